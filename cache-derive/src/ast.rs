@@ -1,0 +1,188 @@
+//! The input as the rules and the expansion look at it.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, quote_spanned};
+use syn::ext::IdentExt;
+use syn::{Attribute, DataEnum, DataStruct, DeriveInput, Path, Type};
+
+use crate::attr::Name;
+use crate::attr::event::{EnumAttrs, FieldAttrs, VariantAttrs};
+use crate::attr::service::ServiceAttrs;
+use crate::case::{Case, method_name};
+use crate::ctxt::Ctxt;
+use crate::types;
+
+/// An event enum.
+pub(crate) struct Event<'a> {
+    pub(crate) input: &'a DeriveInput,
+    pub(crate) tag: Name,
+    pub(crate) krate: TokenStream,
+    pub(crate) variants: Vec<Variant<'a>>,
+}
+
+pub(crate) struct Variant<'a> {
+    pub(crate) node: &'a syn::Variant,
+    pub(crate) wire: Name,
+    /// The name of the method that publishes it.
+    pub(crate) method: Ident,
+    /// The key `all`.
+    pub(crate) all: Option<Ident>,
+    /// The named fields.
+    pub(crate) fields: Vec<Field<'a>>,
+}
+
+pub(crate) struct Field<'a> {
+    pub(crate) node: &'a syn::Field,
+    pub(crate) ident: &'a Ident,
+    pub(crate) wire: Name,
+    /// The key `non_empty`.
+    pub(crate) non_empty: Option<Ident>,
+}
+
+impl<'a> Event<'a> {
+    pub(crate) fn new(cx: &Ctxt, input: &'a DeriveInput, data: &'a DataEnum) -> Self {
+        let attrs = EnumAttrs::parse(cx, &input.attrs);
+        let variants = data.variants.iter();
+        Self {
+            input,
+            tag: attrs.tag.unwrap_or_else(|| Name {
+                text: "type".to_owned(),
+                at: input.ident.to_token_stream(),
+            }),
+            krate: runtime(attrs.krate.as_ref()),
+            variants: variants
+                .map(|node| Variant::new(cx, input, attrs.variants, attrs.fields, node))
+                .collect(),
+        }
+    }
+
+    /// The variant that means "everything is stale".
+    pub(crate) fn all(&self) -> Option<usize> {
+        let marked = self
+            .variants
+            .iter()
+            .position(|variant| variant.all.is_some());
+        marked.or_else(|| {
+            self.variants
+                .iter()
+                .position(|variant| variant.node.ident == "All" && variant.node.fields.is_empty())
+        })
+    }
+
+    /// Every attribute of the enum, its variants and their fields.
+    pub(crate) fn attrs(&self) -> impl Iterator<Item = &'a Attribute> {
+        let input = self.input;
+        let variants = self.variants.iter().map(|variant| variant.node);
+        input.attrs.iter().chain(variants.flat_map(|variant| {
+            let fields = variant.fields.iter().flat_map(|field| &field.attrs);
+            variant.attrs.iter().chain(fields)
+        }))
+    }
+}
+
+impl<'a> Variant<'a> {
+    fn new(
+        cx: &Ctxt,
+        input: &'a DeriveInput,
+        case: Case,
+        fields: Case,
+        node: &'a syn::Variant,
+    ) -> Self {
+        let attrs = VariantAttrs::parse(cx, &node.attrs, &input.ident);
+        let name = node.ident.unraw().to_string();
+        let method = attrs.method.unwrap_or_else(|| {
+            Ident::new(
+                &format!("invalidate_{}", method_name(&name)),
+                node.ident.span(),
+            )
+        });
+        let named = node.fields.iter().filter_map(|field| {
+            let ident = field.ident.as_ref()?;
+            Some(Field::new(cx, input, fields, field, ident))
+        });
+        Self {
+            node,
+            wire: attrs.rename.unwrap_or_else(|| Name {
+                text: case.of_variant(&name),
+                at: node.ident.to_token_stream(),
+            }),
+            method,
+            all: attrs.all,
+            fields: named.collect(),
+        }
+    }
+
+    /// Whether it can be made without knowing anything.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.node.fields.is_empty()
+    }
+}
+
+impl<'a> Field<'a> {
+    fn new(
+        cx: &Ctxt,
+        input: &DeriveInput,
+        case: Case,
+        node: &'a syn::Field,
+        ident: &'a Ident,
+    ) -> Self {
+        let attrs = FieldAttrs::parse(cx, &node.attrs, &input.ident);
+        Self {
+            node,
+            ident,
+            wire: attrs.rename.unwrap_or_else(|| Name {
+                text: case.of_field(&ident.unraw().to_string()),
+                at: ident.to_token_stream(),
+            }),
+            non_empty: attrs.non_empty,
+        }
+    }
+}
+
+/// A service struct.
+pub(crate) struct Service<'a> {
+    pub(crate) input: &'a DeriveInput,
+    pub(crate) data: &'a DataStruct,
+    pub(crate) attrs: ServiceAttrs,
+    /// Every field of type `Invalidator<…>`, with the type between the brackets.
+    pub(crate) invalidators: Vec<(&'a syn::Field, &'a Type)>,
+}
+
+impl<'a> Service<'a> {
+    pub(crate) fn new(
+        cx: &Ctxt,
+        args: &TokenStream,
+        input: &'a DeriveInput,
+        data: &'a DataStruct,
+    ) -> Self {
+        let invalidators = data.fields.iter();
+        Self {
+            input,
+            data,
+            attrs: ServiceAttrs::parse(cx, args),
+            invalidators: invalidators
+                .filter_map(|field| Some((field, types::invalidator(&field.ty)?)))
+                .collect(),
+        }
+    }
+
+    /// The type of the events: named by the key `event`, else by the field.
+    pub(crate) fn event(&self) -> Option<&Type> {
+        match &self.attrs.event {
+            Some((_, event)) => event.as_ref(),
+            None => self.invalidators.first().map(|(_, event)| *event),
+        }
+    }
+
+    pub(crate) fn krate(&self) -> TokenStream {
+        runtime(self.attrs.krate.as_ref())
+    }
+}
+
+/// The runtime's path.
+fn runtime(path: Option<&Path>) -> TokenStream {
+    path.map_or_else(
+        || quote_spanned!(Span::mixed_site()=> ::cache_runtime),
+        ToTokens::to_token_stream,
+    )
+}

@@ -1,0 +1,150 @@
+//! The arguments of `#[cache_invalidation(..)]`.
+
+use proc_macro2::{Ident, TokenStream, TokenTree};
+use syn::{Expr, ExprLit, ExprPath, Lit, Path, Type};
+
+use super::keys::Place;
+use super::{Entry, Name, parse, split};
+use crate::ctxt::Ctxt;
+use crate::suggest::nearest;
+use crate::types;
+
+/// Where a service's channel is written.
+pub(crate) enum Channel {
+    Literal(Name),
+    /// A constant, which the compiler checks.
+    Path(ExprPath),
+}
+
+pub(crate) struct ServiceAttrs {
+    /// The key and its value; the value is absent where it is malformed.
+    pub(crate) channel: Option<(Ident, Option<Channel>)>,
+    pub(crate) event: Option<(Ident, Option<Type>)>,
+    pub(crate) krate: Option<Path>,
+    pub(crate) constructor: Option<Ident>,
+    pub(crate) log_subscription: bool,
+    pub(crate) log_events: bool,
+    pub(crate) log_publish: bool,
+}
+
+impl ServiceAttrs {
+    pub(crate) fn parse(cx: &Ctxt, args: &TokenStream) -> Self {
+        let place = Place::Service;
+        let mut this = Self {
+            channel: None,
+            event: None,
+            krate: None,
+            constructor: None,
+            log_subscription: true,
+            log_events: true,
+            log_publish: true,
+        };
+        if args.is_empty() {
+            let help =
+                "write `#[cache_invalidation(channel = \"cache:users\", event = UserEvent)]`";
+            cx.error_at_call_site("no channel given", help);
+            return this;
+        }
+        let mut entries = Vec::new();
+        parse(cx, args.clone(), place, &mut entries);
+        for entry in entries {
+            match entry.key.to_string().as_str() {
+                "channel" => {
+                    let channel = channel(cx, &entry);
+                    this.channel = Some((entry.key, channel));
+                }
+                "event" => {
+                    let event = event(cx, &entry);
+                    this.event = Some((entry.key, event));
+                }
+                "crate" => this.krate = entry.path(cx, place),
+                "constructor" => this.constructor = entry.method(cx, place),
+                "log_subscription" => {
+                    this.log_subscription = entry.switch(cx, place).unwrap_or(true);
+                }
+                "log_events" => this.log_events = entry.switch(cx, place).unwrap_or(true),
+                _ => this.log_publish = entry.switch(cx, place).unwrap_or(true),
+            }
+        }
+        if this.channel.is_none() && !meant_channel(args) {
+            let help = "add `channel = \"cache:users\"`";
+            cx.error(args, "missing `channel`", help);
+        }
+        this
+    }
+}
+
+/// Whether an argument that was reported already was probably the channel.
+fn meant_channel(args: &TokenStream) -> bool {
+    split(args.clone())
+        .iter()
+        .any(|(tokens, _)| match tokens.first() {
+            Some(TokenTree::Ident(key)) => {
+                let keys = Place::Service.keys().iter().copied();
+                nearest(&key.to_string(), keys) == Some("channel")
+            }
+            Some(TokenTree::Literal(_)) => true,
+            _ => false,
+        })
+}
+
+fn channel(cx: &Ctxt, entry: &Entry) -> Option<Channel> {
+    let tokens = entry.tokens(cx, Place::Service)?;
+    match syn::parse2(tokens.clone()) {
+        Ok(Expr::Lit(ExprLit { lit, .. })) => {
+            let name = entry.literal(cx, &lit, Place::Service)?;
+            check_name(cx, &name).then_some(Channel::Literal(name))
+        }
+        Ok(Expr::Path(path)) => Some(Channel::Path(path)),
+        _ => {
+            let msg = "expected a string literal for `channel`, or the path of a constant";
+            cx.error(tokens, msg, "write `channel = \"cache:users\"`");
+            None
+        }
+    }
+}
+
+/// The runtime's `check_channel` holds constants to the same rule.
+fn check_name(cx: &Ctxt, name: &Name) -> bool {
+    let allowed = |char: &char| char.is_ascii_alphanumeric() || ":-_.".contains(*char);
+    let Some(wrong) = name.text.chars().find(|char| !allowed(char)) else {
+        return true;
+    };
+    let msg = match wrong {
+        '*' | '?' | '[' | ']' => {
+            format!("channel name contains `{wrong}`, which Redis reads as a pattern")
+        }
+        ' ' => "channel name contains a space, which logs and access rules cannot show".to_owned(),
+        _ if wrong.is_control() || wrong.is_whitespace() => format!(
+            "channel name contains `{}`, which logs and access rules cannot show",
+            wrong.escape_default()
+        ),
+        _ => format!("channel name contains `{wrong}`"),
+    };
+    let help = "use letters, digits, `:`, `-`, `_`, `.`";
+    cx.error(&name.at, msg, help);
+    false
+}
+
+fn event(cx: &Ctxt, entry: &Entry) -> Option<Type> {
+    let tokens = entry.tokens(cx, Place::Service)?;
+    let mut ty = syn::parse2::<Type>(tokens.clone()).ok();
+    while let Some(Type::Group(group)) = ty {
+        ty = Some(*group.elem);
+    }
+    if let Some(Type::Path(_)) = ty {
+        return ty;
+    }
+    let meant = match (syn::parse2(tokens.clone()), ty) {
+        (Ok(Lit::Str(text)), _) => text.parse().ok().map(Type::Path),
+        (_, Some(Type::Reference(reference))) => Some(*reference.elem),
+        _ => None,
+    };
+    let example = meant
+        .as_ref()
+        .map_or("UserEvent".to_owned(), types::spelled);
+    let help = format!("write `event = {example}`");
+    cx.error(tokens, "expected an event type", help);
+    // Good enough for the stub.
+    meant
+}

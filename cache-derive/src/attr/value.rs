@@ -1,0 +1,195 @@
+//! The value of a key, checked for its type.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::ToTokens;
+use syn::{Lit, Path};
+
+use super::keys::Place;
+use super::{Entry, Name, Value};
+use crate::case::Case;
+use crate::ctxt::Ctxt;
+
+impl Entry {
+    /// The tokens after `=`.
+    pub(super) fn tokens(&self, cx: &Ctxt, place: Place<'_>) -> Option<&TokenStream> {
+        let key = &self.key;
+        let help = format!("write `{}`", place.example(key));
+        match &self.value {
+            Value::Is(tokens) => Some(tokens),
+            Value::Absent => {
+                cx.error(key, format_args!("`{key}` needs a value"), help);
+                None
+            }
+            Value::List(list) => {
+                let help = match only_literal(list.stream()) {
+                    Some(literal) => format!("write `{key} = {literal}`"),
+                    None => help,
+                };
+                cx.error(list, format_args!("`{key}` is not a list"), help);
+                None
+            }
+        }
+    }
+
+    /// `key = ".."`, which may not be empty.
+    pub(super) fn string(&self, cx: &Ctxt, place: Place<'_>) -> Option<Name> {
+        let tokens = self.tokens(cx, place)?;
+        if let Ok(literal) = syn::parse2(tokens.clone()) {
+            return self.literal(cx, &literal, place);
+        }
+        let key = &self.key;
+        let help = match syn::parse2::<Ident>(tokens.clone()) {
+            Ok(ident) => format!("write `{key} = \"{ident}\"`"),
+            Err(_) => format!("write `{}`", place.example(key)),
+        };
+        let msg = format!("expected a string literal for `{key}`");
+        cx.error(tokens, msg, help);
+        None
+    }
+
+    pub(super) fn literal(&self, cx: &Ctxt, literal: &Lit, place: Place<'_>) -> Option<Name> {
+        let key = &self.key;
+        let Lit::Str(text) = literal else {
+            let msg = format!("expected a string literal for `{key}`");
+            let meant = match literal {
+                Lit::Int(int) => int.base10_digits().to_owned(),
+                Lit::Float(float) => float.base10_digits().to_owned(),
+                Lit::Char(char) => char.value().to_string(),
+                Lit::Byte(byte) => char::from(byte.value()).to_string(),
+                Lit::ByteStr(bytes) => String::from_utf8_lossy(&bytes.value()).into_owned(),
+                Lit::CStr(text) => text.value().to_string_lossy().into_owned(),
+                Lit::Bool(bool) => bool.value.to_string(),
+                _ => String::new(),
+            };
+            let help = if meant.is_empty() {
+                format!("write `{}`", place.example(key))
+            } else {
+                format!("write `{key} = {meant:?}`")
+            };
+            cx.error(literal, msg, help);
+            return None;
+        };
+        if !text.suffix().is_empty() {
+            let help = format!("remove `{}`", text.suffix());
+            cx.error(literal, "unexpected suffix on string literal", help);
+            return None;
+        }
+        let value = text.value();
+        if value.is_empty() {
+            let example = place.example_value(&key.to_string()).unwrap_or_default();
+            let msg = format!("`{key}` must not be empty");
+            cx.error(literal, msg, format_args!("name it, e.g. `{example}`"));
+            return None;
+        }
+        Some(Name {
+            text: value,
+            at: literal.to_token_stream(),
+        })
+    }
+
+    /// A key that stands alone. It counts as set even where its spelling is wrong.
+    pub(super) fn flag(self, cx: &Ctxt) -> Ident {
+        let key = self.key;
+        let msg = format!("`{key}` takes no value");
+        let help = format!("write `{key}`");
+        match self.value {
+            Value::Absent => {}
+            Value::Is(tokens) => cx.error(tokens, msg, help),
+            Value::List(list) => cx.error(list, msg, help),
+        }
+        key
+    }
+
+    /// `key = true` or `key = false`.
+    pub(super) fn switch(&self, cx: &Ctxt, place: Place<'_>) -> Option<bool> {
+        let tokens = self.tokens(cx, place)?;
+        if let Ok(Lit::Bool(bool)) = syn::parse2(tokens.clone()) {
+            return Some(bool.value);
+        }
+        let key = &self.key;
+        let msg = format!("expected `true` or `false` for `{key}`");
+        cx.error(tokens, msg, format_args!("write `{key} = false`"));
+        None
+    }
+
+    /// A rule of [`Case`].
+    pub(super) fn case(&self, cx: &Ctxt, place: Place<'_>) -> Option<Case> {
+        let rule = self.string(cx, place)?;
+        let case = Case::parse(&rule.text);
+        if case.is_none() {
+            let expected = format!("expected one of: {}", super::keys::list(Case::names()));
+            let help = match crate::suggest::nearest(&rule.text, Case::names()) {
+                Some(near) => format!("did you mean `{near}`? {expected}"),
+                None => expected,
+            };
+            cx.error(rule.at, format_args!("unknown rule `{}`", rule.text), help);
+        }
+        case
+    }
+
+    /// The name of a method.
+    pub(super) fn method(&self, cx: &Ctxt, place: Place<'_>) -> Option<Ident> {
+        let name = self.string(cx, place)?;
+        let text = &name.text;
+        if let Ok(mut ident) = syn::parse_str::<Ident>(text) {
+            if let Some(token) = name.at.clone().into_iter().next() {
+                ident.set_span(token.span());
+            }
+            return Some(ident);
+        }
+        let help = format!("write `{}`", place.example(&self.key));
+        let keyword = syn::parse_str::<Ident>(&format!("r#{text}")).is_ok()
+            || matches!(text.as_str(), "self" | "Self" | "super" | "crate");
+        if keyword {
+            cx.error(name.at, format_args!("`{text}` is a keyword"), help);
+        } else {
+            cx.error(name.at, format_args!("`{text}` cannot name a method"), help);
+        }
+        None
+    }
+
+    /// The runtime's path.
+    pub(super) fn path(&self, cx: &Ctxt, place: Place<'_>) -> Option<Path> {
+        let tokens = self.tokens(cx, place)?;
+        let path = syn::parse2::<Path>(tokens.clone());
+        if let Ok(path) = &path
+            && absolute(path)
+        {
+            return Some(path.clone());
+        }
+        let meant = path.or_else(|error| match syn::parse2(tokens.clone()) {
+            Ok(Lit::Str(text)) => text.parse(),
+            _ => Err(error),
+        });
+        let help = match meant {
+            Ok(path) if absolute(&path) => spelled(&path),
+            Ok(path) if path.is_ident("self") || path.is_ident("super") => default_path(),
+            Ok(path) => format!("::{}", spelled(&path)),
+            Err(_) => default_path(),
+        };
+        let help = format!("write `crate = {help}`");
+        cx.error(tokens, "expected an absolute path", help);
+        None
+    }
+}
+
+/// The literal that is all of `tokens`.
+fn only_literal(tokens: TokenStream) -> Option<String> {
+    let literal: Lit = syn::parse2(tokens).ok()?;
+    Some(literal.to_token_stream().to_string())
+}
+
+/// `::name::…`, or a path within the user's crate.
+fn absolute(path: &Path) -> bool {
+    let first = path.segments.first();
+    path.leading_colon.is_some()
+        || first.is_some_and(|segment| segment.ident == "crate" || segment.ident == "$crate")
+}
+
+fn default_path() -> String {
+    "::cache_runtime".to_owned()
+}
+
+fn spelled(path: &Path) -> String {
+    path.to_token_stream().to_string().replace(' ', "")
+}

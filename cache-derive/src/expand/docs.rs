@@ -1,0 +1,85 @@
+//! The documentation of generated items.
+
+use syn::ext::IdentExt;
+use syn::{Attribute, Expr, ExprLit, Lit, Meta};
+
+use crate::ast::{Event, Variant};
+use crate::json::quoted;
+use crate::types;
+
+/// What a method publishes, in words and in JSON.
+pub(super) fn method(event: &Event<'_>, variant: &Variant<'_>) -> String {
+    let mut text = format!(
+        "Publishes `{}::{}`: `{}`.\n\n",
+        event.input.ident.unraw(),
+        variant.node.ident.unraw(),
+        payload(event, variant),
+    );
+    let own = own(&variant.node.attrs);
+    if !own.is_empty() {
+        text.push_str(&own);
+        text.push_str("\n\n");
+    }
+    text.push_str(
+        "Await what it returns. This instance's inline subscribers see the event first; handlers, \
+         here and on other instances, get it through the bus.\n\n\
+         # Errors\n\n\
+         When the event cannot be encoded or is too large, or the bus does not take it.",
+    );
+    text
+}
+
+/// The trait that lists the methods on every service's page.
+pub(super) fn methods_trait(event: &Event<'_>) -> String {
+    let name = event.input.ident.unraw();
+    format!(
+        "The methods that every service of [`{name}`] offers.\n\nThere is nothing to import: a \
+         service dereferences to them. This trait is there to be read."
+    )
+}
+
+/// The canonical payload with its values left out.
+fn payload(event: &Event<'_>, variant: &Variant<'_>) -> String {
+    let mut json = head(event, variant);
+    for field in &variant.fields {
+        json.push_str(&lead(&field.wire.text));
+        json.push_str(if types::is_string(&field.node.ty) {
+            "\"…\""
+        } else {
+            "…"
+        });
+    }
+    json.push('}');
+    json
+}
+
+/// The payload up to the first field: `{"type":"channel"`.
+pub(super) fn head(event: &Event<'_>, variant: &Variant<'_>) -> String {
+    let tag = quoted(&event.tag.text);
+    let wire = quoted(&variant.wire.text);
+    format!("{{{tag}:{wire}")
+}
+
+/// What stands before a field's value: `,"channelId":`.
+pub(super) fn lead(wire: &str) -> String {
+    format!(",{}:", quoted(wire))
+}
+
+/// What the user wrote above an item.
+fn own(attrs: &[Attribute]) -> String {
+    let lines: Vec<_> = attrs.iter().filter_map(doc_line).collect();
+    lines.join("\n").trim().to_owned()
+}
+
+fn doc_line(attr: &Attribute) -> Option<String> {
+    match &attr.meta {
+        Meta::NameValue(meta) if meta.path.is_ident("doc") => match &meta.value {
+            Expr::Lit(ExprLit {
+                lit: Lit::Str(line),
+                ..
+            }) => Some(line.value()),
+            _ => None,
+        },
+        _ => None,
+    }
+}

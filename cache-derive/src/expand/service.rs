@@ -1,0 +1,230 @@
+//! The service struct with its handle, its constructor and its registration.
+
+use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
+use quote::{ToTokens, format_ident, quote_spanned};
+use syn::ext::IdentExt;
+use syn::{Attribute, Field, Type};
+
+use super::event::{ends, itself};
+use super::{allow_arguments, allow_deprecated};
+use crate::ast::Service;
+use crate::attr::service::{Channel, ServiceAttrs};
+use crate::types;
+
+pub(crate) fn expand(service: &Service<'_>, channel: &Channel, event: &Type) -> TokenStream {
+    let mixed = Span::mixed_site();
+    let item = item(service);
+    let krate = service.krate();
+    let handle = handle(service);
+    let plain = quote_spanned!(mixed=> #event);
+    let event = itself(&plain, &quote_spanned!(mixed=> __rt::InvalidationEvent));
+    let (channel, check) = checked_channel(channel);
+    let registration = registration(service, &channel, &event);
+    let constructor = constructor(service, &handle, &event);
+    let traits = traits(service, &channel, &plain, &event);
+    let allow = allow_deprecated(service.input.attrs.iter());
+    quote_spanned! {mixed=>
+        #item
+        // What is placed at the event's tokens counts as the user's own.
+        #[allow(unused_qualifications)]
+        #allow
+        const _: () = {
+            use #krate as __rt;
+            use __rt::__private as __p;
+
+            #check
+            #registration
+            #constructor
+            #traits
+        };
+    }
+}
+
+/// Where the event lacks its derive, all of this is wrong, and said to be wrong at one place.
+fn traits(
+    service: &Service<'_>,
+    channel: &TokenStream,
+    plain: &TokenStream,
+    event: &TokenStream,
+) -> TokenStream {
+    let mixed = Span::mixed_site();
+    let ident = &service.input.ident;
+    let handle = handle(service);
+    let (open, close) = ends(plain);
+    let get = if service.invalidators.is_empty() {
+        quote_spanned!(open=> self.#handle.get())
+    } else {
+        quote_spanned!(open=> &self.#handle)
+    };
+    let bracket = quote_spanned!(close=> >);
+    let target = quote_spanned!(close=> Target);
+    let invalidator = quote_spanned!(open=> __rt::Invalidator<#event #bracket);
+    let deref = quote_spanned!(open=> fn deref(&self) -> &Self::#target { #get });
+    let own = quote_spanned!(open=> __rt::Invalidator<Self::Event #bracket);
+    let own = quote_spanned!(open=> fn invalidator(&self) -> &#own { #get });
+    // Only documentation shows the event as the user wrote it.
+    quote_spanned! {mixed=>
+        #[automatically_derived]
+        impl ::core::ops::Deref for #ident {
+            #[cfg(not(doc))]
+            type Target = #invalidator;
+            #[cfg(doc)]
+            type Target = __rt::Invalidator<#plain>;
+
+            #deref
+        }
+
+        #[automatically_derived]
+        impl __rt::Service for #ident {
+            #[cfg(not(doc))]
+            type Event = #event;
+            #[cfg(doc)]
+            type Event = #plain;
+            const CHANNEL: &'static ::core::primitive::str = #channel;
+
+            #own
+        }
+    }
+}
+
+/// The user's struct, with one field more unless it has an `Invalidator` already.
+fn item(service: &Service<'_>) -> TokenStream {
+    let input = service.input;
+    let (attrs, vis, ident) = (&input.attrs, &input.vis, &input.ident);
+    let token = &service.data.struct_token;
+    let fields = service.data.fields.iter().map(Field::to_token_stream);
+    let handle = service.invalidators.is_empty().then(|| {
+        let handle = handle(service);
+        let krate = service.krate();
+        quote_spanned!(Span::mixed_site()=> #handle: #krate::__private::Handle)
+    });
+    let fields = fields.chain(handle);
+    quote_spanned! {Span::mixed_site()=>
+        #(#attrs)*
+        #vis #token #ident {
+            #(#fields,)*
+        }
+    }
+}
+
+/// The field that holds the `Invalidator`.
+fn handle(service: &Service<'_>) -> Ident {
+    let own = service.invalidators.first();
+    let own = own.and_then(|(field, _)| field.ident.clone());
+    own.unwrap_or_else(|| Ident::new("__invalidator", Span::mixed_site()))
+}
+
+/// The channel, and what makes the compiler check a constant; a literal has been checked already.
+fn checked_channel(channel: &Channel) -> (TokenStream, Option<TokenStream>) {
+    match channel {
+        Channel::Literal(name) => (name.at.clone(), None),
+        Channel::Path(path) => {
+            let (open, close) = ends(&path.to_token_stream());
+            let argument = quote_spanned!(close=> (__CHANNEL));
+            let check = quote_spanned! {open=>
+                const __CHANNEL: &::core::primitive::str = #path;
+                const _: () = __p::check_channel #argument;
+            };
+            (quote_spanned!(Span::mixed_site()=> __CHANNEL), Some(check))
+        }
+    }
+}
+
+fn registration(service: &Service<'_>, channel: &TokenStream, event: &TokenStream) -> TokenStream {
+    let name = format!("::{}", service.input.ident.unraw());
+    let ServiceAttrs {
+        log_subscription,
+        log_events,
+        log_publish,
+        ..
+    } = service.attrs;
+    quote_spanned! {Span::mixed_site()=>
+        static __REGISTRATION: __p::Registration = __p::Registration::new::<#event>(
+            #channel,
+            ::core::concat!(::core::module_path!(), #name),
+            ::core::file!(),
+            ::core::line!(),
+            ::core::column!(),
+            __p::Logging {
+                subscription: #log_subscription,
+                events: #log_events,
+                publish: #log_publish,
+            },
+        );
+        __p::inventory::submit! { &__REGISTRATION }
+    }
+}
+
+fn constructor(service: &Service<'_>, handle: &Ident, event: &TokenStream) -> TokenStream {
+    let (ident, vis) = (&service.input.ident, &service.input.vis);
+    let name = constructor_name(service);
+    let own = service
+        .data
+        .fields
+        .iter()
+        .filter(|field| types::invalidator(&field.ty).is_none());
+    let parameters = own.clone().map(|field| {
+        let (cfg, ident) = (cfg(field), &field.ident);
+        let ty = types::without_self(field.ty.to_token_stream(), &service.input.ident);
+        quote_spanned!(Span::mixed_site()=> #(#cfg)* #ident: #ty)
+    });
+    let values = own.clone().map(|field| {
+        let (cfg, ident) = (cfg(field), &field.ident);
+        quote_spanned!(Span::mixed_site()=> #(#cfg)* #ident)
+    });
+    let allow = allow_arguments(own.clone().count());
+    let handle_value = if service.invalidators.is_empty() {
+        quote_spanned!(Span::mixed_site()=> __p::Handle::new::<#event>(bus, &__REGISTRATION))
+    } else {
+        quote_spanned!(Span::mixed_site()=> __rt::Invalidator::new(bus, &__REGISTRATION))
+    };
+    // rustc points at all of a function's head.
+    let at = name.span().resolved_at(Span::mixed_site());
+    let vis = respanned(vis.to_token_stream(), at);
+    let head = quote_spanned!(at=> #vis fn #name(bus: &__rt::Bus #(, #parameters)*) -> Self);
+    quote_spanned! {Span::mixed_site()=>
+        impl #ident {
+            /// Makes the service on a bus. Nothing is sent and nothing received before it is used.
+            ///
+            /// Any number may be made, on one bus or on several.
+            #[must_use = "a service does nothing by itself"]
+            #allow
+            #head {
+                Self {
+                    #(#values,)*
+                    #handle: #handle_value,
+                }
+            }
+        }
+    }
+}
+
+fn respanned(tokens: TokenStream, span: Span) -> TokenStream {
+    let at = |mut token: TokenTree| {
+        if let TokenTree::Group(group) = token {
+            token = Group::new(group.delimiter(), respanned(group.stream(), span)).into();
+        }
+        token.set_span(span);
+        token
+    };
+    tokens.into_iter().map(at).collect()
+}
+
+/// What the constructor is called. A clash with a method of the user's is reported at `channel`.
+pub(crate) fn constructor_name(service: &Service<'_>) -> Ident {
+    service.attrs.constructor.clone().unwrap_or_else(|| {
+        let at = service.attrs.channel.as_ref();
+        format_ident!(
+            "new",
+            span = at.map_or_else(Span::call_site, |(key, _)| key.span())
+        )
+    })
+}
+
+/// Attribute macros see fields before the compiler has removed any.
+fn cfg(field: &Field) -> impl Iterator<Item = &Attribute> {
+    field
+        .attrs
+        .iter()
+        .filter(|attr| attr.path().is_ident("cfg"))
+}

@@ -1,0 +1,202 @@
+//! The macros of `cache-runtime`, which re-exports them: depend on that crate alone.
+
+mod ast;
+mod attr;
+mod case;
+mod ctxt;
+mod derive;
+mod expand;
+mod fallback;
+mod json;
+mod suggest;
+#[cfg(test)]
+mod tests;
+mod types;
+mod valid;
+
+use proc_macro::TokenStream;
+
+/// Makes an enum an invalidation event: its wire format, its strict validator and the
+/// `invalidate_…` methods that every service of the event offers.
+///
+/// ```
+/// use cache_runtime::InvalidationEvent;
+///
+/// /// Which channels the bot is active in has changed.
+/// #[derive(Debug, PartialEq, InvalidationEvent)]
+/// pub enum ChannelActivationEvent {
+///     Channel { channel_id: String },
+///     All,
+/// }
+///
+/// let event = ChannelActivationEvent::Channel { channel_id: "123".to_owned() };
+/// let json = br#"{"type":"channel","channelId":"123"}"#;
+/// assert_eq!(event.encode()?, json);
+/// assert_eq!(ChannelActivationEvent::decode(json)?, event);
+/// assert!(ChannelActivationEvent::decode(br#"{"type":"channel"}"#).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Variants
+///
+/// A variant has named fields or none. One of them has none and means "everything is stale": the
+/// one named `All`, or the one marked `#[invalidation(all)]`. Handlers receive it when events may
+/// have been lost, which is why an enum without it does not compile.
+///
+/// For each variant a service gets a method `invalidate_<variant>`, which takes the fields in
+/// order, a `String` as `impl Into<String>`. It returns a `Publishing`, which is to be awaited:
+/// `service.invalidate_channel("123").await?`. There is nothing to import. rustdoc lists the
+/// methods on the page of every service in the crate of the enum, by way of a trait that exists for
+/// rustdoc alone, `<Enum>Methods`: leave that name to it.
+///
+/// # Fields
+///
+/// A field may have any type that implements serde's `Serialize` and `DeserializeOwned`: strings,
+/// bools, integers, lists, newtypes, nested structs. Keys that a nested struct does not have are
+/// ignored, as serde does; what serde reads by way of a buffer (untagged, internally tagged or
+/// flattened types) is as strict as serde is. These do not compile:
+///
+/// | Type | Why |
+/// |---|---|
+/// | `Option<T>`, by any name | the keys of a variant would vary; split it into two variants |
+/// | `&str`, `Cow<'a, str>` | received events own their data |
+/// | `fn()`, `*const T`, `dyn Trait` | they cannot be sent |
+///
+/// # Keys
+///
+/// `#[invalidation(..)]` on the enum:
+///
+/// | Key | Meaning | Default |
+/// |---|---|---|
+/// | `tag = ".."` | the JSON key that says which variant it is | `"type"` |
+/// | `rename_all = ".."` | how variants are spelled | `"camelCase"` |
+/// | `rename_all_fields = ".."` | how fields are spelled | `"camelCase"` |
+/// | `crate = ::path` | where `cache-runtime` is, if it was renamed | `::cache_runtime` |
+///
+/// The spellings are serde's: `lowercase`, `UPPERCASE`, `PascalCase`, `camelCase`, `snake_case`,
+/// `SCREAMING_SNAKE_CASE`, `kebab-case`, `SCREAMING-KEBAB-CASE`.
+///
+/// On a variant:
+///
+/// | Key | Meaning | Default |
+/// |---|---|---|
+/// | `rename = ".."` | its name on the wire | by `rename_all` |
+/// | `all` | it means "everything is stale" | the unit variant named `All` |
+/// | `method = ".."` | the name of its method | `invalidate_<variant>` |
+///
+/// On a field:
+///
+/// | Key | Meaning | Default |
+/// |---|---|---|
+/// | `rename = ".."` | its key on the wire | by `rename_all_fields` |
+/// | `non_empty` | `""`, `[]` and `{}` are rejected, when decoding and when encoding | allowed |
+///
+/// ```
+/// use cache_runtime::InvalidationEvent;
+///
+/// #[derive(InvalidationEvent)]
+/// #[invalidation(tag = "kind", rename_all = "SCREAMING_SNAKE_CASE")]
+/// pub enum SettingsEvent {
+///     #[invalidation(rename = "CHANGED", method = "settings_changed")]
+///     SettingsChanged {
+///         #[invalidation(non_empty)]
+///         keys: Vec<String>,
+///         #[invalidation(rename = "by")]
+///         changed_by: u64,
+///     },
+///     #[invalidation(all)]
+///     Everything,
+/// }
+///
+/// let event = SettingsEvent::SettingsChanged { keys: vec!["theme".to_owned()], changed_by: 7 };
+/// assert_eq!(event.encode()?, br#"{"kind":"CHANGED","keys":["theme"],"by":7}"#);
+/// assert_eq!(SettingsEvent::all().encode()?, br#"{"kind":"EVERYTHING"}"#);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[proc_macro_derive(InvalidationEvent, attributes(invalidation))]
+pub fn derive_invalidation_event(input: TokenStream) -> TokenStream {
+    derive::event(input.into()).into()
+}
+
+/// Makes a struct the service of one channel: a constructor, publishing, subscribing, and an entry
+/// in the list of the program's channels.
+///
+/// ```
+/// use cache_runtime::{Bus, InvalidationEvent, PublishError, cache_invalidation};
+///
+/// #[derive(InvalidationEvent)]
+/// pub enum UserEvent {
+///     User { user_id: u64 },
+///     All,
+/// }
+///
+/// #[cache_invalidation(channel = "cache:user-invalidation", event = UserEvent)]
+/// pub struct UserInvalidation;
+///
+/// async fn changed(bus: &Bus) -> Result<(), PublishError> {
+///     let service = UserInvalidation::new(bus);
+///     service.invalidate_user(123).await?;
+///     service.publish(&UserEvent::All).await?;
+///     Ok(())
+/// }
+/// ```
+///
+/// # Keys
+///
+/// | Key | Meaning | Default |
+/// |---|---|---|
+/// | `channel = ..` | the channel: a string literal, or the path of a `const &str` | required |
+/// | `event = Type` | the enum of its events | the type within a field of type `Invalidator<Type>` |
+/// | `crate = ::path` | where `cache-runtime` is, if it was renamed | `::cache_runtime` |
+/// | `constructor = ".."` | the name of the constructor, if you have a `new` of your own | `"new"` |
+/// | `log_subscription = bool` | whether a subscription is logged | `true` |
+/// | `log_events = bool` | whether received events are logged | `true` |
+/// | `log_publish = bool` | whether published events are logged | `true` |
+///
+/// A channel consists of letters, digits and `:`, `-`, `_`, `.`; a literal and a constant are both
+/// checked at compile time.
+///
+/// # The struct
+///
+/// A unit struct gets one hidden field. A struct with named fields keeps them, and its constructor
+/// takes them after the bus, in order. A field of type `Invalidator<Event>` is used instead of the
+/// hidden one; it names the event, and the constructor fills it:
+///
+/// ```
+/// use cache_runtime::{Bus, InvalidationEvent, Invalidator, cache_invalidation};
+///
+/// #[derive(InvalidationEvent)]
+/// pub enum PersonaEvent {
+///     Persona { id: String },
+///     All,
+/// }
+///
+/// const CHANNEL: &str = "cache:persona";
+///
+/// #[cache_invalidation(channel = CHANNEL, log_events = false)]
+/// #[derive(Debug, Clone)]
+/// pub struct Personas {
+///     shard: u16,
+///     events: Invalidator<PersonaEvent>,
+/// }
+///
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// let personas = Personas::new(&Bus::in_process(), 3);
+/// assert_eq!(personas.shard, 3);
+/// assert_eq!(personas.events.channel(), "cache:persona");
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// A method of your own hides the one of the same name that the struct dereferences to: do not call
+/// one `publish`, `subscribe` or `invalidate_…`. `#[invalidation(method = "..")]` and `constructor`
+/// rename ours.
+///
+/// Write the attribute above `#[derive(..)]`: a derive that comes first does not see the field.
+///
+/// The struct implements `Service`, and dereferences to `Invalidator<Event>`, where `publish`,
+/// `subscribe` and all the rest is; that in turn dereferences to the `invalidate_…` methods.
+#[proc_macro_attribute]
+pub fn cache_invalidation(args: TokenStream, item: TokenStream) -> TokenStream {
+    derive::service(&args.into(), &item.into()).into()
+}

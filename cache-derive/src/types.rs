@@ -1,0 +1,246 @@
+//! What a field's type looks like. Only its spelling is known here; what it means is not.
+
+use proc_macro2::{Group, Ident, Spacing, TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::{GenericArgument, Path, PathArguments, Type};
+
+/// Why a type cannot be a field's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Defect {
+    Borrows,
+    NotData,
+    Optional,
+}
+
+/// The first part of `ty` that cannot be sent.
+pub(crate) fn defect(ty: &Type) -> Option<(Defect, &Type)> {
+    if is_option(ty) {
+        return Some((Defect::Optional, ty));
+    }
+    nested_defect(ty)
+}
+
+/// As [`defect`], but options within other types do not change the key set.
+fn nested_defect(ty: &Type) -> Option<(Defect, &Type)> {
+    match ty {
+        Type::Group(group) => nested_defect(&group.elem),
+        Type::Paren(paren) => nested_defect(&paren.elem),
+        Type::Array(array) => nested_defect(&array.elem),
+        Type::Tuple(tuple) => tuple.elems.iter().find_map(nested_defect),
+        Type::Reference(_) => Some((Defect::Borrows, ty)),
+        Type::FnPtr(_)
+        | Type::Ptr(_)
+        | Type::TraitObject(_)
+        | Type::ImplTrait(_)
+        | Type::Never(_)
+        | Type::Infer(_)
+        | Type::Slice(_) => Some((Defect::NotData, ty)),
+        Type::Path(path) => arguments(&path.path).find_map(|argument| match argument {
+            GenericArgument::Lifetime(_) => Some((Defect::Borrows, ty)),
+            GenericArgument::Type(inner) => nested_defect(inner),
+            _ => None,
+        }),
+        _ => None,
+    }
+}
+
+fn arguments(path: &Path) -> impl Iterator<Item = &GenericArgument> {
+    let segments = path.segments.iter();
+    segments.flat_map(|segment| match &segment.arguments {
+        PathArguments::AngleBracketed(brackets) => Some(&brackets.args).into_iter().flatten(),
+        _ => None.into_iter().flatten(),
+    })
+}
+
+/// What owns the data that a borrowing type borrows.
+pub(crate) fn owned(ty: &Type) -> String {
+    match ty {
+        Type::Reference(reference) => match &*reference.elem {
+            Type::Slice(slice) => format!("Vec<{}>", spelled(&slice.elem)),
+            inner if plain(inner).is_some_and(|path| path.is_ident("str")) => "String".to_owned(),
+            inner => spelled(inner),
+        },
+        _ => "String".to_owned(),
+    }
+}
+
+/// Whether `ty` is spelled like the standard library's `Option`.
+fn is_option(ty: &Type) -> bool {
+    let Some(path) = plain(ty) else { return false };
+    let names: Vec<_> = path.segments.iter().map(|s| s.ident.to_string()).collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    matches!(names[..], ["Option"] | ["std" | "core", "option", "Option"])
+}
+
+/// Whether `ty` is spelled like the standard library's `String`.
+pub(crate) fn is_string(ty: &Type) -> bool {
+    let Some(path) = plain(ty) else { return false };
+    let names: Vec<_> = path.segments.iter().map(|s| s.ident.to_string()).collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    matches!(
+        names[..],
+        ["String"] | ["std" | "alloc", "string", "String"]
+    ) && arguments(path).next().is_none()
+}
+
+/// Whether an empty value of `ty` cannot exist.
+pub(crate) fn is_scalar(ty: &Type) -> bool {
+    const NAMES: [&str; 16] = [
+        "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16",
+        "u32", "u64", "u128", "usize",
+    ];
+    plain(ty).is_some_and(|path| NAMES.iter().any(|name| path.is_ident(name)))
+}
+
+/// Whether serde is known to write and read `ty`.
+pub(crate) fn is_known(ty: &Type) -> bool {
+    let list = plain(ty).filter(|path| path.segments.len() == 1);
+    let list = list.filter(|path| path.segments.iter().all(|segment| segment.ident == "Vec"));
+    let mut arguments = list.map(arguments).into_iter().flatten();
+    match arguments.next() {
+        Some(GenericArgument::Type(item)) => is_known(item),
+        _ => is_scalar(ty) || is_string(ty),
+    }
+}
+
+/// The type between the brackets of `Invalidator<…>`.
+pub(crate) fn invalidator(ty: &Type) -> Option<&Type> {
+    let path = plain(ty)?;
+    let last = path.segments.last()?;
+    let mut arguments = arguments(path);
+    match (arguments.next(), arguments.next()) {
+        (Some(GenericArgument::Type(event)), None) if last.ident == "Invalidator" => Some(event),
+        _ => None,
+    }
+}
+
+/// The path that `ty` is, without what macros wrap it in.
+pub(crate) fn plain(ty: &Type) -> Option<&Path> {
+    match ty {
+        Type::Group(group) => plain(&group.elem),
+        Type::Paren(paren) => plain(&paren.elem),
+        Type::Path(path) if path.qself.is_none() => Some(&path.path),
+        _ => None,
+    }
+}
+
+/// The type as it reads outside of its enum, where `Self` means something else.
+pub(crate) fn without_self(tokens: TokenStream, this: &Ident) -> TokenStream {
+    let replace = |token| match token {
+        TokenTree::Ident(ident) if ident == "Self" => TokenTree::Ident(this.clone()),
+        TokenTree::Group(group) => {
+            let inner = without_self(group.stream(), this);
+            let mut replaced = Group::new(group.delimiter(), inner);
+            replaced.set_span(group.span());
+            TokenTree::Group(replaced)
+        }
+        token => token,
+    };
+    tokens.into_iter().map(replace).collect()
+}
+
+/// Whether a value can be handed to another thread, as far as its spelling tells.
+pub(crate) fn is_send(ty: &Type) -> bool {
+    !matches!(nested_defect(ty), Some((Defect::NotData, at)) if !matches!(at, Type::FnPtr(_)))
+}
+
+/// The tokens as a person would write them: `Vec<Entry>`.
+pub(crate) fn spelled(tokens: &impl ToTokens) -> String {
+    let mut out = String::new();
+    write(tokens.to_token_stream(), &mut out);
+    out
+}
+
+fn write(tokens: TokenStream, out: &mut String) {
+    for token in tokens {
+        let word = |out: &String| out.ends_with(|c: char| c.is_alphanumeric() || c == '_');
+        match token {
+            TokenTree::Group(group) => {
+                let text = TokenTree::Group(Group::new(group.delimiter(), TokenStream::new()));
+                let text = text.to_string();
+                let (open, close) = text.trim().split_at(text.trim().len() / 2);
+                out.push_str(open.trim());
+                write(group.stream(), out);
+                out.push_str(close.trim());
+            }
+            TokenTree::Punct(punct) => match punct.as_char() {
+                ',' | ';' => {
+                    out.push(punct.as_char());
+                    out.push(' ');
+                }
+                '+' | '=' => {
+                    out.push(' ');
+                    out.push(punct.as_char());
+                    out.push(' ');
+                }
+                '-' if punct.spacing() == Spacing::Joint => out.push_str(" -"),
+                '\'' => {
+                    if word(out) {
+                        out.push(' ');
+                    }
+                    out.push('\'');
+                }
+                char => out.push(char),
+            },
+            TokenTree::Ident(_) | TokenTree::Literal(_) => {
+                if word(out) {
+                    out.push(' ');
+                }
+                out.push_str(&token.to_string());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Type {
+        syn::parse_str(text).unwrap()
+    }
+
+    #[test]
+    fn types_are_spelled_as_written() {
+        for text in [
+            "String",
+            "Vec<my::Entry>",
+            "HashMap<String, (u8, bool)>",
+            "[u8; 4]",
+            "&'static str",
+            "Cow<'a, [u8]>",
+            "::std::string::String",
+            "*const u8",
+            "Box<dyn Fn(u8) + Send>",
+        ] {
+            assert_eq!(spelled(&parse(text)), text);
+        }
+    }
+
+    #[test]
+    fn defects_are_found_inside() {
+        let found = |text: &str| defect(&parse(text)).map(|(defect, at)| (defect, spelled(at)));
+        for text in [
+            "String",
+            "Vec<Option<u8>>",
+            "my::Option<u8>",
+            "[u8; 4]",
+            "(u8, String)",
+        ] {
+            assert_eq!(found(text), None, "{text}");
+        }
+        for (text, defect, at) in [
+            (
+                "::core::option::Option<u8>",
+                Defect::Optional,
+                "::core::option::Option<u8>",
+            ),
+            ("Vec<&str>", Defect::Borrows, "&str"),
+            ("Cow<'static, str>", Defect::Borrows, "Cow<'static, str>"),
+            ("Box<dyn Send>", Defect::NotData, "dyn Send"),
+            ("(u8, fn())", Defect::NotData, "fn()"),
+        ] {
+            assert_eq!(found(text), Some((defect, at.to_owned())), "{text}");
+        }
+    }
+}

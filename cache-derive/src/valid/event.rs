@@ -1,0 +1,261 @@
+//! What an event enum must be like.
+
+use quote::ToTokens;
+use syn::Fields;
+use syn::ext::IdentExt;
+
+use crate::ast::{Event, Variant};
+use crate::ctxt::Ctxt;
+use crate::types::{self, Defect};
+
+/// The methods that every service has; one of the same name would never be called.
+const TAKEN: &[&str] = &[
+    "channel",
+    "clone",
+    "deref",
+    "events",
+    "health",
+    "invalidator",
+    "publish",
+    "publisher",
+    "ready",
+    "schema",
+    "stats",
+    "subscribe",
+    "subscribe_inline",
+    "watch_health",
+];
+
+pub(crate) fn check(cx: &Ctxt, event: &Event<'_>) {
+    check_generics(cx, event);
+    check_serde(cx, event);
+    check_shapes(cx, event);
+    check_types(cx, event);
+    check_variant_names(cx, event);
+    check_field_names(cx, event);
+    check_non_empty(cx, event);
+    check_methods(cx, event);
+    check_all(cx, event);
+}
+
+/// The wire shape of an event is fixed.
+fn check_generics(cx: &Ctxt, event: &Event<'_>) {
+    let generics = &event.input.generics;
+    if !generics.params.is_empty() {
+        let help = "use concrete types; the wire shape is fixed";
+        cx.error(generics, "an event enum cannot be generic", help);
+    }
+}
+
+/// The validator is generated from `#[invalidation(..)]` alone.
+fn check_serde(cx: &Ctxt, event: &Event<'_>) {
+    for attr in event.attrs().filter(|attr| attr.path().is_ident("serde")) {
+        let msg = "the generated validator ignores `#[serde(..)]`";
+        cx.error(attr, msg, "use `#[invalidation(..)]`");
+    }
+}
+
+/// Variants have named fields or none, and nothing that is not sent.
+fn check_shapes(cx: &Ctxt, event: &Event<'_>) {
+    for variant in &event.variants {
+        let node = variant.node;
+        if let Fields::Unnamed(unnamed) = &node.fields {
+            let name = &node.ident;
+            let types: Vec<_> = unnamed
+                .unnamed
+                .iter()
+                .map(|f| types::spelled(&f.ty))
+                .collect();
+            let help = match &types[..] {
+                [] => format!("write `{name}`"),
+                [ty] => format!("name them: `{name} {{ id: {ty} }}`"),
+                types => {
+                    let letters = 'a'..='z';
+                    let fields: Vec<_> = letters
+                        .zip(types)
+                        .map(|(letter, ty)| format!("{letter}: {ty}"))
+                        .collect();
+                    format!("name them: `{name} {{ {} }}`", fields.join(", "))
+                }
+            };
+            let msg = format!("variant `{name}` has unnamed fields");
+            cx.error(unnamed, msg, help);
+        }
+        if let Some((eq, value)) = &node.discriminant {
+            let text = types::spelled(value);
+            let help = format!("remove `{} {text}`", eq.to_token_stream());
+            cx.error(value, "discriminants are not sent", help);
+        }
+        for field in &node.fields {
+            if let Some((eq, value)) = &field.default {
+                let mut at = eq.to_token_stream();
+                value.to_tokens(&mut at);
+                cx.error(
+                    at,
+                    "default field values are not supported",
+                    "remove the default",
+                );
+            }
+        }
+    }
+}
+
+/// Events own what they carry, and have the same keys each time.
+fn check_types(cx: &Ctxt, event: &Event<'_>) {
+    for field in event
+        .variants
+        .iter()
+        .flat_map(|variant| &variant.node.fields)
+    {
+        let Some((defect, at)) = types::defect(&field.ty) else {
+            continue;
+        };
+        let name = match &field.ident {
+            Some(ident) => format!("field `{}`", ident.unraw()),
+            None => "the field".to_owned(),
+        };
+        match defect {
+            Defect::Borrows => {
+                let msg = format!("{name} borrows, but received events own their data");
+                cx.error(at, msg, format_args!("use `{}`", types::owned(at)));
+            }
+            Defect::NotData => {
+                let help = "use a string, bool or integer";
+                cx.error(at, "this type cannot be sent in an event", help);
+            }
+            Defect::Optional => {
+                let msg = format!("optional {name} would make the key set vary");
+                cx.error(at, msg, "split it into two variants");
+            }
+        }
+    }
+}
+
+/// The tag says which variant a payload is.
+fn check_variant_names(cx: &Ctxt, event: &Event<'_>) {
+    for (i, variant) in event.variants.iter().enumerate() {
+        let name = &variant.wire.text;
+        let mut earlier = event.variants[..i].iter();
+        if let Some(first) = earlier.find(|other| other.wire.text == *name) {
+            let taken = format!(
+                "wire name `{name}` is already taken by `{}`",
+                first.node.ident
+            );
+            cx.error(&variant.wire.at, taken, "choose another `rename`");
+            cx.note(
+                &first.wire.at,
+                format_args!("wire name `{name}` is first used here"),
+            );
+        }
+    }
+}
+
+/// The keys of one payload differ from each other and from the tag.
+fn check_field_names(cx: &Ctxt, event: &Event<'_>) {
+    for variant in &event.variants {
+        for (i, field) in variant.fields.iter().enumerate() {
+            let name = &field.wire.text;
+            let at = &field.wire.at;
+            if name.is_empty() {
+                let msg = format!("field `{}` has no name on the wire", field.ident);
+                cx.error(at, msg, "add `#[invalidation(rename = \"..\")]`");
+            } else if *name == event.tag.text {
+                let msg = format!("field `{name}` collides with the event tag");
+                cx.error(at, msg, "add `rename = \"..\"`");
+            } else if let Some(first) = variant.fields[..i].iter().find(|f| f.wire.text == *name) {
+                let msg = format!("field name `{name}` appears twice on the wire");
+                cx.error(at, msg, "rename one");
+                cx.note(
+                    &first.wire.at,
+                    format_args!("field name `{name}` is first used here"),
+                );
+            }
+        }
+    }
+}
+
+/// Only strings and lists can be empty.
+fn check_non_empty(cx: &Ctxt, event: &Event<'_>) {
+    for field in event.variants.iter().flat_map(|variant| &variant.fields) {
+        if let Some(key) = &field.non_empty
+            && types::is_scalar(&field.node.ty)
+        {
+            let ty = types::spelled(&field.node.ty);
+            let help = "remove it; only strings and lists can be empty";
+            cx.error(
+                key,
+                format_args!("`non_empty` means nothing for `{ty}`"),
+                help,
+            );
+        }
+    }
+}
+
+/// Every variant is published by a method of its own.
+fn check_methods(cx: &Ctxt, event: &Event<'_>) {
+    for (i, variant) in event.variants.iter().enumerate() {
+        let method = &variant.method;
+        let mut earlier = event.variants[..i].iter();
+        if let Some(first) = earlier.find(|other| other.method == *method) {
+            let msg = format!(
+                "method `{method}` is already taken by `{}`",
+                first.node.ident
+            );
+            let help = "add `#[invalidation(method = \"..\")]` or rename the variant";
+            cx.error(&variant.node.ident, msg, help);
+        }
+        if TAKEN.contains(&method.unraw().to_string().as_str()) {
+            let msg = format!("every service has a method `{method}` already");
+            cx.error(method, msg, "choose another `method`");
+        }
+    }
+}
+
+/// Exactly one variant, which needs no data, says that everything is stale.
+fn check_all(cx: &Ctxt, event: &Event<'_>) {
+    let name = &event.input.ident;
+    if event.variants.is_empty() {
+        let msg = format!("enum `{name}` has no events");
+        cx.error(name, msg, "add a variant such as `All`");
+        return;
+    }
+    if event.all().is_none() {
+        let msg = format_args!(
+            "enum `{name}` has no variant for \"everything is stale\"; it is delivered when events may have been lost"
+        )
+        .to_string();
+        let help = "add `All`, or mark a unit variant `#[invalidation(all)]`";
+        cx.error(name, msg, help);
+    }
+    let named = event
+        .variants
+        .iter()
+        .find(|variant| variant.node.ident == "All" && variant.is_empty() && variant.all.is_none());
+    let mut first: Option<&Variant<'_>> = None;
+    for variant in &event.variants {
+        let Some(key) = &variant.all else { continue };
+        if named.is_some() && first.is_none() {
+            let msg = format!(
+                "`{}` and `All` both mean that everything is stale",
+                variant.node.ident
+            );
+            cx.error(key, msg, "remove `all`, or give `All` another name");
+        }
+        if !variant.is_empty() {
+            let msg = "`all` needs a variant without fields: when events were lost, nobody knows their values";
+            let help = format!(
+                "remove the fields of `{}`, or mark another",
+                variant.node.ident
+            );
+            cx.error(key, msg, help);
+        }
+        match first {
+            None => first = Some(variant),
+            Some(first) => {
+                let msg = format!("`all` is already set on `{}`", first.node.ident);
+                cx.error(key, msg, "keep one");
+                cx.note(&first.all, "`all` is first set here");
+            }
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! From a JSON value to the type of a field.
+
+use std::any::Any;
+use std::marker::PhantomData;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::rejection::Rejection;
+use super::slot::{Kind, Slot, Value};
+use super::strict::Strict;
+use super::text::{Plain, Prose};
+use crate::event::{EventSchema, FieldSchema, VariantSchema};
+
+/// What a field of an event may be: whatever serde can write and read without borrowing.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a field of an invalidation event",
+    label = "this type cannot be written to and read from JSON",
+    note = "fields need serde's `Serialize` and `DeserializeOwned`: add `#[derive(Serialize, Deserialize)]` to `{Self}`"
+)]
+pub trait EventField: Serialize + DeserializeOwned + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned + 'static> EventField for T {}
+
+/// What a field's type is to generated code: `<T as FieldType>::Itself` is `T`. It reports once what
+/// `T` lacks, though decoding and encoding both need it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a field of an invalidation event",
+    label = "this type cannot be written to and read from JSON",
+    note = "fields need serde's `Serialize` and `DeserializeOwned`: add `#[derive(Serialize, Deserialize)]` to `{Self}`"
+)]
+pub trait FieldType {
+    /// The type.
+    type Itself;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: EventField> FieldType for T {
+    type Itself = T;
+}
+
+/// Tells whether a type is an `Option`, by whatever name: the constant of `Probe<Option<T>>` hides
+/// that of every `Probe<T>`.
+#[derive(Debug)]
+pub struct Probe<T>(PhantomData<T>);
+
+impl<T> Probe<Option<T>> {
+    /// It is.
+    pub const IS_OPTION: bool = true;
+}
+
+/// See [`Probe`].
+pub trait NoOption {
+    /// It is not.
+    const IS_OPTION: bool = false;
+}
+
+impl<T> NoOption for Probe<T> {}
+
+/// Stops the compiler at an optional field.
+///
+/// # Panics
+///
+/// While compiling, with what is wrong.
+#[track_caller]
+pub const fn refuse_option(is_option: bool) {
+    assert!(
+        !is_option,
+        "an optional field would make the key set vary\nhelp: split it into two variants"
+    );
+}
+
+/// Runs a macro with every integer type.
+macro_rules! integers {
+    ($run:ident) => {
+        $run! { u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize }
+    };
+}
+
+/// Reads one field of the variant that [`scan`](super::scan()) has found.
+///
+/// # Errors
+///
+/// When the value is not of the field's type.
+pub fn field<T: EventField>(
+    schema: &'static EventSchema,
+    variant: usize,
+    field: usize,
+    slots: &[Slot<'_>],
+) -> Result<T, Rejection> {
+    let value = &slots[field].value;
+    let mut read = None::<T>;
+    if native(value, &mut read) {
+        return read
+            .ok_or_else(|| Place::new(schema, variant, field).wrong_native(value, &None::<T>));
+    }
+    if value.kind == Kind::Null {
+        return Err(Place::new(schema, variant, field).null(value));
+    }
+    let mut json = serde_json::Deserializer::from_str(value.text);
+    T::deserialize(Strict(&mut json)).or_else(|_| {
+        explain(value).map_err(|why| Place::new(schema, variant, field).wrong_foreign(value, &why))
+    })
+}
+
+/// Reads strings, bools and integers without serde. False: it is another type.
+///
+/// `place` is an `Option` of the field's type; inlined, only the branch for that type is left.
+#[expect(
+    clippy::inline_always,
+    reason = "it looks too large until it is inlined"
+)]
+#[inline(always)]
+fn native(value: &Value<'_>, place: &mut dyn Any) -> bool {
+    if let Some(place) = place.downcast_mut::<Option<String>>() {
+        *place = value.string();
+        return true;
+    }
+    if let Some(place) = place.downcast_mut::<Option<bool>>() {
+        *place = match value.kind {
+            Kind::True => Some(true),
+            Kind::False => Some(false),
+            _ => None,
+        };
+        return true;
+    }
+    macro_rules! read {
+        ($($integer:ty)*) => {$(
+            if let Some(place) = place.downcast_mut::<Option<$integer>>() {
+                *place = value.integer();
+                return true;
+            }
+        )*};
+    }
+    integers!(read);
+    macro_rules! read_float {
+        ($($float:ty)*) => {$(
+            if let Some(place) = place.downcast_mut::<Option<$float>>() {
+                // What is too large becomes infinite, and could not be written again.
+                *place = value.number().and_then(|text| text.parse().ok());
+                *place = place.filter(|float| float.is_finite());
+                return true;
+            }
+        )*};
+    }
+    read_float! { f32 f64 }
+    false
+}
+
+/// Reads the value once more, to learn where in it the defect is.
+#[cold]
+fn explain<T: DeserializeOwned>(value: &Value<'_>) -> Result<T, Why> {
+    let mut json = serde_json::Deserializer::from_str(value.text);
+    serde_path_to_error::deserialize(Strict(&mut json)).map_err(|error| Why {
+        path: error.path().to_string(),
+        message: error.inner().to_string(),
+    })
+}
+
+/// What serde has against a value.
+struct Why {
+    /// Such as `mode`, `[1].id`, or `.` for the value itself.
+    path: String,
+    /// Such as ``invalid type: integer `1`, expected a string at line 1 column 8``.
+    message: String,
+}
+
+/// A field that is rejected.
+struct Place {
+    variant: &'static VariantSchema,
+    field: &'static FieldSchema,
+}
+
+impl Place {
+    #[cold]
+    fn new(schema: &'static EventSchema, variant: usize, field: usize) -> Self {
+        let variant = &schema.variants()[variant];
+        let field = &variant.fields()[field];
+        Self { variant, field }
+    }
+
+    /// `read` is an empty `Option` of the field's type.
+    fn wrong_native(&self, value: &Value<'_>, read: &dyn Any) -> Rejection {
+        let mut expected = if read.is::<Option<String>>() {
+            "a string".to_owned()
+        } else {
+            "true or false".to_owned()
+        };
+        macro_rules! name {
+            ($($integer:ty)*) => {$(
+                if read.is::<Option<$integer>>() {
+                    expected = format!("an integer from {} to {}", <$integer>::MIN, <$integer>::MAX);
+                }
+            )*};
+        }
+        integers!(name);
+        if read.is::<Option<f32>>() || read.is::<Option<f64>>() {
+            "a finite number".clone_into(&mut expected);
+        }
+        Rejection::wrong_value(self.field.wire(), &expected, &value.describe())
+    }
+
+    fn null(&self, value: &Value<'_>) -> Rejection {
+        Rejection::wrong_value(self.field.wire(), &self.type_name(), &value.describe())
+    }
+
+    fn wrong_foreign(&self, value: &Value<'_>, why: &Why) -> Rejection {
+        let wire = self.field.wire();
+        let key = match why.path.as_str() {
+            "." => wire.to_owned(),
+            path if path.starts_with('[') => format!("{wire}{path}"),
+            path => format!("{wire}.{path}"),
+        };
+        let message = why
+            .message
+            .rsplit_once(" at line ")
+            .map_or(&*why.message, |(message, _)| message);
+        let missing = message
+            .strip_prefix("missing field `")
+            .and_then(|name| name.strip_suffix('`'));
+        if let Some(name) = missing {
+            let key = format!("{key}.{name}");
+            return Rejection::missing_key(&key, self.variant, "an object without it");
+        }
+        // What was expected comes last, and is the program's own text; what was found is not.
+        if let Some((found, expected)) = message.rsplit_once(", expected ") {
+            let kinds = ["invalid type: ", "invalid value: "];
+            let value = kinds.iter().find_map(|kind| found.strip_prefix(kind));
+            let found = Plain(value.unwrap_or(found)).to_string();
+            return Rejection::wrong_value(&key, &Prose(expected).to_string(), &found);
+        }
+        let found = format!("{}: {}", value.describe(), Prose(message));
+        Rejection::wrong_value(&key, &self.type_name(), &found)
+    }
+
+    fn type_name(&self) -> String {
+        format!("`{}`", self.field.type_name())
+    }
+}

@@ -1,0 +1,167 @@
+//! Whether events arrive, and if not, why.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::watch;
+
+/// Whether the events of a channel, or of all channels of a bus, are proven to arrive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Health {
+    /// Nothing is subscribed, so nothing can be lost. A program that only publishes stays here.
+    Idle,
+    /// Somebody has subscribed, and no event is proven to arrive yet.
+    Connecting,
+    /// Subscribed, and a canary sent after the subscription has come back within the lease.
+    Live,
+    /// Events may have been lost, or may be lost now.
+    Down(Cause),
+    /// The bus was closed.
+    Closed,
+}
+
+impl Health {
+    /// Whether events are proven to arrive.
+    #[must_use]
+    pub const fn is_live(&self) -> bool {
+        matches!(self, Self::Live)
+    }
+}
+
+impl fmt::Display for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Idle => f.write_str("idle: nothing is subscribed"),
+            Self::Connecting => f.write_str("connecting"),
+            Self::Live => f.write_str("live"),
+            Self::Down(cause) => write!(f, "down: {cause}"),
+            Self::Closed => f.write_str("closed"),
+        }
+    }
+}
+
+/// What stands between a publisher and a subscriber, or has made events get lost.
+///
+/// `Display` says what was found and, where it helps, what to allow or change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cause {
+    /// No connection could be made, or it broke.
+    Unreachable(Arc<str>),
+    /// The server did not answer in time.
+    Timeout(Arc<str>),
+    /// The server did not accept the user name or the password.
+    Credentials(Arc<str>),
+    /// The server's access rules forbid it; the text says what to allow.
+    Refused(Arc<str>),
+    /// The server is too old, or is no Redis.
+    Version(Arc<str>),
+    /// The address or another setting is unusable.
+    Settings(Arc<str>),
+    /// The connection ended.
+    Disconnected,
+    /// No canary came back within the lease: the server, the network or this process stood still.
+    LeaseExpired,
+    /// The server ended a subscription that nobody had asked it to end.
+    Unsubscribed,
+    /// Messages arrived faster than they could be handled, and were discarded.
+    Overflow,
+    /// A message could not be understood, so what it meant to evict is unknown.
+    Rejected,
+    /// Two services use one channel for different events.
+    Conflict(Arc<str>),
+    /// The task that receives events has ended: its runtime was shut down, or it panicked.
+    Stopped,
+    /// The server answered with an error of another kind.
+    Server(Arc<str>),
+    /// The bus was closed.
+    Closed,
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreachable(what) => write!(f, "the server cannot be reached: {what}"),
+            Self::Timeout(what) => write!(f, "no answer in time: {what}"),
+            Self::Credentials(what) => write!(
+                f,
+                "the server did not accept the credentials: {what}; check the user name and \
+                 password of the address"
+            ),
+            Self::Refused(what) => write!(f, "the server refuses it: {what}"),
+            Self::Version(what) => write!(
+                f,
+                "the server does not speak RESP3 ({what}); Redis 6.0 or later, or Valkey, is needed"
+            ),
+            Self::Settings(what) => write!(f, "unusable setting: {what}"),
+            Self::Disconnected => f.write_str("the connection ended"),
+            Self::LeaseExpired => f.write_str("no canary came back within the lease"),
+            Self::Unsubscribed => f.write_str("the server ended a subscription by itself"),
+            Self::Overflow => f.write_str("messages arrived faster than they could be handled"),
+            Self::Rejected => f.write_str("a message could not be understood"),
+            Self::Conflict(what) => f.write_str(what),
+            Self::Stopped => f.write_str("the task that receives events has ended"),
+            Self::Server(what) => write!(f, "the server answered with an error: {what}"),
+            Self::Closed => f.write_str("the bus is closed"),
+        }
+    }
+}
+
+impl std::error::Error for Cause {}
+
+/// A health as it was last told.
+///
+/// It is told by the supervisor, some time after subscribers have come. Until the supervisor has
+/// heard of them, what it says is of those before them, and must not be taken for theirs.
+#[derive(Debug)]
+pub(crate) struct Reported {
+    told: watch::Sender<Health>,
+    /// How often somebody has subscribed where nobody did. Changed within `told`'s lock.
+    wanted: AtomicU64,
+}
+
+impl Reported {
+    pub(crate) fn new(health: Health) -> Self {
+        Self {
+            told: watch::Sender::new(health),
+            wanted: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn get(&self) -> Health {
+        self.told.borrow().clone()
+    }
+
+    pub(crate) fn watch(&self) -> watch::Receiver<Health> {
+        self.told.subscribe()
+    }
+
+    pub(crate) fn set(&self, health: Health) {
+        self.told.send_replace(health);
+    }
+
+    /// Somebody has subscribed; returns the number that [`tell`](Self::tell) wants from now on.
+    pub(crate) fn want(&self) -> u64 {
+        let mut wanted = 0;
+        self.told.send_modify(|health| {
+            wanted = self.wanted.fetch_add(1, Ordering::Relaxed) + 1;
+            *health = Health::Connecting;
+        });
+        wanted
+    }
+
+    /// Tells a health, as long as nobody has subscribed since `heard`.
+    pub(crate) fn tell(&self, heard: u64, health: &Health) {
+        self.told.send_if_modified(|told| {
+            let news = self.wanted.load(Ordering::Relaxed) == heard
+                && *told != Health::Closed
+                && told != health;
+            if news {
+                told.clone_from(health);
+            }
+            news
+        });
+    }
+}

@@ -1,0 +1,184 @@
+//! The channels of the program: every annotated service registers itself at link time.
+
+use std::any::TypeId;
+use std::fmt;
+
+use crate::event::{EventSchema, InvalidationEvent};
+
+/// What one annotated service declares: its channel, its event and its place in the source.
+#[derive(Clone, Copy)]
+pub struct Registration {
+    channel: &'static str,
+    service: &'static str,
+    event: fn() -> TypeId,
+    schema: &'static EventSchema,
+    file: &'static str,
+    line: u32,
+    column: u32,
+    logging: Logging,
+}
+
+/// Which of a service's actions are logged; all by default.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Logging {
+    pub subscription: bool,
+    pub events: bool,
+    pub publish: bool,
+}
+
+inventory::collect!(&'static Registration);
+
+impl Registration {
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn new<E: InvalidationEvent>(
+        channel: &'static str,
+        service: &'static str,
+        file: &'static str,
+        line: u32,
+        column: u32,
+        logging: Logging,
+    ) -> Self {
+        Self {
+            channel,
+            service,
+            event: TypeId::of::<E>,
+            schema: E::SCHEMA,
+            file,
+            line,
+            column,
+            logging,
+        }
+    }
+
+    /// The channel, without the namespace of a bus.
+    #[must_use]
+    pub const fn channel(&self) -> &'static str {
+        self.channel
+    }
+
+    /// The service's path: `my_bot::services::ChannelActivationInvalidation`.
+    #[must_use]
+    pub const fn service(&self) -> &'static str {
+        self.service
+    }
+
+    /// The shape of the service's events.
+    #[must_use]
+    pub const fn schema(&self) -> &'static EventSchema {
+        self.schema
+    }
+
+    /// The source file, as the compiler names it.
+    #[must_use]
+    pub const fn file(&self) -> &'static str {
+        self.file
+    }
+
+    /// The line of the service, from 1.
+    #[must_use]
+    pub const fn line(&self) -> u32 {
+        self.line
+    }
+
+    /// The column of the service, from 1.
+    #[must_use]
+    pub const fn column(&self) -> u32 {
+        self.column
+    }
+
+    pub(crate) const fn logging(&self) -> Logging {
+        self.logging
+    }
+}
+
+impl fmt::Debug for Registration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registration")
+            .field("channel", &self.channel)
+            .field("service", &self.service)
+            .field("event", &self.schema.name())
+            .field("at", &format_args!("{}:{}", self.file, self.line))
+            .finish_non_exhaustive()
+    }
+}
+
+/// `service (event) at file:line:column`
+impl fmt::Display for Registration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} ({}) at {}:{}:{}",
+            self.service,
+            self.schema.name(),
+            self.file,
+            self.line,
+            self.column
+        )
+    }
+}
+
+/// Every channel of the program, one entry a service, ordered by channel and place.
+///
+/// # Examples
+///
+/// ```standalone_crate
+/// use cache_runtime::{InvalidationEvent, cache_invalidation};
+///
+/// #[derive(InvalidationEvent)]
+/// enum UserEvent {
+///     User { user_id: u64 },
+///     All,
+/// }
+///
+/// #[cache_invalidation(channel = "cache:user-invalidation", event = UserEvent)]
+/// struct UserInvalidation;
+///
+/// let channels = cache_runtime::channels();
+/// assert_eq!(channels[0].channel(), "cache:user-invalidation");
+/// assert_eq!(channels[0].schema().variants()[0].wire(), "user");
+/// ```
+#[must_use]
+pub fn channels() -> Vec<&'static Registration> {
+    let mut all: Vec<_> = inventory::iter::<&'static Registration>
+        .into_iter()
+        .copied()
+        .collect();
+    all.sort_by_key(|r| (r.channel, r.file, r.line, r.column));
+    all
+}
+
+/// Two services that use one channel for different events.
+pub(crate) fn conflict() -> Option<(&'static Registration, &'static Registration)> {
+    channels()
+        .windows(2)
+        .map(|pair| (pair[0], pair[1]))
+        .find(|(a, b)| a.channel == b.channel && (a.event)() != (b.event)())
+}
+
+/// Stops the compiler at a channel name that is empty or holds a character that Redis reads as a
+/// pattern, or that would make logs and ACL rules ambiguous.
+///
+/// # Panics
+///
+/// While compiling, with what is wrong.
+#[doc(hidden)]
+#[track_caller]
+pub const fn check_channel(name: &str) {
+    let bytes = name.as_bytes();
+    assert!(
+        !bytes.is_empty(),
+        "`channel` must not be empty\nhelp: name it, e.g. `\"cache:users\"`"
+    );
+    let mut i = 0;
+    while i < bytes.len() {
+        let allowed =
+            bytes[i].is_ascii_alphanumeric() || matches!(bytes[i], b':' | b'-' | b'_' | b'.');
+        assert!(
+            allowed,
+            "channel name contains a character that is not allowed\nhelp: use letters, digits, `:`, `-`, `_`, `.`"
+        );
+        i += 1;
+    }
+}

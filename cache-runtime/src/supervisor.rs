@@ -1,0 +1,353 @@
+//! The task that receives: it feeds the link with what happens, and does what the link says.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::task::{JoinSet, coop};
+use tokio::time::{Instant, timeout_at};
+use tracing::{debug, error, info, warn};
+
+use crate::bus::settings::{CANARY_PREFIX, Settings, UnknownEvents};
+use crate::channel::Dispatch;
+use crate::health::{Cause, Health, Reported};
+use crate::link::{Audience, ChannelId, Input, Link, Output};
+use crate::mailbox::{EVERY_GENERATION, Generation, Mailbox, Signal, Status, Wire};
+use crate::rejection_log::RejectionLog;
+use crate::transport::{Command, Connection, Transport};
+
+/// Signals between two looks at the clock.
+const TICK_EVERY: usize = 128;
+
+/// See the module.
+pub(crate) struct Supervisor {
+    link: Link,
+    started: Instant,
+    /// Time since the start, as of the present batch: reading the clock costs more than a message.
+    now: Duration,
+    mailbox: Arc<Mailbox>,
+    transport: Transport,
+    connection: Option<Connection>,
+    generation: Generation,
+    /// Attempts and commands on their way; they end with the supervisor.
+    tasks: JoinSet<()>,
+    /// The channels, and of which subscribers of theirs we have heard.
+    channels: HashMap<ChannelId, (Arc<dyn Dispatch>, u64)>,
+    names: HashMap<Vec<u8>, ChannelId>,
+    /// The link's own channel.
+    canary: Arc<str>,
+    health: Arc<Reported>,
+    /// Of which subscribers we have heard, in all channels.
+    wanted: u64,
+    lease_until: Arc<AtomicU64>,
+    max_payload: usize,
+    unknown_events: UnknownEvents,
+    rejection_log: RejectionLog,
+}
+
+impl Supervisor {
+    pub(crate) fn new(
+        settings: &Settings,
+        id: u64,
+        started: Instant,
+        mailbox: Arc<Mailbox>,
+        transport: Transport,
+        health: Arc<Reported>,
+        lease_until: Arc<AtomicU64>,
+    ) -> Self {
+        let canary = settings.full_name(&format!("{CANARY_PREFIX}{id:016x}"));
+        Self {
+            link: Link::new(settings.link(id)),
+            started,
+            now: Duration::ZERO,
+            mailbox,
+            transport,
+            connection: None,
+            generation: 0,
+            tasks: JoinSet::new(),
+            channels: HashMap::new(),
+            names: HashMap::from([(canary.clone().into_bytes(), ChannelId::CANARY)]),
+            canary: canary.into(),
+            health,
+            wanted: 0,
+            lease_until,
+            max_payload: settings.max_payload,
+            unknown_events: settings.unknown_events,
+            rejection_log: RejectionLog::new(settings.rejection_interval),
+        }
+    }
+
+    /// Runs until the mailbox is closed.
+    pub(crate) async fn run(mut self) {
+        let mut batch = Vec::new();
+        loop {
+            let taken = match self.link.timeout() {
+                Some(at) => timeout_at(self.started + at, self.mailbox.take(&mut batch)).await,
+                None => Ok(self.mailbox.take(&mut batch).await),
+            };
+            self.now = self.started.elapsed();
+            match taken {
+                Ok(false) => return,
+                Ok(true) => {
+                    for (count, signal) in batch.drain(..).enumerate() {
+                        self.receive(signal);
+                        if count % TICK_EVERY == TICK_EVERY - 1 {
+                            self.tick();
+                        }
+                    }
+                }
+                Err(_elapsed) => {}
+            }
+            self.tick();
+            while let Some(ended) = self.tasks.try_join_next() {
+                if ended.is_err_and(|error| error.is_panic()) {
+                    let cause = Cause::Unreachable("a command to the server panicked".into());
+                    self.feed(Input::Disconnected(cause));
+                }
+            }
+            // A flood of messages must not keep other tasks of this thread from running.
+            coop::consume_budget().await;
+        }
+    }
+
+    /// Feeds in that time has passed, if anything has become due. A mailbox that is never empty
+    /// must not keep heartbeats from being sent.
+    fn tick(&mut self) {
+        if self
+            .link
+            .timeout()
+            .is_some_and(|at| self.started.elapsed() >= at)
+        {
+            self.feed(Input::Tick);
+        }
+    }
+
+    fn receive(&mut self, signal: Signal) {
+        match signal {
+            Signal::Subscribe(channel, wanted) => {
+                let id = channel.id();
+                self.names.insert(channel.name().as_bytes().to_vec(), id);
+                self.channels.insert(id, (channel, wanted.channel));
+                self.wanted = wanted.bus;
+                self.feed(Input::Subscribe(id));
+                // It may be what it was before, but it is of the new subscribers too now.
+                self.health.tell(self.wanted, self.link.health());
+            }
+            Signal::Unsubscribe(id) => self.feed(Input::Unsubscribe(id)),
+            Signal::Connected(generation, result) if generation == self.generation => {
+                match result {
+                    Ok(connection) => {
+                        self.connection = Some(connection);
+                        self.feed(Input::Connected);
+                    }
+                    Err(cause) => self.feed(Input::Disconnected(cause)),
+                }
+            }
+            Signal::Wire(generation, wire) => {
+                if generation == self.generation || generation == EVERY_GENERATION {
+                    self.receive_wire(wire);
+                }
+            }
+            // An attempt that was given up.
+            Signal::Connected(..) => {}
+            Signal::CanaryFailed(generation, cause) => {
+                if generation == self.generation {
+                    self.feed(Input::CanaryFailed(cause));
+                }
+            }
+            Signal::Overflow => self.feed(Input::Overflow),
+        }
+    }
+
+    fn id(&self, channel: &[u8]) -> Option<ChannelId> {
+        self.names.get(channel).copied()
+    }
+
+    fn receive_wire(&mut self, wire: Wire) {
+        match wire {
+            Wire::Message { channel, payload } => match self.id(&channel) {
+                Some(ChannelId::CANARY) => {
+                    let number = std::str::from_utf8(&payload).ok();
+                    if let Some(number) = number.and_then(|number| number.parse().ok()) {
+                        self.feed(Input::Canary(number));
+                    }
+                }
+                Some(id) => self.message(id, &payload),
+                None => {}
+            },
+            Wire::Status(status) => {
+                if let Some(input) = self.status(status) {
+                    self.feed(input);
+                }
+            }
+        }
+    }
+
+    fn status(&self, status: Status) -> Option<Input> {
+        Some(match status {
+            Status::Confirmed { channel } => Input::Confirmed {
+                channel: self.id(&channel)?,
+                gapless: self.transport.is_gapless(),
+            },
+            Status::Refused { channel, cause } => Input::Refused(self.id(&channel)?, cause),
+            Status::Unsubscribed { channel } => Input::Unsubscribed(self.id(&channel)?),
+            Status::Disconnected(cause) => Input::Disconnected(cause),
+        })
+    }
+
+    fn message(&mut self, id: ChannelId, payload: &[u8]) {
+        self.link.handle(self.now, Input::Message(id));
+        while let Some(output) = self.link.poll_output() {
+            let Output::Deliver(id) = output else {
+                self.act(output);
+                continue;
+            };
+            let Some((channel, _)) = self.channels.get(&id) else {
+                continue;
+            };
+            let Err(reason) = channel.deliver(payload, self.max_payload) else {
+                continue;
+            };
+            let now = self.now;
+            self.rejection_log.log(now, channel.name(), &reason);
+            if self.unknown_events == UnknownEvents::EvictAll {
+                self.link.handle(now, Input::Rejected(id));
+            }
+        }
+    }
+
+    fn feed(&mut self, input: Input) {
+        self.now = self.started.elapsed();
+        self.link.handle(self.now, input);
+        while let Some(output) = self.link.poll_output() {
+            self.act(output);
+        }
+    }
+
+    /// Carries out one output. What follows from it at once is left in the link's queue.
+    fn act(&mut self, output: Output) {
+        match output {
+            Output::Connect => self.connect(),
+            Output::Disconnect => {
+                // Whatever is still queued of it is of an old generation now.
+                self.generation += 1;
+                self.connection = None;
+                // Commands on their way would keep it open.
+                self.tasks.abort_all();
+            }
+            Output::Subscribe(id) => self.command(id, Connection::subscribe),
+            Output::Unsubscribe(id) => self.command(id, Connection::unsubscribe),
+            Output::SendCanary(number) => self.send_canary(number),
+            Output::Lease { until } => {
+                let until = u64::try_from(until.as_nanos()).unwrap_or(u64::MAX);
+                self.lease_until.store(until, Ordering::Release);
+            }
+            // Only a message asks for a delivery, and `message` sees to it.
+            Output::Deliver(_) => {}
+            Output::Stale(id, audience) => {
+                if let Some((channel, _)) = self.channels.get(&id) {
+                    if audience != Audience::Inline {
+                        debug!(channel = %channel.name(), "subscribers are told that everything may be stale");
+                    }
+                    channel.stale(audience);
+                }
+            }
+            Output::ChannelHealth(id, health) => {
+                if let Some((channel, heard)) = self.channels.get(&id) {
+                    log_health(channel.name(), &health);
+                    channel.health().tell(*heard, &health);
+                }
+            }
+            Output::LinkHealth(health) => {
+                self.health.tell(self.wanted, &health);
+            }
+        }
+    }
+
+    fn connect(&mut self) {
+        self.connection = None;
+        self.generation += 1;
+        let generation = self.generation;
+        match self.transport.connect(generation, &self.mailbox) {
+            // Now, not through the mailbox: messages may be waiting there already.
+            Ok(connection) => {
+                self.connection = Some(connection);
+                self.link.handle(self.now, Input::Connected);
+            }
+            Err(attempt) => {
+                let mailbox = Arc::clone(&self.mailbox);
+                self.tasks.spawn(async move {
+                    let result = attempt.await;
+                    mailbox.push(Signal::Connected(generation, result));
+                });
+            }
+        }
+    }
+
+    fn command(&mut self, id: ChannelId, command: fn(&Connection, Arc<str>) -> Command) {
+        let name = match self.channels.get(&id) {
+            Some((channel, _)) => Arc::clone(channel.name()),
+            None if id == ChannelId::CANARY => Arc::clone(&self.canary),
+            None => return,
+        };
+        let Some(connection) = &self.connection else {
+            return;
+        };
+        let generation = self.generation;
+        match command(connection, name) {
+            Command::Done(status) => {
+                if let Some(input) = self.status(status) {
+                    self.link.handle(self.now, input);
+                }
+            }
+            Command::Pending(answer) => {
+                let mailbox = Arc::clone(&self.mailbox);
+                self.tasks.spawn(async move {
+                    if let Some(status) = answer.await {
+                        mailbox.push(Signal::Wire(generation, Wire::Status(status)));
+                    }
+                });
+            }
+        }
+    }
+
+    fn send_canary(&mut self, number: u64) {
+        let (transport, mailbox) = (self.transport.clone(), Arc::clone(&self.mailbox));
+        let canary = Arc::clone(&self.canary);
+        let generation = self.generation;
+        self.tasks.spawn(async move {
+            let payload = number.to_string().into_bytes();
+            if let Err(cause) = transport.publish(&canary, payload).await {
+                mailbox.push(Signal::CanaryFailed(generation, cause));
+            }
+        });
+    }
+}
+
+/// Whatever ends the task, nobody may go on believing that events arrive.
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        // Then whoever closed it has told everybody.
+        if self.mailbox.is_closed() {
+            return;
+        }
+        let down = Health::Down(Cause::Stopped);
+        self.health.set(down.clone());
+        for (channel, _) in self.channels.values() {
+            channel.health().set(down.clone());
+            channel.stale(Audience::Everyone);
+        }
+        error!("the task that receives events has ended; nothing is live any more");
+    }
+}
+
+fn log_health(channel: &str, health: &Health) {
+    match health {
+        Health::Live => info!(channel, "live"),
+        Health::Down(cause) => {
+            warn!(channel, %cause, "not live: events may be lost, and subscribers will be told so");
+        }
+        Health::Idle | Health::Connecting | Health::Closed => debug!(channel, %health),
+    }
+}

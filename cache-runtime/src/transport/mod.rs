@@ -1,0 +1,167 @@
+//! What carries payloads: the process itself, or Redis.
+
+#![cfg_attr(
+    not(feature = "redis"),
+    allow(
+        unused_variables,
+        clippy::needless_pass_by_value,
+        clippy::unnecessary_wraps,
+        clippy::unused_async,
+        reason = "the signatures are those that the other transport needs"
+    )
+)]
+
+pub(crate) mod in_process;
+#[cfg(feature = "redis")]
+mod redis;
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use crate::health::Cause;
+use crate::mailbox::{Generation, Mailbox, Status};
+use in_process::{Attachment, Hub};
+
+#[cfg(feature = "redis")]
+use crate::bus::settings::Settings;
+
+/// A future with a name that structs can hold.
+pub(crate) type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// Cheap to clone: clones share their connections.
+#[derive(Clone)]
+pub(crate) enum Transport {
+    InProcess(Arc<Attachment>),
+    #[cfg(feature = "redis")]
+    Redis(Arc<redis::Redis>),
+}
+
+/// A connection for events.
+pub(crate) enum Connection {
+    InProcess(in_process::Subscriber),
+    #[cfg(feature = "redis")]
+    Redis(redis::Subscriber),
+}
+
+/// What has become of a command of a [`Connection`].
+pub(crate) enum Command {
+    Done(Status),
+    /// The confirmation comes by itself; the future ends with a status only if there is none.
+    #[cfg_attr(
+        not(feature = "redis"),
+        expect(dead_code, reason = "the in-process bus answers at once")
+    )]
+    Pending(Boxed<Option<Status>>),
+}
+
+impl Transport {
+    pub(crate) fn in_process(hub: Arc<Hub>) -> Self {
+        Self::InProcess(Arc::new(Attachment::new(hub)))
+    }
+
+    #[cfg(feature = "redis")]
+    pub(crate) fn redis(url: &str, settings: &Settings) -> Result<Self, Cause> {
+        Ok(Self::Redis(Arc::new(redis::Redis::new(url, settings)?)))
+    }
+
+    /// What other instances of an in-process bus attach to.
+    pub(crate) fn hub(&self) -> Option<&Arc<Hub>> {
+        match self {
+            Self::InProcess(attachment) => Some(attachment.hub()),
+            #[cfg(feature = "redis")]
+            Self::Redis(_) => None,
+        }
+    }
+
+    /// Whether a subscription is in force as soon as it is asked for.
+    pub(crate) fn is_gapless(&self) -> bool {
+        self.hub().is_some()
+    }
+
+    /// Called once, before the first subscription is asked for.
+    pub(crate) fn attach(&self, mailbox: &Arc<Mailbox>) {
+        match self {
+            Self::InProcess(attachment) => attachment.attach(mailbox),
+            #[cfg(feature = "redis")]
+            Self::Redis(_) => {}
+        }
+    }
+
+    /// Opens a connection for events: at once, or by a future.
+    pub(crate) fn connect(
+        &self,
+        generation: Generation,
+        mailbox: &Arc<Mailbox>,
+    ) -> Result<Connection, Boxed<Result<Connection, Cause>>> {
+        match self {
+            Self::InProcess(attachment) => Ok(Connection::InProcess(in_process::Subscriber::new(
+                attachment,
+            ))),
+            #[cfg(feature = "redis")]
+            Self::Redis(redis) => {
+                let (redis, mailbox) = (Arc::clone(redis), Arc::clone(mailbox));
+                Err(Box::pin(async move {
+                    let subscriber = redis.subscriber(generation, mailbox).await;
+                    subscriber.map(Connection::Redis)
+                }))
+            }
+        }
+    }
+
+    /// Whether publishing is possible now.
+    pub(crate) async fn check(&self) -> Result<(), Cause> {
+        match self {
+            Self::InProcess(_) => Ok(()),
+            #[cfg(feature = "redis")]
+            Self::Redis(redis) => redis.check().await,
+        }
+    }
+
+    /// Publishes, and returns the number of subscribers as the server counts them.
+    pub(crate) async fn publish(&self, channel: &str, payload: Vec<u8>) -> Result<u64, Cause> {
+        match self {
+            Self::InProcess(attachment) => Ok(attachment.hub().publish(channel, &payload)),
+            #[cfg(feature = "redis")]
+            Self::Redis(redis) => redis.publish(channel, payload).await,
+        }
+    }
+
+    /// Drops the connection for publishing; publishing fails from now on.
+    pub(crate) fn close(&self) {
+        match self {
+            Self::InProcess(attachment) => attachment.detach(),
+            #[cfg(feature = "redis")]
+            Self::Redis(redis) => redis.close(),
+        }
+    }
+}
+
+/// Without the address, which may hold a password.
+impl fmt::Debug for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InProcess(_) => f.write_str("in-process"),
+            #[cfg(feature = "redis")]
+            Self::Redis(redis) => write!(f, "Redis at {}", redis.address()),
+        }
+    }
+}
+
+impl Connection {
+    pub(crate) fn subscribe(&self, channel: Arc<str>) -> Command {
+        match self {
+            Self::InProcess(subscriber) => Command::Done(subscriber.subscribe(&channel)),
+            #[cfg(feature = "redis")]
+            Self::Redis(subscriber) => Command::Pending(subscriber.subscribe(channel)),
+        }
+    }
+
+    pub(crate) fn unsubscribe(&self, channel: Arc<str>) -> Command {
+        match self {
+            Self::InProcess(subscriber) => Command::Done(subscriber.unsubscribe(&channel)),
+            #[cfg(feature = "redis")]
+            Self::Redis(subscriber) => Command::Pending(subscriber.unsubscribe(channel)),
+        }
+    }
+}

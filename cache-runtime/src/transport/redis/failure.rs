@@ -1,0 +1,101 @@
+//! What a failure means, and what to allow or change.
+
+use std::time::Duration;
+
+use redis::{ErrorKind, RedisError, ServerErrorKind};
+
+use crate::bus::settings::CANARY_PREFIX;
+use crate::health::Cause;
+
+/// What an explanation needs to know.
+pub(super) struct Failures {
+    /// Without credentials.
+    pub(super) address: String,
+    pub(super) user: Option<String>,
+    pub(super) has_password: bool,
+    pub(super) namespace: Option<String>,
+}
+
+impl Failures {
+    pub(super) fn cause(&self, error: &RedisError) -> Cause {
+        let address = &self.address;
+        if error.is_timeout() {
+            return Cause::Timeout(address.as_str().into());
+        }
+        match error.kind() {
+            ErrorKind::Server(ServerErrorKind::NoPerm) => Cause::Refused(self.permission(error)),
+            ErrorKind::AuthenticationFailed => Cause::Credentials(self.login()),
+            ErrorKind::RESP3NotSupported => Cause::Version(address.as_str().into()),
+            ErrorKind::Parse => Cause::Version(format!("{address}: {error}").into()),
+            _ => match error.code() {
+                Some("WRONGPASS" | "NOAUTH") => Cause::Credentials(self.login()),
+                Some("NOPROTO") => Cause::Version(address.as_str().into()),
+                Some(code) => {
+                    let detail = error.detail().unwrap_or_default();
+                    if detail.starts_with("unknown command") && detail.contains("HELLO") {
+                        return Cause::Version(address.as_str().into());
+                    }
+                    Cause::Server(format!("{address}: {code} {detail}").into())
+                }
+                None => Cause::Unreachable(format!("{address}: {error}").into()),
+            },
+        }
+    }
+
+    pub(super) fn timeout(&self, what: &str, limit: Duration) -> Cause {
+        Cause::Timeout(format!("{what} to {} took more than {limit:?}", self.address).into())
+    }
+
+    /// As [`cause`](Self::cause), for a command that names a channel.
+    pub(super) fn channel(&self, error: &RedisError, channel: &str) -> Cause {
+        if error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm) {
+            return Cause::Refused(self.channel_permission(error, channel));
+        }
+        self.cause(error)
+    }
+
+    fn user(&self) -> &str {
+        self.user.as_deref().unwrap_or("default")
+    }
+
+    fn login(&self) -> std::sync::Arc<str> {
+        let (user, address) = (self.user(), &self.address);
+        if self.has_password {
+            format!("user `{user}` at {address}").into()
+        } else {
+            format!(
+                "{address} wants a password, and the address has none; expected \
+                 `redis://:password@host` or `redis://user:password@host`"
+            )
+            .into()
+        }
+    }
+
+    fn permission(&self, error: &RedisError) -> std::sync::Arc<str> {
+        format!(
+            "{}; allow it: ACL SETUSER {} {COMMANDS}",
+            error.detail().unwrap_or("no permission"),
+            self.user()
+        )
+        .into()
+    }
+
+    fn channel_permission(&self, error: &RedisError, channel: &str) -> std::sync::Arc<str> {
+        // Other instances' canaries have other numbers.
+        let own = channel.contains(CANARY_PREFIX);
+        let pattern = match (&self.namespace, own) {
+            (Some(namespace), true) => format!("{namespace}:{CANARY_PREFIX}*"),
+            (None, true) => format!("{CANARY_PREFIX}*"),
+            (_, false) => channel.to_owned(),
+        };
+        format!(
+            "channel `{channel}`: {}; allow it: ACL SETUSER {} {COMMANDS} &{pattern}",
+            error.detail().unwrap_or("no permission"),
+            self.user()
+        )
+        .into()
+    }
+}
+
+/// What a bus sends, as access rules.
+const COMMANDS: &str = "+hello +client|setname +client|setinfo +subscribe +unsubscribe +publish";

@@ -1,0 +1,97 @@
+//! The connection for events: what the server pushes goes to the mailbox as it comes.
+
+use std::sync::Arc;
+
+use redis::aio::{MultiplexedConnection, SendError};
+use redis::{AsyncConnectionConfig, PushInfo, PushKind, RedisResult, Value};
+
+use super::Endpoint;
+use super::failure::Failures;
+use crate::health::Cause;
+use crate::mailbox::{Generation, Mailbox, Signal, Status, Wire};
+use crate::transport::Boxed;
+
+/// Dropping it closes the connection. The library gives no sign of that, so the link does not
+/// wait for one.
+pub(crate) struct Subscriber {
+    connection: MultiplexedConnection,
+    failures: Arc<Failures>,
+}
+
+impl Subscriber {
+    pub(super) async fn open(
+        endpoint: &Endpoint,
+        generation: Generation,
+        mailbox: Arc<Mailbox>,
+    ) -> Result<Self, Cause> {
+        // It runs inside the library's driver, so it must not wait: the mailbox never does.
+        let receive = move |push: PushInfo| {
+            if let Some(wire) = translate(push) {
+                mailbox.push(Signal::Wire(generation, wire));
+            }
+            Ok::<(), SendError>(())
+        };
+        let config = AsyncConnectionConfig::new().set_push_sender(receive);
+        Ok(Self {
+            connection: endpoint.open("events", config).await?,
+            failures: Arc::clone(&endpoint.failures),
+        })
+    }
+
+    /// One command a channel: a single refused channel would have all of a command refused.
+    pub(crate) fn subscribe(&self, channel: Arc<str>) -> Boxed<Option<Status>> {
+        let mut connection = self.connection.clone();
+        let failures = Arc::clone(&self.failures);
+        Box::pin(async move {
+            let result = connection.subscribe(&*channel).await;
+            failed(result, &channel, &failures)
+        })
+    }
+
+    pub(crate) fn unsubscribe(&self, channel: Arc<str>) -> Boxed<Option<Status>> {
+        let mut connection = self.connection.clone();
+        let failures = Arc::clone(&self.failures);
+        Box::pin(async move {
+            let result = connection.unsubscribe(&*channel).await;
+            // There is nothing to be gained from a connection that will not end a subscription.
+            failed(result, &channel, &failures).map(|status| match status {
+                Status::Refused { cause, .. } => Status::Disconnected(cause),
+                other => other,
+            })
+        })
+    }
+}
+
+/// Nothing if the command was accepted: its confirmation is pushed, in order with the messages.
+fn failed(result: RedisResult<()>, channel: &str, failures: &Failures) -> Option<Status> {
+    let error = result.err()?;
+    let cause = failures.channel(&error, channel);
+    // An answer concerns the one channel; anything else means that there is none to be had.
+    Some(if error.code().is_some() {
+        Status::Refused {
+            channel: channel.into(),
+            cause,
+        }
+    } else {
+        Status::Disconnected(cause)
+    })
+}
+
+fn translate(push: PushInfo) -> Option<Wire> {
+    let mut data = push.data.into_iter();
+    let mut bytes = || match data.next() {
+        Some(Value::BulkString(bytes)) => Some(bytes),
+        _ => None,
+    };
+    let status = match push.kind {
+        PushKind::Message => {
+            let (channel, payload) = (bytes()?, bytes()?);
+            return Some(Wire::Message { channel, payload });
+        }
+        PushKind::Subscribe => Status::Confirmed { channel: bytes()? },
+        PushKind::Unsubscribe => Status::Unsubscribed { channel: bytes()? },
+        PushKind::Disconnection => Status::Disconnected(Cause::Disconnected),
+        _ => return None,
+    };
+    Some(Wire::Status(status))
+}

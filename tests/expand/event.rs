@@ -1,0 +1,159 @@
+const _: () = {
+    use ::cache_runtime as __rt;
+    use __rt::__private as __p;
+    static __SCHEMA: __rt::EventSchema = __rt::EventSchema::new(
+        "ChannelActivationEvent",
+        "type",
+        &[
+            __rt::VariantSchema::new(
+                "Channel",
+                "channel",
+                "{\"type\":\"channel\"",
+                &[
+                    __rt::FieldSchema::new(
+                        "channel_id",
+                        "channelId",
+                        ",\"channelId\":",
+                        "String",
+                        false,
+                    ),
+                ],
+            ),
+            __rt::VariantSchema::new("All", "all", "{\"type\":\"all\"", &[]),
+        ],
+        1,
+    );
+    #[automatically_derived]
+    impl __rt::InvalidationEvent for ChannelActivationEvent {
+        const SCHEMA: &'static __rt::EventSchema = &__SCHEMA;
+        type Itself = Self;
+        type Methods = ChannelActivationEventMethods;
+        #[inline]
+        fn decode_within(
+            payload: &[::core::primitive::u8],
+            max_payload: ::core::primitive::usize,
+        ) -> ::core::result::Result<Self, __rt::Rejection> {
+            let mut slots = [__p::Slot::EMPTY; 1];
+            let variant = match __p::scan(&__SCHEMA, payload, max_payload, &mut slots) {
+                ::core::result::Result::Ok(value) => value,
+                ::core::result::Result::Err(error) => {
+                    return ::core::result::Result::Err(error);
+                }
+            };
+            ::core::result::Result::Ok(
+                match variant {
+                    0 => {
+                        Self::Channel {
+                            channel_id: match __p::field(&__SCHEMA, 0, 0, &slots) {
+                                ::core::result::Result::Ok(value) => value,
+                                ::core::result::Result::Err(error) => {
+                                    return ::core::result::Result::Err(error);
+                                }
+                            },
+                        }
+                    }
+                    _ => Self::All,
+                },
+            )
+        }
+        #[inline]
+        fn encode_into(
+            &self,
+            out: &mut ::std::vec::Vec<::core::primitive::u8>,
+        ) -> ::core::result::Result<(), __rt::EncodeError> {
+            match self {
+                Self::Channel { channel_id: f0 } => {
+                    __p::Writer::new(&__SCHEMA, 0, out).field(0, f0).finish()
+                }
+                Self::All { .. } => __p::Writer::new(&__SCHEMA, 1, out).finish(),
+            }
+        }
+        #[inline]
+        fn all() -> Self {
+            Self::All
+        }
+    }
+    #[doc(hidden)]
+    pub struct ChannelActivationEventMethods(__p::Publisher<ChannelActivationEvent>);
+    #[allow(dead_code)]
+    impl ChannelActivationEventMethods {
+        #[inline]
+        /**Publishes `ChannelActivationEvent::Channel`: `{"type":"channel","channelId":"…"}`.
+
+One channel was switched on or off.
+
+Await what it returns. This instance's inline subscribers see the event first; handlers, here and on other instances, get it through the bus.
+
+# Errors
+
+When the event cannot be encoded or is too large, or the bus does not take it.*/
+        pub fn invalidate_channel(
+            &self,
+            channel_id: impl ::core::convert::Into<String>,
+        ) -> __rt::Publishing<'_> {
+            self.0
+                .publish(ChannelActivationEvent::Channel {
+                    channel_id: ::core::convert::Into::into(channel_id),
+                })
+        }
+        #[inline]
+        /**Publishes `ChannelActivationEvent::All`: `{"type":"all"}`.
+
+Await what it returns. This instance's inline subscribers see the event first; handlers, here and on other instances, get it through the bus.
+
+# Errors
+
+When the event cannot be encoded or is too large, or the bus does not take it.*/
+        pub fn invalidate_all(&self) -> __rt::Publishing<'_> {
+            self.0.publish(ChannelActivationEvent::All)
+        }
+    }
+    #[automatically_derived]
+    impl __p::EventMethods<ChannelActivationEvent> for ChannelActivationEventMethods {
+        #[inline]
+        fn new(publisher: __p::Publisher<ChannelActivationEvent>) -> Self {
+            Self(publisher)
+        }
+        #[inline]
+        fn publisher(&self) -> &__p::Publisher<ChannelActivationEvent> {
+            &self.0
+        }
+    }
+};
+#[cfg(doc)]
+/**The methods that every service of [`ChannelActivationEvent`] offers.
+
+There is nothing to import: a service dereferences to them. This trait is there to be read.*/
+pub trait ChannelActivationEventMethods: ::cache_runtime::Service<
+        Event = ChannelActivationEvent,
+    > {
+    /**Publishes `ChannelActivationEvent::Channel`: `{"type":"channel","channelId":"…"}`.
+
+One channel was switched on or off.
+
+Await what it returns. This instance's inline subscribers see the event first; handlers, here and on other instances, get it through the bus.
+
+# Errors
+
+When the event cannot be encoded or is too large, or the bus does not take it.*/
+    fn invalidate_channel(
+        &self,
+        channel_id: impl ::core::convert::Into<String>,
+    ) -> ::cache_runtime::Publishing<'_> {
+        loop {}
+    }
+    /**Publishes `ChannelActivationEvent::All`: `{"type":"all"}`.
+
+Await what it returns. This instance's inline subscribers see the event first; handlers, here and on other instances, get it through the bus.
+
+# Errors
+
+When the event cannot be encoded or is too large, or the bus does not take it.*/
+    fn invalidate_all(&self) -> ::cache_runtime::Publishing<'_> {
+        loop {}
+    }
+}
+#[cfg(doc)]
+impl<
+    S: ::cache_runtime::Service<Event = ChannelActivationEvent>,
+> ChannelActivationEventMethods for S {}

@@ -1,0 +1,183 @@
+#[allow(deprecated)]
+const _: () = {
+    use ::other::runtime as __rt;
+    use __rt::__private as __p;
+    static __SCHEMA: __rt::EventSchema = __rt::EventSchema::new(
+        "Settings",
+        "kind",
+        &[
+            __rt::VariantSchema::new(
+                "Greeting",
+                "say \"hi\"",
+                "{\"kind\":\"say \\\"hi\\\"\"",
+                &[
+                    __rt::FieldSchema::new("type", "type", ",\"type\":", "u8", false),
+                    __rt::FieldSchema::new(
+                        "list",
+                        "listOf",
+                        ",\"listOf\":",
+                        "Vec<Key>",
+                        true,
+                    ),
+                ],
+            ),
+            __rt::VariantSchema::new("Old", "old", "{\"kind\":\"old\"", &[]),
+            __rt::VariantSchema::new("Every", "every", "{\"kind\":\"every\"", &[]),
+        ],
+        2,
+    );
+    use __p::NoOption as _;
+    const _: () = __p::refuse_option(<__p::Probe<Vec<Key>>>::IS_OPTION);
+    #[automatically_derived]
+    impl __rt::InvalidationEvent for Settings {
+        const SCHEMA: &'static __rt::EventSchema = &__SCHEMA;
+        type Itself = Self;
+        type Methods = SettingsMethods;
+        #[inline]
+        fn decode_within(
+            payload: &[::core::primitive::u8],
+            max_payload: ::core::primitive::usize,
+        ) -> ::core::result::Result<Self, __rt::Rejection> {
+            let mut slots = [__p::Slot::EMPTY; 2];
+            let variant = match __p::scan(&__SCHEMA, payload, max_payload, &mut slots) {
+                ::core::result::Result::Ok(value) => value,
+                ::core::result::Result::Err(error) => {
+                    return ::core::result::Result::Err(error);
+                }
+            };
+            ::core::result::Result::Ok(
+                match variant {
+                    0 => {
+                        Self::Greeting {
+                            r#type: match __p::field(&__SCHEMA, 0, 0, &slots) {
+                                ::core::result::Result::Ok(value) => value,
+                                ::core::result::Result::Err(error) => {
+                                    return ::core::result::Result::Err(error);
+                                }
+                            },
+                            list: match __p::field::<
+                                <Vec<Key> as __p::FieldType>::Itself,
+                            >(&__SCHEMA, 0, 1, &slots) {
+                                ::core::result::Result::Ok(value) => value,
+                                ::core::result::Result::Err(error) => {
+                                    return ::core::result::Result::Err(error);
+                                }
+                            },
+                        }
+                    }
+                    1 => Self::Old {},
+                    _ => Self::r#Every,
+                },
+            )
+        }
+        #[inline]
+        fn encode_into(
+            &self,
+            out: &mut ::std::vec::Vec<::core::primitive::u8>,
+        ) -> ::core::result::Result<(), __rt::EncodeError> {
+            match self {
+                Self::Greeting { r#type: f0, list: f1 } => {
+                    __p::Writer::new(&__SCHEMA, 0, out)
+                        .field(0, f0)
+                        .field::<<Vec<Key> as __p::FieldType>::Itself>(1, f1)
+                        .finish()
+                }
+                Self::Old { .. } => __p::Writer::new(&__SCHEMA, 1, out).finish(),
+                Self::r#Every { .. } => __p::Writer::new(&__SCHEMA, 2, out).finish(),
+            }
+        }
+        #[inline]
+        fn all() -> Self {
+            Self::r#Every
+        }
+    }
+    #[doc(hidden)]
+    pub(crate) struct SettingsMethods(__p::Publisher<Settings>);
+    #[allow(dead_code)]
+    impl SettingsMethods {
+        #[inline]
+        /**Publishes `Settings::Greeting`: `{"kind":"say \"hi\"","type":…,"listOf":…}`.
+
+Await what it returns. This instance's inline subscribers see the event first; handlers, here and on other instances, get it through the bus.
+
+# Errors
+
+When the event cannot be encoded or is too large, or the bus does not take it.*/
+        pub(crate) fn say_hi(&self, r#type: u8, list: Vec<Key>) -> __rt::Publishing<'_> {
+            self.0.publish(Settings::Greeting { r#type, list })
+        }
+        #[inline]
+        /**Publishes `Settings::Old`: `{"kind":"old"}`.
+
+Await what it returns. This instance's inline subscribers see the event first; handlers, here and on other instances, get it through the bus.
+
+# Errors
+
+When the event cannot be encoded or is too large, or the bus does not take it.*/
+        #[deprecated(note = "use Greeting")]
+        pub(crate) fn invalidate_old(&self) -> __rt::Publishing<'_> {
+            self.0.publish(Settings::Old {})
+        }
+        #[inline]
+        /**Publishes `Settings::Every`: `{"kind":"every"}`.
+
+Await what it returns. This instance's inline subscribers see the event first; handlers, here and on other instances, get it through the bus.
+
+# Errors
+
+When the event cannot be encoded or is too large, or the bus does not take it.*/
+        pub(crate) fn invalidate_every(&self) -> __rt::Publishing<'_> {
+            self.0.publish(Settings::r#Every)
+        }
+    }
+    #[automatically_derived]
+    impl __p::EventMethods<Settings> for SettingsMethods {
+        #[inline]
+        fn new(publisher: __p::Publisher<Settings>) -> Self {
+            Self(publisher)
+        }
+        #[inline]
+        fn publisher(&self) -> &__p::Publisher<Settings> {
+            &self.0
+        }
+    }
+};
+#[cfg(doc)]
+/**The methods that every service of [`Settings`] offers.
+
+There is nothing to import: a service dereferences to them. This trait is there to be read.*/
+pub(crate) trait SettingsMethods: ::other::runtime::Service<Event = Settings> {
+    /**Publishes `Settings::Greeting`: `{"kind":"say \"hi\"","type":…,"listOf":…}`.
+
+Await what it returns. This instance's inline subscribers see the event first; handlers, here and on other instances, get it through the bus.
+
+# Errors
+
+When the event cannot be encoded or is too large, or the bus does not take it.*/
+    fn say_hi(&self, r#type: u8, list: Vec<Key>) -> ::other::runtime::Publishing<'_> {
+        loop {}
+    }
+    /**Publishes `Settings::Old`: `{"kind":"old"}`.
+
+Await what it returns. This instance's inline subscribers see the event first; handlers, here and on other instances, get it through the bus.
+
+# Errors
+
+When the event cannot be encoded or is too large, or the bus does not take it.*/
+    #[deprecated(note = "use Greeting")]
+    fn invalidate_old(&self) -> ::other::runtime::Publishing<'_> {
+        loop {}
+    }
+    /**Publishes `Settings::Every`: `{"kind":"every"}`.
+
+Await what it returns. This instance's inline subscribers see the event first; handlers, here and on other instances, get it through the bus.
+
+# Errors
+
+When the event cannot be encoded or is too large, or the bus does not take it.*/
+    fn invalidate_every(&self) -> ::other::runtime::Publishing<'_> {
+        loop {}
+    }
+}
+#[cfg(doc)]
+impl<S: ::other::runtime::Service<Event = Settings>> SettingsMethods for S {}

@@ -1,0 +1,61 @@
+/// Users have changed.
+#[derive(Clone, Debug)]
+pub struct UserInvalidation {
+    __invalidator: ::cache_runtime::__private::Handle,
+}
+#[allow(unused_qualifications)]
+const _: () = {
+    use ::cache_runtime as __rt;
+    use __rt::__private as __p;
+    static __REGISTRATION: __p::Registration = __p::Registration::new::<
+        <UserEvent as __rt::InvalidationEvent>::Itself,
+    >(
+        "cache:users",
+        ::core::concat!(::core::module_path!(), "::UserInvalidation"),
+        ::core::file!(),
+        ::core::line!(),
+        ::core::column!(),
+        __p::Logging {
+            subscription: true,
+            events: true,
+            publish: true,
+        },
+    );
+    __p::inventory::submit! {
+        & __REGISTRATION
+    }
+    impl UserInvalidation {
+        /// Makes the service on a bus. Nothing is sent and nothing received before it is used.
+        ///
+        /// Any number may be made, on one bus or on several.
+        #[must_use = "a service does nothing by itself"]
+        pub fn new(bus: &__rt::Bus) -> Self {
+            Self {
+                __invalidator: __p::Handle::new::<
+                    <UserEvent as __rt::InvalidationEvent>::Itself,
+                >(bus, &__REGISTRATION),
+            }
+        }
+    }
+    #[automatically_derived]
+    impl ::core::ops::Deref for UserInvalidation {
+        #[cfg(not(doc))]
+        type Target = __rt::Invalidator<<UserEvent as __rt::InvalidationEvent>::Itself>;
+        #[cfg(doc)]
+        type Target = __rt::Invalidator<UserEvent>;
+        fn deref(&self) -> &Self::Target {
+            self.__invalidator.get()
+        }
+    }
+    #[automatically_derived]
+    impl __rt::Service for UserInvalidation {
+        #[cfg(not(doc))]
+        type Event = <UserEvent as __rt::InvalidationEvent>::Itself;
+        #[cfg(doc)]
+        type Event = UserEvent;
+        const CHANNEL: &'static ::core::primitive::str = "cache:users";
+        fn invalidator(&self) -> &__rt::Invalidator<Self::Event> {
+            self.__invalidator.get()
+        }
+    }
+};

@@ -1,0 +1,65 @@
+struct Users {
+    shard: u16,
+    #[cfg(unix)]
+    path: String,
+    events: Invalidator<UserEvent>,
+}
+#[allow(unused_qualifications)]
+const _: () = {
+    use ::other as __rt;
+    use __rt::__private as __p;
+    const __CHANNEL: &::core::primitive::str = channels::USERS;
+    const _: () = __p::check_channel(__CHANNEL);
+    static __REGISTRATION: __p::Registration = __p::Registration::new::<
+        <UserEvent as __rt::InvalidationEvent>::Itself,
+    >(
+        __CHANNEL,
+        ::core::concat!(::core::module_path!(), "::Users"),
+        ::core::file!(),
+        ::core::line!(),
+        ::core::column!(),
+        __p::Logging {
+            subscription: true,
+            events: true,
+            publish: false,
+        },
+    );
+    __p::inventory::submit! {
+        & __REGISTRATION
+    }
+    impl Users {
+        /// Makes the service on a bus. Nothing is sent and nothing received before it is used.
+        ///
+        /// Any number may be made, on one bus or on several.
+        #[must_use = "a service does nothing by itself"]
+        fn connect(bus: &__rt::Bus, shard: u16, #[cfg(unix)] path: String) -> Self {
+            Self {
+                shard,
+                #[cfg(unix)]
+                path,
+                events: __rt::Invalidator::new(bus, &__REGISTRATION),
+            }
+        }
+    }
+    #[automatically_derived]
+    impl ::core::ops::Deref for Users {
+        #[cfg(not(doc))]
+        type Target = __rt::Invalidator<<UserEvent as __rt::InvalidationEvent>::Itself>;
+        #[cfg(doc)]
+        type Target = __rt::Invalidator<UserEvent>;
+        fn deref(&self) -> &Self::Target {
+            &self.events
+        }
+    }
+    #[automatically_derived]
+    impl __rt::Service for Users {
+        #[cfg(not(doc))]
+        type Event = <UserEvent as __rt::InvalidationEvent>::Itself;
+        #[cfg(doc)]
+        type Event = UserEvent;
+        const CHANNEL: &'static ::core::primitive::str = __CHANNEL;
+        fn invalidator(&self) -> &__rt::Invalidator<Self::Event> {
+            &self.events
+        }
+    }
+};

@@ -1,0 +1,47 @@
+//! Ports that no other test takes, in this process or another.
+
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::ops::Range;
+use std::process;
+use std::sync::atomic::{AtomicU16, Ordering};
+
+/// Below the ports that systems hand to outgoing connections: a client that keeps reconnecting to a
+/// server that is down could otherwise be given the server's own port.
+const PORTS: Range<u16> = 10_000..32_000;
+
+/// A TCP port of the loopback interface, reserved until dropped, also while nothing listens on it.
+///
+/// The reservation is a bound UDP socket of the same number: TCP stays free for the server, every
+/// test process honours it, and the kernel lifts it should this process die.
+#[derive(Debug)]
+pub(crate) struct Port {
+    number: u16,
+    _reservation: UdpSocket,
+}
+
+impl Port {
+    pub(crate) fn reserve() -> Self {
+        static NEXT: AtomicU16 = AtomicU16::new(0);
+        // Processes start apart from each other; it only saves attempts.
+        let start = process::id().wrapping_mul(7919) % u32::from(u16::MAX);
+        for _ in PORTS {
+            let step = NEXT.fetch_add(1, Ordering::Relaxed);
+            let offset = (start + u32::from(step)) % u32::from(PORTS.end - PORTS.start);
+            let number = PORTS.start + u16::try_from(offset).expect("smaller than the range");
+            let Ok(reservation) = UdpSocket::bind((Ipv4Addr::LOCALHOST, number)) else {
+                continue;
+            };
+            if TcpListener::bind((Ipv4Addr::LOCALHOST, number)).is_ok() {
+                return Self {
+                    number,
+                    _reservation: reservation,
+                };
+            }
+        }
+        panic!("no free port in {PORTS:?}");
+    }
+
+    pub(crate) fn number(&self) -> u16 {
+        self.number
+    }
+}

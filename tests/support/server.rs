@@ -1,0 +1,244 @@
+//! A real Redis (or Valkey) server, owned by one test.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::process;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use crate::port::Port;
+use crate::process::{Process, server_binary};
+use crate::{Admin, within};
+
+/// How to start a [`Server`].
+#[derive(Debug, Clone, Default)]
+pub struct ServerBuilder {
+    options: Vec<OsString>,
+    password: Option<String>,
+}
+
+impl ServerBuilder {
+    /// Sets an option as in the configuration file, e.g. `client-output-buffer-limit` to
+    /// `pubsub 1mb 0 0`.
+    #[must_use]
+    pub fn option(mut self, name: &str, value: &str) -> Self {
+        self.options.push(format!("--{name}").into());
+        self.options.extend(value.split(' ').map(OsString::from));
+        self
+    }
+
+    /// Requires this password from the default user.
+    #[must_use]
+    pub fn password(mut self, password: &str) -> Self {
+        self.password = Some(password.to_owned());
+        self.option("requirepass", password)
+    }
+
+    /// Starts the server and waits until it accepts connections.
+    ///
+    /// # Panics
+    ///
+    /// With the server's log, if it does not start.
+    pub async fn start(self) -> Server {
+        let mut server = Server {
+            program: server_binary(),
+            builder: self,
+            process: None,
+            folder: Folder::create(),
+            port: Port::reserve(),
+        };
+        while !server.try_launch().await {
+            server.port = Port::reserve();
+        }
+        server
+    }
+}
+
+/// A server on a free port of the loopback interface and on a Unix socket, without persistence. It
+/// is killed when dropped.
+#[derive(Debug)]
+pub struct Server {
+    program: PathBuf,
+    builder: ServerBuilder,
+    // Dropped in this order: the process ends before its folder and its port are given back.
+    process: Option<Process>,
+    folder: Folder,
+    port: Port,
+}
+
+impl Server {
+    /// A server with its default configuration.
+    ///
+    /// # Panics
+    ///
+    /// See [`ServerBuilder::start`].
+    pub async fn start() -> Self {
+        Self::builder().start().await
+    }
+
+    /// A server to be configured.
+    #[must_use]
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder::default()
+    }
+
+    /// The port, which stays the same across restarts.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port.number()
+    }
+
+    /// `redis://` address without credentials.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port())
+    }
+
+    /// `redis://` address with credentials; an empty `user` is the default one.
+    #[must_use]
+    pub fn url_as(&self, user: &str, password: &str) -> String {
+        format!("redis://{user}:{password}@127.0.0.1:{}", self.port())
+    }
+
+    /// `unix://` address of the same server.
+    #[must_use]
+    pub fn unix_url(&self) -> String {
+        format!("unix://{}", self.folder.socket().display())
+    }
+
+    /// A new connection for the test itself, as the default user.
+    ///
+    /// # Panics
+    ///
+    /// If the server is down.
+    pub async fn admin(&self) -> Admin {
+        let url = match &self.builder.password {
+            Some(password) => self.url_as("", password),
+            None => self.url(),
+        };
+        let admin = Admin::connect(&url).await;
+        admin.unwrap_or_else(|error| panic!("the server at {}: {error}", self.url()))
+    }
+
+    /// Ends the server without giving it a chance to say goodbye.
+    pub fn kill9(&mut self) {
+        self.process = None;
+    }
+
+    /// Starts the server again on the same port, killing it first if it runs. What was set at run
+    /// time (`CONFIG SET`, `ACL SETUSER`) is gone.
+    ///
+    /// # Panics
+    ///
+    /// With the server's log, if it does not start.
+    pub async fn restart(&mut self) {
+        self.kill9();
+        let restart = async {
+            while !self.try_launch().await {
+                sleep(Duration::from_millis(50)).await;
+            }
+        };
+        within("the server's port to be free again", restart).await;
+    }
+
+    /// Stops the process (SIGSTOP): the kernel goes on accepting connections and bytes, nobody
+    /// answers.
+    ///
+    /// # Panics
+    ///
+    /// If the server is down.
+    pub fn freeze(&self) {
+        self.process().freeze();
+    }
+
+    /// Lets a frozen process go on (SIGCONT).
+    ///
+    /// # Panics
+    ///
+    /// If the server is down.
+    pub fn thaw(&self) {
+        self.process().thaw();
+    }
+
+    /// What the running server has logged so far.
+    ///
+    /// # Panics
+    ///
+    /// If the server is down.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.process().log()
+    }
+
+    fn process(&self) -> &Process {
+        let process = self.process.as_ref();
+        process.expect("the server is down: `restart` it first")
+    }
+
+    /// `false` when somebody else has the port.
+    async fn try_launch(&mut self) -> bool {
+        match Process::start(&self.program, &self.arguments()).await {
+            Ok(process) => self.process = Some(process),
+            Err(log) if log.contains("Address already in use") => return false,
+            Err(log) => panic!("{} did not start:\n{log}", self.program.display()),
+        }
+        true
+    }
+
+    fn arguments(&self) -> Vec<OsString> {
+        let port = self.port().to_string();
+        let fixed = [
+            ["--port", &port],
+            ["--bind", "127.0.0.1"],
+            ["--save", ""],
+            ["--appendonly", "no"],
+            // At this level it says when it is ready.
+            ["--loglevel", "notice"],
+        ];
+        let mut arguments: Vec<OsString> = fixed.as_flattened().iter().map(Into::into).collect();
+        arguments.extend(["--dir".into(), self.folder.path.clone().into()]);
+        arguments.extend(["--unixsocket".into(), self.folder.socket().into()]);
+        arguments.extend_from_slice(&self.builder.options);
+        arguments
+    }
+}
+
+/// The server's working folder; its path is short, because that of a socket may not have many more
+/// than 100 bytes.
+#[derive(Debug)]
+struct Folder {
+    path: PathBuf,
+}
+
+impl Folder {
+    fn create() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        loop {
+            let number = NEXT.fetch_add(1, Ordering::Relaxed);
+            let name = format!("cache-runtime-test-{}-{number}", process::id());
+            let path = env::temp_dir().join(name);
+            match fs::create_dir(&path) {
+                Ok(()) => return Self { path },
+                // Left by a process of the same number that was killed.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => panic!("cannot create {}: {error}", path.display()),
+            }
+        }
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.path.join("redis.sock")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // A folder left behind harms nobody.
+        drop(fs::remove_dir_all(&self.path));
+    }
+}

@@ -1,0 +1,8 @@
+use cache_runtime::InvalidationEvent;
+
+#[derive(InvalidationEvent)]
+pub enum UserEvent {
+    All { id: String },
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use cache_runtime::InvalidationEvent;
+
+#[derive(InvalidationEvent)]
+pub enum UserEvent {
+    All,
+    #[invalidation(all)]
+    Everything,
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use cache_runtime::InvalidationEvent;
+
+#[derive(InvalidationEvent)]
+pub enum UserEvent {
+    User { id: String },
+}
+
+fn main() {}

@@ -1,0 +1,12 @@
+use cache_runtime::InvalidationEvent;
+
+#[derive(InvalidationEvent)]
+#[invalidation(serde::tag = "type")]
+pub enum UserEvent {
+    User {
+        id: String,
+    },
+    All,
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use cache_runtime::InvalidationEvent;
+
+#[derive(InvalidationEvent)]
+pub enum UserEvent {
+    User { r#type: String },
+    All,
+}
+
+fn main() {}

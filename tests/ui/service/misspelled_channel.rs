@@ -1,0 +1,12 @@
+use cache_runtime::{InvalidationEvent, cache_invalidation};
+
+#[derive(InvalidationEvent)]
+pub enum UserEvent {
+    User { id: String },
+    All,
+}
+
+#[cache_invalidation(chanel = "cache:users", event = UserEvent)]
+pub struct Users;
+
+fn main() {}

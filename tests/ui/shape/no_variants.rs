@@ -1,0 +1,6 @@
+use cache_runtime::InvalidationEvent;
+
+#[derive(InvalidationEvent)]
+pub enum UserEvent {}
+
+fn main() {}
