@@ -1,0 +1,133 @@
+//! What the builder's settings change, and which it refuses.
+
+use std::time::Duration;
+
+use cache_runtime::__private::publish_raw;
+use cache_runtime::{Bus, Cause, UnknownEvents};
+
+use crate::{NumberEvent, Numbers, number, soon};
+
+#[tokio::test]
+async fn unknown_events_can_be_ignored() {
+    let bus = Bus::in_process_builder()
+        .unknown_events(UnknownEvents::Ignore)
+        .connect_lazy()
+        .unwrap();
+    let service = Numbers::new(&bus);
+    let mut events = service.events();
+    publish_raw(&bus, "cache:numbers", b"{}").await.unwrap();
+    service.invalidate_number(1).await.unwrap();
+    assert_eq!(soon("an event", events.recv()).await, Some(number(1)));
+    assert_eq!(service.stats().rejected, 1);
+    assert!(service.health().is_live());
+}
+
+#[tokio::test]
+async fn the_queue_is_bounded_by_events_and_by_bytes() {
+    for (events, bytes) in [(4, 1 << 20), (1 << 20, 600)] {
+        let bus = Bus::in_process_builder()
+            .queue(events, bytes)
+            .connect_lazy()
+            .unwrap();
+        let service = Numbers::new(&bus);
+        let mut slow = service.events();
+        let mut fast = service.events();
+        for n in 0..64 {
+            service.invalidate_number(n).await.unwrap();
+            soon("an event", fast.recv()).await;
+        }
+        assert_eq!(soon("an event", slow.recv()).await, Some(NumberEvent::All));
+        assert!(service.stats().overflows > 0);
+    }
+}
+
+#[tokio::test]
+async fn the_namespace_is_part_of_the_channel() {
+    let bus = Bus::in_process_builder()
+        .namespace("prod")
+        .connect_lazy()
+        .unwrap();
+    let service = Numbers::new(&bus);
+    assert_eq!(service.channel(), "prod:cache:numbers");
+    let mut events = service.events();
+    Numbers::new(&bus.clone())
+        .invalidate_number(1)
+        .await
+        .unwrap();
+    assert_eq!(soon("an event", events.recv()).await, Some(number(1)));
+}
+
+#[tokio::test]
+async fn payloads_beyond_the_limit_are_neither_sent_nor_received() {
+    let bus = Bus::in_process_builder()
+        .max_payload(20)
+        .connect_lazy()
+        .unwrap();
+    let service = Numbers::new(&bus);
+    let mut events = service.events();
+    let error = service.invalidate_number(1).await.unwrap_err();
+    assert!(error.is_invalid_event());
+    let message = error.to_string();
+    assert!(
+        message.contains("`cache:numbers`") && message.contains("limit of 20"),
+        "{message}"
+    );
+    let long = br#"{"type":"number","n":1}"#;
+    publish_raw(&bus, "cache:numbers", long).await.unwrap();
+    assert_eq!(
+        soon("an event", events.recv()).await,
+        Some(NumberEvent::All)
+    );
+}
+
+#[tokio::test]
+async fn a_rejection_interval_can_be_set() {
+    let bus = Bus::in_process_builder()
+        .rejection_interval(Duration::ZERO)
+        .connect_lazy()
+        .unwrap();
+    let service = Numbers::new(&bus);
+    let mut events = service.events();
+    for _ in 0..3 {
+        publish_raw(&bus, "cache:numbers", b"{}").await.unwrap();
+        assert_eq!(
+            soon("an event", events.recv()).await,
+            Some(NumberEvent::All)
+        );
+    }
+}
+
+#[test]
+fn unusable_settings_are_named() {
+    let second = Duration::from_secs(1);
+    let builder = Bus::in_process_builder;
+    let cases = [
+        (builder().namespace("a b"), "namespace \"a b\""),
+        (builder().namespace(""), "namespace \"\""),
+        (builder().name("my bot"), "name \"my bot\""),
+        (builder().heartbeat(Duration::ZERO), "heartbeat"),
+        (builder().heartbeat(Duration::MAX), "heartbeat"),
+        (builder().lease(Duration::MAX), "lease"),
+        (
+            builder().rejection_interval(Duration::MAX),
+            "rejection interval",
+        ),
+        (builder().heartbeat(second).lease(second), "lease of 1s"),
+        (
+            builder().backoff(second * 2, second),
+            "backoff from 2s to 1s",
+        ),
+        (builder().connect_timeout(Duration::ZERO), "connect timeout"),
+        (
+            builder().response_timeout(Duration::ZERO),
+            "response timeout",
+        ),
+        (builder().queue(0, 1), "queue"),
+        (builder().max_payload(0), "payload"),
+    ];
+    for (builder, expected) in cases {
+        let error = builder.connect_lazy().unwrap_err();
+        assert!(matches!(error.cause(), Cause::Settings(_)), "{error:?}");
+        assert!(error.to_string().contains(expected), "{expected}: {error}");
+    }
+}

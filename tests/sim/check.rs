@@ -1,0 +1,343 @@
+//! What must hold after every output, and in the end.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use cache_runtime::__private::link::{Audience, ChannelId, Input, Output, Settings};
+use cache_runtime::{Cause, Health};
+
+use crate::ledger::{Event, Ledger};
+
+/// Follows what the link is told and what it says.
+#[derive(Debug)]
+pub(crate) struct Check {
+    pub(crate) ledger: Ledger,
+    pub(crate) violation: Option<String>,
+    settings: Settings,
+    /// Without it every subscription may have missed what was published before it.
+    gapless: bool,
+    connection: Connection,
+    commands: BTreeSet<ChannelId>,
+    lease: Duration,
+    channels: BTreeMap<ChannelId, Told>,
+    canaries: u32,
+    /// Heartbeats apart, only these let a canary be sent.
+    occasions: u32,
+    /// Waits for the output behind it, which says what it was for.
+    everyone: Option<ChannelId>,
+    /// The only output that is allowed next.
+    next: Option<Output>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Connection {
+    None,
+    Opening,
+    Open,
+}
+
+/// What users of a channel were told.
+#[derive(Debug)]
+struct Told {
+    /// As far as the link knows.
+    wanted: bool,
+    health: Health,
+    /// Something was lost since the channel was live for the last time.
+    lost: bool,
+    /// Handlers have to know of a loss by then.
+    due: Option<Duration>,
+    /// The latest flush on account of an unreadable message.
+    flushed: Option<Duration>,
+}
+
+impl Check {
+    pub(crate) fn new(settings: Settings, gapless: bool) -> Self {
+        Self {
+            ledger: Ledger::default(),
+            violation: None,
+            settings,
+            gapless,
+            connection: Connection::None,
+            commands: BTreeSet::new(),
+            lease: Duration::ZERO,
+            channels: BTreeMap::new(),
+            canaries: 0,
+            occasions: 0,
+            everyone: None,
+            next: None,
+        }
+    }
+
+    pub(crate) fn require(&mut self, holds: bool, rule: impl FnOnce() -> String) {
+        if !holds && self.violation.is_none() {
+            self.violation = Some(rule());
+        }
+    }
+
+    fn told(&mut self, id: ChannelId) -> &mut Told {
+        self.channels.entry(id).or_insert(Told {
+            wanted: false,
+            health: Health::Idle,
+            lost: false,
+            due: None,
+            flushed: None,
+        })
+    }
+
+    pub(crate) fn want(&mut self, id: ChannelId) {
+        self.ledger.want(id);
+    }
+
+    pub(crate) fn forget(&mut self, id: ChannelId) {
+        self.ledger.forget(id);
+        self.told(id).due = None;
+    }
+
+    pub(crate) fn all_live(&self) -> bool {
+        let live = |id| self.channels.get(&id).is_some_and(|t| t.health.is_live());
+        self.ledger.wanted().all(live)
+    }
+
+    /// Before an input reaches the link.
+    pub(crate) fn fed(&mut self, input: &Input) {
+        match input {
+            Input::Subscribe(id) => {
+                let told = self.told(*id);
+                told.wanted = true;
+                // Whoever comes now has not been told of anything.
+                told.flushed = None;
+            }
+            Input::Unsubscribe(id) => {
+                let told = self.told(*id);
+                told.wanted = false;
+                told.lost = true;
+            }
+            Input::Connected => self.connection = Connection::Open,
+            Input::Disconnected(_) => {
+                if self.connection == Connection::Opening {
+                    self.connection = Connection::None;
+                }
+                self.lose();
+            }
+            Input::Overflow => {
+                self.occasions += 1;
+                self.lose();
+            }
+            Input::Confirmed { channel: id, .. } => {
+                self.occasions += 1;
+                self.commands.remove(id);
+            }
+            Input::Refused(id, _) | Input::Unsubscribed(id) => {
+                // May let go of canaries that waited for it.
+                self.occasions += 1;
+                self.commands.remove(id);
+            }
+            _ => {}
+        }
+    }
+
+    fn lose(&mut self) {
+        for told in self.channels.values_mut() {
+            told.lost = true;
+        }
+    }
+
+    pub(crate) fn output(&mut self, now: Duration, output: &Output) {
+        if let Some(expected) = self.next.take() {
+            self.require(expected == *output, || {
+                format!("expected {expected:?}, not {output:?}")
+            });
+        }
+        let everyone = self.everyone.take();
+        if let Some(id) = everyone {
+            self.everyone(now, id, Some(output));
+        }
+        match output {
+            Output::Connect => {
+                self.require(self.connection == Connection::None, || {
+                    "a second connection".to_owned()
+                });
+                self.connection = Connection::Opening;
+            }
+            Output::Disconnect => {
+                self.connection = Connection::None;
+                self.commands.clear();
+                self.lose();
+            }
+            Output::Subscribe(id) | Output::Unsubscribe(id) => {
+                self.require(self.connection == Connection::Open, || {
+                    format!("{output:?} without a connection")
+                });
+                let alone = self.commands.insert(*id);
+                self.require(alone, || format!("{output:?}: a second command"));
+            }
+            Output::SendCanary(_) => self.canary(now),
+            Output::Lease { until } => self.lease(now, *until),
+            Output::Deliver(id) => {
+                self.require(self.connection == Connection::Open, || {
+                    format!("{output:?} without a connection")
+                });
+                self.require(*id != ChannelId::CANARY, || "a canary delivered".into());
+            }
+            Output::Stale(id, audience) => self.stale(*id, *audience),
+            Output::ChannelHealth(id, health) => {
+                self.channel_health(now, *id, health, everyone == Some(*id));
+            }
+            Output::LinkHealth(health) => {
+                let mut wanted = self.channels.values().filter(|told| told.wanted);
+                let all = wanted.all(|told| told.health.is_live());
+                self.require(!health.is_live() || all, || {
+                    "the link is live, but a channel is not".to_owned()
+                });
+            }
+        }
+    }
+
+    /// The link has nothing more to say for now.
+    pub(crate) fn drained(&mut self, now: Duration) {
+        if let Some(id) = self.everyone.take() {
+            self.everyone(now, id, None);
+        }
+        if let Some(expected) = self.next.take() {
+            self.require(false, || format!("expected {expected:?}, and nothing came"));
+        }
+    }
+
+    fn canary(&mut self, now: Duration) {
+        self.canaries += 1;
+        let heartbeats = now.as_nanos() / self.settings.heartbeat.as_nanos();
+        let most = 1 + u128::from(self.occasions) + heartbeats;
+        let (connection, canaries) = (self.connection, self.canaries);
+        self.require(connection == Connection::Open, || {
+            "a canary without a connection".to_owned()
+        });
+        self.require(u128::from(canaries) <= most, || {
+            format!("{canaries} canaries, of {most} at most")
+        });
+    }
+
+    fn lease(&mut self, now: Duration, until: Duration) {
+        let before = self.lease;
+        self.require(until >= before, || "a lease that gets shorter".to_owned());
+        self.require(until > now, || "a lease that is over already".to_owned());
+        self.lease = until;
+        let live = self.channels.iter().filter(|(_, t)| t.health.is_live());
+        let live: Vec<_> = live.map(|(id, _)| *id).collect();
+        for id in live {
+            self.on_firm_ground(id);
+        }
+    }
+
+    /// A live channel knows of everything that was published up to a lease ago.
+    fn on_firm_ground(&mut self, id: ChannelId) {
+        let by = self.lease.saturating_sub(self.settings.lease);
+        if let Some(event) = self.ledger.missed_by_inline(id, by) {
+            self.require(false, || {
+                format!("{id:?} is live without event {event}, published by {by:?}")
+            });
+        }
+    }
+
+    fn stale(&mut self, id: ChannelId, audience: Audience) {
+        self.ledger.stale(id, audience);
+        let told = self.told(id);
+        let live = told.health.is_live();
+        if audience != Audience::Inline {
+            told.due = None;
+        }
+        if audience == Audience::Everyone {
+            self.everyone = Some(id);
+        } else {
+            self.require(!live, || {
+                format!("{id:?}: {audience:?} told of a loss while it is live")
+            });
+        }
+    }
+
+    /// An `Everyone` is either for a recovery, and the channel is live at once, or for unreadable
+    /// messages, and then the next one has to wait.
+    fn everyone(&mut self, now: Duration, id: ChannelId, next: Option<&Output>) {
+        let interval = self.settings.rejection_interval;
+        let told = self.told(id);
+        let recovery = next == Some(&Output::ChannelHealth(id, Health::Live))
+            && (told.lost || told.health != Health::Down(Cause::Rejected));
+        if recovery {
+            return;
+        }
+        let before = told.flushed.replace(now);
+        self.require(before.is_none_or(|before| now >= before + interval), || {
+            format!("{id:?}: flushed at {before:?} and again at {now:?}")
+        });
+    }
+
+    fn channel_health(&mut self, now: Duration, id: ChannelId, health: &Health, flushed: bool) {
+        let lease = self.settings.lease;
+        let (lease_until, gapless) = (self.lease, self.gapless);
+        let told = self.told(id);
+        let before = std::mem::replace(&mut told.health, health.clone());
+        let news = before != *health || matches!(health, Health::Down(_));
+        self.require(news, || format!("{id:?}: {health:?} twice"));
+        match health {
+            Health::Live => {
+                let told = self.told(id);
+                told.due = None;
+                let lost = std::mem::take(&mut told.lost);
+                self.require(flushed || gapless && !lost, || {
+                    format!("{id:?} is live without an `Everyone` just before")
+                });
+                self.require(now < lease_until, || {
+                    format!("{id:?} is live without a lease")
+                });
+                self.on_firm_ground(id);
+            }
+            Health::Down(cause) if before.is_live() && *cause != Cause::Rejected => {
+                let wanted = self.ledger.is_wanted(id);
+                let told = self.told(id);
+                told.due = wanted.then_some(now + lease);
+                self.next = Some(Output::Stale(id, Audience::Inline));
+            }
+            // Forgotten: whoever comes next is new.
+            Health::Idle => {
+                self.channels.remove(&id);
+            }
+            _ => {}
+        }
+    }
+
+    /// After a tick, with nothing left to do.
+    pub(crate) fn ticked(&mut self, now: Duration, timeout: Option<Duration>) {
+        self.require(timeout.is_none_or(|at| at > now), || {
+            format!("a busy loop: at {now:?}, the next tick is to be at {timeout:?}")
+        });
+        self.on_time(now);
+    }
+
+    /// At any time, unless the process does not run.
+    pub(crate) fn on_time(&mut self, now: Duration) {
+        for (id, told) in &self.channels {
+            let rule = if told.due.is_some_and(|due| due <= now) {
+                "handlers do not know of a loss after a lease"
+            } else if told.health.is_live() && now >= self.lease {
+                "live after the end of the lease"
+            } else {
+                continue;
+            };
+            self.violation
+                .get_or_insert_with(|| format!("{id:?}: {rule}"));
+        }
+    }
+
+    /// In the end, when everything is quiet.
+    pub(crate) fn finish(&mut self) {
+        let (live, missed): (bool, Option<Event>) = (self.all_live(), self.ledger.missed());
+        self.require(live, || "not live in the end".to_owned());
+        if let Some(event) = missed {
+            self.require(false, || format!("event {event} was lost without a word"));
+        }
+        let idle = self.ledger.wanted().next().is_none();
+        let none = self.connection == Connection::None;
+        self.require(idle == none, || {
+            "a connection that nobody wants, or none where one is wanted".to_owned()
+        });
+    }
+}

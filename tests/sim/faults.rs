@@ -1,0 +1,184 @@
+//! What can go wrong, and how it is done to the world.
+
+use std::time::Duration;
+
+use cache_runtime::__private::link::ChannelId;
+
+use crate::process::Signal;
+use crate::queue::Happening;
+use crate::server::Wire;
+use crate::world::{World, ms};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Fault {
+    /// No fault: the first subscription takes its time.
+    Starting,
+    /// The server ends the connection, and says so.
+    Kill,
+    /// Commands vanish on their way to the server.
+    HoleUp,
+    /// What the server sends vanishes.
+    HoleDown,
+    /// What the server sends is late.
+    Late,
+    /// The server stands still.
+    Freeze,
+    /// The server goes away and comes back without subscriptions.
+    Restart,
+    /// The server discards what it has to send, and ends the connection.
+    OutputBuffer,
+    /// The server ends a subscription that nobody had asked it to end.
+    Unsubscribe,
+    /// The server refuses a channel for a while.
+    Refuse,
+    /// The same for the link's own channel.
+    RefuseCanary,
+    /// Canaries cannot be published, and this is known.
+    CanaryFailing,
+    /// Canaries vanish.
+    CanaryHole,
+    /// More messages than the mailbox holds.
+    Overflow,
+    /// Messages that nobody can read.
+    Unreadable,
+    /// The process does not run for a while.
+    Pause,
+}
+
+impl Fault {
+    pub(crate) const ALL: [Self; 15] = [
+        Self::Kill,
+        Self::HoleUp,
+        Self::HoleDown,
+        Self::Late,
+        Self::Freeze,
+        Self::Restart,
+        Self::OutputBuffer,
+        Self::Unsubscribe,
+        Self::Refuse,
+        Self::RefuseCanary,
+        Self::CanaryFailing,
+        Self::CanaryHole,
+        Self::Overflow,
+        Self::Unreadable,
+        Self::Pause,
+    ];
+
+    /// Those that need no server.
+    pub(crate) const IN_PROCESS: [Self; 5] = [
+        Self::CanaryFailing,
+        Self::CanaryHole,
+        Self::Overflow,
+        Self::Unreadable,
+        Self::Pause,
+    ];
+}
+
+impl World {
+    pub(crate) fn strike(&mut self) {
+        let fault = self.rng.pick(&self.plan.faults);
+        let lease = self.plan.settings.lease;
+        let outage = self.rng.between(lease / 10, lease * 2);
+        let end = self.now + outage;
+        self.blame = fault;
+        self.struck.push(fault);
+        self.trace(|| format!("FAULT {fault:?}, of {outage:?} if it lasts"));
+        match fault {
+            Fault::Starting => return,
+            Fault::Kill => self.hang_up(true),
+            Fault::HoleUp => {
+                if let Some(connection) = &mut self.server.connection {
+                    connection.hole_up = true;
+                }
+                let id = self.some_channel();
+                self.toggle(id);
+            }
+            Fault::HoleDown => {
+                if let Some(connection) = &mut self.server.connection {
+                    connection.hole_down = true;
+                }
+            }
+            Fault::Late => {
+                if let Some(connection) = &mut self.server.connection {
+                    connection.downwards = connection.downwards.max(end);
+                }
+            }
+            Fault::Freeze => self.server.frozen = self.server.frozen.max(end),
+            Fault::Restart => {
+                self.server.down = end;
+                let deliver_the_rest = self.rng.one_in(2);
+                self.hang_up(deliver_the_rest);
+            }
+            Fault::OutputBuffer => {
+                self.burst(20);
+                self.hang_up(false);
+            }
+            Fault::Unsubscribe => self.unsubscribe_one(),
+            Fault::Refuse => {
+                let id = self.some_channel();
+                self.refuse(id, end);
+            }
+            Fault::RefuseCanary => self.refuse(ChannelId::CANARY, end),
+            Fault::CanaryFailing => self.canary_failing = self.canary_failing.max(end),
+            Fault::CanaryHole => self.canary_hole = self.canary_hole.max(end),
+            Fault::Overflow => {
+                self.process.stalled = self.process.stalled.max(self.now + ms(50));
+                self.burst(2 * self.plan.mailbox);
+            }
+            Fault::Unreadable => {
+                let interval = self.plan.settings.rejection_interval;
+                self.unreadable = self.now + self.rng.between(ms(1), 3 * interval);
+            }
+            Fault::Pause if self.rng.one_in(3) => {
+                self.process.stalled = self.process.stalled.max(end);
+            }
+            Fault::Pause => self.process.stopped = self.process.stopped.max(end),
+        }
+        self.calm = self.calm.max(end + ms(50)).max(self.unreadable);
+    }
+
+    /// Many events at once, or as soon as the server does anything.
+    fn burst(&mut self, events: usize) {
+        for _ in 0..events {
+            let id = self.some_channel();
+            if self.now < self.server.frozen {
+                let thaw = self.server.frozen;
+                self.queue.push(thaw, Happening::Publish(id));
+            } else {
+                self.publish(id);
+            }
+        }
+    }
+
+    fn unsubscribe_one(&mut self) {
+        let Some(connection) = &mut self.server.connection else {
+            return;
+        };
+        let subscribed: Vec<_> = connection.subscribed.iter().copied().collect();
+        if !subscribed.is_empty() {
+            let id = self.rng.pick(&subscribed);
+            connection.subscribed.remove(&id);
+            self.send_down(Wire::Unsubscribed(id));
+        }
+    }
+
+    /// As Redis does it: whoever may no longer have what it has is cut off.
+    fn refuse(&mut self, id: ChannelId, until: Duration) {
+        self.server.refused.insert(id, until);
+        self.hang_up(true);
+    }
+
+    /// Users of a channel come, or all of them leave.
+    pub(crate) fn toggle(&mut self, id: ChannelId) {
+        if self.check.ledger.is_wanted(id) {
+            self.trace(|| format!("users leave {id:?}"));
+            self.check.forget(id);
+            self.post(Signal::Unsubscribe(id));
+        } else {
+            self.trace(|| format!("users join {id:?}"));
+            // What is published once the call has returned is theirs.
+            self.post(Signal::Subscribe(id));
+            self.check.want(id);
+        }
+    }
+}

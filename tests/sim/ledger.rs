@@ -1,0 +1,138 @@
+//! Every event that was published, and what subscribers heard of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use cache_runtime::__private::link::{Audience, ChannelId};
+
+use crate::faults::Fault;
+
+/// Events are numbered in the order in which they are published.
+pub(crate) type Event = usize;
+
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    records: Vec<Record>,
+    open: BTreeMap<ChannelId, Open>,
+}
+
+#[derive(Debug)]
+struct Record {
+    channel: ChannelId,
+    at: Duration,
+    readable: bool,
+    wanted: bool,
+    delivered: bool,
+    lost: Option<Fault>,
+}
+
+/// Of a channel that is wanted: events that subscribers have neither received nor been told of.
+#[derive(Debug, Default)]
+struct Open {
+    inline: BTreeSet<Event>,
+    handlers: BTreeSet<Event>,
+}
+
+impl Ledger {
+    pub(crate) fn want(&mut self, channel: ChannelId) {
+        self.open.entry(channel).or_default();
+    }
+
+    /// Whoever might miss something is gone.
+    pub(crate) fn forget(&mut self, channel: ChannelId) {
+        for event in self.open.remove(&channel).unwrap_or_default().inline {
+            self.records[event].wanted = false;
+        }
+    }
+
+    pub(crate) fn wanted(&self) -> impl Iterator<Item = ChannelId> + '_ {
+        self.open.keys().copied()
+    }
+
+    pub(crate) fn is_wanted(&self, channel: ChannelId) -> bool {
+        self.open.contains_key(&channel)
+    }
+
+    pub(crate) fn published(&mut self, at: Duration, channel: ChannelId, readable: bool) -> Event {
+        let event = self.records.len();
+        let open = self.open.get_mut(&channel);
+        self.records.push(Record {
+            channel,
+            at,
+            readable,
+            wanted: open.is_some(),
+            delivered: false,
+            lost: None,
+        });
+        if let Some(open) = open {
+            open.inline.insert(event);
+            open.handlers.insert(event);
+        }
+        event
+    }
+
+    /// The first fault that an event met is the one that it was lost to.
+    pub(crate) fn lost(&mut self, event: Event, to: Fault) {
+        self.records[event].lost.get_or_insert(to);
+    }
+
+    /// Hands an event to the subscribers; whether they can read it.
+    pub(crate) fn deliver(&mut self, event: Event) -> bool {
+        let record = &mut self.records[event];
+        if !record.readable {
+            record.lost.get_or_insert(Fault::Unreadable);
+            return false;
+        }
+        record.delivered = true;
+        if let Some(open) = self.open.get_mut(&record.channel) {
+            open.inline.remove(&event);
+            open.handlers.remove(&event);
+        }
+        true
+    }
+
+    pub(crate) fn stale(&mut self, channel: ChannelId, audience: Audience) {
+        if let Some(open) = self.open.get_mut(&channel) {
+            if audience != Audience::Handlers {
+                open.inline.clear();
+            }
+            if audience != Audience::Inline {
+                open.handlers.clear();
+            }
+        }
+    }
+
+    /// An event, published by then, that inline subscribers know nothing of.
+    pub(crate) fn missed_by_inline(&self, channel: ChannelId, by: Duration) -> Option<Event> {
+        let first = *self.open.get(&channel)?.inline.first()?;
+        (self.records[first].at <= by).then_some(first)
+    }
+
+    /// An event that somebody knows nothing of.
+    pub(crate) fn missed(&self) -> Option<Event> {
+        self.open
+            .values()
+            .find_map(|open| open.inline.first().or(open.handlers.first()))
+            .copied()
+    }
+
+    /// Who was to receive it, and who did: for the totals.
+    pub(crate) fn outcomes(&self) -> impl Iterator<Item = Outcome> + '_ {
+        self.records
+            .iter()
+            .filter(|record| record.wanted)
+            .map(|record| match (record.delivered, record.lost) {
+                (true, _) => Outcome::Delivered,
+                (false, Some(fault)) => Outcome::Lost(fault),
+                (false, None) => Outcome::Vanished,
+            })
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Outcome {
+    Delivered,
+    Lost(Fault),
+    /// The world cannot say why: a mistake of the world.
+    Vanished,
+}

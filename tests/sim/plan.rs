@@ -1,0 +1,88 @@
+//! What a seed decides in advance.
+
+use std::time::Duration;
+
+use cache_runtime::__private::link::Settings;
+
+use crate::faults::Fault;
+use crate::rng::Rng;
+use crate::world::ms;
+
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) settings: Settings,
+    /// Without a server: messages reach the mailbox at once, and connections never break.
+    pub(crate) in_process: bool,
+    /// Kinds of faults in this run. Where there is but one, every loss is its doing.
+    pub(crate) faults: Vec<Fault>,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) response_timeout: Duration,
+    /// Signals that the mailbox holds.
+    pub(crate) mailbox: usize,
+    pub(crate) channels: u32,
+    pub(crate) users_come_and_go: bool,
+    /// Longest time between two events, and between two faults.
+    pub(crate) event_gap: Duration,
+    pub(crate) fault_gap: Duration,
+    pub(crate) faults_end: Duration,
+}
+
+impl Plan {
+    pub(crate) fn new(rng: &mut Rng) -> Self {
+        let in_process = rng.one_in(5);
+        let kinds: &[Fault] = if in_process {
+            &Fault::IN_PROCESS
+        } else {
+            &Fault::ALL
+        };
+        let single = rng.one_in(2);
+        let faults = if single {
+            vec![rng.pick(kinds)]
+        } else {
+            let some: Vec<_> = kinds.iter().filter(|_| rng.one_in(2)).copied().collect();
+            if some.is_empty() {
+                kinds.to_vec()
+            } else {
+                some
+            }
+        };
+        let heartbeat = rng.between(ms(40), ms(200));
+        let heartbeats = if rng.one_in(8) { 40 } else { 10 };
+        let lease = rng.between(heartbeat * 2, heartbeat * heartbeats);
+        // In the process nothing but this wait keeps a connection from being there.
+        let shortest = if in_process { ms(500) } else { ms(50) };
+        let backoff_min = rng.between(ms(1), shortest);
+        Self {
+            settings: Settings {
+                heartbeat,
+                lease,
+                backoff_min,
+                backoff_max: rng.between(backoff_min, ms(1000)),
+                rejection_interval: rng.between(ms(10), ms(1000)),
+                seed: rng.next(),
+            },
+            in_process,
+            connect_timeout: rng.between(ms(200), ms(1000)),
+            response_timeout: rng.between(ms(200), ms(1000)),
+            mailbox: usize::try_from(8 + rng.below(24)).expect("a small number"),
+            channels: 1 + u32::try_from(rng.below(4)).expect("a small number"),
+            users_come_and_go: in_process || !single && rng.one_in(2),
+            faults,
+            event_gap: rng.between(ms(10), ms(200)),
+            fault_gap: lease / 2 + rng.between(ms(100), ms(1000)),
+            faults_end: 3 * lease + ms(2_000),
+        }
+    }
+
+    /// How long it may take, without faults, until everything is live.
+    pub(crate) fn patience(&self) -> Duration {
+        // A silent connection is noticed; what was on its way fails; then, twice, the longest wait
+        // and an attempt; a refused channel is tried again; and what is unreadable is answered.
+        self.settings.lease
+            + self.response_timeout
+            + 2 * (self.settings.backoff_max + self.connect_timeout)
+            + self.settings.backoff_max
+            + self.settings.rejection_interval
+            + ms(200)
+    }
+}
