@@ -1,0 +1,24 @@
+// A service in another language: prints the events of a channel, publishes the lines that it reads.
+//
+//   node client.mjs redis://… channel
+import Redis from "ioredis";
+import { createInterface } from "node:readline";
+
+const [url, channel] = process.argv.slice(2);
+const subscriber = new Redis(url);
+const publisher = new Redis(url);
+
+subscriber.on("message", (_, payload) => {
+  const event = JSON.parse(payload);
+  console.log(`got ${JSON.stringify(event)}`);
+});
+await subscriber.subscribe(channel);
+console.log("ready");
+
+for await (const line of createInterface({ input: process.stdin })) {
+  // Through the language's own objects, so that the spelling is the one that it produces.
+  const payload = JSON.stringify(JSON.parse(line));
+  console.log(`reached ${await publisher.publish(channel, payload)}`);
+}
+subscriber.disconnect();
+publisher.disconnect();

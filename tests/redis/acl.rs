@@ -1,0 +1,147 @@
+//! Access rules that refuse one of several channels.
+
+use cache_runtime::{Bus, Cause, Health};
+use support::{Admin, Recorder, Server, eventually, within};
+
+use crate::fixture::{Teams, UserEvent, Users, builder, user};
+
+/// User `app`, who may do what a bus does, on these channels.
+async fn allow(admin: &Admin, channels: &[&str]) {
+    let rules = [
+        "ACL",
+        "SETUSER",
+        "app",
+        "reset",
+        "on",
+        ">secret",
+        "+@all",
+        "resetchannels",
+    ];
+    admin.run::<()>(&[&rules[..], channels].concat()).await;
+}
+
+async fn connect(server: &Server) -> Bus {
+    let url = server.url_as("app", "secret");
+    builder(&url)
+        .connect()
+        .await
+        .expect("the server accepts the user")
+}
+
+#[tokio::test]
+async fn one_channel_refused_leaves_the_others_alone_and_says_what_to_allow() {
+    let server = Server::start().await;
+    let admin = server.admin().await;
+    allow(&admin, &["&cache:users", "&cache-runtime:canary:*"]).await;
+    let bus = connect(&server).await;
+    let (users, teams) = (Users::new(&bus), Teams::new(&bus));
+    let (seen, refused) = (Recorder::new(), Recorder::new());
+    let _guards = [
+        users.subscribe(seen.handler()),
+        teams.subscribe(refused.handler()),
+    ];
+
+    users.ready().await.expect("its channel is allowed");
+    let error = within("an answer for the refused channel", teams.ready())
+        .await
+        .unwrap_err();
+    assert_eq!(error.channel(), Some("cache:teams"));
+    assert!(matches!(error.cause(), Cause::Refused(_)), "{error:?}");
+    let message = error.to_string();
+    assert!(message.contains("ACL SETUSER app"), "{message}");
+    assert!(message.contains("&cache:teams"), "{message}");
+    assert!(!message.contains("secret"), "{message}");
+
+    users.invalidate_user(1u64).await.unwrap();
+    seen.until("the event of the allowed channel", |events| {
+        events.contains(&user(1))
+    })
+    .await;
+    let error = teams.invalidate_user(1u64).await.unwrap_err();
+    assert!(error.is_refused(), "{error:?}");
+    assert!(error.to_string().contains("&cache:teams"), "{error}");
+    let health = bus.health();
+    assert!(
+        matches!(&health, Health::Down(Cause::Refused(_))),
+        "{health:?}"
+    );
+
+    // What the message says is all that is needed.
+    allow(
+        &admin,
+        &["&cache:users", "&cache-runtime:canary:*", "&cache:teams"],
+    )
+    .await;
+    let ready = async || teams.ready().await;
+    eventually("the channel to be live", ready, Result::is_ok)
+        .await
+        .unwrap();
+    teams.invalidate_user(2u64).await.unwrap();
+    refused
+        .until("the event", |events| events.contains(&user(2)))
+        .await;
+    bus.ready().await.unwrap();
+}
+
+#[tokio::test]
+async fn canaries_refused_keep_everything_down_and_say_what_to_allow() {
+    let server = Server::start().await;
+    let admin = server.admin().await;
+    allow(&admin, &["&prod:cache:users"]).await;
+    let url = server.url_as("app", "secret");
+    let bus = builder(&url).namespace("prod").connect().await.unwrap();
+    let users = Users::new(&bus);
+    let _guard = users.subscribe(|_| ());
+    let error = within("an answer", users.ready()).await.unwrap_err();
+    assert!(
+        error.to_string().contains("&prod:cache-runtime:canary:*"),
+        "{error}"
+    );
+
+    allow(
+        &admin,
+        &["&prod:cache:users", "&prod:cache-runtime:canary:*"],
+    )
+    .await;
+    let ready = async || users.ready().await;
+    eventually("the channel to be live", ready, Result::is_ok)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_permission_that_is_revoked_is_a_loss() {
+    let server = Server::start().await;
+    let admin = server.admin().await;
+    allow(&admin, &["allchannels"]).await;
+    let bus = connect(&server).await;
+    let (users, teams) = (Users::new(&bus), Teams::new(&bus));
+    let seen = Recorder::new();
+    let _guards = [users.subscribe(seen.handler()), teams.subscribe(|_| ())];
+    bus.ready().await.unwrap();
+
+    // The server closes subscribers that may no longer hear all they hear.
+    allow(&admin, &["&cache:teams", "&cache-runtime:canary:*"]).await;
+    let mut health = users.watch_health();
+    let refused = health.wait_for(|health| matches!(health, Health::Down(Cause::Refused(_))));
+    drop(
+        within("the revoked channel to be refused", refused)
+            .await
+            .unwrap(),
+    );
+    let ready = async || teams.ready().await;
+    eventually("the other channel to be live", ready, Result::is_ok)
+        .await
+        .unwrap();
+
+    seen.clear();
+    allow(&admin, &["allchannels"]).await;
+    seen.until("the handler to be told", |events| {
+        events.contains(&UserEvent::All)
+    })
+    .await;
+    let ready = async || users.ready().await;
+    eventually("the channel to be live", ready, Result::is_ok)
+        .await
+        .unwrap();
+}

@@ -1,0 +1,191 @@
+//! What goes wrong, in turn.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use support::{Direction, Proxy, Server, eventually};
+use tokio::time::sleep;
+
+use super::publisher::Control;
+
+/// Between two faults, so that most find everybody live.
+const CALM: Duration = Duration::from_millis(250);
+
+/// Not long enough for anybody to notice.
+const HICCUP: Duration = Duration::from_millis(150);
+
+/// Longer than the lease.
+const OUTAGE: Duration = Duration::from_millis(900);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Fault {
+    KillSubscribers,
+    KillPublishers,
+    Hiccup,
+    Freeze,
+    Restart,
+    Cut,
+    BlackHole,
+    BlackHoleToServer,
+    BlackHoleToClient,
+    SlowHandlers,
+    Overflow,
+    Revoke,
+}
+
+const ALL: [Fault; 12] = [
+    Fault::KillSubscribers,
+    Fault::SlowHandlers,
+    Fault::Restart,
+    Fault::Cut,
+    Fault::Freeze,
+    Fault::KillPublishers,
+    Fault::Overflow,
+    Fault::BlackHoleToServer,
+    Fault::BlackHoleToClient,
+    Fault::Revoke,
+    Fault::Hiccup,
+    Fault::BlackHole,
+];
+
+/// The user that the subscribers connect as.
+pub(super) const USER: &str = "app";
+pub(super) const PASSWORD: &str = "secret";
+
+/// Everything that can go wrong.
+#[derive(Debug)]
+pub(super) struct Victims<'a> {
+    pub(super) server: &'a mut Server,
+    /// To the server.
+    pub(super) proxy: &'a Proxy,
+    /// Tells the handlers to be slow.
+    pub(super) slow: &'a AtomicBool,
+    pub(super) publishers: &'a [Control],
+}
+
+/// Goes through all faults once, and on and on until so much time has passed; how often each was
+/// caused.
+pub(super) async fn run(victims: &mut Victims<'_>, duration: Duration) -> BTreeMap<Fault, usize> {
+    let mut counts = ALL
+        .map(|fault| (fault, 0))
+        .into_iter()
+        .collect::<BTreeMap<_, _>>();
+    let begun = Instant::now();
+    for (number, fault) in ALL.into_iter().cycle().enumerate() {
+        // However slow the machine is, nothing is left out.
+        if number >= ALL.len() && begun.elapsed() >= duration {
+            break;
+        }
+        sleep(CALM).await;
+        cause(fault, victims).await;
+        *counts.entry(fault).or_default() += 1;
+    }
+    counts
+}
+
+async fn cause(fault: Fault, victims: &mut Victims<'_>) {
+    let Victims {
+        server,
+        proxy,
+        slow,
+        publishers,
+    } = victims;
+    match fault {
+        Fault::KillSubscribers => {
+            server.admin().await.kill_clients("pubsub").await;
+        }
+        Fault::KillPublishers => {
+            server.admin().await.kill_clients("normal").await;
+        }
+        Fault::Hiccup => freeze(server, HICCUP).await,
+        Fault::Freeze => freeze(server, OUTAGE).await,
+        Fault::Restart => {
+            server.kill9();
+            sleep(HICCUP).await;
+            server.restart().await;
+        }
+        Fault::Cut => proxy.cut(),
+        Fault::BlackHole => black_hole(proxy, Direction::Both).await,
+        Fault::BlackHoleToServer => black_hole(proxy, Direction::ToServer).await,
+        Fault::BlackHoleToClient => black_hole(proxy, Direction::ToClient).await,
+        Fault::SlowHandlers => {
+            slow.store(true, Ordering::Relaxed);
+            sleep(OUTAGE).await;
+            slow.store(false, Ordering::Relaxed);
+        }
+        Fault::Overflow => overflow(server, proxy).await,
+        Fault::Revoke => revoke(server, publishers).await,
+    }
+}
+
+async fn freeze(server: &Server, duration: Duration) {
+    server.freeze();
+    sleep(duration).await;
+    server.thaw();
+}
+
+async fn black_hole(proxy: &Proxy, direction: Direction) {
+    proxy.black_hole(direction);
+    sleep(OUTAGE).await;
+    proxy.heal();
+}
+
+/// Floods a subscriber that does not read, until the server closes it.
+async fn overflow(server: &Server, proxy: &Proxy) {
+    const LIMIT: &str = "client-output-buffer-limit";
+    let admin = server.admin().await;
+    let limit = async |limit| admin.run::<()>(&["CONFIG", "SET", LIMIT, limit]).await;
+    let event = format!(r#"{{"type":"name","name":"{}"}}"#, "n".repeat(32 * 1024));
+    let closed = || server.log().matches("output buffer limits").count();
+
+    limit("pubsub 256kb 64kb 1").await;
+    let before = closed();
+    let flood = async || {
+        // A subscriber that notices the silence first is there again after the next pause.
+        proxy.black_hole(Direction::ToClient);
+        let begun = Instant::now();
+        while begun.elapsed() < HICCUP && closed() == before {
+            for _ in 0..32 {
+                admin.publish("cache:users", &event).await;
+            }
+        }
+        if closed() == before {
+            proxy.heal();
+            sleep(OUTAGE).await;
+        }
+        closed()
+    };
+    eventually("the server to close a subscriber", flood, |count| {
+        *count > before
+    })
+    .await;
+    proxy.heal();
+    limit("pubsub 32mb 8mb 60").await;
+}
+
+/// Takes a channel from the subscribers, and gives it back. Publishers are other users.
+async fn revoke(server: &Server, publishers: &[Control]) {
+    let admin = server.admin().await;
+    let allow = async |rules: &[&str]| {
+        let command = [&["ACL", "SETUSER", USER, "resetchannels"], rules].concat();
+        admin.run::<()>(&command).await;
+    };
+    allow(&["&cache:teams", "&cache-runtime:canary:*"]).await;
+    let subscribers = async || admin.subscribers("cache:users").await;
+    eventually("the channel to be taken away", subscribers, |count| {
+        *count == 0
+    })
+    .await;
+
+    let before: Vec<_> = publishers.iter().map(Control::progress).collect();
+    sleep(HICCUP).await;
+    let idle = async || {
+        let both = publishers.iter().zip(&before);
+        both.filter(|(publisher, before)| publisher.progress() <= **before)
+            .count()
+    };
+    eventually("every publisher to go on", idle, |count| *count == 0).await;
+    assert_eq!(subscribers().await, 0, "the channel is taken away");
+    allow(&["allchannels"]).await;
+}

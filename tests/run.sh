@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Runs all tests. They need a Redis or Valkey server: tests/server.sh finds or installs one.
+#
+#   bash tests/run.sh [arguments for `cargo test`]
+#   REDIS_SERVER=/path/to/redis-server bash tests/run.sh
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+REDIS_SERVER=$(bash tests/server.sh)
+export REDIS_SERVER
+
+set +e
+cargo test --workspace --exclude benches --no-fail-fast "$@" | {
+  passed=0 failed=0 skipped=0
+  while IFS= read -r line; do
+    printf '%s\n' "$line"
+    if [[ $line =~ ^test\ result:.*\ ([0-9]+)\ passed\;\ ([0-9]+)\ failed\;\ ([0-9]+)\ ignored ]]; then
+      ((passed += BASH_REMATCH[1], failed += BASH_REMATCH[2], skipped += BASH_REMATCH[3]))
+    fi
+  done
+  type -P node >/dev/null && type -P npm >/dev/null ||
+    printf '\nNode and npm were not found: the test with a Node client passed without running.\n'
+  ((skipped == 0)) && skipped= || skipped=", $skipped skipped"
+  printf '\n%d passed, %d failed%s\n' "$passed" "$failed" "$skipped"
+}
+exit "${PIPESTATUS[0]}"
