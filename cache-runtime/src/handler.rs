@@ -83,9 +83,9 @@ pub trait HandlerOutput<Mode>: sealed::Sealed<Mode> + Sized {
         H: FnMut(E) -> Self + Send + 'static;
 }
 
-/// The handler returns when it is done.
+/// The handler returns when it is done, and may block until then.
 #[derive(Debug)]
-pub enum Sync {}
+pub enum Blocking {}
 
 /// The handler returns a future.
 #[derive(Debug)]
@@ -93,11 +93,11 @@ pub enum Async {}
 
 mod sealed {
     pub trait Sealed<Mode> {}
-    impl Sealed<super::Sync> for () {}
+    impl Sealed<super::Blocking> for () {}
     impl<F: Future<Output = ()> + Send + 'static> Sealed<super::Async> for F {}
 }
 
-impl HandlerOutput<Sync> for () {
+impl HandlerOutput<Blocking> for () {
     /// On a thread of its own: a handler that blocks would hold up the runtime's.
     fn start<E, H>(handler: H, seat: Seat<E>) -> Option<AbortHandle>
     where

@@ -72,8 +72,8 @@ impl Default for Settings {
     }
 }
 
-#[cfg(feature = "redis")]
 /// The program's file name and its process id: enough to tell instances apart on one host.
+#[cfg(feature = "redis")]
 fn default_name() -> String {
     let program = std::env::args_os().next().unwrap_or_default();
     let program = std::path::Path::new(&program)
@@ -203,9 +203,9 @@ impl Builder {
         self
     }
 
-    #[cfg(feature = "redis")]
     /// The instance's name, which `CLIENT LIST` shows for its connections: `bot-1:events` and
     /// `bot-1:publish`. By default the program's name and process id.
+    #[cfg(feature = "redis")]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.settings.name = name.into();
         self
@@ -233,16 +233,16 @@ impl Builder {
         self
     }
 
-    #[cfg(feature = "redis")]
     /// Longest time to connect, log-in included; [`defaults::CONNECT_TIMEOUT`] by default.
+    #[cfg(feature = "redis")]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.settings.connect_timeout = timeout;
         self
     }
 
-    #[cfg(feature = "redis")]
     /// Longest time to wait for the server's answer to a command; [`defaults::RESPONSE_TIMEOUT`] by
     /// default.
+    #[cfg(feature = "redis")]
     pub fn response_timeout(mut self, timeout: Duration) -> Self {
         self.settings.response_timeout = timeout;
         self

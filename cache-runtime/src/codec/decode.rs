@@ -24,7 +24,8 @@ pub trait EventField: Serialize + DeserializeOwned + 'static {}
 impl<T: Serialize + DeserializeOwned + 'static> EventField for T {}
 
 /// What a field's type is to generated code: `<T as FieldType>::Itself` is `T`. It reports once what
-/// `T` lacks, though decoding and encoding both need it.
+/// `T` lacks, though decoding and encoding both need it. rustc words its report by one trait or the
+/// other, so both say the same.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a field of an invalidation event",
     label = "this type cannot be written to and read from JSON",

@@ -66,6 +66,14 @@ struct Canaries {
     proof: Option<Duration>,
 }
 
+impl Canaries {
+    /// Nothing of a connection that has ended proves anything.
+    fn end(&mut self) {
+        self.in_flight.clear();
+        self.proof = None;
+    }
+}
+
 /// More canaries than this are never in flight: later ones prove all that earlier ones do.
 const MAX_CANARIES: usize = 16;
 
@@ -213,8 +221,7 @@ impl Link {
         }
         self.lose(now, &cause, |_, _| Subscription::None);
         self.cause = Some(cause);
-        self.canaries.in_flight.clear();
-        self.canaries.proof = None;
+        self.canaries.end();
         if matches!(self.connection, Connection::Open | Connection::Opening) {
             let Settings {
                 backoff_min,
@@ -335,8 +342,7 @@ impl Link {
         self.outputs.push_back(Output::Disconnect);
         self.connection = Connection::None;
         self.cause = None;
-        self.canaries.in_flight.clear();
-        self.canaries.proof = None;
+        self.canaries.end();
         for channel in self.channels.iter_mut().flatten() {
             channel.subscription = Subscription::None;
         }
