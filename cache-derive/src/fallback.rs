@@ -101,6 +101,10 @@ fn implementation(input: &DeriveInput, variants: &[Variant<'_>]) -> TokenStream 
             fn all() -> Self {
                 loop {}
             }
+
+            fn variant(&self) -> ::core::primitive::usize {
+                loop {}
+            }
         }
 
         #[doc(hidden)]

@@ -10,11 +10,12 @@ use tracing::{Level, debug, enabled, error};
 
 use crate::event::InvalidationEvent;
 use crate::handler::Delivery;
-use crate::health::{Health, Reported};
-use crate::inline::Inline;
+use crate::health::{Cause, Health, Reported};
+use crate::inline::{Inline, Notice};
 use crate::lane::Lane;
 use crate::link::{Audience, ChannelId};
-use crate::stats::Counters;
+use crate::stats::{Counters, Stats};
+use crate::transport::Boxed;
 
 /// A list that is read far more often than it changes, and never while it is locked: subscribers
 /// may subscribe, publish and unsubscribe from within.
@@ -61,12 +62,22 @@ impl<E> Outlet<E> {
     }
 }
 
+/// What empties a cache outside of this process, before an event leaves.
+pub(crate) struct Hook<E> {
+    pub(crate) cache: Arc<str>,
+    /// Begins at once; the future tells how it ended, and may be dropped.
+    pub(crate) empty: Empty<E>,
+}
+
+type Empty<E> = Box<dyn Fn(&E) -> Boxed<Result<(), Cause>> + Send + Sync>;
+
 /// A channel with the type of its events.
 pub(crate) struct Channel<E> {
     id: ChannelId,
     name: Arc<str>,
     pub(crate) inline: Subscribers<Inline<E>>,
     pub(crate) outlets: Subscribers<Outlet<E>>,
+    pub(crate) hooks: Subscribers<Hook<E>>,
     pub(crate) health: Reported,
     pub(crate) counters: Counters,
     log_events: AtomicBool,
@@ -81,6 +92,9 @@ pub(crate) trait Dispatch: Any + Send + Sync {
     /// Tells subscribers that everything may be stale.
     fn stale(&self, audience: Audience);
     fn health(&self) -> &Reported;
+    /// Caches, inline subscribers, handlers and streams.
+    fn subscribers(&self) -> usize;
+    fn stats(&self) -> Stats;
     /// Ends every subscription.
     fn close(&self);
 }
@@ -92,6 +106,7 @@ impl<E: InvalidationEvent> Channel<E> {
             name,
             inline: Subscribers::new(),
             outlets: Subscribers::new(),
+            hooks: Subscribers::new(),
             health: Reported::new(Health::Idle),
             counters: Counters::default(),
             log_events: AtomicBool::new(false),
@@ -107,10 +122,17 @@ impl<E: InvalidationEvent> Channel<E> {
         self.log_events.store(true, Ordering::Relaxed);
     }
 
-    /// Runs the inline subscribers.
-    pub(crate) fn apply_inline(&self, event: &E) {
+    /// Runs the inline subscribers on an event that is about to be published.
+    pub(crate) fn apply_published(&self, event: &E) {
+        self.tell_inline(|| Notice::Published(event));
+    }
+
+    fn tell_inline<'a>(&self, notice: impl Fn() -> Notice<'a, E>)
+    where
+        E: 'a,
+    {
         for subscriber in self.inline.snapshot().iter() {
-            subscriber.apply(event, self);
+            subscriber.apply(notice(), self);
         }
     }
 
@@ -153,7 +175,7 @@ impl<E: InvalidationEvent> Dispatch for Channel<E> {
             let text = catch_unwind(AssertUnwindSafe(|| event.describe().to_string()));
             debug!(channel = %self.name, event = text.unwrap_or_default(), "event received");
         }
-        self.apply_inline(&event);
+        self.tell_inline(|| Notice::Event(&event));
         let Some((last, others)) = outlets.split_last() else {
             return Ok(());
         };
@@ -170,8 +192,10 @@ impl<E: InvalidationEvent> Dispatch for Channel<E> {
     }
 
     fn stale(&self, audience: Audience) {
-        if audience != Audience::Handlers {
-            self.apply_inline(&E::all());
+        match audience {
+            Audience::Inline => self.tell_inline(|| Notice::Lost),
+            Audience::Everyone => self.tell_inline(|| Notice::Stale),
+            Audience::Handlers => {}
         }
         if audience != Audience::Inline {
             Counters::count(&self.counters.flushes);
@@ -185,8 +209,16 @@ impl<E: InvalidationEvent> Dispatch for Channel<E> {
         &self.health
     }
 
+    fn subscribers(&self) -> usize {
+        self.inline.snapshot().len() + self.outlets.snapshot().len()
+    }
+
+    fn stats(&self) -> Stats {
+        self.counters.snapshot()
+    }
+
     fn close(&self) {
-        self.health.set(Health::Closed);
+        self.health.set(&Health::Closed);
         for outlet in self.outlets.snapshot().iter() {
             outlet.close();
         }

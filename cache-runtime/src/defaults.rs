@@ -1,4 +1,4 @@
-//! What a bus goes by unless its builder is told otherwise.
+//! What a bus and caches go by unless their builders are told otherwise.
 
 use std::time::Duration;
 
@@ -27,3 +27,18 @@ pub const MAILBOX_MESSAGES: usize = 8 * 1024;
 /// Bytes of all channels that wait to be handled before they turn into a loss: 4 MiB, or two of the
 /// longest payloads if that is more.
 pub const MAILBOX_BYTES: usize = 4 * 1024 * 1024;
+/// Entries of a cache in memory: 10,000.
+pub const MAX_ENTRIES: usize = 10_000;
+/// TTL of a `TtlCache`: 5 min.
+pub const TTL: Duration = Duration::from_secs(5 * 60);
+/// Entries of a `TtlCache`: 100.
+pub const TTL_CACHE_ENTRIES: usize = 100;
+/// How long a `Dedup` keeps a key reserved: 5 s.
+pub const DEDUP_TTL: Duration = Duration::from_secs(5);
+/// Longest value that a `RedisCache` stores: 1 MiB.
+pub const MAX_VALUE_BYTES: usize = 1024 * 1024;
+/// How long a `RedisCache` remembers that there is nothing, in categories without a TTL of their
+/// own: 30 s.
+pub const NEGATIVE_TTL: Duration = Duration::from_secs(30);
+/// How long one fetch of a `RedisCache` may keep others from fetching: 30 s.
+pub const FETCH_LOCK_TTL: Duration = Duration::from_secs(30);

@@ -62,14 +62,18 @@ impl fmt::Display for NotReady {
 
 impl std::error::Error for NotReady {}
 
-/// An event was not handed to the server, or it is not known whether it was.
+/// An event was not handed to the server, or it is not known whether it was; or it was, and a cache
+/// in Redis that it evicts from could not be emptied.
 ///
-/// This instance's inline subscribers have seen the event all the same. Other instances may not
-/// have, so publish it again, or rely on their TTL.
+/// This instance's inline subscribers and caches have seen the event all the same. Other instances
+/// may not have, so publish it again, or rely on their TTL.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PublishError {
     channel: Arc<str>,
-    reason: Reason,
+    /// `None` where the event was published.
+    reason: Option<Reason>,
+    /// A cache that could not be emptied, and why not.
+    not_emptied: Option<Box<(Arc<str>, Cause)>>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -80,24 +84,37 @@ enum Reason {
 }
 
 impl PublishError {
-    pub(crate) fn encode(channel: Arc<str>, source: EncodeError) -> Self {
+    fn new(channel: Arc<str>, reason: Reason) -> Self {
         Self {
             channel,
-            reason: Reason::Encode(source),
+            reason: Some(reason),
+            not_emptied: None,
         }
+    }
+
+    pub(crate) fn encode(channel: Arc<str>, source: EncodeError) -> Self {
+        Self::new(channel, Reason::Encode(source))
     }
 
     pub(crate) fn too_large(channel: Arc<str>, length: usize, limit: usize) -> Self {
-        Self {
-            channel,
-            reason: Reason::TooLarge { length, limit },
-        }
+        Self::new(channel, Reason::TooLarge { length, limit })
     }
 
     pub(crate) fn transport(channel: Arc<str>, cause: Cause) -> Self {
+        Self::new(channel, Reason::Transport(cause))
+    }
+
+    /// `sent` is what became of the event itself.
+    pub(crate) fn not_emptied(
+        channel: Arc<str>,
+        sent: Option<Self>,
+        cache: Arc<str>,
+        cause: Cause,
+    ) -> Self {
         Self {
             channel,
-            reason: Reason::Transport(cause),
+            reason: sent.and_then(|error| error.reason),
+            not_emptied: Some(Box::new((cache, cause))),
         }
     }
 
@@ -107,13 +124,27 @@ impl PublishError {
         &self.channel
     }
 
-    /// What kept the event from the server; `None` where the event itself is at fault.
+    /// What kept the event from the server, or a cache from being emptied; `None` where the event
+    /// itself is at fault.
     #[must_use]
     pub fn cause(&self) -> Option<&Cause> {
         match &self.reason {
-            Reason::Transport(cause) => Some(cause),
-            Reason::Encode(_) | Reason::TooLarge { .. } => None,
+            Some(Reason::Transport(cause)) => Some(cause),
+            Some(Reason::Encode(_) | Reason::TooLarge { .. }) => None,
+            None => self.not_emptied.as_ref().map(|cache| &cache.1),
         }
+    }
+
+    /// The cache that could not be emptied in Redis, where it may keep old values until their TTL.
+    #[must_use]
+    pub fn not_emptied_cache(&self) -> Option<&str> {
+        self.not_emptied.as_ref().map(|cache| &*cache.0)
+    }
+
+    /// Whether the event was handed to the server all the same.
+    #[must_use]
+    pub fn is_published(&self) -> bool {
+        self.reason.is_none()
     }
 
     /// Whether the event itself is at fault: it cannot be encoded, or is too large. Publishing it
@@ -142,15 +173,35 @@ impl PublishError {
     }
 }
 
-impl fmt::Display for PublishError {
+impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "could not publish to channel `{}`: ", self.channel)?;
-        match &self.reason {
-            Reason::Encode(error) => error.fmt(f),
-            Reason::TooLarge { length, limit } => {
+        match self {
+            Self::Encode(error) => error.fmt(f),
+            Self::TooLarge { length, limit } => {
                 write!(f, "payload of {length} bytes exceeds the limit of {limit}")
             }
-            Reason::Transport(cause) => cause.fmt(f),
+            Self::Transport(cause) => cause.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for PublishError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let channel = &self.channel;
+        match (&self.reason, self.not_emptied.as_deref()) {
+            (Some(reason), None) => write!(f, "could not publish to channel `{channel}`: {reason}"),
+            (Some(reason), Some((cache, cause))) => write!(
+                f,
+                "could not publish to channel `{channel}`: {reason}; nor could cache `{cache}` be \
+                 emptied in Redis: {cause}"
+            ),
+            (None, Some((cache, cause))) => write!(
+                f,
+                "published to channel `{channel}`, but cache `{cache}` could not be emptied in \
+                 Redis: {cause}"
+            ),
+            // Never made.
+            (None, None) => write!(f, "published to channel `{channel}`"),
         }
     }
 }

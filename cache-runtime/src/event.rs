@@ -51,6 +51,10 @@ pub trait InvalidationEvent: Sized + Send + Sync + 'static {
     /// lost.
     fn all() -> Self;
 
+    /// The position of this event's variant in [`SCHEMA`](Self::SCHEMA).
+    #[doc(hidden)]
+    fn variant(&self) -> usize;
+
     /// Decodes a payload of at most [`defaults::MAX_PAYLOAD`] bytes.
     ///
     /// # Errors

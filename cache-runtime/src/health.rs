@@ -6,6 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::watch;
 
+use crate::clock::Nanos;
+use crate::liveness::Liveness;
+
 /// Whether the events of a channel, or of all channels of a bus, are proven to arrive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -118,6 +121,8 @@ impl std::error::Error for Cause {}
 #[derive(Debug)]
 pub(crate) struct Reported {
     told: watch::Sender<Health>,
+    /// The same, for caches. Changed within `told`'s lock.
+    liveness: Arc<Liveness>,
     /// How often somebody has subscribed where nobody did. Changed within `told`'s lock.
     wanted: AtomicU64,
 }
@@ -125,6 +130,7 @@ pub(crate) struct Reported {
 impl Reported {
     pub(crate) fn new(health: Health) -> Self {
         Self {
+            liveness: Arc::default(),
             told: watch::Sender::new(health),
             wanted: AtomicU64::new(0),
         }
@@ -138,8 +144,24 @@ impl Reported {
         self.told.subscribe()
     }
 
-    pub(crate) fn set(&self, health: Health) {
-        self.told.send_replace(health);
+    /// Whether it is live, from now on too.
+    pub(crate) fn liveness(&self) -> &Arc<Liveness> {
+        &self.liveness
+    }
+
+    /// Canaries prove until `lease` that what is live is live.
+    pub(crate) fn renew(&self, lease: Nanos) {
+        let told = self.told.borrow();
+        self.liveness.renew(lease, told.is_live());
+    }
+
+    pub(crate) fn set(&self, health: &Health) {
+        self.told.send_modify(|told| self.replace(told, health));
+    }
+
+    fn replace(&self, told: &mut Health, health: &Health) {
+        self.liveness.set(health.is_live());
+        told.clone_from(health);
     }
 
     /// Somebody has subscribed; returns the number that [`tell`](Self::tell) wants from now on.
@@ -147,7 +169,7 @@ impl Reported {
         let mut wanted = 0;
         self.told.send_modify(|health| {
             wanted = self.wanted.fetch_add(1, Ordering::Relaxed) + 1;
-            *health = Health::Connecting;
+            self.replace(health, &Health::Connecting);
         });
         wanted
     }
@@ -159,7 +181,7 @@ impl Reported {
                 && *told != Health::Closed
                 && told != health;
             if news {
-                told.clone_from(health);
+                self.replace(told, health);
             }
             news
         });

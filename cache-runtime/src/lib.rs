@@ -1,19 +1,19 @@
-//! Keeps in-memory caches honest across the instances of a service.
+//! Caches that stay right when a service runs in several instances.
 //!
 //! One instance changes a value that others have cached; this crate tells them, over Redis pub/sub,
-//! and makes sure that no such message is ever lost unnoticed. Whenever one may have been lost,
-//! subscribers receive their event's `All`, and nothing counts as live until a message is proven to
-//! get through again.
+//! and makes sure that no such message is ever lost unnoticed. Whenever one may have been lost, the
+//! caches concerned are emptied and other subscribers receive their event's `All`, and nothing counts
+//! as live until a message is proven to get through again.
 //!
 //! # Two items to write
 //!
-//! An enum of what can become stale, and a struct for the channel it is published on:
+//! An enum of what can become stale, and a struct for the channel it is published on. What they
+//! evict is said where a cache is built:
 //!
 //! ```
-//! use std::collections::HashMap;
-//! use std::sync::{Arc, Mutex};
+//! use std::time::Duration;
 //!
-//! use cache_runtime::{Bus, InvalidationEvent, cache_invalidation};
+//! use cache_runtime::{Bus, CoherentCache, Evict, InvalidationEvent, cache_invalidation};
 //!
 //! /// Which channels the bot is active in has changed.
 //! #[derive(Debug, InvalidationEvent)]
@@ -33,28 +33,22 @@
 //! // Bus::redis("redis://127.0.0.1").connect().await? in earnest. A clone of an in-process bus
 //! // stands for another instance of the program.
 //! let bus = Bus::in_process();
-//! let other_bus = bus.clone();
 //!
 //! let service = ChannelActivationInvalidation::new(&bus);
-//! let cache = Arc::new(Mutex::new(HashMap::from([("123".to_owned(), true)])));
-//! let (cached, evicted) = (Arc::clone(&cache), Arc::new(tokio::sync::Notify::new()));
-//! let done = Arc::clone(&evicted);
-//! let _subscription = service.subscribe(move |event| {
-//!     match event {
-//!         ChannelActivationEvent::Channel { channel_id } => {
-//!             cached.lock().unwrap().remove(&channel_id);
-//!         }
-//!         ChannelActivationEvent::All => cached.lock().unwrap().clear(),
-//!     }
-//!     done.notify_one();
-//! });
+//! let active = CoherentCache::<String, bool>::builder("channel-activation")
+//!     .ttl(Duration::from_secs(30))
+//!     .evict_on(&service, |event| match event {
+//!         ChannelActivationEvent::Channel { channel_id } => Evict::key(channel_id),
+//!         ChannelActivationEvent::All => Evict::All,
+//!     })
+//!     .build()?;
+//! bus.ready().await?;
 //!
-//! // Another instance, after it has changed the database.
-//! let other = ChannelActivationInvalidation::new(&other_bus);
-//! other.invalidate_channel("123").await?;
+//! assert!(active.get_or_load("123", || async { true }).await);
 //!
-//! evicted.notified().await;
-//! assert!(cache.lock().unwrap().is_empty());
+//! // Whichever instance changes the database does this afterwards.
+//! service.invalidate_channel("123").await?;
+//! assert_eq!(active.get("123"), None);
 //! # Ok(())
 //! # }
 //! ```
@@ -62,14 +56,120 @@
 //! The derive writes the [wire format and the strict validator](InvalidationEvent) and one
 //! `invalidate_…` method a variant. The attribute gives the struct a constructor from a [`Bus`] and
 //! everything an [`Invalidator`] can do, and registers the channel: [`channels`] lists those of the
-//! whole program.
+//! whole program, [`audit()`] what they evict from, and [`Services`] hands the services out by type.
+//!
+//! # Which cache to use
+//!
+//! Ask in this order; the first yes decides.
+//!
+//! | | cache |
+//! |---|---|
+//! | Does staleness cause wrong behaviour? | [`CoherentCache`] |
+//! | Is it expensive data from elsewhere, the same for all instances? | [`RedisCache`] |
+//! | Is it read often? | [`TtlCache`] |
+//! | May the same request arrive twice? | [`Dedup`] |
+//! | Is it a rate limit? | [`Cooldown`] |
+//! | | none, probably |
+//!
+//! Data that is both, expensive and wrong when stale, belongs into a [`RedisCache`] with
+//! [`evict_on`](redis_cache::Builder::evict_on).
+//!
+//! ## Staleness is wrong: `CoherentCache`
+//!
+//! Permissions, activations, configuration: the example above. There is no `insert`. A value comes
+//! from a load that began after the last event that evicts it, or is not stored.
+//!
+//! ```
+//! # use cache_runtime::CoherentCache;
+//! # async fn from_the_database(id: &str) -> std::io::Result<bool> { Ok(true) }
+//! async fn is_active(cache: &CoherentCache<String, bool>, id: &str) -> std::io::Result<bool> {
+//!     cache.try_get_or_load(id, || from_the_database(id)).await
+//! }
+//! ```
+//!
+//! ## Expensive data from elsewhere: `RedisCache`
+//!
+//! A provider's list of models, a description of a picture, a transcript.
+//!
+//! ```
+//! use std::time::Duration;
+//! use cache_runtime::{Bus, RedisCache};
+//!
+//! # async fn from_the_provider() -> std::io::Result<Vec<String>> { Ok(Vec::new()) }
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let bus = Bus::in_process();
+//! let models = RedisCache::<Vec<String>>::builder(&bus, "model-list")
+//!     .ttl(Duration::from_secs(24 * 60 * 60))
+//!     .memory(Duration::from_secs(5 * 60), 10)
+//!     .fetch_lock(Duration::from_secs(10))
+//!     .build()?;
+//! let list = models.get_or_fetch("all", from_the_provider).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! ## Read often, and a little stale does no harm: `TtlCache`
+//!
+//! Suggestions while somebody types.
+//!
+//! ```
+//! use std::time::Duration;
+//! use cache_runtime::TtlCache;
+//!
+//! # async fn search(typed: &str) -> Vec<String> { vec![typed.to_owned()] }
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), cache_runtime::BuildError> {
+//! let suggestions = TtlCache::<String, Vec<String>>::builder()
+//!     .name("autocomplete")
+//!     .ttl(Duration::from_secs(60))
+//!     .max_entries(500)
+//!     .build()?;
+//! let found = suggestions.get_or_load("ad", || search("ad")).await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! ## The same request twice: `Dedup`
+//!
+//! A click whose message reaches two instances.
+//!
+//! ```
+//! use cache_runtime::{Bus, Dedup, Reservation};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let bus = Bus::in_process();
+//! let requests = Dedup::builder(&bus, "requests").build()?; // reserves for 5 s
+//! if requests.reserve("message:42", "bot-1").await? == Reservation::Reserved {
+//!     // handle it
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! ## A rate limit: `Cooldown`
+//!
+//! One notification an hour and user. Each instance keeps it by itself, which is right for limits
+//! that may be a little generous; where all together must not exceed it, take a [`Dedup`].
+//!
+//! ```
+//! use std::time::Duration;
+//! use cache_runtime::Cooldown;
+//!
+//! let notified = Cooldown::<String>::new(Duration::from_secs(60 * 60));
+//! if notified.try_start("ada").is_started() {
+//!     // notify her
+//! }
+//! ```
 //!
 //! # What is a loss, and who is told
 //!
 //! A disconnect, a silent network, a frozen server, an overflow on either side, a subscription
 //! that the server ends, a message that cannot be understood, a panic in a handler. A channel is
 //! [live](Health::Live) while its subscription is confirmed and a canary, published and received
-//! over the same two connections as events, is younger than the lease. [`Invalidator::subscribe`]
+//! over the same two connections as events, is younger than the lease. While it is not, a
+//! [`CoherentCache`] bypasses, unless [`WhileDisconnected`] says otherwise. [`Invalidator::subscribe`]
 //! says when handlers receive `All`, and [`Invalidator::subscribe_inline`] when caches do.
 //!
 //! # Features
@@ -83,8 +183,11 @@
 
 pub use cache_derive::{InvalidationEvent, cache_invalidation};
 
+pub mod audit;
 mod bus;
+mod cache;
 mod channel;
+mod clock;
 mod codec;
 pub mod defaults;
 mod error;
@@ -92,21 +195,35 @@ mod event;
 mod handler;
 mod health;
 mod inline;
+mod kv;
 mod lane;
 mod link;
+mod liveness;
 mod mailbox;
 mod publish;
 mod registry;
 mod rejection_log;
 mod service;
+mod services;
 mod stats;
 mod subscription;
 mod supervisor;
 mod tasks;
 mod transport;
 
+pub use audit::{Audit, audit};
 pub use bus::Bus;
 pub use bus::settings::{Builder, UnknownEvents};
+pub use cache::coherent::{self, CoherentCache, FillToken, WhileDisconnected};
+pub use cache::cooldown::{self, Cooldown, Start};
+pub use cache::dedup::{self, Dedup, DedupError, Release, Reservation};
+pub use cache::redis::{
+    self as redis_cache, Codec, ContentKey, FetchError, Fetched, RedisCache, RedisCacheError,
+    content_key,
+};
+pub use cache::ttl::{self, TtlCache};
+pub use cache::{BuildError, CacheStats, Evict, NotStored};
+pub use clock::ManualClock;
 pub use codec::{Description, EncodeError, Rejection, RejectionKind};
 pub use error::{ConnectError, NotReady, PublishError};
 pub use event::{EventSchema, FieldSchema, InvalidationEvent, VariantSchema};
@@ -115,20 +232,34 @@ pub use health::{Cause, Health};
 pub use publish::{Publishing, Receipt};
 pub use registry::{Registration, channels};
 pub use service::{Invalidator, Service};
+pub use services::{AlreadyRegistered, MissingService, Services};
 pub use stats::Stats;
 pub use subscription::{Events, Subscription};
 
 /// What generated code uses; not for users, and without any promise of stability.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::bus::publish_raw;
+    pub use crate::bus::{kv, publish_raw};
     pub use crate::codec::{
         EventField, FieldType, NoOption, Probe, Slot, Writer, field, refuse_option, scan,
     };
+    pub use crate::kv::{Acquired, DeleteIf, Filled, Found, Kv, Seek, Token, TokenNames};
     pub use crate::publish::{EventMethods, Publisher};
     pub use crate::registry::{Logging, Registration, check_channel};
     pub use crate::service::Handle;
     pub use ::inventory;
+
+    use crate::{CoherentCache, Evict};
+    use std::hash::Hash;
+
+    /// Evicts as an event does, without one: for the benchmarks.
+    pub fn evict<K, V>(cache: &CoherentCache<K, V>, evict: &Evict<K>)
+    where
+        K: Hash + Eq + Send + Sync + 'static,
+        V: Clone + Send + Sync + 'static,
+    {
+        cache.evict(evict);
+    }
 
     /// The protocol core, for the simulator.
     pub mod link {

@@ -1,6 +1,7 @@
 //! Publishing: what every event's methods and `publish` come down to.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -11,6 +12,7 @@ use crate::error::PublishError;
 use crate::event::InvalidationEvent;
 use crate::service::Core;
 use crate::stats::Counters;
+use crate::transport::Boxed;
 
 /// Says how many subscribers the server has handed an event to.
 ///
@@ -79,9 +81,29 @@ impl<E: InvalidationEvent> Publisher<E> {
     }
 
     pub(crate) async fn send(&self, event: &E) -> Result<Receipt, PublishError> {
+        let hooks = self.core.channel.hooks.snapshot();
+        // Whatever becomes of this future, what it begins here goes on: from now on nothing is read
+        // that is to go, and nothing that goes below can be found again.
+        let emptying = hooks.iter().map(|hook| (hook.empty)(event)).collect();
+        self.core.channel.apply_published(event);
+        let results = join_all(emptying).await;
+        let sent = self.send_encoded(event).await;
+        let failed = hooks.iter().zip(results).find_map(|(hook, result)| {
+            let cause = result.err()?;
+            Some((Arc::clone(&hook.cache), cause))
+        });
+        match failed {
+            None => sent,
+            Some((cache, cause)) => {
+                let name = Arc::clone(self.core.channel.channel_name());
+                Err(PublishError::not_emptied(name, sent.err(), cache, cause))
+            }
+        }
+    }
+
+    async fn send_encoded(&self, event: &E) -> Result<Receipt, PublishError> {
         let core = &*self.core;
         let name = core.channel.channel_name();
-        core.channel.apply_inline(event);
         let payload = event
             .encode()
             .map_err(|error| PublishError::encode(Arc::clone(name), error))?;
@@ -109,6 +131,24 @@ impl<E: InvalidationEvent> Publisher<E> {
             }
         }
     }
+}
+
+/// The results of all futures. They run at once: each may wait for a server that does not answer.
+async fn join_all<T: Unpin>(futures: Vec<Boxed<T>>) -> Vec<T> {
+    let mut slots: Vec<_> = futures.into_iter().map(|future| (future, None)).collect();
+    poll_fn(|cx| {
+        for (future, result) in &mut slots {
+            if result.is_none()
+                && let Poll::Ready(ready) = future.as_mut().poll(cx)
+            {
+                *result = Some(ready);
+            }
+        }
+        let done = slots.iter().all(|(_, result)| result.is_some());
+        if done { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    slots.into_iter().filter_map(|(_, result)| result).collect()
 }
 
 impl<E: InvalidationEvent> Clone for Publisher<E> {

@@ -4,22 +4,25 @@ use std::any::Any;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
+use tokio::runtime;
 use tokio::sync::watch;
 use tracing::info;
 
 use crate::bus::{Bus, Inner};
-use crate::channel::{Channel, Outlet};
+use crate::channel::{Channel, Hook, Outlet};
 use crate::error::{NotReady, PublishError};
 use crate::event::{EventSchema, InvalidationEvent};
 use crate::handler::{HandlerOutput, Seat};
 use crate::health::Health;
-use crate::inline::Inline;
+use crate::inline::{Inline, Notice};
 use crate::lane::Lane;
+use crate::liveness::Liveness;
 use crate::publish::{EventMethods, Publisher, Receipt};
 use crate::registry::Registration;
 use crate::stats::Stats;
-use crate::subscription::{Events, OutletSeat, Subscription};
+use crate::subscription::{Events, HookSeat, OutletSeat, Subscription};
 
 /// A service of one channel, as `#[cache_invalidation]` writes it.
 ///
@@ -90,12 +93,14 @@ impl<E: InvalidationEvent> Invalidator<E> {
     /// Publishes an event to every instance.
     ///
     /// This instance's inline subscribers see it before it leaves, so that it reads its own writes
-    /// even when the server is away. Its handlers get it through the bus, like everybody else's.
+    /// even when the server is away. Its handlers get it through the bus, like everybody else's. What
+    /// it evicts from this instance's [`RedisCache`](crate::RedisCache)s is deleted in Redis first.
     ///
     /// # Errors
     ///
     /// When the event cannot be encoded or is too large, the server is away, refuses it or does
-    /// not answer in time, or the bus is closed. The error names the channel and the cause.
+    /// not answer in time, or the bus is closed; or when the event has left, and a cache in Redis
+    /// could not be emptied. The error names the channel, the cause, and the cache.
     ///
     /// # Cancel safety
     ///
@@ -192,9 +197,27 @@ impl<E: InvalidationEvent> Invalidator<E> {
         &self,
         subscriber: impl Fn(&E) + Send + Sync + 'static,
     ) -> Subscription {
-        let subscription = Subscription::inline(self.core(), Inline::new(subscriber));
-        self.log_subscribed("inline subscriber");
+        let subscriber = move |notice: Notice<'_, E>| match notice {
+            Notice::Event(event) | Notice::Published(event) => subscriber(event),
+            Notice::Stale | Notice::Lost => subscriber(&E::all()),
+        };
+        Self::attach(self, "inline subscriber", subscriber)
+    }
+
+    /// Subscribes a cache. Not a method, which would hide one of the event's of that name.
+    pub(crate) fn attach(
+        this: &Self,
+        what: &str,
+        cache: impl Fn(Notice<'_, E>) + Send + Sync + 'static,
+    ) -> Subscription {
+        let subscription = Subscription::inline(this.core(), Inline::new(cache));
+        this.log_subscribed(what);
         subscription
+    }
+
+    /// Has a cache outside of this process emptied before an event leaves.
+    pub(crate) fn hook(this: &Self, hook: Hook<E>) -> HookSeat<E> {
+        HookSeat::new(this.core(), hook)
     }
 
     /// Whether the channel's events are proven to arrive now.
@@ -209,6 +232,26 @@ impl<E: InvalidationEvent> Invalidator<E> {
     #[must_use]
     pub fn watch_health(&self) -> watch::Receiver<Health> {
         self.core().channel.health.watch()
+    }
+
+    /// The runtime of the bus.
+    pub(crate) fn runtime(this: &Self) -> runtime::Handle {
+        this.core().bus.runtime()
+    }
+
+    /// How long a canary proves that events arrive.
+    pub(crate) fn lease(this: &Self) -> Duration {
+        this.core().bus.settings().lease
+    }
+
+    /// What a cache looks at to know whether the channel is live.
+    pub(crate) fn liveness(this: &Self) -> Arc<Liveness> {
+        Arc::clone(this.core().channel.health.liveness())
+    }
+
+    /// What audits ask of a channel.
+    pub(crate) fn core_of(this: &Self) -> Arc<Core<E>> {
+        Arc::clone(this.core())
     }
 
     /// Waits until the channel is live. Returns at once where nothing is subscribed.

@@ -8,7 +8,7 @@ use std::vec;
 
 use futures_core::Stream;
 
-use crate::channel::Outlet;
+use crate::channel::{Hook, Outlet};
 use crate::event::InvalidationEvent;
 use crate::handler::Delivery;
 use crate::inline::Inline;
@@ -75,6 +75,29 @@ impl<E: InvalidationEvent> Drop for InlineSeat<E> {
     fn drop(&mut self) {
         self.core.channel.inline.remove(&self.inline);
         self.core.unwant();
+    }
+}
+
+/// A place in a channel's list of hooks.
+pub(crate) struct HookSeat<E: InvalidationEvent> {
+    core: Arc<Core<E>>,
+    hook: Arc<Hook<E>>,
+}
+
+impl<E: InvalidationEvent> HookSeat<E> {
+    pub(crate) fn new(core: &Arc<Core<E>>, hook: Hook<E>) -> Self {
+        let hook = Arc::new(hook);
+        core.channel.hooks.add(Arc::clone(&hook));
+        Self {
+            core: Arc::clone(core),
+            hook,
+        }
+    }
+}
+
+impl<E: InvalidationEvent> Drop for HookSeat<E> {
+    fn drop(&mut self) {
+        self.core.channel.hooks.remove(&self.hook);
     }
 }
 

@@ -11,6 +11,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::bus::settings::{CANARY_PREFIX, Settings, UnknownEvents};
 use crate::channel::Dispatch;
+use crate::clock::{Nanos, nanos};
 use crate::health::{Cause, Health, Reported};
 use crate::link::{Audience, ChannelId, Input, Link, Output};
 use crate::mailbox::{EVERY_GENERATION, Generation, Mailbox, Signal, Status, Wire};
@@ -20,10 +21,23 @@ use crate::transport::{Command, Connection, Transport};
 /// Signals between two looks at the clock.
 const TICK_EVERY: usize = 128;
 
+/// The clock that caches read may be behind by this much at most, and some more where the machine's
+/// own turn to tick is late. In the rest of a lease, which a healthy bus never sees, they ask the
+/// bus.
+const LEASE_MARGIN: Duration = Duration::from_millis(50);
+
+/// When a bus was built, on two clocks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Start {
+    pub(crate) at: Instant,
+    /// As caches read it.
+    pub(crate) kernel: Nanos,
+}
+
 /// See the module.
 pub(crate) struct Supervisor {
     link: Link,
-    started: Instant,
+    start: Start,
     /// Time since the start, as of the present batch: reading the clock costs more than a message.
     now: Duration,
     mailbox: Arc<Mailbox>,
@@ -41,6 +55,8 @@ pub(crate) struct Supervisor {
     /// Of which subscribers we have heard, in all channels.
     wanted: u64,
     lease_until: Arc<AtomicU64>,
+    /// By how much caches take the lease to be shorter than it is.
+    lease_margin: Nanos,
     max_payload: usize,
     unknown_events: UnknownEvents,
     rejection_log: RejectionLog,
@@ -50,7 +66,7 @@ impl Supervisor {
     pub(crate) fn new(
         settings: &Settings,
         id: u64,
-        started: Instant,
+        start: Start,
         mailbox: Arc<Mailbox>,
         transport: Transport,
         health: Arc<Reported>,
@@ -59,7 +75,7 @@ impl Supervisor {
         let canary = settings.full_name(&format!("{CANARY_PREFIX}{id:016x}"));
         Self {
             link: Link::new(settings.link(id)),
-            started,
+            start,
             now: Duration::ZERO,
             mailbox,
             transport,
@@ -72,6 +88,7 @@ impl Supervisor {
             health,
             wanted: 0,
             lease_until,
+            lease_margin: nanos((settings.lease / 4).min(LEASE_MARGIN)),
             max_payload: settings.max_payload,
             unknown_events: settings.unknown_events,
             rejection_log: RejectionLog::new(settings.rejection_interval),
@@ -83,10 +100,10 @@ impl Supervisor {
         let mut batch = Vec::new();
         loop {
             let taken = match self.link.timeout() {
-                Some(at) => timeout_at(self.started + at, self.mailbox.take(&mut batch)).await,
+                Some(at) => timeout_at(self.start.at + at, self.mailbox.take(&mut batch)).await,
                 None => Ok(self.mailbox.take(&mut batch).await),
             };
-            self.now = self.started.elapsed();
+            self.now = self.start.at.elapsed();
             match taken {
                 Ok(false) => return,
                 Ok(true) => {
@@ -117,7 +134,7 @@ impl Supervisor {
         if self
             .link
             .timeout()
-            .is_some_and(|at| self.started.elapsed() >= at)
+            .is_some_and(|at| self.start.at.elapsed() >= at)
         {
             self.feed(Input::Tick);
         }
@@ -218,7 +235,7 @@ impl Supervisor {
     }
 
     fn feed(&mut self, input: Input) {
-        self.now = self.started.elapsed();
+        self.now = self.start.at.elapsed();
         self.link.handle(self.now, input);
         while let Some(output) = self.link.poll_output() {
             self.act(output);
@@ -242,6 +259,10 @@ impl Supervisor {
             Output::Lease { until } => {
                 let until = u64::try_from(until.as_nanos()).unwrap_or(u64::MAX);
                 self.lease_until.store(until, Ordering::Release);
+                let until = self.start.kernel.saturating_add(until) - self.lease_margin;
+                for (channel, _) in self.channels.values() {
+                    channel.health().renew(until);
+                }
             }
             // Only a message asks for a delivery, and `message` sees to it.
             Output::Deliver(_) => {}
@@ -333,9 +354,9 @@ impl Drop for Supervisor {
             return;
         }
         let down = Health::Down(Cause::Stopped);
-        self.health.set(down.clone());
+        self.health.set(&down);
         for (channel, _) in self.channels.values() {
-            channel.health().set(down.clone());
+            channel.health().set(&down);
             channel.stale(Audience::Everyone);
         }
         error!("the task that receives events has ended; nothing is live any more");

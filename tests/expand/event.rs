@@ -72,6 +72,13 @@ const _: () = {
         fn all() -> Self {
             Self::All
         }
+        #[inline]
+        fn variant(&self) -> ::core::primitive::usize {
+            match self {
+                Self::Channel { .. } => 0,
+                Self::All { .. } => 1,
+            }
+        }
     }
     #[doc(hidden)]
     pub struct ChannelActivationEventMethods(__p::Publisher<ChannelActivationEvent>);

@@ -38,6 +38,9 @@ const _: () = {
         fn all() -> Self {
             loop {}
         }
+        fn variant(&self) -> ::core::primitive::usize {
+            loop {}
+        }
     }
     #[doc(hidden)]
     struct BrokenMethods<E: __rt::InvalidationEvent>(__p::Publisher<E>);

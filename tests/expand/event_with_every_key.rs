@@ -90,6 +90,14 @@ const _: () = {
         fn all() -> Self {
             Self::r#Every
         }
+        #[inline]
+        fn variant(&self) -> ::core::primitive::usize {
+            match self {
+                Self::Greeting { .. } => 0,
+                Self::Old { .. } => 1,
+                Self::r#Every { .. } => 2,
+            }
+        }
     }
     #[doc(hidden)]
     pub(crate) struct SettingsMethods(__p::Publisher<Settings>);

@@ -39,6 +39,9 @@ const _: () = {
         fn all() -> Self {
             loop {}
         }
+        fn variant(&self) -> ::core::primitive::usize {
+            loop {}
+        }
     }
     #[doc(hidden)]
     pub struct UnknownMethods<E: __rt::InvalidationEvent>(__p::Publisher<E>);

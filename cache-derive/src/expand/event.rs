@@ -19,6 +19,7 @@ pub(crate) fn expand(event: &Event<'_>, all: usize) -> TokenStream {
     let decode = decode(event);
     let encode = encode(event);
     let everything = construct(&event.variants[all], &[]);
+    let index = index(event);
     let listing = methods::listing(event);
     let options = refuse_options(event);
     quote_spanned! {mixed=>
@@ -55,6 +56,11 @@ pub(crate) fn expand(event: &Event<'_>, all: usize) -> TokenStream {
                 #[inline]
                 fn all() -> Self {
                     #everything
+                }
+
+                #[inline]
+                fn variant(&self) -> ::core::primitive::usize {
+                    #index
                 }
             }
 
@@ -219,6 +225,20 @@ fn encode(event: &Event<'_>) -> TokenStream {
     quote_spanned! {mixed=>
         match self {
             #(#arms)*
+        }
+    }
+}
+
+/// The position of the variant in the schema.
+fn index(event: &Event<'_>) -> TokenStream {
+    let arms = event.variants.iter().enumerate().map(|(i, variant)| {
+        let name = &variant.node.ident;
+        let index = Literal::usize_unsuffixed(i);
+        quote_spanned!(Span::mixed_site()=> Self::#name { .. } => #index)
+    });
+    quote_spanned! {Span::mixed_site()=>
+        match self {
+            #(#arms,)*
         }
     }
 }

@@ -13,7 +13,9 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
 use super::settings::Settings;
+use crate::audit::Roll;
 use crate::channel::{Channel, Dispatch};
+use crate::clock;
 use crate::error::NotReady;
 use crate::event::InvalidationEvent;
 use crate::health::{Cause, Health, Reported};
@@ -21,12 +23,15 @@ use crate::lane::Lane;
 use crate::link::ChannelId;
 use crate::mailbox::{Mailbox, Signal, Wanted};
 use crate::registry::Registration;
-use crate::supervisor::Supervisor;
+use crate::supervisor::{Start, Supervisor};
 use crate::tasks::Tasks;
-use crate::transport::Transport;
+use crate::transport::{Backend, Transport};
 
 /// Longest time that [`Bus::close`](super::Bus::close) waits for the receiving task, and once more for the handlers.
 const CLOSE_STEP: Duration = Duration::from_millis(90);
+
+/// For audits.
+static BUSES: Roll<Inner> = Roll::new();
 
 /// What all handles of a bus share.
 pub(crate) struct Inner {
@@ -40,8 +45,8 @@ pub(crate) struct Inner {
     health: Arc<Reported>,
     tasks: Tasks,
     closed: AtomicBool,
-    started: Instant,
-    /// Until when canaries prove that events arrive, in nanoseconds since `started`.
+    start: Start,
+    /// Until when canaries prove that events arrive, in nanoseconds since `start`.
     lease_until: Arc<AtomicU64>,
     /// Random, and new with every start: nobody takes another's canary for its own.
     id: u64,
@@ -66,7 +71,13 @@ impl Inner {
             Some(cause) => Health::Down(cause.clone()),
             None => Health::Idle,
         };
-        Arc::new(Self {
+        // In this order no lease seems longer than it is.
+        let kernel = clock::precise();
+        let start = Start {
+            at: Instant::now(),
+            kernel,
+        };
+        let inner = Arc::new(Self {
             transport,
             mailbox: Arc::new(Lane::new(settings.mailbox())),
             settings,
@@ -76,10 +87,26 @@ impl Inner {
             health: Arc::new(Reported::new(health)),
             tasks: Tasks::new(),
             closed: AtomicBool::new(false),
-            started: Instant::now(),
+            start,
             lease_until: Arc::default(),
             id: RandomState::new().hash_one(0),
-        })
+        });
+        BUSES.add(Arc::downgrade(&inner));
+        inner
+    }
+
+    /// Every bus of the process.
+    pub(crate) fn all() -> Vec<Arc<Self>> {
+        BUSES.living()
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The channels that services were built for.
+    pub(crate) fn channels(&self) -> Vec<Arc<dyn Dispatch>> {
+        lock(&self.table).channels.values().cloned().collect()
     }
 
     pub(crate) fn settings(&self) -> &Settings {
@@ -140,10 +167,10 @@ impl Inner {
     pub(crate) fn want(self: &Arc<Self>, channel: Arc<dyn Dispatch>) {
         let mut table = lock(&self.table);
         if self.is_closed() {
-            return channel.health().set(Health::Closed);
+            return channel.health().set(&Health::Closed);
         }
         if self.conflict.is_some() {
-            return channel.health().set(self.health.get());
+            return channel.health().set(&self.health.get());
         }
         let wanted = table.wanted.entry(channel.id()).or_default();
         *wanted += 1;
@@ -159,7 +186,7 @@ impl Inner {
             let supervisor = Supervisor::new(
                 &self.settings,
                 self.id,
-                self.started,
+                self.start,
                 Arc::clone(&self.mailbox),
                 self.transport.clone(),
                 Arc::clone(&self.health),
@@ -185,19 +212,28 @@ impl Inner {
     }
 
     pub(crate) async fn publish(&self, channel: &str, payload: Vec<u8>) -> Result<u64, Cause> {
+        self.usable()?.publish(channel, payload).await
+    }
+
+    /// Where keys and values are.
+    pub(crate) fn backend(&self) -> Result<Backend<'_>, Cause> {
+        Ok(self.usable()?.backend())
+    }
+
+    fn usable(&self) -> Result<&Transport, Cause> {
         if let Some(cause) = &self.conflict {
             return Err(cause.clone());
         }
         if self.is_closed() {
             return Err(Cause::Closed);
         }
-        self.transport.publish(channel, payload).await
+        Ok(&self.transport)
     }
 
     /// A health as it was last told, unless its lease has run out meanwhile: a process that stood
     /// still must not believe itself live.
     pub(crate) fn checked(&self, health: Health) -> Health {
-        let now = u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let now = u64::try_from(self.start.at.elapsed().as_nanos()).unwrap_or(u64::MAX);
         if health.is_live() && now >= self.lease_until.load(Ordering::Acquire) {
             return Health::Down(Cause::LeaseExpired);
         }
@@ -251,7 +287,7 @@ impl Inner {
         for channel in table.channels.values() {
             channel.close();
         }
-        self.health.set(Health::Closed);
+        self.health.set(&Health::Closed);
         table.supervisor.take()
     }
 }

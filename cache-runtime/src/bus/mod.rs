@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use crate::error::{ConnectError, NotReady};
 use crate::health::{Cause, Health};
+use crate::kv::Kv;
 use crate::registry;
 use crate::transport::Transport;
 use crate::transport::in_process::Hub;
@@ -18,9 +19,10 @@ use settings::{Builder, Settings, Target};
 
 /// Carries events between instances.
 ///
-/// A bus has one connection for publishing and, once something is subscribed, one more for events,
-/// however many channels there are. Services, subscriptions and streams keep it going; when the
-/// last of them and of the bus's clones is dropped, everything ends.
+/// A bus has one connection for publishing, which caches in Redis share, and, once something is
+/// subscribed, one more for events, however many channels there are. Services, subscriptions,
+/// streams and caches in Redis keep it going; when the last of them and of the bus's clones is
+/// dropped, everything ends.
 ///
 /// A clone of a bus over Redis is the same bus. A clone of an in-process bus is another *instance*
 /// on it, as if it were another process: that is what such a bus is for.
@@ -33,7 +35,8 @@ impl Bus {
     /// own.
     ///
     /// That holds for a clone within one program too: it has subscriptions and a health of its own,
-    /// and closing it does not close the others.
+    /// and closing it does not close the others. What caches would keep in Redis they keep in the
+    /// process, where all clones find it; TTLs are its only bound, as they are Redis's.
     ///
     /// # Panics
     ///
@@ -70,8 +73,8 @@ impl Bus {
     /// `redis://user:password@host:port`, `rediss://…` for TLS (with one of the `tls-` features), or
     /// `redis+unix:///path`.
     ///
-    /// Redis does not separate channels by database, so the address's database is not used:
-    /// [`namespace`](Builder::namespace) keeps environments apart.
+    /// Redis does not separate channels by database, so the address's database is not used, nor for
+    /// keys: [`namespace`](Builder::namespace) keeps environments apart.
     ///
     /// # Examples
     ///
@@ -127,6 +130,11 @@ impl Bus {
     /// The bus is closed as soon as this is polled for the first time.
     pub async fn close(&self) {
         self.inner.close().await;
+    }
+
+    /// What caches keep in Redis, or in its stand-in.
+    pub(crate) fn kv(&self) -> Kv {
+        Kv::new(Arc::clone(&self.inner))
     }
 
     pub(crate) fn inner(&self) -> &Arc<Inner> {
@@ -207,6 +215,13 @@ fn conflict() -> Option<Cause> {
         )
         .into(),
     ))
+}
+
+/// The keys and values of a bus, for tests of both kinds of it.
+#[doc(hidden)]
+#[must_use]
+pub fn kv(bus: &Bus) -> Kv {
+    bus.kv()
 }
 
 /// Publishes bytes as they are, so that tests can send what no event encodes to.

@@ -196,8 +196,8 @@ impl Builder {
         }
     }
 
-    /// Puts every channel under a prefix: `prod` makes `prod:cache:users` of `cache:users`. None by
-    /// default.
+    /// Puts every channel, and every key that caches keep in Redis, under a prefix: `prod` makes
+    /// `prod:cache:users` of `cache:users`. None by default.
     pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
         self.settings.namespace = Some(namespace.into());
         self

@@ -39,3 +39,4 @@ pub use encode::{EncodeError, Writer};
 pub use rejection::{Rejection, RejectionKind};
 pub use scan::scan;
 pub use slot::Slot;
+pub(crate) use text::{Prose, Quoted};

@@ -95,7 +95,7 @@ pub(super) fn equal(a: &[u8], b: &[u8]) -> bool {
 
 /// Quotes text for a message: shortened, with everything escaped that does not print, bidirectional
 /// and zero-width characters among it.
-pub(super) struct Quoted<'a>(pub(super) &'a str);
+pub(crate) struct Quoted<'a>(pub(crate) &'a str);
 
 impl Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -108,7 +108,7 @@ impl Display for Quoted<'_> {
 pub(super) struct Plain<'a>(pub(super) &'a str);
 
 /// Like [`Plain`] for text that is mostly the program's own, and may be longer.
-pub(super) struct Prose<'a>(pub(super) &'a str);
+pub(crate) struct Prose<'a>(pub(crate) &'a str);
 
 impl Display for Plain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

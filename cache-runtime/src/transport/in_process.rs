@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use crate::kv::in_process::Store;
 use crate::mailbox::{EVERY_GENERATION, Mailbox, Signal, Status, Wire};
 
 /// What stands in for a server.
@@ -10,6 +11,7 @@ use crate::mailbox::{EVERY_GENERATION, Mailbox, Signal, Status, Wire};
 pub(crate) struct Hub {
     /// In one lock with the delivery, so that all instances have all messages in one order.
     attachments: Mutex<Vec<Weak<Attachment>>>,
+    store: Store,
 }
 
 /// One instance on a hub.
@@ -27,6 +29,10 @@ struct State {
 impl Hub {
     pub(crate) fn new() -> Arc<Self> {
         Arc::default()
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
     }
 
     /// Delivers to every attached instance; returns how many of them are subscribed.

@@ -13,13 +13,14 @@
 
 pub(crate) mod in_process;
 #[cfg(feature = "redis")]
-mod redis;
+pub(crate) mod redis;
 
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::health::Cause;
+use crate::kv::in_process::Store;
 use crate::mailbox::{Generation, Mailbox, Status};
 use in_process::{Attachment, Hub};
 
@@ -44,6 +45,13 @@ pub(crate) enum Connection {
     Redis(redis::Subscriber),
 }
 
+/// What holds keys and values.
+pub(crate) enum Backend<'a> {
+    InProcess(&'a Store),
+    #[cfg(feature = "redis")]
+    Redis(&'a redis::Redis),
+}
+
 /// What has become of a command of a [`Connection`].
 pub(crate) enum Command {
     Done(Status),
@@ -63,6 +71,15 @@ impl Transport {
     #[cfg(feature = "redis")]
     pub(crate) fn redis(url: &str, settings: &Settings) -> Result<Self, Cause> {
         Ok(Self::Redis(Arc::new(redis::Redis::new(url, settings)?)))
+    }
+
+    /// Where keys and values are.
+    pub(crate) fn backend(&self) -> Backend<'_> {
+        match self {
+            Self::InProcess(attachment) => Backend::InProcess(attachment.hub().store()),
+            #[cfg(feature = "redis")]
+            Self::Redis(redis) => Backend::Redis(redis),
+        }
     }
 
     /// What other instances of an in-process bus attach to.

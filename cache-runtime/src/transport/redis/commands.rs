@@ -1,17 +1,20 @@
-//! The connection for publishing: opened when it is needed, shared by all publishers.
+//! The connection for commands: opened when it is needed, shared by publishers and caches.
 
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, RedisError};
+use redis::aio::{MultiplexedConnection, SendError};
+use redis::{AsyncConnectionConfig, FromRedisValue, PushInfo, PushKind};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::Endpoint;
+use super::failure::About;
+use super::request::{Again, Request};
 use crate::health::Cause;
 
 pub(super) struct Commands {
@@ -25,10 +28,18 @@ pub(super) struct Commands {
 
 #[derive(Default)]
 struct State {
-    /// The connection and its number.
-    open: Option<(u64, MultiplexedConnection)>,
+    open: Option<Open>,
     opened: u64,
     failed: Option<(Instant, Cause)>,
+}
+
+#[derive(Clone)]
+struct Open {
+    number: u64,
+    connection: MultiplexedConnection,
+    /// Its end was noticed. Unless this is looked at, the first command after an idle connection
+    /// was closed is lost, and it may be one that must not be sent again.
+    ended: Arc<AtomicBool>,
 }
 
 impl Commands {
@@ -48,51 +59,75 @@ impl Commands {
             .map(drop)
     }
 
-    /// Publishes, and returns the number of subscribers as the server counts them.
-    pub(super) async fn publish(
+    /// Sends a request, and returns what it is answered with.
+    pub(super) async fn request<T: FromRedisValue>(
         &self,
         endpoint: &Endpoint,
-        channel: &str,
-        payload: &[u8],
-    ) -> Result<u64, Cause> {
-        self.unless_closed(self.send(endpoint, channel, payload))
+        request: &Request<'_>,
+        again: Again,
+        about: About<'_>,
+    ) -> Result<T, Cause> {
+        self.unless_closed(self.send(endpoint, request, again, about))
             .await
     }
 
-    async fn send(&self, endpoint: &Endpoint, channel: &str, payload: &[u8]) -> Result<u64, Cause> {
-        let mut command = redis::cmd("PUBLISH");
-        command.arg(channel).arg(payload);
-        let mut retried = false;
+    async fn send<T: FromRedisValue>(
+        &self,
+        endpoint: &Endpoint,
+        request: &Request<'_>,
+        again: Again,
+        about: About<'_>,
+    ) -> Result<T, Cause> {
+        let mut may_retry = again == Again::Yes;
         loop {
-            let (number, mut connection) = self.connection(endpoint).await?;
-            let result: Result<u64, RedisError> = command.query_async(&mut connection).await;
-            let error = match result {
-                Ok(receivers) => return Ok(receivers),
+            let Open {
+                number,
+                mut connection,
+                ..
+            } = self.connection(endpoint).await?;
+            let answer = request.send(&mut connection).await;
+            let answer = answer.and_then(|answer| Ok(T::from_redis_value(answer)?));
+            let error = match answer {
+                Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
             if error.is_timeout() || error.is_unrecoverable_error() {
                 self.discard(number);
             }
-            // The server may have closed it while it was idle. Events are idempotent, so sending
-            // one twice does no harm; a timeout has already cost its time, though.
-            if retried || !error.is_connection_dropped() {
-                return Err(endpoint.failures.channel(&error, channel));
+            // A timeout has already cost its time.
+            if !may_retry || !error.is_connection_dropped() {
+                return Err(endpoint.failures.about(&error, about));
             }
-            retried = true;
+            may_retry = false;
         }
     }
 
     /// The open connection, or a new one.
-    async fn connection(&self, endpoint: &Endpoint) -> Result<(u64, MultiplexedConnection), Cause> {
-        if let Some(known) = self.known() {
-            return known;
+    async fn connection(&self, endpoint: &Endpoint) -> Result<Open, Cause> {
+        match self.known() {
+            Some(known) => known,
+            // It is large, and rarely needed: every command would have to carry it along.
+            None => Box::pin(self.connect(endpoint)).await,
         }
+    }
+
+    async fn connect(&self, endpoint: &Endpoint) -> Result<Open, Cause> {
         let _turn = self.connecting.lock().await;
         // Somebody else may have had a turn meanwhile.
         if let Some(known) = self.known() {
             return known;
         }
-        let opened = endpoint.open("publish", AsyncConnectionConfig::new()).await;
+        let ended = Arc::new(AtomicBool::new(false));
+        let config = AsyncConnectionConfig::new().set_push_sender({
+            let ended = Arc::clone(&ended);
+            move |push: PushInfo| {
+                if push.kind == PushKind::Disconnection {
+                    ended.store(true, Ordering::Release);
+                }
+                Ok::<(), SendError>(())
+            }
+        });
+        let opened = endpoint.open("publish", config).await;
         let mut state = self.lock();
         if *self.closed.borrow() {
             return Err(Cause::Closed);
@@ -100,7 +135,11 @@ impl Commands {
         match opened {
             Ok(connection) => {
                 state.opened += 1;
-                let open = (state.opened, connection);
+                let open = Open {
+                    number: state.opened,
+                    connection,
+                    ended,
+                };
                 state.open = Some(open.clone());
                 state.failed = None;
                 Ok(open)
@@ -113,13 +152,16 @@ impl Commands {
     }
 
     /// What can be said without connecting.
-    fn known(&self) -> Option<Result<(u64, MultiplexedConnection), Cause>> {
-        let state = self.lock();
+    fn known(&self) -> Option<Result<Open, Cause>> {
+        let mut state = self.lock();
         if *self.closed.borrow() {
             return Some(Err(Cause::Closed));
         }
         if let Some(open) = &state.open {
-            return Some(Ok(open.clone()));
+            if !open.ended.load(Ordering::Acquire) {
+                return Some(Ok(open.clone()));
+            }
+            state.open = None;
         }
         let (at, cause) = state.failed.as_ref()?;
         (at.elapsed() < self.pause).then(|| Err(cause.clone()))
@@ -128,7 +170,11 @@ impl Commands {
     /// Drops a connection that has failed, unless it was replaced already.
     fn discard(&self, number: u64) {
         let mut state = self.lock();
-        if state.open.as_ref().is_some_and(|(open, _)| *open == number) {
+        if state
+            .open
+            .as_ref()
+            .is_some_and(|open| open.number == number)
+        {
             state.open = None;
         }
     }

@@ -5,7 +5,15 @@ use std::time::Duration;
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
 use crate::bus::settings::CANARY_PREFIX;
+use crate::codec::Quoted;
 use crate::health::Cause;
+
+/// What a command names.
+#[derive(Clone, Copy)]
+pub(super) enum About<'a> {
+    Channel(&'a str),
+    Key(&'a str),
+}
 
 /// What an explanation needs to know.
 pub(super) struct Failures {
@@ -46,12 +54,18 @@ impl Failures {
         Cause::Timeout(format!("{what} to {} took more than {limit:?}", self.address).into())
     }
 
-    /// As [`cause`](Self::cause), for a command that names a channel.
-    pub(super) fn channel(&self, error: &RedisError, channel: &str) -> Cause {
-        if error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm) {
-            return Cause::Refused(self.channel_permission(error, channel));
+    /// As [`cause`](Self::cause), for a command that names a channel or a key.
+    pub(super) fn about(&self, error: &RedisError, about: About<'_>) -> Cause {
+        let refused = error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm);
+        match about {
+            About::Channel(channel) if refused => {
+                Cause::Refused(self.channel_permission(error, channel))
+            }
+            About::Key(key) if refused || in_script(error) => {
+                Cause::Refused(self.key_permission(error, key))
+            }
+            _ => self.cause(error),
         }
-        self.cause(error)
     }
 
     fn user(&self) -> &str {
@@ -95,7 +109,36 @@ impl Failures {
         )
         .into()
     }
+
+    fn key_permission(&self, error: &RedisError, key: &str) -> std::sync::Arc<str> {
+        // Everything of the namespace, or of the one cache.
+        let start = match &self.namespace {
+            Some(namespace) => namespace,
+            None => key.split_once(':').map_or(key, |(cache, _)| cache),
+        };
+        format!(
+            "key {}: {}; allow it: ACL SETUSER {} {KEY_COMMANDS} ~{start}:*",
+            Quoted(key),
+            error.detail().unwrap_or("no permission"),
+            self.user()
+        )
+        .into()
+    }
+}
+
+/// Whether a script was refused a command, which is told as an error of the script.
+fn in_script(error: &RedisError) -> bool {
+    // The second up to Redis 7.0.
+    let told = [
+        "ACL failure in script",
+        "The user executing the script can't",
+    ];
+    let error = error.to_string();
+    told.iter().any(|told| error.contains(told))
 }
 
 /// What a bus sends, as access rules.
-const COMMANDS: &str = "+hello +client|setname +client|setinfo +subscribe +unsubscribe +publish";
+const COMMANDS: &str = "+hello +client|setname +subscribe +unsubscribe +publish";
+
+/// What caches in Redis send beside that.
+const KEY_COMMANDS: &str = "+get +set +del +pttl +scan +eval +evalsha";

@@ -1,10 +1,11 @@
-//! Redis and its kin: one connection for events, one for publishing.
+//! Redis and its kin: one connection for events, one for commands.
 //!
 //! Reconnecting is the link's business, so neither connection is a `ConnectionManager`: that one
 //! resubscribes unseen, and a subscription that is refused then goes unnoticed.
 
 mod commands;
 mod failure;
+mod request;
 mod subscriber;
 
 use std::sync::Arc;
@@ -12,7 +13,10 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
-use redis::{AsyncConnectionConfig, Client, ConnectionAddr, IntoConnectionInfo, ProtocolVersion};
+use redis::{
+    AsyncConnectionConfig, Client, ConnectionAddr, FromRedisValue, IntoConnectionInfo,
+    ProtocolVersion,
+};
 use tokio::time::timeout;
 use tracing::debug;
 
@@ -20,7 +24,8 @@ use crate::bus::settings::Settings;
 use crate::health::Cause;
 use crate::mailbox::{Generation, Mailbox};
 use commands::Commands;
-use failure::Failures;
+use failure::{About, Failures};
+pub(crate) use request::{Again, Call, Request, Script};
 pub(crate) use subscriber::Subscriber;
 
 /// A server's address and how to talk to it.
@@ -55,8 +60,25 @@ impl Redis {
     }
 
     pub(crate) async fn publish(&self, channel: &str, payload: Vec<u8>) -> Result<u64, Cause> {
+        let mut command = redis::cmd("PUBLISH");
+        command.arg(channel).arg(payload);
+        let request = Request::Command(command);
+        let about = About::Channel(channel);
+        // Events are idempotent.
         self.commands
-            .publish(&self.endpoint, channel, &payload)
+            .request(&self.endpoint, &request, Again::Yes, about)
+            .await
+    }
+
+    /// Sends a request that concerns a key, and returns what it is answered with.
+    pub(crate) async fn request<T: FromRedisValue>(
+        &self,
+        request: &Request<'_>,
+        again: Again,
+        key: &str,
+    ) -> Result<T, Cause> {
+        self.commands
+            .request(&self.endpoint, request, again, About::Key(key))
             .await
     }
 

@@ -6,7 +6,7 @@ use redis::aio::{MultiplexedConnection, SendError};
 use redis::{AsyncConnectionConfig, PushInfo, PushKind, RedisResult, Value};
 
 use super::Endpoint;
-use super::failure::Failures;
+use super::failure::{About, Failures};
 use crate::health::Cause;
 use crate::mailbox::{Generation, Mailbox, Signal, Status, Wire};
 use crate::transport::Boxed;
@@ -65,7 +65,7 @@ impl Subscriber {
 /// Nothing if the command was accepted: its confirmation is pushed, in order with the messages.
 fn failed(result: RedisResult<()>, channel: &str, failures: &Failures) -> Option<Status> {
     let error = result.err()?;
-    let cause = failures.channel(&error, channel);
+    let cause = failures.about(&error, About::Channel(channel));
     // An answer concerns the one channel; anything else means that there is none to be had.
     Some(if error.code().is_some() {
         Status::Refused {

@@ -1,0 +1,88 @@
+//! Keys and values, and an order to ask for them.
+
+use std::sync::Arc;
+
+/// 32 bytes, behind a pointer as values of some size are.
+pub(crate) type Value = Arc<[u64; 4]>;
+
+pub(crate) fn value() -> Value {
+    Arc::new([7; 4])
+}
+
+/// Identifiers such as chat services give out, which differ in every digit.
+pub(crate) fn key(n: usize) -> String {
+    let scattered = (n as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let id = 100_000_000_000_000_000 + scattered % 900_000_000_000_000_000;
+    // As long as it has to be: what it takes in memory is counted.
+    String::from(format!("u:{id}").as_str())
+}
+
+/// The first `count` keys.
+pub(crate) fn keys(count: usize) -> Vec<String> {
+    (0..count).map(key).collect()
+}
+
+/// Numbers without a pattern that a cache or a processor could follow: `SplitMix64`.
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// Less than `end`.
+    pub(crate) fn below(&mut self, end: usize) -> usize {
+        // 64 bits: a remainder is even enough, and always fits.
+        usize::try_from(self.next() % end as u64).expect("less than a size")
+    }
+
+    /// From 0 up to 1.
+    #[expect(clippy::cast_precision_loss, reason = "53 bits are left")]
+    pub(crate) fn fraction(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}
+
+/// Keys to ask for, of the first `keys` ones at random. They lie in memory one after the other, as
+/// if each had just come with a request: what they cost to read is not the cache's.
+pub(crate) fn probes(keys: usize, count: usize, seed: u64) -> Vec<String> {
+    let mut random = Random::new(seed);
+    (0..count).map(|_| key(random.below(keys))).collect()
+}
+
+/// Goes through probes window by window, over and over.
+pub(crate) struct Windows<'a> {
+    probes: &'a [String],
+    at: usize,
+}
+
+impl<'a> Windows<'a> {
+    pub(crate) fn new(probes: &'a [String]) -> Self {
+        Self { probes, at: 0 }
+    }
+
+    pub(crate) fn next(&mut self, len: usize) -> &'a [String] {
+        if self.at + len > self.probes.len() {
+            self.at = 0;
+        }
+        self.at += len;
+        &self.probes[self.at - len..self.at]
+    }
+}
+
+/// The same keys in no order.
+pub(crate) fn shuffled(keys: &[String]) -> Vec<String> {
+    let mut order: Vec<_> = (0..keys.len()).collect();
+    let mut random = Random::new(3);
+    for left in (1..order.len()).rev() {
+        order.swap(left, random.below(left + 1));
+    }
+    order.into_iter().map(|n| keys[n].clone()).collect()
+}

@@ -1,0 +1,153 @@
+//! What looks wrong, and what to do about it.
+
+use super::peers::Peer;
+use super::report::{Flag, Kind, Risk, Row, State, why};
+use super::table::{Length, list};
+use super::{Described, Evicts, Seen};
+
+/// `caches` are those of the first rows.
+pub(super) fn raise(rows: &mut [Row], caches: &[Described], peers: &[Peer]) {
+    let mut channels: Vec<String> = Vec::new();
+    for (i, row) in rows.iter_mut().enumerate() {
+        let mut found = Vec::new();
+        if let Some(cache) = caches.get(i) {
+            silent(cache, &mut found);
+            if cache.kind == Kind::Ttl {
+                found.extend(namesakes_here(cache, caches));
+                found.extend(namesakes_elsewhere(cache, peers));
+            }
+        } else if !channels.contains(&row.name) {
+            channels.push(row.name.clone());
+            idle_events(row, caches, peers, &mut found);
+        }
+        let about = |(risk, text)| Flag {
+            about: row.name.clone(),
+            risk,
+            text,
+        };
+        row.flags = found.into_iter().map(about).collect();
+    }
+}
+
+/// How bad it is, and the text.
+type Found = (Risk, String);
+
+/// A coherent cache that hears nothing.
+fn silent(cache: &Described, found: &mut Vec<Found>) {
+    for Seen {
+        channel,
+        health,
+        stats,
+        ..
+    } in &cache.evicted_by
+    {
+        if !health.is_live() {
+            let meanwhile = match (&cache.state, cache.kind) {
+                (State::Unproven(_), _) => "it is read all the same, and may be stale",
+                (_, Kind::CoherentRedis) => "nothing is read from memory",
+                _ => "every read loads, and nothing is stored",
+            };
+            let text = format!(
+                "channel `{channel}` is not live: {}; until it is, {meanwhile}. What stands in the \
+                 way is the error of `bus.ready()`",
+                why(health)
+            );
+            found.push((Risk::Critical, text));
+        } else if stats.received + stats.published == 0 {
+            let text = format!(
+                "nobody has published in channel `{channel}` yet, as far as this instance has \
+                 heard; check that whoever changes a value publishes it afterwards"
+            );
+            found.push((Risk::Minor, text));
+        }
+    }
+}
+
+/// Another TTL cache of the name in this process.
+fn namesakes_here(cache: &Described, caches: &[Described]) -> Option<Found> {
+    let others = caches.iter().filter(|other| {
+        other.kind == Kind::Ttl && other.name == cache.name && !std::ptr::eq(*other, cache)
+    });
+    let mut places: Vec<_> = others
+        .map(|other| format!("{}:{}", other.place.file(), other.place.line()))
+        .collect();
+    if places.is_empty() {
+        return None;
+    }
+    places.dedup();
+    let text = format!(
+        "another TTL cache of this process has this name (built at {}), and {}",
+        list(&places),
+        differ(cache)
+    );
+    Some((Risk::Minor, text))
+}
+
+/// TTL caches of the name in other instances.
+fn namesakes_elsewhere(cache: &Described, peers: &[Peer]) -> Option<Found> {
+    let others = peers.iter().filter(|peer| peer.has_ttl_cache(&cache.name));
+    let others: Vec<_> = others.map(Peer::to_string).collect();
+    if others.is_empty() {
+        return None;
+    }
+    let text = format!(
+        "other instances have a TTL cache of this name: {}; {}",
+        list(&others),
+        differ(cache)
+    );
+    Some((Risk::Minor, text))
+}
+
+fn differ(cache: &Described) -> String {
+    let ttl = cache.ttl.map(Length);
+    let ttl = ttl.map_or_else(|| "the TTL".to_owned(), |ttl| ttl.to_string());
+    format!(
+        "their values may differ for up to {ttl}. Take a `CoherentCache` where that would be wrong, \
+         and another name where they hold different things"
+    )
+}
+
+/// Events that were applied and that no cache evicts anything on.
+fn idle_events(row: &Row, caches: &[Described], peers: &[Peer], found: &mut Vec<Found>) {
+    let Some(traffic) = &row.channel else { return };
+    let sources = || {
+        let all = caches.iter();
+        let all = all.flat_map(|cache| cache.evicted_by.iter().map(move |seen| (cache, seen)));
+        all.filter(|(_, seen)| *seen.channel == *row.name)
+    };
+    // What other subscribers do is not known.
+    if sources().count() < traffic.subscribers {
+        return;
+    }
+    for event in &traffic.events {
+        let counts = || {
+            let events = sources().flat_map(|(_, seen)| &seen.events);
+            events.filter(|evicts| evicts.event == *event)
+        };
+        let applied = |evicts: &Evicts| evicts.applied > 0;
+        let evicted = |evicts: &Evicts| evicts.evicted > 0;
+        let elsewhere = |peer: &Peer| peer.evicts_on(&row.name, event);
+        if !counts().any(applied) || counts().any(evicted) || peers.iter().any(elsewhere) {
+            continue;
+        }
+        let mut names: Vec<_> = sources()
+            .map(|(cache, _)| format!("`{}`", cache.name))
+            .collect();
+        names.dedup();
+        let names = list(&names);
+        found.push(if *event == traffic.all {
+            let text = format!(
+                "event `{event}` means that everything is stale, and evicts nothing from {names}: \
+                 the closure given to `evict_on` is to return `Evict::All` for it"
+            );
+            (Risk::Critical, text)
+        } else {
+            let text = format!(
+                "event `{event}` evicts nothing: for it, `evict_on` of {names} returns \
+                 `Evict::Nothing`, and nothing else subscribes here. Say what it evicts, or do not \
+                 publish it"
+            );
+            (Risk::Minor, text)
+        });
+    }
+}

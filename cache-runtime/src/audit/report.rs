@@ -1,0 +1,334 @@
+//! What an audit says.
+
+use std::fmt;
+use std::panic::Location;
+use std::time::Duration;
+
+use super::Evicts;
+use crate::health::Health;
+use crate::registry::Registration;
+use crate::stats::Stats;
+
+/// Every cache and every channel of this process, how it does, and what looks wrong with it; made
+/// by [`audit()`](super::audit) and [`Bus::audit`](crate::Bus::audit).
+///
+/// `Display` writes it as a table of at most 100 characters a line, or as many as the format says:
+/// `{audit:80}`. What is longer in itself, such as a name, is not cut.
+#[derive(Debug, Clone)]
+pub struct Audit {
+    pub(super) rows: Vec<Row>,
+}
+
+impl Audit {
+    /// The caches by name, then the channels.
+    #[must_use]
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// What looks wrong, in the order of the rows.
+    pub fn flags(&self) -> impl Iterator<Item = &Flag> {
+        self.rows.iter().flat_map(|row| &row.flags)
+    }
+}
+
+/// A cache or a channel in an [`Audit`].
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Row {
+    /// The cache's name, or the channel with its namespace.
+    pub name: String,
+    /// What it is.
+    pub kind: Kind,
+    /// Where the cache was built, or where the channel's service is.
+    pub place: Place,
+    /// How long an entry lives at most, or a cool-down lasts.
+    pub ttl: Option<Duration>,
+    /// What bounds the cache in this process.
+    pub bound: Bound,
+    /// How many entries there are in this process; `None` where nothing is kept in it.
+    pub entries: Option<u64>,
+    /// Reads that found an entry.
+    pub hits: u64,
+    /// Reads that found none.
+    pub misses: u64,
+    /// The channels whose events evict from the cache.
+    pub evicted_by: Vec<EvictedBy>,
+    /// What several instances mean for it.
+    pub risk: Risk,
+    /// Why that is so.
+    pub why: String,
+    /// How it does.
+    pub state: State,
+    /// What only channels have.
+    pub channel: Option<Traffic>,
+    /// What looks wrong.
+    pub flags: Vec<Flag>,
+}
+
+impl Row {
+    /// The part of all reads that found an entry, from 0 to 1; `None` where nothing was read.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a ratio needs no more")]
+    pub fn hit_ratio(&self) -> Option<f64> {
+        let reads = self.hits + self.misses;
+        (reads > 0).then(|| self.hits as f64 / reads as f64)
+    }
+}
+
+/// A channel whose events evict from a cache.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EvictedBy {
+    /// The channel, with its namespace.
+    pub channel: String,
+    /// Its events, and what has come of each.
+    pub events: Vec<Evicts>,
+}
+
+/// What passes through a channel, on all buses of this process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Traffic {
+    /// The service's path.
+    pub service: &'static str,
+    /// The names of its events on the wire.
+    pub events: Vec<&'static str>,
+    /// The one of them that means that everything is stale.
+    pub all: &'static str,
+    /// The names of the caches that its events evict from.
+    pub caches: Vec<String>,
+    /// Inline subscribers, handlers and streams.
+    pub subscribers: usize,
+    /// What has happened in it.
+    pub stats: Stats,
+}
+
+/// A place in the source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Place {
+    /// The file, as the compiler names it.
+    pub file: &'static str,
+    /// The line, from 1.
+    pub line: u32,
+}
+
+impl From<&'static Location<'static>> for Place {
+    fn from(location: &'static Location<'static>) -> Self {
+        Self {
+            file: location.file(),
+            line: location.line(),
+        }
+    }
+}
+
+impl From<&Registration> for Place {
+    fn from(registration: &Registration) -> Self {
+        Self {
+            file: registration.file(),
+            line: registration.line(),
+        }
+    }
+}
+
+/// `file:line`
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+/// What a row of an audit is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// A [`CoherentCache`](crate::CoherentCache).
+    Coherent,
+    /// A [`RedisCache`](crate::RedisCache) with `evict_on`.
+    CoherentRedis,
+    /// A [`RedisCache`](crate::RedisCache) that no event evicts from.
+    Redis,
+    /// A [`TtlCache`](crate::TtlCache).
+    Ttl,
+    /// A [`Dedup`](crate::Dedup).
+    Dedup,
+    /// A [`Cooldown`](crate::Cooldown).
+    Cooldown,
+    /// A service, with its channel.
+    Channel,
+}
+
+impl Kind {
+    /// As it is written: `coherent redis`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Coherent => "coherent",
+            Self::CoherentRedis => "coherent redis",
+            Self::Redis => "redis",
+            Self::Ttl => "ttl",
+            Self::Dedup => "dedup",
+            Self::Cooldown => "cooldown",
+            Self::Channel => "channel",
+        }
+    }
+}
+
+/// What bounds a cache in this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Bound {
+    /// This many entries.
+    Entries(u64),
+    /// This weight, in the user's own unit.
+    Weight(u64),
+    /// It keeps nothing in memory: what is in Redis is bounded by its TTL.
+    Ttl,
+    /// There is nothing to bound.
+    None,
+}
+
+/// What it means for a cache that a service runs in several instances, from good to bad.
+///
+/// | kind | risk | because |
+/// |---|---|---|
+/// | coherent | none | events evict on every instance what one has changed |
+/// | redis, coherent redis | none | what is in Redis is the same for all |
+/// | redis with a memory level | minor | what one instance has in memory may be behind Redis |
+/// | dedup | none | it is decided in Redis, for all together |
+/// | channel | none | it carries events and keeps nothing |
+/// | ttl | minor | an instance may be behind by up to the TTL |
+/// | cooldown | minor | each instance has its own: `n` of them allow `n` times as much |
+/// | coherent, or coherent redis, in the state [`Unproven`](State::Unproven) | critical | what must not be stale may be |
+///
+/// A coherent cache that bypasses is slow, and right: its risk stays none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Risk {
+    /// Several instances see what one would.
+    None,
+    /// They may differ where that does no harm, if the right kind was chosen.
+    Minor,
+    /// They may differ where that is wrong.
+    Critical,
+}
+
+impl Risk {
+    /// As it is written: `none`, `minor`, `critical`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Minor => "minor",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+/// How a cache or a channel does at the moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum State {
+    /// It works as it is meant to: its events are proven to arrive, or Redis answered last.
+    Live,
+    /// Reads go past the cache to their loader, and store nothing; or past its memory, to Redis.
+    /// With the reason.
+    Bypassing(String),
+    /// Reads are served although events are not proven to arrive, as the cache's builder allows;
+    /// with the reason why they are not.
+    Unproven(String),
+    /// It fails, or its channel is not live; with the reason.
+    Down(String),
+    /// It needs nobody else.
+    Local,
+    /// Nothing is subscribed to the channel.
+    Idle,
+    /// No bus of this process has the channel: its service is declared, and not built.
+    Unused,
+}
+
+impl State {
+    /// The state of a coherent cache: the health of its channels, and whether it may be read all
+    /// the same.
+    pub(crate) fn of(health: &Health, serves: bool) -> Self {
+        match (health, serves) {
+            (Health::Live, _) => Self::Live,
+            (_, true) => Self::Unproven(why(health)),
+            (_, false) => Self::Bypassing(why(health)),
+        }
+    }
+
+    /// As it is written, without the reason: `live`, `bypassing`, `unproven`, `down`, `local`,
+    /// `idle`, `unused`.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Bypassing(_) => "bypassing",
+            Self::Unproven(_) => "unproven",
+            Self::Down(_) => "down",
+            Self::Local => "local",
+            Self::Idle => "idle",
+            Self::Unused => "unused",
+        }
+    }
+
+    /// Why it is not live, where it should be.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Bypassing(why) | Self::Unproven(why) | Self::Down(why) => Some(why),
+            Self::Live | Self::Local | Self::Idle | Self::Unused => None,
+        }
+    }
+}
+
+/// Why a channel is not live.
+pub(super) fn why(health: &Health) -> String {
+    match health {
+        Health::Down(cause) => cause.to_string(),
+        Health::Closed => "the bus is closed".to_owned(),
+        Health::Connecting => "the bus is connecting".to_owned(),
+        Health::Idle | Health::Live => health.to_string(),
+    }
+}
+
+/// Something that looks wrong, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Flag {
+    /// The name of the row.
+    pub about: String,
+    /// How bad it is: minor or critical.
+    pub risk: Risk,
+    /// What was found, and what to do.
+    pub text: String,
+}
+
+/// `critical: about: text`
+impl fmt::Display for Flag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { about, risk, text } = self;
+        write!(f, "{}: {about}: {text}", risk.as_str())
+    }
+}
+
+macro_rules! display_as_str {
+    ($($type:ty),*) => {$(
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+    )*};
+}
+
+display_as_str!(Kind, Risk);
+
+/// The word, and the reason after a colon.
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())?;
+        self.reason().map_or(Ok(()), |why| write!(f, ": {why}"))
+    }
+}

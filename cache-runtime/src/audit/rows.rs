@@ -1,0 +1,164 @@
+//! From what caches and buses say to the rows of an audit.
+
+use super::channels::Channel;
+use super::flags;
+use super::peers::Peer;
+use super::report::{Audit, Bound, EvictedBy, Kind, Risk, Row, State, Traffic, why};
+use super::table::Length;
+use super::{Described, Seen};
+use crate::event::VariantSchema;
+use crate::health::Health;
+use crate::stats::Stats;
+
+pub(super) fn assemble(mut caches: Vec<Described>, channels: &[Channel], peers: &[Peer]) -> Audit {
+    let place = |cache: &Described| (cache.place.file(), cache.place.line());
+    caches.sort_by(|a, b| {
+        let order = (&a.name, a.kind).cmp(&(&b.name, b.kind));
+        order.then_with(|| place(a).cmp(&place(b)))
+    });
+    let mut rows: Vec<Row> = caches.iter().map(cache).collect();
+    rows.extend(
+        channels
+            .iter()
+            .map(|channel| self::channel(channel, &caches)),
+    );
+    flags::raise(&mut rows, &caches, peers);
+    Audit { rows }
+}
+
+fn cache(cache: &Described) -> Row {
+    let (risk, why) = risk(cache);
+    Row {
+        name: cache.name.to_string(),
+        kind: cache.kind,
+        place: cache.place.into(),
+        ttl: cache.ttl,
+        bound: cache.bound,
+        entries: cache.entries,
+        hits: cache.hits,
+        misses: cache.misses,
+        evicted_by: cache.evicted_by.iter().map(evicted_by).collect(),
+        risk,
+        why,
+        state: cache.state.clone(),
+        channel: None,
+        flags: Vec::new(),
+    }
+}
+
+fn evicted_by(seen: &Seen) -> EvictedBy {
+    EvictedBy {
+        channel: seen.channel.to_string(),
+        events: seen.events.clone(),
+    }
+}
+
+/// See [`Risk`].
+fn risk(cache: &Described) -> (Risk, String) {
+    if let State::Unproven(_) = cache.state {
+        let why = "it is read although events are not proven to arrive, as its builder allows";
+        return (Risk::Critical, why.to_owned());
+    }
+    match cache.kind {
+        Kind::Coherent => (
+            Risk::None,
+            "events evict on every instance what one has changed".to_owned(),
+        ),
+        Kind::CoherentRedis => (
+            Risk::None,
+            "what is in Redis is the same for all instances, and events evict it".to_owned(),
+        ),
+        Kind::Redis if cache.entries.is_some() => (
+            Risk::Minor,
+            "what is in Redis is the same for all instances; what one has in memory may be behind it"
+                .to_owned(),
+        ),
+        Kind::Redis => (
+            Risk::None,
+            "what is in Redis is the same for all instances".to_owned(),
+        ),
+        Kind::Dedup => (
+            Risk::None,
+            "it is decided in Redis, for all instances together".to_owned(),
+        ),
+        Kind::Channel => (Risk::None, "it carries events and keeps nothing".to_owned()),
+        Kind::Ttl => {
+            let ttl = cache.ttl.map(Length);
+            let ttl = ttl.map_or_else(|| "its TTL".to_owned(), |ttl| ttl.to_string());
+            let why = format!("an instance may be behind another by up to {ttl}");
+            (Risk::Minor, why)
+        }
+        Kind::Cooldown => (
+            Risk::Minor,
+            "local is correct for a limit per instance; n instances allow n times as much"
+                .to_owned(),
+        ),
+    }
+}
+
+fn channel(channel: &Channel, caches: &[Described]) -> Row {
+    let uses = &channel.uses;
+    let evicted = caches.iter().filter(|cache| {
+        let here = |seen: &Seen| *seen.channel == *channel.name;
+        cache.evicted_by.iter().any(here)
+            && uses
+                .iter()
+                .any(|usage| cache.bus.is_none_or(|bus| bus == usage.bus))
+    });
+    let mut evicted: Vec<_> = evicted.map(|cache| cache.name.to_string()).collect();
+    evicted.dedup();
+    let events = channel.schema.variants().iter();
+    Row {
+        name: channel.name.clone(),
+        kind: Kind::Channel,
+        place: channel.place,
+        ttl: None,
+        bound: Bound::None,
+        entries: None,
+        hits: 0,
+        misses: 0,
+        evicted_by: Vec::new(),
+        risk: Risk::None,
+        why: "it carries events and keeps nothing".to_owned(),
+        state: state(channel),
+        channel: Some(Traffic {
+            service: channel.service,
+            events: events.map(VariantSchema::wire).collect(),
+            all: channel.schema.all().wire(),
+            caches: evicted,
+            subscribers: uses.iter().map(|usage| usage.subscribers).sum(),
+            stats: sum(uses.iter().map(|usage| usage.stats)),
+        }),
+        flags: Vec::new(),
+    }
+}
+
+/// The worst of what the buses say; where nothing is subscribed on one, another counts.
+fn state(channel: &Channel) -> State {
+    let healths = || channel.uses.iter().map(|usage| &usage.health);
+    let lost = |health: &&Health| !matches!(health, Health::Live | Health::Idle);
+    let Some(health) = healths().find(lost) else {
+        return match channel.uses.len() {
+            0 => State::Unused,
+            _ if healths().any(Health::is_live) => State::Live,
+            _ => State::Idle,
+        };
+    };
+    let (why, all) = (why(health), channel.uses.len());
+    State::Down(match healths().filter(lost).count() {
+        _ if all == 1 => why,
+        lost => format!("{why} (on {lost} of {all} buses)"),
+    })
+}
+
+fn sum(stats: impl Iterator<Item = Stats>) -> Stats {
+    stats.fold(Stats::default(), |sum, stats| Stats {
+        received: sum.received + stats.received,
+        rejected: sum.rejected + stats.rejected,
+        published: sum.published + stats.published,
+        publish_failures: sum.publish_failures + stats.publish_failures,
+        flushes: sum.flushes + stats.flushes,
+        overflows: sum.overflows + stats.overflows,
+        panics: sum.panics + stats.panics,
+    })
+}

@@ -1,0 +1,145 @@
+//! What a cache keeps of an `evict_on`, for audits: whose events they are, and what came of them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::event::{EventSchema, InvalidationEvent};
+use crate::health::Health;
+use crate::service::{Core, Invalidator};
+use crate::stats::Stats;
+
+/// How often each event was applied to a cache, and how often it evicted nothing.
+pub(crate) struct VariantCounts(Box<[Count]>);
+
+#[derive(Default)]
+struct Count {
+    applied: AtomicU64,
+    idle: AtomicU64,
+}
+
+impl VariantCounts {
+    pub(crate) fn new(schema: &EventSchema) -> Self {
+        let counts = schema.variants().iter().map(|_| Count::default());
+        Self(counts.collect())
+    }
+
+    /// An event was applied. `evicts` is false where the cache's closure says that it evicts
+    /// nothing, and true where it says something, whether or not that was cached.
+    pub(crate) fn record(&self, variant: usize, evicts: bool) {
+        let Some(count) = self.0.get(variant) else {
+            return;
+        };
+        count.applied.fetch_add(1, Ordering::Relaxed);
+        if !evicts {
+            count.idle.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// One `evict_on` of a cache. It keeps the bus going, as a subscription does: it belongs into the
+/// cache, and only its [`counts`](Self::counts) into the subscriber.
+pub(crate) struct Source {
+    core: Arc<dyn Watched>,
+    counts: Arc<VariantCounts>,
+}
+
+/// A channel of a bus, whatever its events.
+trait Watched: Send + Sync {
+    fn bus(&self) -> u64;
+    fn schema(&self) -> &'static EventSchema;
+    fn channel(&self) -> Arc<str>;
+    fn health(&self) -> Health;
+    fn stats(&self) -> Stats;
+}
+
+impl<E: InvalidationEvent> Watched for Core<E> {
+    fn bus(&self) -> u64 {
+        self.bus.id()
+    }
+
+    fn schema(&self) -> &'static EventSchema {
+        E::SCHEMA
+    }
+
+    fn channel(&self) -> Arc<str> {
+        Arc::clone(self.channel.channel_name())
+    }
+
+    fn health(&self) -> Health {
+        self.bus.checked(self.channel.health.get())
+    }
+
+    fn stats(&self) -> Stats {
+        self.channel.counters.snapshot()
+    }
+}
+
+impl Source {
+    pub(crate) fn new<E: InvalidationEvent>(service: &Invalidator<E>) -> Self {
+        Self {
+            core: Invalidator::core_of(service),
+            counts: Arc::new(VariantCounts::new(E::SCHEMA)),
+        }
+    }
+
+    /// What the subscriber is to [record](VariantCounts::record) every event in.
+    pub(crate) fn counts(&self) -> Arc<VariantCounts> {
+        Arc::clone(&self.counts)
+    }
+
+    /// The id of the bus.
+    pub(crate) fn bus(&self) -> u64 {
+        self.core.bus()
+    }
+
+    pub(crate) fn health(&self) -> Health {
+        self.core.health()
+    }
+
+    pub(crate) fn describe(&self) -> Seen {
+        let schema = self.core.schema();
+        let counts = self.counts.0.iter();
+        let events = schema
+            .variants()
+            .iter()
+            .zip(counts)
+            .map(|(variant, count)| {
+                // In this order: it was applied before it was idle.
+                let idle = count.idle.load(Ordering::Relaxed);
+                let applied = count.applied.load(Ordering::Relaxed);
+                Evicts {
+                    event: variant.wire(),
+                    applied,
+                    evicted: applied.saturating_sub(idle),
+                }
+            });
+        Seen {
+            channel: self.core.channel(),
+            events: events.collect(),
+            health: self.core.health(),
+            stats: self.core.stats(),
+        }
+    }
+}
+
+/// A channel that evicts from a cache, at the time of an audit.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    /// With its namespace.
+    pub(crate) channel: Arc<str>,
+    pub(crate) events: Vec<Evicts>,
+    pub(crate) health: Health,
+    pub(crate) stats: Stats,
+}
+
+/// What came of one kind of event in one cache.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Evicts {
+    /// The event's name on the wire.
+    pub event: &'static str,
+    /// How often it was applied: once when it was published here, and once when it was received.
+    pub applied: u64,
+    /// How often the closure given to `evict_on` named something to evict.
+    pub evicted: u64,
+}

@@ -1,0 +1,127 @@
+//! What audits make of what caches and buses say.
+
+mod flags;
+mod roll;
+mod rows;
+mod table;
+
+use std::panic::Location;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::channels::{Channel, Use};
+use super::peers::Peer;
+use super::report::{Bound, Kind, Place, State};
+use super::rows::assemble;
+use super::{Audit, Described, Evicts, Seen};
+use crate::event::{EventSchema, VariantSchema};
+use crate::health::Health;
+use crate::kv::Found;
+use crate::stats::Stats;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+static SCHEMA: EventSchema = EventSchema::new(
+    "UserEvent",
+    "type",
+    &[
+        VariantSchema::new("User", "user", r#"{"type":"user""#, &[]),
+        VariantSchema::new("Renamed", "renamed", r#"{"type":"renamed""#, &[]),
+        VariantSchema::new("All", "all", r#"{"type":"all""#, &[]),
+    ],
+    2,
+);
+
+/// A cache of a minute's TTL that nothing has been done with.
+#[track_caller]
+fn cache(name: &str, kind: Kind) -> Described {
+    Described {
+        name: name.into(),
+        kind,
+        place: Location::caller(),
+        ttl: Some(MINUTE),
+        bound: Bound::Entries(1000),
+        entries: Some(0),
+        hits: 0,
+        misses: 0,
+        evicted_by: Vec::new(),
+        state: State::Local,
+        bus: None,
+    }
+}
+
+/// A coherent cache on bus 1; each event with how often it was applied, and evicted something.
+#[track_caller]
+fn coherent(name: &str, channel: &str, health: &Health, events: [(u64, u64); 3]) -> Described {
+    let evicts = SCHEMA.variants().iter().zip(events);
+    let seen = Seen {
+        channel: channel.into(),
+        events: evicts
+            .map(|(variant, (applied, evicted))| Evicts {
+                event: variant.wire(),
+                applied,
+                evicted,
+            })
+            .collect(),
+        stats: stats(events.iter().map(|(applied, _)| applied).sum(), 0),
+        health: health.clone(),
+    };
+    Described {
+        state: State::of(health, false),
+        evicted_by: vec![seen],
+        bus: Some(1),
+        ..cache(name, Kind::Coherent)
+    }
+}
+
+fn stats(received: u64, published: u64) -> Stats {
+    Stats {
+        received,
+        published,
+        ..Stats::default()
+    }
+}
+
+/// A channel with what each bus says, from bus 1 on.
+fn channel(name: &str, uses: impl IntoIterator<Item = (Health, Stats, usize)>) -> Channel {
+    Channel {
+        service: "bot::Users",
+        schema: &SCHEMA,
+        place: Place {
+            file: "src/services.rs",
+            line: 7,
+        },
+        name: name.to_owned(),
+        uses: (1..)
+            .zip(uses)
+            .map(|(bus, (health, stats, subscribers))| Use {
+                bus,
+                health,
+                stats,
+                subscribers,
+            })
+            .collect(),
+    }
+}
+
+/// Another instance, which audited three and a half minutes ago.
+fn peer(record: &str) -> Option<Peer> {
+    let ttl = super::RECORD_TTL.saturating_sub(MINUTE * 7 / 2);
+    Peer::read(&Found {
+        value: record.as_bytes().to_vec(),
+        ttl: Some(ttl),
+    })
+}
+
+fn audit(caches: Vec<Described>, channels: &[Channel]) -> Audit {
+    assemble(caches, channels, &[])
+}
+
+#[track_caller]
+fn flags(audit: &Audit) -> Vec<String> {
+    audit.flags().map(ToString::to_string).collect()
+}
+
+fn lost() -> Health {
+    Health::Down(crate::health::Cause::Unreachable(Arc::from("refused")))
+}

@@ -1,0 +1,179 @@
+//! What is flagged, and what is not.
+
+use super::*;
+use crate::health::Cause;
+
+const USERS: &str = "cache:users";
+
+fn live(subscribers: usize) -> [(Health, Stats, usize); 1] {
+    [(Health::Live, stats(3, 0), subscribers)]
+}
+
+#[test]
+fn a_coherent_cache_whose_channel_is_not_live() {
+    let names = coherent(
+        "names",
+        USERS,
+        &Health::Down(Cause::Disconnected),
+        [(1, 1); 3],
+    );
+    let audit = audit(vec![names], &[]);
+    assert_eq!(
+        flags(&audit),
+        [
+            "critical: names: channel `cache:users` is not live: the connection ended; until it is, \
+             every read loads, and nothing is stored. What stands in the way is the error of \
+             `bus.ready()`"
+        ]
+    );
+    // Slow, and right.
+    assert_eq!(audit.rows()[0].risk, super::super::Risk::None);
+    assert_eq!(
+        audit.rows()[0].state.to_string(),
+        "bypassing: the connection ended"
+    );
+}
+
+#[test]
+fn a_cache_that_is_read_although_its_channel_is_not_live() {
+    let mut names = coherent("names", USERS, &Health::Connecting, [(1, 1); 3]);
+    names.state = State::of(&Health::Connecting, true);
+    let audit = audit(vec![names], &[]);
+    let text = flags(&audit).concat();
+    assert!(
+        text.contains("it is read all the same, and may be stale"),
+        "{text}"
+    );
+    assert!(text.contains("not live: the bus is connecting;"), "{text}");
+    assert_eq!(audit.rows()[0].risk, super::super::Risk::Critical);
+}
+
+#[test]
+fn a_channel_in_which_nobody_has_published() {
+    let silent = coherent("names", USERS, &Health::Live, [(0, 0); 3]);
+    let text = "minor: names: nobody has published in channel `cache:users` yet, as far as this \
+                instance has heard; check that whoever changes a value publishes it afterwards";
+    assert_eq!(flags(&audit(vec![silent], &[])), [text]);
+
+    let mut publishing = coherent("names", USERS, &Health::Live, [(0, 0); 3]);
+    publishing.evicted_by[0].stats = stats(0, 1);
+    assert_eq!(flags(&audit(vec![publishing], &[])), [""; 0]);
+    let receiving = coherent("names", USERS, &Health::Live, [(1, 1), (0, 0), (0, 0)]);
+    assert_eq!(flags(&audit(vec![receiving], &[])), [""; 0]);
+}
+
+#[test]
+fn ttl_caches_of_one_name_in_this_process() {
+    let caches = vec![
+        cache("suggestions", Kind::Ttl),
+        cache("suggestions", Kind::Ttl),
+        cache("other", Kind::Ttl),
+        cache("suggestions", Kind::Cooldown),
+    ];
+    let second = caches[1].place;
+    let audit = audit(caches, &[]);
+    let found = flags(&audit);
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert_eq!(
+        found[0],
+        format!(
+            "minor: suggestions: another TTL cache of this process has this name (built at \
+             {second}), and their values may differ for up to 1 min. Take a `CoherentCache` where \
+             that would be wrong, and another name where they hold different things",
+            second = Place::from(second)
+        )
+    );
+}
+
+#[test]
+fn a_ttl_cache_whose_name_other_instances_use() {
+    let caches = || vec![cache("suggestions", Kind::Ttl), cache("other", Kind::Ttl)];
+    let peer = peer(r#"{"instance":"bot-7\n","ttlCaches":["suggestions","more"],"evicts":{}}"#);
+    let found = flags(&assemble(caches(), &[], &[peer.unwrap()]));
+    assert_eq!(
+        found,
+        [
+            "minor: suggestions: other instances have a TTL cache of this name: `bot-7\\n` (3 min \
+             ago); their values may differ for up to 1 min. Take a `CoherentCache` where that would \
+             be wrong, and another name where they hold different things"
+        ]
+    );
+    assert_eq!(flags(&audit(caches(), &[])), [""; 0]);
+}
+
+#[test]
+fn records_that_are_none() {
+    for record in [
+        "",
+        "[]",
+        r#"{"instance":1,"ttlCaches":[],"evicts":{}}"#,
+        r#"{"instance":"a","ttlCaches":[1],"evicts":{}}"#,
+        r#"{"instance":"a","ttlCaches":[],"evicts":{"c":"user"}}"#,
+        r#"{"instance":"a","ttlCaches":[]}"#,
+    ] {
+        assert!(peer(record).is_none(), "{record}");
+    }
+}
+
+#[test]
+fn an_event_that_evicts_nothing() {
+    let caches = || {
+        vec![
+            coherent("names", USERS, &Health::Live, [(1, 1), (2, 0), (0, 0)]),
+            coherent("teams", USERS, &Health::Live, [(1, 0), (2, 0), (0, 0)]),
+            // Another channel's event of the same name.
+            coherent(
+                "guilds",
+                "cache:guilds",
+                &Health::Live,
+                [(1, 1), (1, 1), (1, 1)],
+            ),
+        ]
+    };
+    let found = flags(&audit(caches(), &[channel(USERS, live(2))]));
+    assert_eq!(
+        found,
+        [
+            "minor: cache:users: event `renamed` evicts nothing: for it, `evict_on` of `names`, \
+             `teams` returns `Evict::Nothing`, and nothing else subscribes here. Say what it \
+             evicts, or do not publish it"
+        ]
+    );
+    // Two services of one channel: once is enough.
+    let twice = &[channel(USERS, live(2)), channel(USERS, live(2))];
+    assert_eq!(flags(&audit(caches(), twice)).len(), 1);
+    // A handler: what it does is its own affair.
+    let handled = audit(caches(), &[channel(USERS, live(3))]);
+    assert_eq!(flags(&handled), [""; 0]);
+    // It evicts elsewhere.
+    let peer = |channel: &str| {
+        let record =
+            format!(r#"{{"instance":"a","ttlCaches":[],"evicts":{{"{channel}":["renamed"]}}}}"#);
+        peer(&record).unwrap()
+    };
+    let elsewhere = |name| assemble(caches(), &[channel(USERS, live(2))], &[peer(name)]);
+    assert_eq!(flags(&elsewhere(USERS)), [""; 0]);
+    assert_eq!(flags(&elsewhere("cache:guilds")).len(), 1);
+}
+
+#[test]
+fn everything_evicts_nothing() {
+    let names = coherent("names", USERS, &Health::Live, [(1, 1), (0, 0), (1, 0)]);
+    let found = flags(&audit(vec![names], &[channel(USERS, live(1))]));
+    assert_eq!(
+        found,
+        [
+            "critical: cache:users: event `all` means that everything is stale, and evicts nothing \
+             from `names`: the closure given to `evict_on` is to return `Evict::All` for it"
+        ]
+    );
+}
+
+#[test]
+fn channels_that_nothing_is_wrong_with() {
+    let channels = [
+        channel("cache:unused", []),
+        channel("cache:publishing", [(Health::Idle, stats(0, 5), 0)]),
+    ];
+    assert_eq!(flags(&audit(Vec::new(), &channels)), [""; 0]);
+}

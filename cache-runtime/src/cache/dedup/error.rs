@@ -1,0 +1,93 @@
+//! The error of a deduplication.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::Doing;
+use crate::codec::Quoted;
+use crate::health::Cause;
+
+/// It is not known whether a key is reserved, or not how many are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DedupError {
+    cache: Arc<str>,
+    doing: Doing,
+    key: Box<str>,
+    reason: Reason,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Reason {
+    Redis(Cause),
+    /// With what was found.
+    Unreadable(Box<str>),
+}
+
+impl DedupError {
+    pub(super) fn new(cache: &Arc<str>, doing: Doing, key: &str, reason: Reason) -> Self {
+        Self {
+            cache: Arc::clone(cache),
+            doing,
+            key: key.into(),
+            reason,
+        }
+    }
+
+    /// The name of the deduplication.
+    #[must_use]
+    pub fn cache(&self) -> &str {
+        &self.cache
+    }
+
+    /// The key; `None` where all were to be counted.
+    #[must_use]
+    pub fn key(&self) -> Option<&str> {
+        (self.doing != Doing::Count).then_some(&self.key)
+    }
+
+    /// What Redis, or the way there, had against it; `None` where what the key holds cannot be read.
+    #[must_use]
+    pub fn cause(&self) -> Option<&Cause> {
+        match &self.reason {
+            Reason::Redis(cause) => Some(cause),
+            Reason::Unreadable(_) => None,
+        }
+    }
+
+    /// Whether the key holds what is no reservation. Somebody else uses it.
+    #[must_use]
+    pub fn is_unreadable(&self) -> bool {
+        self.cause().is_none()
+    }
+
+    /// Whether Redis did not answer in time. The request may have been carried out.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        matches!(self.cause(), Some(Cause::Timeout(_)))
+    }
+
+    /// Whether the bus was closed.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        matches!(self.cause(), Some(Cause::Closed))
+    }
+}
+
+impl fmt::Display for DedupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (cache, key) = (&self.cache, Quoted(&self.key));
+        match self.doing {
+            Doing::Reserve => write!(f, "key {key} of dedup `{cache}` could not be reserved: ")?,
+            Doing::Release => write!(f, "key {key} of dedup `{cache}` could not be released: ")?,
+            Doing::Count => write!(f, "the keys of dedup `{cache}` could not be counted: ")?,
+        }
+        match &self.reason {
+            Reason::Redis(cause) => cause.fmt(f),
+            Reason::Unreadable(found) => {
+                write!(f, "expected a reservation there, and found {found}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for DedupError {}

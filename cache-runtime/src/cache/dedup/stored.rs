@@ -1,0 +1,37 @@
+//! A reservation as it is stored: `{"owner":"…","nonce":"…"}`.
+
+use serde_json::Value;
+
+use crate::codec::Quoted;
+use crate::kv::nonce;
+
+/// A new reservation. The nonce only tells those of one owner apart.
+pub(super) fn encode(owner: &str) -> Vec<u8> {
+    let mut stored = start(owner);
+    stored.extend_from_slice(nonce().as_bytes());
+    stored.extend_from_slice(br#""}"#);
+    stored
+}
+
+/// What every reservation of an owner starts with, and no other's.
+pub(super) fn start(owner: &str) -> Vec<u8> {
+    let owner = Value::from(owner);
+    format!(r#"{{"owner":{owner},"nonce":""#).into_bytes()
+}
+
+/// The owner of a reservation, or else what was found. Other languages may spell and order a
+/// reservation in another way.
+pub(super) fn decode(stored: &[u8]) -> Result<String, String> {
+    let found = |why: &str| {
+        let found = String::from_utf8_lossy(stored);
+        format!("{} of {} bytes ({why})", Quoted(&found), stored.len())
+    };
+    match serde_json::from_slice(stored) {
+        Ok(Value::Object(mut reservation)) => match reservation.remove("owner") {
+            Some(Value::String(owner)) => Ok(owner),
+            _ => Err(found("without an `owner` that is a string")),
+        },
+        Ok(_) => Err(found("no JSON object")),
+        Err(error) => Err(found(&error.to_string())),
+    }
+}

@@ -1,0 +1,60 @@
+//! The errors of building a cache and of filling it.
+
+use std::fmt;
+
+/// A cache cannot be built as it is set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuildError {
+    cache: Box<str>,
+    what: Box<str>,
+}
+
+impl BuildError {
+    pub(crate) fn new(cache: &str, what: impl Into<String>) -> Self {
+        Self {
+            cache: cache.into(),
+            what: what.into().into(),
+        }
+    }
+
+    /// The name of the cache.
+    #[must_use]
+    pub fn cache(&self) -> &str {
+        &self.cache
+    }
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cache `{}` cannot be built: {}", self.cache, self.what)
+    }
+}
+
+impl std::error::Error for BuildError {}
+
+/// Why a value that was loaded is not stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NotStored {
+    /// The entry was evicted after the load began, so the value may be the old one.
+    Evicted,
+    /// The load took longer than the entry may live.
+    Expired,
+    /// Events were not proven to arrive when the load began, or are not now.
+    Bypassed,
+    /// The entry is heavier than a part of the cache can hold.
+    TooHeavy,
+}
+
+impl fmt::Display for NotStored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Evicted => "not stored: the entry was evicted after the load had begun",
+            Self::Expired => "not stored: the load took longer than the entry's TTL",
+            Self::Bypassed => "not stored: events are not proven to arrive",
+            Self::TooHeavy => "not stored: the entry is too heavy for the cache",
+        })
+    }
+}
+
+impl std::error::Error for NotStored {}

@@ -1,0 +1,85 @@
+//! How keys are hashed: once an access.
+
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::sync::LazyLock;
+
+use equivalent::Equivalent;
+use foldhash::quality::RandomState;
+
+/// With a seed of the process, so that nobody can choose keys that collide. The hash selects the
+/// shard, and finds the entry in it; `foldhash::fast` would leave shards empty where keys are
+/// consecutive numbers.
+static HASH: LazyLock<RandomState> = LazyLock::new(RandomState::default);
+
+#[inline]
+pub(super) fn hash<Q: Hash + ?Sized>(key: &Q) -> u64 {
+    HASH.hash_one(key)
+}
+
+/// A key as it is stored.
+pub(super) struct Stored<K>(pub(super) K);
+
+impl<K: Hash> Hash for Stored<K> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(hash(&self.0));
+    }
+}
+
+impl<K: Eq> PartialEq for Stored<K> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl<K: Eq> Eq for Stored<K> {}
+
+/// A key that is looked for, hashed already.
+pub(super) struct Probe<'a, Q: ?Sized> {
+    pub(super) hash: u64,
+    pub(super) key: &'a Q,
+}
+
+impl<Q: ?Sized> Hash for Probe<'_, Q> {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
+}
+
+impl<K, Q: Equivalent<K> + ?Sized> Equivalent<Stored<K>> for Probe<'_, Q> {
+    #[inline]
+    fn equivalent(&self, stored: &Stored<K>) -> bool {
+        self.key.equivalent(&stored.0)
+    }
+}
+
+/// Hands on the hash that [`Stored`] and [`Probe`] write.
+#[derive(Clone, Default)]
+pub(super) struct PassOn;
+
+impl BuildHasher for PassOn {
+    type Hasher = Passed;
+
+    #[inline]
+    fn build_hasher(&self) -> Passed {
+        Passed(0)
+    }
+}
+
+pub(super) struct Passed(u64);
+
+impl Hasher for Passed {
+    fn write(&mut self, _bytes: &[u8]) {
+        unreachable!("keys write the hash they have");
+    }
+
+    #[inline]
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    #[inline]
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}

@@ -1,0 +1,370 @@
+//! A bounded store that knows the loads on their way, so that none is stored that an eviction has
+//! overtaken.
+//!
+//! A load is entered under its key before it begins ([`Store::join`]), and takes a note of the
+//! store's generation. Evicting a key removes the entry and the load under one lock, and so does a
+//! predicate, shard by shard; evicting everything advances the generation, which every read and
+//! every store compares. A load that is no longer entered, or is of another generation, is not
+//! stored. (Facebook's memcached has leases to this end: Nishtala et al., "Scaling Memcache at
+//! Facebook", NSDI 2013.)
+
+use std::hash::Hash;
+use std::sync::{Arc, PoisonError};
+
+use equivalent::Equivalent;
+
+use super::NotStored;
+use super::entry::{Discarded, Entry, Filling};
+use super::flight::{Flight, Storing};
+use super::keys::hash;
+use super::shape::Shape;
+use super::shard::Shard;
+use super::slot::Slot;
+use super::sync::{AtomicU64, Ordering, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use crate::clock::Nanos;
+
+pub(super) struct Store<K, V> {
+    shards: Box<[Part<K, V>]>,
+    /// Advances when everything is evicted.
+    generation: Line<AtomicU64>,
+    shape: Shape,
+}
+
+/// Keeps what is written often apart from its neighbours in memory.
+#[repr(align(128))]
+struct Line<T>(T);
+
+/// Not among what the concurrency checker takes the place of: it would only try more schedules.
+#[derive(Default)]
+struct Count(std::sync::atomic::AtomicU64);
+
+impl Count {
+    fn get(&self) -> u64 {
+        self.0.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// Where threads meet, some may get lost.
+    #[inline]
+    fn add_one(&self) {
+        let count = self.get() + 1;
+        self.0.store(count, std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
+/// A shard, and how often it was read. The counts are in the cache line that locking it takes
+/// anyway.
+#[repr(align(128))]
+struct Part<K, V> {
+    hits: Count,
+    misses: Count,
+    shard: RwLock<Shard<K, V>>,
+}
+
+/// What [`Store::join`] has found.
+pub(super) enum Joined<V> {
+    Hit(V),
+    /// No load: one was entered under this id, and it is the caller's turn.
+    Turn(u64),
+    /// A load that somebody else has entered under this id.
+    Wait(u64, Arc<Flight<V>>),
+}
+
+impl<K: Hash + Eq, V: Clone> Store<K, V> {
+    pub(super) fn new(shape: Shape) -> Self {
+        let part = |_| Part {
+            hits: Count::default(),
+            misses: Count::default(),
+            shard: RwLock::new(Shard::new(&shape, 0)),
+        };
+        Self {
+            shards: (0..shape.shards).map(part).collect(),
+            generation: Line(AtomicU64::new(0)),
+            shape,
+        }
+    }
+
+    /// Advances with [`remove_all`](Self::remove_all).
+    #[inline]
+    pub(super) fn generation(&self) -> u64 {
+        self.generation.0.load(Ordering::SeqCst)
+    }
+
+    /// The bits in the middle: a shard's table goes by those at the ends.
+    #[inline]
+    fn part(&self, hash: u64) -> &Part<K, V> {
+        &self.shards[(hash >> 32) as usize & (self.shards.len() - 1)]
+    }
+
+    /// The entry, if `serve` agrees once it has seen when the entry expires.
+    #[inline]
+    pub(super) fn get<Q>(&self, key: &Q, serve: impl FnOnce(Nanos) -> bool) -> Option<V>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        let hash = hash(key);
+        let part = self.part(hash);
+        let value = {
+            let shard = part.read();
+            let entry = shard.get(hash, key, self.generation());
+            let served = entry.filter(|entry| serve(entry.expires()));
+            served.map(|entry| entry.value.clone())
+        };
+        part.count(value.is_some());
+        value
+    }
+
+    /// As [`get`](Self::get), without a trace in the counts.
+    pub(super) fn peek<Q>(&self, key: &Q, expires_after: Nanos) -> Option<V>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        let hash = hash(key);
+        let shard = self.part(hash).read();
+        let entry = shard.get(hash, key, self.generation())?;
+        (expires_after < entry.expires()).then(|| entry.value.clone())
+    }
+
+    /// Finds the entry after all, or a load of it, or else enters one. Whoever has got an id must
+    /// [`leave`](Self::leave) the load or [`store`](Self::store) its value.
+    pub(super) fn join<Q>(&self, hash: u64, key: &Q, storing: Storing, now: Nanos) -> Joined<V>
+    where
+        Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
+    {
+        // Dropped after the lock.
+        let _overtaken;
+        let mut shard = self.part(hash).write();
+        let generation = self.generation();
+        if storing == Storing::Yes
+            && let Some(entry) = shard.get(hash, key, generation)
+            && now < entry.expires()
+        {
+            return Joined::Hit(entry.value.clone());
+        }
+        let same = |slot: &Slot<K, V>| slot.shared && key.equivalent(&slot.key);
+        if let Ok(mut found) = shard.slots.find_entry(hash, same) {
+            let slot = found.get_mut();
+            // Whoever comes now must not get what began before everything was evicted; nor, where
+            // evictions may go unnoticed, what began long ago.
+            let recent = storing == Storing::Yes || now < slot.entered + self.shape.share_bypassed;
+            if slot.generation == generation && slot.storing == storing && recent {
+                slot.holders += 1;
+                return Joined::Wait(slot.id, slot.waiting.join());
+            }
+            _overtaken = found.remove();
+        }
+        Joined::Turn(shard.enter(hash, key.to_owned(), generation, storing, now, true))
+    }
+
+    /// Enters a load that nobody waits for; returns its id.
+    pub(super) fn enter<Q>(&self, hash: u64, key: &Q, storing: Storing, now: Nanos) -> u64
+    where
+        Q: ToOwned<Owned = K> + ?Sized,
+    {
+        let mut shard = self.part(hash).write();
+        let generation = self.generation();
+        shard.enter(hash, key.to_owned(), generation, storing, now, false)
+    }
+
+    /// Whether a load that begins now may be stored in the end.
+    pub(super) fn is_current(&self, hash: u64, id: u64) -> bool {
+        let shard = self.part(hash).read();
+        let slot = shard.slots.find(hash, |slot| slot.id == id);
+        slot.is_some_and(|slot| slot.generation == self.generation())
+    }
+
+    /// Is done with a load, and gives the turn to the next, if the caller has it.
+    pub(super) fn leave(&self, hash: u64, id: u64, has_turn: bool) {
+        let mut shard = self.part(hash).write();
+        // Overtaken, nobody waits for it any more.
+        let Ok(mut found) = shard.slots.find_entry(hash, |slot| slot.id == id) else {
+            return;
+        };
+        let slot = found.get_mut();
+        slot.holders -= 1;
+        if slot.holders == 0 {
+            let (gone, _) = found.remove();
+            drop(shard);
+            drop(gone);
+        } else if has_turn {
+            let flight = slot.waiting.flight().cloned();
+            drop(shard);
+            if let Some(flight) = flight {
+                flight.hand_over();
+            }
+        }
+    }
+
+    /// Is done with a load: stores the value, unless an eviction has overtaken it, and gives it to
+    /// those who wait.
+    pub(super) fn store(
+        &self,
+        hash: u64,
+        id: u64,
+        filling: Filling<V>,
+        now: Nanos,
+    ) -> Result<(), NotStored> {
+        let Filling { entry, refusal } = filling;
+        let mut discarded = Discarded::default();
+        let (result, landing) = {
+            let mut shard = self.part(hash).write();
+            let generation = self.generation();
+            let Ok(found) = shard.slots.find_entry(hash, |slot| slot.id == id) else {
+                return Err(NotStored::Evicted);
+            };
+            let (mut slot, _) = found.remove();
+            // Cloned first: if that panics, they begin anew.
+            let landing = slot.waiting.flight().map(|_| entry.clone());
+            let landing = landing.zip(slot.waiting.take());
+            let result = if let Some(refusal) = refusal {
+                Err(refusal)
+            } else if slot.storing == Storing::No {
+                Err(NotStored::Bypassed)
+            } else if slot.generation != generation {
+                Err(NotStored::Evicted)
+            } else if entry.expires() <= now {
+                Err(NotStored::Expired)
+            } else if entry.weight() > self.shape.heaviest {
+                Err(NotStored::TooHeavy)
+            } else {
+                discarded.old = shard.renew(generation, &self.shape);
+                shard.insert(slot.key, entry, &mut discarded);
+                shard.sweep(now, &self.shape);
+                Ok(())
+            };
+            (result, landing)
+        };
+        if let Some((entry, flight)) = landing {
+            flight.land(entry);
+        }
+        result
+    }
+
+    /// Stores a value that nobody has loaded; loads of it on their way are overtaken.
+    pub(super) fn insert(&self, key: K, filling: Filling<V>, now: Nanos) -> Result<(), NotStored> {
+        let Filling { entry, refusal } = filling;
+        let hash = hash(&key);
+        let mut discarded = Discarded::default();
+        let (_overtaken, _removed);
+        let mut shard = self.part(hash).write();
+        discarded.old = shard.renew(self.generation(), &self.shape);
+        _overtaken = shard.overtake(hash, &key);
+        let too_heavy = entry.weight() > self.shape.heaviest;
+        if let Some(refusal) = refusal.or(too_heavy.then_some(NotStored::TooHeavy)) {
+            // The old value must not outlive it.
+            _removed = shard.remove(hash, &key);
+            return Err(refusal);
+        }
+        shard.insert(key, entry, &mut discarded);
+        shard.sweep(now, &self.shape);
+        Ok(())
+    }
+
+    /// Evicts an entry, and overtakes its loads.
+    pub(super) fn remove<Q>(&self, key: &Q) -> Option<Entry<V>>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        let hash = hash(key);
+        let (removed, _overtaken, current) = {
+            let mut shard = self.part(hash).write();
+            shard.evictions += 1;
+            let current = shard.is_of(self.generation());
+            (shard.remove(hash, key), shard.overtake(hash, key), current)
+        };
+        let (_, entry) = removed?;
+        current.then_some(entry)
+    }
+
+    /// Evicts the entries whose keys are `stale`, and overtakes their loads; returns how many
+    /// entries went.
+    pub(super) fn remove_matching(&self, stale: impl Fn(&K, Option<&V>) -> bool) -> usize {
+        let mut removed = 0;
+        for part in &self.shards {
+            let _overtaken;
+            let mut shard = part.write();
+            _overtaken = shard.overtake_matching(|key| stale(key, None));
+            removed += shard.retain(|key, entry| !stale(key, Some(&entry.value)));
+        }
+        removed
+    }
+
+    /// Evicts everything, and overtakes every load, in one step. What is evicted stays in memory
+    /// until something else is stored in its place, or it is [released](Self::release).
+    #[inline]
+    pub(super) fn remove_all(&self) {
+        self.generation.0.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// The shards, for [`release`](Self::release).
+    pub(super) fn parts(&self) -> usize {
+        self.shards.len()
+    }
+
+    /// Drops what was evicted from a shard with everything else.
+    pub(super) fn release(&self, part: usize) {
+        let old = {
+            let mut shard = self.shards[part].write();
+            shard.renew(self.generation(), &self.shape)
+        };
+        drop(old);
+    }
+
+    /// Calls `each` with every entry that has not expired.
+    pub(super) fn for_each(&self, now: Nanos, mut each: impl FnMut(&K, &V)) {
+        let generation = self.generation();
+        for part in &self.shards {
+            let shard = part.read();
+            for (key, entry) in shard.iter(generation) {
+                if now < entry.expires() {
+                    each(key, &entry.value);
+                }
+            }
+        }
+    }
+
+    /// Entries, those included that have expired and were not swept yet.
+    pub(super) fn len(&self) -> usize {
+        let generation = self.generation();
+        let len = |part: &Part<K, V>| part.read().len(generation);
+        self.shards.iter().map(len).sum()
+    }
+
+    /// Loads on their way.
+    pub(super) fn flights(&self) -> usize {
+        let flights = |part: &Part<K, V>| part.read().slots.len();
+        self.shards.iter().map(flights).sum()
+    }
+
+    /// Loads that were entered, and evictions of single keys and of everything.
+    pub(super) fn writes(&self) -> (u64, u64) {
+        let all = (0, self.generation());
+        self.shards.iter().fold(all, |(loads, evictions), part| {
+            let shard = part.read();
+            (loads + shard.entered(), evictions + shard.evictions)
+        })
+    }
+
+    /// Hits and misses.
+    pub(super) fn reads(&self) -> (u64, u64) {
+        self.shards.iter().fold((0, 0), |(hits, misses), part| {
+            (hits + part.hits.get(), misses + part.misses.get())
+        })
+    }
+}
+
+impl<K, V> Part<K, V> {
+    #[inline]
+    fn read(&self) -> RwLockReadGuard<'_, Shard<K, V>> {
+        self.shard.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[inline]
+    fn write(&self) -> RwLockWriteGuard<'_, Shard<K, V>> {
+        self.shard.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[inline]
+    fn count(&self, hit: bool) {
+        if hit { &self.hits } else { &self.misses }.add_one();
+    }
+}

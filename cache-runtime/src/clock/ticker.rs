@@ -1,0 +1,70 @@
+//! A clock that costs a load to read, kept by a thread that sleeps while nobody reads it.
+//!
+//! It stands still together with the process, so only what may be stale for a while goes by it.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+use super::{Nanos, kernel};
+
+/// How far the clock may be behind, as long as the thread gets its turn.
+const TICK: Duration = Duration::from_millis(10);
+/// Ticks without a reader after which the thread goes to sleep.
+const PATIENCE: u32 = 100;
+
+/// 0 while the thread sleeps.
+static NOW: AtomicU64 = AtomicU64::new(0);
+/// Whether anybody has read it since the last tick.
+static READ: AtomicBool = AtomicBool::new(false);
+static TICKER: OnceLock<Option<Thread>> = OnceLock::new();
+
+/// The time on the kernel's monotonic clock, about a tick ago.
+#[inline]
+pub(super) fn now() -> Nanos {
+    let now = NOW.load(Ordering::Relaxed);
+    if now == 0 {
+        return wake();
+    }
+    // Written once a tick, so that readers share the line.
+    if !READ.load(Ordering::Relaxed) {
+        READ.store(true, Ordering::Relaxed);
+    }
+    now
+}
+
+#[cold]
+fn wake() -> Nanos {
+    READ.store(true, Ordering::Relaxed);
+    // Without a thread, every reading comes from the kernel.
+    if let Some(ticker) = TICKER.get_or_init(start) {
+        ticker.unpark();
+    }
+    kernel::coarse()
+}
+
+fn start() -> Option<Thread> {
+    let builder = thread::Builder::new().name("cache-clock".to_owned());
+    let ticker = builder.spawn(tick).ok()?;
+    Some(ticker.thread().clone())
+}
+
+fn tick() {
+    let mut idle = 0;
+    loop {
+        NOW.store(kernel::coarse().max(1), Ordering::Relaxed);
+        thread::sleep(TICK);
+        idle = if READ.swap(false, Ordering::Relaxed) {
+            0
+        } else {
+            idle + 1
+        };
+        if idle == PATIENCE {
+            NOW.store(0, Ordering::Relaxed);
+            // Whoever finds 0 from now on unparks it, and so does one who has just done so.
+            thread::park();
+            idle = 0;
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! The stand-in: a map in the process, for all instances of a bus.
+//!
+//! Each operation holds the one lock from beginning to end, as Redis runs one script at a time.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::token::{Acquired, Filled, Found, Seek, Token, TokenNames};
+use super::token::{new_generation, nonce, opened, sealed};
+use super::{Compare, DeleteIf, millis};
+
+/// Expired entries that a write frees, at most: more than it adds, so that they do not pile up.
+const SWEPT: usize = 4;
+
+/// The keys and values of a hub.
+#[derive(Default)]
+pub(crate) struct Store(Mutex<Data>);
+
+#[derive(Default)]
+struct Data {
+    entries: BTreeMap<Arc<str>, Entry>,
+    /// The keys that expire, the next to do so first.
+    expiring: BTreeMap<Expiry, Arc<str>>,
+    /// Tells apart what expires at the same time.
+    number: u64,
+}
+
+type Expiry = (Instant, u64);
+
+struct Entry {
+    value: Vec<u8>,
+    expiry: Option<Expiry>,
+}
+
+impl Store {
+    pub(super) fn get(&self, key: &str) -> Option<Vec<u8>> {
+        self.lock().get(key).map(<[u8]>::to_vec)
+    }
+
+    pub(super) fn get_with_ttl(&self, key: &str) -> Option<Found> {
+        self.lock().found(key, "")
+    }
+
+    pub(super) fn set(&self, key: &str, value: &[u8], ttl: Duration) {
+        self.lock().set(key, value.to_vec(), Some(ttl));
+    }
+
+    pub(super) fn set_if_absent(&self, key: &str, value: &[u8], ttl: Duration) -> Option<Vec<u8>> {
+        let mut data = self.lock();
+        match data.get(key) {
+            None => data.set(key, value.to_vec(), Some(ttl)),
+            Some(found) if found != value => return Some(found.to_vec()),
+            Some(_) => {}
+        }
+        None
+    }
+
+    pub(super) fn delete(&self, keys: &[String]) -> u64 {
+        let mut data = self.lock();
+        keys.iter().map(|key| u64::from(data.remove(key))).sum()
+    }
+
+    pub(super) fn delete_if(&self, key: &str, value: &[u8], compare: Compare) -> DeleteIf {
+        let mut data = self.lock();
+        let Some(found) = data.get(key) else {
+            return DeleteIf::Missing;
+        };
+        let same = match compare {
+            Compare::Whole => found == value,
+            Compare::Start => found.starts_with(value),
+        };
+        if !same {
+            return DeleteIf::Other(found.to_vec());
+        }
+        data.remove(key);
+        DeleteIf::Deleted
+    }
+
+    pub(super) fn keys(&self, prefix: &str, limit: usize) -> Vec<String> {
+        let data = self.lock();
+        data.keys(prefix).take(limit).map(str::to_owned).collect()
+    }
+
+    pub(super) fn count(&self, prefix: &str) -> u64 {
+        self.lock().keys(prefix).count() as u64
+    }
+
+    pub(super) fn lookup(&self, names: &TokenNames) -> Option<Found> {
+        let data = self.lock();
+        let generation = match &names.generation {
+            None => String::new(),
+            Some(key) => data.text(key)?,
+        };
+        data.found(&names.value, &generation)
+    }
+
+    pub(super) fn acquire(&self, names: TokenNames, seek: Seek, ttl: Duration) -> Acquired {
+        let mut data = self.lock();
+        let generation = data.generation(&names);
+        if seek == Seek::Missing
+            && let Some(found) = data.found(&names.value, &generation)
+        {
+            return Acquired::Found(found);
+        }
+        // A token of an ended generation cannot fill any more, and need not be waited for.
+        if data.found(&names.token, &generation).is_some() {
+            return Acquired::Busy;
+        }
+        let stamp = sealed(&generation, nonce().as_bytes());
+        data.set(&names.token, stamp.clone(), Some(ttl));
+        Acquired::Token(Token {
+            names,
+            stamp,
+            generation,
+        })
+    }
+
+    pub(super) fn fill(&self, token: &Token, value: &[u8], ttl: Duration) -> Filled {
+        let mut data = self.lock();
+        match data.get(&token.names.token) {
+            None => return Filled::Gone,
+            Some(holder) if holder != token.stamp => return Filled::Taken,
+            Some(_) => {}
+        }
+        data.remove(&token.names.token);
+        if let Some(generation) = &token.names.generation
+            && data.get(generation) != Some(token.generation.as_bytes())
+        {
+            return Filled::Gone;
+        }
+        let stored = sealed(&token.generation, value);
+        data.set(&token.names.value, stored, Some(ttl));
+        Filled::Stored
+    }
+
+    pub(super) fn give_up(&self, token: &Token) {
+        self.delete_if(&token.names.token, &token.stamp, Compare::Whole);
+    }
+
+    pub(super) fn put(&self, names: &TokenNames, value: &[u8], ttl: Duration) {
+        let mut data = self.lock();
+        let generation = data.generation(names);
+        data.remove(&names.token);
+        data.set(&names.value, sealed(&generation, value), Some(ttl));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Data> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Data {
+    /// The entry, unless it has expired.
+    fn entry(&self, key: &str) -> Option<&Entry> {
+        let entry = self.entries.get(key)?;
+        entry.lives(Instant::now()).then_some(entry)
+    }
+
+    fn get(&self, key: &str) -> Option<&[u8]> {
+        self.entry(key).map(|entry| &*entry.value)
+    }
+
+    fn text(&self, key: &str) -> Option<String> {
+        String::from_utf8(self.get(key)?.to_vec()).ok()
+    }
+
+    /// The value without its generation, if that is the one it has.
+    fn found(&self, key: &str, generation: &str) -> Option<Found> {
+        let entry = self.entry(key)?;
+        Some(Found {
+            value: opened(generation, entry.value.clone())?,
+            ttl: entry.expiry.map(|(at, _)| at - Instant::now()),
+        })
+    }
+
+    /// The generation of a cache, empty where it has none, and a new one where it was ended.
+    fn generation(&mut self, names: &TokenNames) -> String {
+        let Some(key) = &names.generation else {
+            return String::new();
+        };
+        self.text(key).unwrap_or_else(|| {
+            let new = new_generation();
+            self.set(key, new.clone().into_bytes(), None);
+            new
+        })
+    }
+
+    fn keys(&self, prefix: &str) -> impl Iterator<Item = &str> {
+        let now = Instant::now();
+        let from = self
+            .entries
+            .range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
+        from.take_while(move |(key, _)| key.starts_with(prefix))
+            .filter(move |(_, entry)| entry.lives(now))
+            .map(|(key, _)| &**key)
+    }
+
+    fn set(&mut self, key: &str, value: Vec<u8>, ttl: Option<Duration>) {
+        self.sweep();
+        self.remove(key);
+        let key: Arc<str> = key.into();
+        let expiry = ttl.map(|ttl| {
+            self.number += 1;
+            (
+                Instant::now() + Duration::from_millis(millis(ttl)),
+                self.number,
+            )
+        });
+        if let Some(expiry) = expiry {
+            self.expiring.insert(expiry, Arc::clone(&key));
+        }
+        self.entries.insert(key, Entry { value, expiry });
+    }
+
+    /// Whether there was something that had not expired.
+    fn remove(&mut self, key: &str) -> bool {
+        let Some(entry) = self.entries.remove(key) else {
+            return false;
+        };
+        if let Some(expiry) = &entry.expiry {
+            self.expiring.remove(expiry);
+        }
+        entry.lives(Instant::now())
+    }
+
+    fn sweep(&mut self) {
+        let now = Instant::now();
+        for _ in 0..SWEPT {
+            let Some(next) = self
+                .expiring
+                .first_entry()
+                .filter(|next| next.key().0 <= now)
+            else {
+                return;
+            };
+            self.entries.remove(&next.remove());
+        }
+    }
+}
+
+impl Entry {
+    fn lives(&self, now: Instant) -> bool {
+        self.expiry.is_none_or(|(at, _)| now < at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHORT: Duration = Duration::from_millis(1);
+    const LONG: Duration = Duration::from_secs(3600);
+
+    fn sizes(store: &Store) -> (usize, usize) {
+        let data = store.lock();
+        (data.entries.len(), data.expiring.len())
+    }
+
+    #[test]
+    fn what_has_expired_is_freed_by_writes() {
+        let store = Store::default();
+        let count = 1000;
+        for n in 0..count {
+            store.set(&format!("short:{n}"), b"", SHORT);
+        }
+        while store.count("short:") > 0 {
+            std::thread::yield_now();
+        }
+        for n in 0..count {
+            store.set(&format!("long:{n}"), b"", LONG);
+        }
+        assert_eq!(sizes(&store), (count, count));
+    }
+
+    #[test]
+    fn what_is_replaced_or_deleted_leaves_nothing_behind() {
+        let store = Store::default();
+        for _ in 0..1000 {
+            store.set("key", b"", LONG);
+        }
+        assert_eq!(sizes(&store), (1, 1));
+        assert_eq!(store.delete(&["key".to_owned()]), 1);
+        assert_eq!(sizes(&store), (0, 0));
+    }
+}

@@ -1,0 +1,229 @@
+//! A bus as a store of keys and values: what caches keep in Redis, or in its stand-in.
+//!
+//! Keys are given without the namespace of the bus, which is put before them as it is before
+//! channels. Both backends behave alike. A command that got no answer may have been carried out;
+//! it is sent again on a new connection only where that does no harm.
+//!
+//! All operations fail alike: when the server cannot be reached, does not answer in time, refuses or
+//! fails, or when the bus is closed.
+
+#![expect(clippy::missing_errors_doc, reason = "said above, for all of them")]
+#![cfg_attr(
+    not(feature = "redis"),
+    expect(clippy::unused_async, reason = "the other backend has to wait")
+)]
+
+pub(crate) mod in_process;
+#[cfg(feature = "redis")]
+mod redis;
+mod token;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::bus::Inner;
+use crate::cache::BuildError;
+use crate::health::Cause;
+use crate::transport::Backend;
+pub(crate) use token::nonce;
+pub use token::{Acquired, Filled, Found, Seek, Token, TokenNames};
+
+/// The keys and values of a bus. Cheap to clone; keeps the bus going.
+///
+/// Values may be any bytes. TTLs are in whole milliseconds, and one at least.
+#[derive(Clone)]
+pub struct Kv {
+    bus: Arc<Inner>,
+}
+
+/// What became of a conditional deletion.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeleteIf {
+    /// It was there and is deleted.
+    Deleted,
+    /// There was nothing.
+    Missing,
+    /// This is there instead, and stays.
+    Other(Vec<u8>),
+}
+
+/// How a value is compared before it is deleted.
+#[derive(Debug, Clone, Copy)]
+enum Compare {
+    Whole,
+    Start,
+}
+
+/// Calls an operation of the backend in use: `method(arguments)`.
+macro_rules! dispatch {
+    ($kv:expr, $operation:ident($($argument:expr),*)) => {
+        match $kv.bus.backend()? {
+            Backend::InProcess(store) => Ok(store.$operation($($argument),*)),
+            #[cfg(feature = "redis")]
+            Backend::Redis(redis) => redis::$operation(redis, $($argument),*).await,
+        }
+    };
+}
+
+impl Kv {
+    pub(crate) fn new(bus: Arc<Inner>) -> Self {
+        Self { bus }
+    }
+
+    /// Whether the bus is closed: then every operation fails.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.bus.is_closed()
+    }
+
+    /// The bus, as audits know it.
+    pub(crate) fn bus_id(&self) -> u64 {
+        self.bus.id()
+    }
+
+    /// The value of a key.
+    pub async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Cause> {
+        dispatch!(self, get(&self.full(key)))
+    }
+
+    /// The value of a key, and how much longer it lives at least, in one round trip.
+    pub async fn get_with_ttl(&self, key: &str) -> Result<Option<Found>, Cause> {
+        dispatch!(self, get_with_ttl(&self.full(key)))
+    }
+
+    /// Stores a value, whatever was there.
+    pub async fn set(&self, key: &str, value: &[u8], ttl: Duration) -> Result<(), Cause> {
+        dispatch!(self, set(&self.full(key), value, ttl))
+    }
+
+    /// Stores a value unless there is one, which is returned. Of concurrent calls one stores.
+    ///
+    /// The value must differ from those of other calls, by a [`nonce`]: it may be sent twice, and
+    /// then the second has to know the first's for its own.
+    pub async fn set_if_absent(
+        &self,
+        key: &str,
+        value: &[u8],
+        ttl: Duration,
+    ) -> Result<Option<Vec<u8>>, Cause> {
+        dispatch!(self, set_if_absent(&self.full(key), value, ttl))
+    }
+
+    /// Deletes keys; returns how many there were.
+    pub async fn delete(&self, keys: &[&str]) -> Result<u64, Cause> {
+        let keys: Vec<String> = keys.iter().map(|key| self.full(key)).collect();
+        dispatch!(self, delete(&keys))
+    }
+
+    /// Deletes a key if this is its value.
+    pub async fn delete_if_equal(&self, key: &str, value: &[u8]) -> Result<DeleteIf, Cause> {
+        dispatch!(self, delete_if(&self.full(key), value, Compare::Whole))
+    }
+
+    /// Deletes a key if its value begins like this.
+    pub async fn delete_if_starts_with(&self, key: &str, start: &[u8]) -> Result<DeleteIf, Cause> {
+        dispatch!(self, delete_if(&self.full(key), start, Compare::Start))
+    }
+
+    /// How many keys begin like this. It looks at every key of the server, in steps between which
+    /// the server does other work; what comes or goes meanwhile may be counted or not.
+    pub async fn count(&self, prefix: &str) -> Result<u64, Cause> {
+        dispatch!(self, count(&self.full(prefix)))
+    }
+
+    /// Up to `limit` of the keys that begin like this, in order. It looks for them as
+    /// [`count`](Self::count) does.
+    pub async fn keys(&self, prefix: &str, limit: usize) -> Result<Vec<String>, Cause> {
+        let full = self.full(prefix);
+        let namespace = full.len() - prefix.len();
+        let mut keys: Vec<String> = dispatch!(self, keys(&full, limit))?;
+        for key in &mut keys {
+            key.drain(..namespace);
+        }
+        Ok(keys)
+    }
+
+    /// The value of an entry, unless it is of an ended generation. One round trip.
+    pub async fn lookup(&self, names: &TokenNames) -> Result<Option<Found>, Cause> {
+        dispatch!(self, lookup(&self.names(names)))
+    }
+
+    /// A token for a load, unless somebody else has it, or the value is there and is what was
+    /// [sought](Seek).
+    ///
+    /// To be called before the load begins: whatever is evicted afterwards bars the fill. The
+    /// token ends by itself after `lock_ttl`.
+    pub async fn acquire(
+        &self,
+        names: &TokenNames,
+        seek: Seek,
+        lock_ttl: Duration,
+    ) -> Result<Acquired, Cause> {
+        dispatch!(self, acquire(self.names(names), seek, lock_ttl))
+    }
+
+    /// Stores what was loaded if the token still holds, and gives the token back. After an error
+    /// it is not known whether it was stored.
+    pub async fn fill(&self, token: &Token, value: &[u8], ttl: Duration) -> Result<Filled, Cause> {
+        dispatch!(self, fill(token, value, ttl))
+    }
+
+    /// Gives a token back without a value, so that the next need not wait for its end.
+    pub async fn give_up(&self, token: &Token) -> Result<(), Cause> {
+        dispatch!(self, give_up(token))
+    }
+
+    /// Stores a value that needs no token. Loads under way can no longer fill.
+    pub async fn put(&self, names: &TokenNames, value: &[u8], ttl: Duration) -> Result<(), Cause> {
+        dispatch!(self, put(&self.names(names), value, ttl))
+    }
+
+    /// Deletes the values and tokens of entries. Loads under way can no longer fill.
+    pub async fn evict(&self, entries: &[TokenNames]) -> Result<(), Cause> {
+        let names = entries
+            .iter()
+            .flat_map(|names| [&names.value, &names.token]);
+        let keys: Vec<String> = names.map(|key| self.full(key)).collect();
+        dispatch!(self, delete(&keys)).map(drop)
+    }
+
+    /// Ends a generation, given by its key. All values under it are unreachable from now on, and
+    /// expire by their TTLs; loads under way can no longer fill. Takes no longer for many entries
+    /// than for few.
+    pub async fn evict_all(&self, generation: &str) -> Result<(), Cause> {
+        // The next one is random, so none comes back; not even when the server loses the key.
+        dispatch!(self, delete(&[self.full(generation)])).map(drop)
+    }
+
+    fn full(&self, key: &str) -> String {
+        self.bus.settings().full_name(key)
+    }
+
+    fn names(&self, names: &TokenNames) -> TokenNames {
+        names.map(|key| self.full(key))
+    }
+}
+
+impl fmt::Debug for Kv {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kv").finish_non_exhaustive()
+    }
+}
+
+/// Checks a name that is to be the first part of keys: it cannot run into the next part, nor needs
+/// it to be quoted in access rules.
+pub(crate) fn check_name(cache: &str) -> Result<(), BuildError> {
+    let spelled = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if cache.is_empty() || !cache.chars().all(spelled) {
+        let what = format!("name {cache:?}: expected letters, digits, `-`, `_`, `.`");
+        return Err(BuildError::new(cache, what));
+    }
+    Ok(())
+}
+
+/// A TTL as both backends take it. More than a century is a century, far from where times
+/// overflow.
+fn millis(ttl: Duration) -> u64 {
+    const CENTURY: u64 = 100 * 365 * 24 * 60 * 60 * 1000;
+    u64::try_from(ttl.as_millis()).map_or(CENTURY, |millis| millis.clamp(1, CENTURY))
+}

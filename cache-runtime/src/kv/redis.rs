@@ -1,0 +1,265 @@
+//! The operations as commands and scripts.
+//!
+//! Redis 6.0 is enough, so scripts do what `SET … NX GET` and its like would do.
+
+use std::collections::{BTreeSet, HashSet};
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+use redis::{Cmd, FromRedisValue, cmd};
+
+use super::token::{Acquired, Filled, Found, Seek, Token, TokenNames};
+use super::token::{new_generation, nonce, opened, sealed};
+use super::{Compare, DeleteIf, millis};
+use crate::health::Cause;
+use crate::transport::redis::{Again, Call, Redis, Request, Script};
+
+static SET_IF_ABSENT: Script = Script::new(include_str!("redis/set_if_absent.lua"));
+static DELETE_IF: Script = Script::new(include_str!("redis/delete_if.lua"));
+static ACQUIRE: Script = Script::new(include_str!("redis/acquire.lua"));
+static FILL: Script = Script::new(include_str!("redis/fill.lua"));
+static PUT: Script = Script::new(include_str!("redis/put.lua"));
+
+/// Keys that the server looks at in one step of a scan.
+const STEP: usize = 1000;
+
+/// Keys that one command deletes.
+const MOST_DELETED: usize = 1000;
+
+pub(super) async fn get(redis: &Redis, key: &str) -> Result<Option<Vec<u8>>, Cause> {
+    let request = Request::Command(on("GET", key));
+    redis.request(&request, Again::Yes, key).await
+}
+
+pub(super) async fn get_with_ttl(redis: &Redis, key: &str) -> Result<Option<Found>, Cause> {
+    // In this order the TTL is never that of a later value.
+    let request = Request::all([on("PTTL", key), on("GET", key)]);
+    let (ttl, value): (i64, Option<Vec<u8>>) = redis.request(&request, Again::Yes, key).await?;
+    Ok(value.map(|value| found(value, ttl)))
+}
+
+pub(super) async fn set(
+    redis: &Redis,
+    key: &str,
+    value: &[u8],
+    ttl: Duration,
+) -> Result<(), Cause> {
+    let mut command = on("SET", key);
+    command.arg(value).arg("PX").arg(millis(ttl));
+    let request = Request::Command(command);
+    redis.request(&request, Again::No, key).await
+}
+
+pub(super) async fn set_if_absent(
+    redis: &Redis,
+    key: &str,
+    value: &[u8],
+    ttl: Duration,
+) -> Result<Option<Vec<u8>>, Cause> {
+    let ttl = millis(ttl).to_string();
+    let arguments = [value, ttl.as_bytes()];
+    run(redis, &SET_IF_ABSENT, &[key], &arguments, Again::Yes).await
+}
+
+pub(super) async fn delete(redis: &Redis, keys: &[String]) -> Result<u64, Cause> {
+    let mut deleted = 0;
+    for keys in keys.chunks(MOST_DELETED) {
+        let mut command = cmd("DEL");
+        command.arg(keys);
+        // What is deleted twice may have been stored in between; it is missed, and loaded again.
+        let request = Request::Command(command);
+        let answer: u64 = redis.request(&request, Again::Yes, &keys[0]).await?;
+        deleted += answer;
+    }
+    Ok(deleted)
+}
+
+pub(super) async fn delete_if(
+    redis: &Redis,
+    key: &str,
+    value: &[u8],
+    compare: Compare,
+) -> Result<DeleteIf, Cause> {
+    let compare: &[u8] = match compare {
+        Compare::Whole => b"whole",
+        Compare::Start => b"start",
+    };
+    let (answer, other): (String, Option<Vec<u8>>) =
+        run(redis, &DELETE_IF, &[key], &[value, compare], Again::No).await?;
+    Ok(match (answer.as_str(), other) {
+        ("deleted", _) => DeleteIf::Deleted,
+        (_, Some(other)) => DeleteIf::Other(other),
+        (_, None) => DeleteIf::Missing,
+    })
+}
+
+pub(super) async fn count(redis: &Redis, prefix: &str) -> Result<u64, Cause> {
+    // A key may be met twice. Its hash takes less room than the key.
+    let (hasher, mut seen) = (RandomState::new(), HashSet::new());
+    scan(redis, prefix, |key| {
+        seen.insert(hasher.hash_one(key));
+        true
+    })
+    .await?;
+    Ok(seen.len() as u64)
+}
+
+pub(super) async fn keys(redis: &Redis, prefix: &str, limit: usize) -> Result<Vec<String>, Cause> {
+    let mut keys = BTreeSet::new();
+    scan(redis, prefix, |key| {
+        if keys.len() < limit {
+            // What is no text is not one of ours.
+            keys.extend(String::from_utf8(key));
+        }
+        keys.len() < limit
+    })
+    .await?;
+    Ok(keys.into_iter().collect())
+}
+
+/// Goes through the keys that begin like this, for as long as it is wanted.
+async fn scan(
+    redis: &Redis,
+    prefix: &str,
+    mut each: impl FnMut(Vec<u8>) -> bool,
+) -> Result<(), Cause> {
+    let pattern = pattern(prefix);
+    let mut cursor = 0;
+    loop {
+        let mut command = cmd("SCAN");
+        command.arg(cursor).arg("MATCH").arg(&pattern);
+        command.arg("COUNT").arg(STEP);
+        let request = Request::Command(command);
+        let (next, keys): (u64, Vec<Vec<u8>>) = redis.request(&request, Again::Yes, prefix).await?;
+        if !keys.into_iter().all(&mut each) || next == 0 {
+            return Ok(());
+        }
+        cursor = next;
+    }
+}
+
+/// What matches everything that begins like this.
+fn pattern(prefix: &str) -> String {
+    let mut pattern = String::with_capacity(prefix.len() + 1);
+    for character in prefix.chars() {
+        if r"*?[]\".contains(character) {
+            pattern.push('\\');
+        }
+        pattern.push(character);
+    }
+    pattern.push('*');
+    pattern
+}
+
+pub(super) async fn lookup(redis: &Redis, names: &TokenNames) -> Result<Option<Found>, Cause> {
+    let Some(generation) = &names.generation else {
+        return get_with_ttl(redis, &names.value).await;
+    };
+    // In this order a value is taken for one of an old generation at worst.
+    let commands = [
+        ("PTTL", &names.value),
+        ("GET", &names.value),
+        ("GET", generation),
+    ];
+    let request = Request::all(commands.map(|(command, key)| on(command, key)));
+    let (ttl, stored, generation): (i64, Option<Vec<u8>>, Option<String>) =
+        redis.request(&request, Again::Yes, &names.value).await?;
+    let value = generation.zip(stored);
+    let value = value.and_then(|(generation, stored)| opened(&generation, stored));
+    Ok(value.map(|value| found(value, ttl)))
+}
+
+pub(super) async fn acquire(
+    redis: &Redis,
+    names: TokenNames,
+    seek: Seek,
+    ttl: Duration,
+) -> Result<Acquired, Cause> {
+    let (nonce, new, ttl) = (nonce(), new_generation(), millis(ttl).to_string());
+    let seek: &[u8] = match seek {
+        Seek::Missing => b"missing",
+        Seek::Refresh => b"refresh",
+    };
+    let arguments = [nonce.as_bytes(), ttl.as_bytes(), seek, new.as_bytes()];
+    // Twice, the second finds the first's token.
+    let (answer, generation, ttl, stored): (String, String, i64, Option<Vec<u8>>) =
+        run(redis, &ACQUIRE, &keys_of(&names), &arguments, Again::Yes).await?;
+    let value = stored.and_then(|stored| opened(&generation, stored));
+    Ok(match (answer.as_str(), value) {
+        (_, Some(value)) => Acquired::Found(found(value, ttl)),
+        ("acquired", _) => Acquired::Token(Token {
+            names,
+            stamp: sealed(&generation, nonce.as_bytes()),
+            generation,
+        }),
+        (_, None) => Acquired::Busy,
+    })
+}
+
+pub(super) async fn fill(
+    redis: &Redis,
+    token: &Token,
+    value: &[u8],
+    ttl: Duration,
+) -> Result<Filled, Cause> {
+    let (stored, ttl) = (sealed(&token.generation, value), millis(ttl).to_string());
+    let generation = token.generation.as_bytes();
+    let arguments = [&token.stamp, &stored, ttl.as_bytes(), generation];
+    let keys = keys_of(&token.names);
+    let answer: String = run(redis, &FILL, &keys, &arguments, Again::No).await?;
+    Ok(match answer.as_str() {
+        "stored" => Filled::Stored,
+        "taken" => Filled::Taken,
+        _ => Filled::Gone,
+    })
+}
+
+pub(super) async fn give_up(redis: &Redis, token: &Token) -> Result<(), Cause> {
+    let arguments: [&[u8]; 2] = [&token.stamp, b"whole"];
+    let key = [&*token.names.token];
+    run(redis, &DELETE_IF, &key, &arguments, Again::Yes).await
+}
+
+pub(super) async fn put(
+    redis: &Redis,
+    names: &TokenNames,
+    value: &[u8],
+    ttl: Duration,
+) -> Result<(), Cause> {
+    let (new, ttl) = (new_generation(), millis(ttl).to_string());
+    let arguments = [value, ttl.as_bytes(), new.as_bytes()];
+    run(redis, &PUT, &keys_of(names), &arguments, Again::No).await
+}
+
+/// Runs a script. The first of its keys is what errors are about.
+async fn run<T: FromRedisValue>(
+    redis: &Redis,
+    script: &'static Script,
+    keys: &[&str],
+    arguments: &[&[u8]],
+    again: Again,
+) -> Result<T, Cause> {
+    let call = Call {
+        script,
+        keys,
+        arguments,
+    };
+    redis.request(&Request::Script(call), again, keys[0]).await
+}
+
+fn keys_of(names: &TokenNames) -> Vec<&str> {
+    let keys = [&names.value, &names.token].into_iter();
+    keys.chain(&names.generation).map(String::as_str).collect()
+}
+
+fn on(command: &str, key: &str) -> Cmd {
+    let mut command = cmd(command);
+    command.arg(key);
+    command
+}
+
+/// A value, with its TTL as `PTTL` tells it: -1 for none, -2 where there was no value then.
+fn found(value: Vec<u8>, ttl: i64) -> Found {
+    let ttl = (ttl != -1).then(|| Duration::from_millis(ttl.try_into().unwrap_or(0)));
+    Found { value, ttl }
+}
