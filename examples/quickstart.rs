@@ -1,21 +1,18 @@
-//! Two instances of a service, and a change on one of them that the other sees.
+//! Two instances of a service, and a change on one of them that the other's cache follows.
 //!
 //! ```sh
 //! cargo run --example quickstart                                   # in this process, no server
 //! cargo run --example quickstart -- --redis redis://127.0.0.1      # two processes, over Redis
 //! ```
 
-use std::collections::HashMap;
 use std::env;
 use std::error::Error;
 use std::process::Stdio;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use cache_runtime::{Bus, InvalidationEvent, Subscription, cache_invalidation};
+use cache_runtime::{Bus, CoherentCache, Events, Evict, InvalidationEvent, cache_invalidation};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{ChildStdout, Command};
-use tokio::sync::mpsc;
 
 /// Which channels the bot is active in has changed.
 #[derive(Debug, InvalidationEvent)]
@@ -33,33 +30,53 @@ enum ChannelActivationEvent {
 )]
 struct ChannelActivationInvalidation;
 
-/// One instance's cache: whether a channel is active.
-type Cache = Arc<Mutex<HashMap<String, bool>>>;
+const CHANNEL: &str = "991653853096068000";
 
-/// What keeps the cache honest: each event evicts what it names.
-fn evict_on_events(
-    service: &ChannelActivationInvalidation,
-    cache: Cache,
-    seen: mpsc::UnboundedSender<String>,
-) -> Subscription {
-    service.subscribe(move |event| {
-        let mut cache = cache.lock().expect("no holder panics");
-        let what = match event {
-            ChannelActivationEvent::Channel { channel_id } => {
-                cache.remove(&channel_id);
-                format!("channel {channel_id} has changed: evicted")
-            }
-            ChannelActivationEvent::All => {
-                cache.clear();
-                "anything may have changed: cache emptied".to_owned()
-            }
-        };
-        // Whoever listened may have gone.
-        let _ = seen.send(what);
-    })
+/// The instance that caches whether a channel is active.
+struct InstanceB {
+    active: CoherentCache<String, bool>,
+    /// What has reached the cache.
+    events: Events<ChannelActivationEvent>,
 }
 
-const CHANNEL: &str = "991653853096068000";
+impl InstanceB {
+    async fn start(bus: &Bus) -> Result<Self, Box<dyn Error>> {
+        let service = ChannelActivationInvalidation::new(bus);
+        let active = CoherentCache::builder("channel-activation")
+            .ttl(Duration::from_secs(30))
+            .evict_on(&service, |event| match event {
+                ChannelActivationEvent::Channel { channel_id } => Evict::key(channel_id),
+                ChannelActivationEvent::All => Evict::All,
+            })
+            .build()?;
+        let events = service.events();
+        bus.ready().await?;
+        println!("[B] listens to {}: {}", service.channel(), active.health());
+        Ok(Self { active, events })
+    }
+
+    async fn reads(&self) {
+        let database = || async { true };
+        let active = self.active.get_or_load(CHANNEL, database).await;
+        println!("[B] has asked the database, and cached: channel {CHANNEL} is active: {active}");
+    }
+
+    /// Waits for the event that evicts the channel; returns when it had.
+    async fn is_told(&mut self) -> Result<Duration, Box<dyn Error>> {
+        while let Some(event) = self.events.recv().await {
+            // Over Redis `All` comes first, because the subscription is new.
+            if let ChannelActivationEvent::Channel { .. } = event {
+                return Ok(now());
+            }
+        }
+        Err("the bus was closed".into())
+    }
+
+    fn says_what_is_cached(&self) {
+        let cached = self.active.get(CHANNEL);
+        println!("[B] cached now: {cached:?}, so its next read asks the database");
+    }
+}
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -74,52 +91,22 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 async fn in_process() -> Result<(), Box<dyn Error>> {
     println!("Two instances, A and B, in this process. Over Redis: -- --redis redis://127.0.0.1\n");
-
     // Each clone of an in-process bus behaves like another process.
     let bus_a = Bus::in_process();
     let bus_b = bus_a.clone();
-    let service_a = ChannelActivationInvalidation::new(&bus_a);
-    let service_b = ChannelActivationInvalidation::new(&bus_b);
-
-    let cache_b = Cache::default();
-    let (seen, mut seen_by_b) = mpsc::unbounded_channel();
-    let _subscription = evict_on_events(&service_b, Arc::clone(&cache_b), seen);
-    bus_b.ready().await?;
-    println!(
-        "[B] subscribed to {}: {}",
-        service_b.channel(),
-        service_b.health()
-    );
-
-    cache_b
-        .lock()
-        .expect("no holder panics")
-        .insert(CHANNEL.into(), true);
-    println!("[B] has read from the database, and cached: channel {CHANNEL} is active");
-
-    println!("[A] deactivates the channel in the database, and publishes it");
-    let published = now();
-    let receipt = service_a.invalidate_channel(CHANNEL).await?;
-    let what = seen_by_b.recv().await.ok_or("B has gone")?;
-    let took = now().saturating_sub(published);
-
-    println!("[A] published to {} instance(s)", receipt.receivers());
-    println!("[B] {what}, {took:?} after A published");
-    let cached = cache_b
-        .lock()
-        .expect("no holder panics")
-        .get(CHANNEL)
-        .copied();
-    println!("[B] cached now: {cached:?}, so its next read asks the database, and sees A's change");
+    let mut b = InstanceB::start(&bus_b).await?;
+    b.reads().await;
+    let published = publish(&bus_a).await?;
+    let told = b.is_told().await?.saturating_sub(published);
+    println!("[B] the event has evicted it, {told:?} after A published");
+    b.says_what_is_cached();
     Ok(())
 }
 
 async fn over_redis(url: &str) -> Result<(), Box<dyn Error>> {
     println!("Two instances, A (this process) and B (another one), over Redis.\n");
     let bus = Bus::redis(url).name("quickstart-A").connect().await?;
-    let service = ChannelActivationInvalidation::new(&bus);
     println!("[A] connected: {bus:?}");
-
     let mut b = Command::new(env::current_exe()?)
         .args(["--redis", url, "--instance", "B"])
         .stdout(Stdio::piped())
@@ -127,55 +114,36 @@ async fn over_redis(url: &str) -> Result<(), Box<dyn Error>> {
         .spawn()?;
     let mut output = BufReader::new(b.stdout.take().ok_or("B has no output")?).lines();
     print_until(&mut output, "cached: ").await?;
-
-    println!("[A] deactivates the channel in the database, and publishes it");
-    let published = now();
-    let receipt = service.invalidate_channel(CHANNEL).await?;
-    println!("[A] published to {} instance(s)", receipt.receivers());
-    let evicted_at = print_until(&mut output, "evicted at ").await?;
-    let evicted_at = Duration::from_nanos(evicted_at.parse()?);
-    println!(
-        "[A] B had evicted it {:?} after A published",
-        evicted_at.saturating_sub(published)
-    );
+    let published = publish(&bus).await?;
+    let told = print_until(&mut output, "evicted it at ").await?;
+    let told = Duration::from_nanos(told.parse()?).saturating_sub(published);
+    println!("[A] that was {told:?} after A published");
     print_until(&mut output, "cached now").await?;
     b.wait().await?;
     bus.close().await;
     Ok(())
 }
 
-/// The second process: subscribes, caches, and waits for the eviction.
+/// The second process.
 async fn instance_b(url: &str) -> Result<(), Box<dyn Error>> {
     let bus = Bus::redis(url).name("quickstart-B").connect().await?;
-    let service = ChannelActivationInvalidation::new(&bus);
-    let cache = Cache::default();
-    let (seen, mut seen_here) = mpsc::unbounded_channel();
-    let _subscription = evict_on_events(&service, Arc::clone(&cache), seen);
-    bus.ready().await?;
-    println!(
-        "[B] subscribed to {}: {}",
-        service.channel(),
-        service.health()
-    );
-    // What was published before the subscription was in force has been missed, and is made up for.
-    let first = seen_here.recv().await.ok_or("no event")?;
-    println!("[B] {first} (once, because the subscription is new)");
-
-    cache
-        .lock()
-        .expect("no holder panics")
-        .insert(CHANNEL.into(), true);
-    println!("[B] has read from the database, and cached: channel {CHANNEL} is active");
-    let what = seen_here.recv().await.ok_or("no event")?;
-    println!("[B] {what} at {}", now().as_nanos());
-    let cached = cache
-        .lock()
-        .expect("no holder panics")
-        .get(CHANNEL)
-        .copied();
-    println!("[B] cached now: {cached:?}, so its next read asks the database, and sees A's change");
+    let mut b = InstanceB::start(&bus).await?;
+    b.reads().await;
+    let told = b.is_told().await?;
+    println!("[B] the event has evicted it at {}", told.as_nanos());
+    b.says_what_is_cached();
     bus.close().await;
     Ok(())
+}
+
+/// What A does after it has changed the database; returns when it began to.
+async fn publish(bus: &Bus) -> Result<Duration, Box<dyn Error>> {
+    println!("[A] deactivates the channel in the database, and publishes it");
+    let service = ChannelActivationInvalidation::new(bus);
+    let published = now();
+    let receipt = service.invalidate_channel(CHANNEL).await?;
+    println!("[A] published to {} instance(s)", receipt.receivers());
+    Ok(published)
 }
 
 /// Prints the other process's lines up to one that contains `mark`; returns what follows the mark.

@@ -1,0 +1,176 @@
+//! What caches there are in a program, how they do, and what looks wrong with them.
+//!
+//! ```sh
+//! cargo run --example audit                                  # in this process, no server
+//! cargo run --example audit -- --redis redis://127.0.0.1     # over Redis
+//! ```
+
+mod instances;
+
+use std::error::Error;
+use std::io;
+use std::time::Duration;
+
+use cache_runtime::{
+    Bus, CoherentCache, Cooldown, Dedup, Evict, InvalidationEvent, RedisCache, TtlCache,
+    cache_invalidation, redis_cache,
+};
+
+use instances::Instances;
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(60 * 60);
+
+/// Which channels the bot is active in has changed.
+#[derive(Debug, InvalidationEvent)]
+enum ChannelActivationEvent {
+    Channel { channel_id: String },
+    All,
+}
+
+#[cache_invalidation(
+    channel = "cache:channel-activation-invalidation",
+    event = ChannelActivationEvent
+)]
+struct ChannelActivationInvalidation;
+
+/// A personality was changed.
+#[derive(Debug, InvalidationEvent)]
+enum PersonalityEvent {
+    Personality {
+        personality_id: String,
+    },
+    /// A new picture, which no cache of this program holds.
+    Avatar {
+        personality_id: String,
+    },
+    All,
+}
+
+#[cache_invalidation(channel = "cache:invalidation", event = PersonalityEvent)]
+struct PersonalityInvalidation;
+
+/// A user was put on the denylist, or taken off.
+#[derive(Debug, InvalidationEvent)]
+enum DenylistEvent {
+    User { user_id: String },
+    All,
+}
+
+#[cache_invalidation(channel = "cache:denylist-invalidation", event = DenylistEvent)]
+struct DenylistInvalidation;
+
+/// The caches of an instance, of every kind.
+struct Caches {
+    active: CoherentCache<String, bool>,
+    denied: CoherentCache<String, bool>,
+    prompts: RedisCache<String, redis_cache::Coherent>,
+    models: RedisCache<Vec<String>>,
+    suggestions: TtlCache<String, Vec<String>>,
+    requests: Dedup,
+    notified: Cooldown<String>,
+}
+
+impl Caches {
+    fn new(bus: &Bus) -> Result<Self, Box<dyn Error>> {
+        Ok(Self {
+            active: CoherentCache::builder("channel-activation")
+                .ttl(MINUTE / 2)
+                .evict_on(
+                    &ChannelActivationInvalidation::new(bus),
+                    |event| match event {
+                        ChannelActivationEvent::Channel { channel_id } => Evict::key(channel_id),
+                        ChannelActivationEvent::All => Evict::All,
+                    },
+                )
+                .build()?,
+            denied: CoherentCache::builder("denylist")
+                .ttl(5 * MINUTE)
+                .max_entries(50_000)
+                .evict_on(&DenylistInvalidation::new(bus), |event| match event {
+                    DenylistEvent::User { user_id } => Evict::key(user_id),
+                    DenylistEvent::All => Evict::All,
+                })
+                .build()?,
+            prompts: RedisCache::builder(bus, "prompts")
+                .ttl(HOUR)
+                .memory(MINUTE, 1_000)
+                .evict_on(&PersonalityInvalidation::new(bus), |event| match event {
+                    PersonalityEvent::Personality { personality_id } => Evict::key(personality_id),
+                    PersonalityEvent::Avatar { .. } => Evict::Nothing,
+                    PersonalityEvent::All => Evict::All,
+                })
+                .build()?,
+            models: RedisCache::builder(bus, "model-list")
+                .ttl(24 * HOUR)
+                .memory(5 * MINUTE, 10)
+                .build()?,
+            suggestions: TtlCache::builder()
+                .name("autocomplete")
+                .ttl(MINUTE)
+                .max_entries(500)
+                .build()?,
+            requests: Dedup::builder(bus, "requests").build()?,
+            notified: Cooldown::builder(HOUR).name("notifications").build()?,
+        })
+    }
+
+    async fn use_a_little(&self) -> Result<(), Box<dyn Error>> {
+        for channel in ["1", "2", "1", "1"] {
+            self.active.get_or_load(channel, || async { true }).await;
+        }
+        for user in ["ada", "bob", "ada"] {
+            self.denied.get_or_load(user, || async { false }).await;
+            let search = || async { vec!["Grace".to_owned()] };
+            self.suggestions.get_or_load(user, search).await;
+            // Whether it was started does not matter here, nor who makes the request.
+            let _ = self.notified.try_start(user);
+            let _ = self.requests.reserve(user, "A").await?;
+        }
+        for _ in 0..3 {
+            let prompt = || async { Ok::<_, io::Error>("You are a poet.".to_owned()) };
+            self.prompts.get_or_fetch("7", prompt).await?;
+            let fetch = || async { Ok::<_, io::Error>(vec!["small".to_owned()]) };
+            self.models.get_or_fetch("all", fetch).await?;
+        }
+        Ok(())
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let instances = Instances::from_arguments("audit").await?;
+    let caches = Caches::new(&instances.a)?;
+    instances.a.ready().await?;
+    caches.use_a_little().await?;
+
+    let activations = ChannelActivationInvalidation::new(&instances.a);
+    activations.invalidate_channel("1").await?;
+    let personalities = PersonalityInvalidation::new(&instances.a);
+    personalities.invalidate_avatar("7").await?;
+
+    // It also asks other instances that have audited; `audit()` is of this process alone.
+    let audit = instances.a.audit().await?;
+    println!("\n{audit}");
+    println!("What the flags say here:");
+    println!(
+        "- `cache:denylist-invalidation`: nobody publishes. In this example that is on purpose;"
+    );
+    println!("  in a service, somebody changes the denylist and forgets to say so.");
+    println!("- `avatar`: it was published, and no cache of any instance evicts anything on it.");
+    println!(
+        "  On purpose as well; in a service, a cache was forgotten, or the event is not needed."
+    );
+
+    println!("\nThe same as JSON, for a monitor:\n{}", audit.to_json());
+
+    instances.a.close().await;
+    let audit = cache_runtime::audit();
+    println!("\nAfter the bus was closed, these do not work as before:");
+    for row in audit.rows() {
+        if let Some(why) = row.state.reason() {
+            println!("  {}: {}, because {why}", row.name, row.state.as_str());
+        }
+    }
+    instances.close().await
+}

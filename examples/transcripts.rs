@@ -1,0 +1,128 @@
+//! What was said in a voice message: expensive to find out, and asked for by the message's content.
+//!
+//! ```sh
+//! cargo run --example transcripts                                  # in this process, no server
+//! cargo run --example transcripts -- --redis redis://127.0.0.1     # over Redis
+//! ```
+
+mod instances;
+
+use std::error::Error;
+use std::io;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use cache_runtime::{BuildError, Bus, Fetched, RedisCache, content_key};
+
+use instances::Instances;
+
+/// How long the speech service is left alone when it is overloaded: short, as the example waits.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Stands in for the service that turns speech into text.
+#[derive(Default)]
+struct Speech {
+    requests: AtomicU32,
+}
+
+impl Speech {
+    /// That there is no text is an answer too, and its category says for how long.
+    fn transcribe(&self, file: &str) -> io::Result<Fetched<String>> {
+        let earlier = self.requests.fetch_add(1, Ordering::SeqCst);
+        match file {
+            "silence.ogg" => Ok(Fetched::absent("no-speech")),
+            "long.ogg" => Ok(Fetched::absent("overloaded")),
+            "broken.ogg" => Err(io::Error::other(format!(
+                "error {} of the service",
+                earlier + 1
+            ))),
+            _ => Ok(Fetched::Found("See you at eight.".to_owned())),
+        }
+    }
+
+    fn requests(&self) -> u32 {
+        self.requests.load(Ordering::SeqCst)
+    }
+}
+
+/// What each instance builds.
+fn transcripts(bus: &Bus) -> Result<RedisCache<String>, BuildError> {
+    RedisCache::builder(bus, "transcripts")
+        .ttl(Duration::from_secs(5 * 60))
+        .negative_ttl("no-speech", Duration::from_secs(5 * 60))
+        .negative_ttl("overloaded", PAUSE)
+        .build()
+}
+
+/// What decides the transcript: the file, and what is to hear it.
+fn key(file: &str) -> String {
+    content_key([file, "model-1"])
+}
+
+fn text(fetched: &Fetched<String>) -> String {
+    match fetched {
+        Fetched::Found(text) => format!("{text:?}"),
+        Fetched::Absent { category } => format!("no text: {category}"),
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let instances = Instances::from_arguments("transcripts").await?;
+    let speech = Speech::default();
+    let a = transcripts(&instances.a)?;
+    let b = transcripts(&instances.b)?;
+
+    println!("\n1. The key is made of the content: the same in every instance, at any time");
+    println!("   hello.ogg: {}…", &key("hello.ogg")[..16]);
+
+    println!("\n2. Each file is asked for by A, and then by B");
+    for file in ["hello.ogg", "silence.ogg"] {
+        for (name, cache) in [("A", &a), ("B", &b)] {
+            let transcribe = || async { speech.transcribe(file) };
+            let fetched = cache.get_or_find(&key(file), transcribe).await?;
+            println!(
+                "   [{name}] {file}: {} (requests so far: {})",
+                text(&fetched),
+                speech.requests()
+            );
+        }
+    }
+    println!("   That nothing was said is remembered as well: B did not ask again.");
+
+    println!("\n3. Some answers are not to be remembered for long");
+    let file = "long.ogg";
+    let transcribe = || async { speech.transcribe(file) };
+    let before = speech.requests();
+    let fetched = a.get_or_find(&key(file), transcribe).await?;
+    b.get_or_find(&key(file), transcribe).await?;
+    println!(
+        "   [A] and [B] {file}: {} (requests: {})",
+        text(&fetched),
+        speech.requests() - before
+    );
+    while a.lookup(&key(file)).await?.is_some() {
+        tokio::time::sleep(PAUSE / 10).await;
+    }
+    a.get_or_find(&key(file), transcribe).await?;
+    println!(
+        "   [A] {file}, {PAUSE:?} later: it has expired, so the service was asked again (requests: {})",
+        speech.requests() - before
+    );
+
+    println!("\n4. An error is no answer: it is not remembered at all");
+    let file = "broken.ogg";
+    for name in ["A", "A"] {
+        let transcribe = || async { speech.transcribe(file) };
+        if let Err(error) = a.get_or_find(&key(file), transcribe).await {
+            println!("   [{name}] {file}: {error}");
+        }
+    }
+
+    println!("\n5. Callers who do not care why there is no text");
+    let fetch = || async { Ok::<_, io::Error>("unused".to_owned()) };
+    if let Err(error) = b.get_or_fetch(&key("silence.ogg"), fetch).await {
+        println!("   [B] silence.ogg: {error}");
+    }
+    instances.close().await
+}
