@@ -4,12 +4,18 @@
 #[path = "../examples/events/mod.rs"]
 mod events;
 
+use std::future::Future;
 use std::hint::black_box;
+use std::pin::pin;
+use std::task::{Context, Waker};
 
 use allocation_counter::measure;
-use cache_runtime::InvalidationEvent;
+use cache_runtime::{Bus, InvalidationEvent, cache_invalidation};
 
 use events::{ConfigCascadeEvent, DenylistEvent, SystemSettingsEvent, UserEvent};
+
+#[cache_invalidation(channel = "cache:allocations", event = UserEvent)]
+struct Users;
 
 fn allocations<E: InvalidationEvent>(payload: &str) -> u64 {
     let decode = || black_box(E::decode(black_box(payload.as_bytes())).expect("an event"));
@@ -62,4 +68,21 @@ fn encoding_into_a_buffer_is_none() {
     let mut buffer = Vec::with_capacity(100);
     let info = measure(|| event.encode_into(black_box(&mut buffer)).expect("JSON"));
     assert_eq!(info.count_total, 0);
+}
+
+#[test]
+fn publishing_is_one_for_the_payload() {
+    let bus = Bus::in_process();
+    let users = Users::new(&bus);
+    let event = UserEvent::User {
+        discord_id: "123456789012345678".to_owned(),
+    };
+    let publish = || {
+        // There is nobody to wait for.
+        let mut publishing = pin!(users.publish(black_box(&event)));
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(publishing.as_mut().poll(&mut cx).is_ready());
+    };
+    publish();
+    assert_eq!(measure(publish).count_total, 1);
 }

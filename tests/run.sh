@@ -9,8 +9,33 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 REDIS_SERVER=$(bash tests/server.sh)
 export REDIS_SERVER
 
+# The caches under a concurrency checker (cache-runtime/tests/checker), which takes a build of its own:
+# its primitives stand in for std's. Thousands of schedules are only quick if they are optimised.
+check_schedules() {
+  RUSTFLAGS="${RUSTFLAGS:-} --cfg shuttle" CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/checker \
+    CARGO_INCREMENTAL=0 CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_OPT_LEVEL=1 \
+    cargo test -p cache-runtime --no-default-features --test checker "$@"
+}
+
+# Whoever asks for certain tests gets those only.
+everything_is_asked_for() {
+  local argument
+  for argument; do
+    [[ $argument == --locked || $argument == --offline || $argument == --frozen ]] || return
+  done
+}
+
+run_tests() {
+  local status=0
+  cargo test --workspace --exclude benches --no-fail-fast "$@" || status=$?
+  if everything_is_asked_for "$@"; then
+    check_schedules "$@" || status=$?
+  fi
+  return "$status"
+}
+
 set +e
-cargo test --workspace --exclude benches --no-fail-fast "$@" | {
+run_tests "$@" | {
   passed=0 failed=0 skipped=0
   while IFS= read -r line; do
     printf '%s\n' "$line"

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWriteExt, BufReader};
 use tokio::process::{ChildStdin, Command};
 use tokio::sync::mpsc;
@@ -34,12 +35,15 @@ impl Child {
     /// This test binary again, running only the test of this full name (as `cargo test` prints it),
     /// which must ask for its [`role`] first.
     ///
-    /// ```ignore
-    /// #[tokio::test]
+    /// ```no_run
+    /// # use support::{Child, Server, role};
+    /// # async fn the_other_one() {}
+    /// // a `#[tokio::test]`
     /// async fn two_processes() {
-    ///     if support::role().is_some() {
+    ///     if role().is_some() {
     ///         return the_other_one().await;
     ///     }
+    ///     let server = Server::start().await;
     ///     let url = server.url();
     ///     let mut other = Child::same_test("scenario::two_processes", "other", &[("URL", &url)]);
     ///     other.says("ready").await;
@@ -151,6 +155,26 @@ impl Child {
         status.expect("the process is our child")
     }
 
+    /// Stops it (SIGSTOP). Returns when none of its threads runs any more.
+    ///
+    /// # Panics
+    ///
+    /// If it has ended.
+    pub fn freeze(&self) {
+        kill_process(self.pid(), Signal::STOP).expect("the process is our child");
+        // The signal takes effect a little later.
+        waitpid(Some(self.pid()), WaitOptions::UNTRACED).expect("the process is our child");
+    }
+
+    /// Lets it go on after a [`freeze`](Self::freeze) (SIGCONT).
+    ///
+    /// # Panics
+    ///
+    /// If it has ended.
+    pub fn thaw(&self) {
+        kill_process(self.pid(), Signal::CONT).expect("the process is our child");
+    }
+
     /// Its process id.
     ///
     /// # Panics
@@ -159,6 +183,11 @@ impl Child {
     #[must_use]
     pub fn id(&self) -> u32 {
         self.process.id().expect("still running")
+    }
+
+    fn pid(&self) -> Pid {
+        let id = i32::try_from(self.id()).ok();
+        id.and_then(Pid::from_raw).expect("it is a process id")
     }
 }
 

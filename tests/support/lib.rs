@@ -26,3 +26,8 @@ pub use proxy::{Direction, Proxy};
 pub use recorder::Recorder;
 pub use server::{Server, ServerBuilder};
 pub use wait::{DEADLINE, eventually, within};
+
+/// Has the examples of the README compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

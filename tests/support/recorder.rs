@@ -9,10 +9,13 @@ use crate::DEADLINE;
 
 /// Remembers, in order, what a handler was given; clones share the record.
 ///
-/// ```ignore
-/// let seen = Recorder::new();
-/// let guard = service.subscribe(seen.handler());
-/// seen.until("the event", |events| events.contains(&event)).await;
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let seen = support::Recorder::new();
+/// let handler = seen.handler(); // for `subscribe`
+/// handler(7);
+/// seen.until("the event", |events| events.contains(&7)).await;
+/// # }
 /// ```
 pub struct Recorder<T> {
     items: watch::Sender<Vec<T>>,

@@ -1,0 +1,132 @@
+//! Loads against the evictions of what they load.
+
+use shuttle::thread::scope;
+
+use crate::explore;
+use crate::world::{By, World};
+
+/// Two who load, one who looks, and one who writes and reads his own writes.
+fn loads_against(by: By) {
+    let world = World::new();
+    scope(|threads| {
+        threads.spawn(|| {
+            world.read(0);
+            world.read(1);
+            world.read(0);
+        });
+        threads.spawn(|| {
+            world.read(1);
+            world.read(0);
+        });
+        threads.spawn(|| {
+            world.peek(0);
+            world.peek(1);
+            world.peek(0);
+        });
+        threads.spawn(|| {
+            world.write(by);
+            world.read(0);
+            world.write(by);
+            world.peek(0);
+            world.peek(1);
+        });
+    });
+    world.settle();
+}
+
+/// Tokens, of which several may be out for one row, beside loads of it.
+fn tokens_against(by: By) {
+    let world = World::new();
+    scope(|threads| {
+        for _ in 0..2 {
+            threads.spawn(|| {
+                world.fill(0);
+                world.peek(0);
+                world.fill(1);
+            });
+        }
+        threads.spawn(|| {
+            world.read(0);
+            world.read(1);
+            drop(world.cache.reserve(&0));
+        });
+        threads.spawn(|| {
+            world.write(by);
+            world.peek(0);
+            world.write(by);
+            world.read(1);
+        });
+    });
+    world.settle();
+}
+
+#[test]
+fn of_a_key() {
+    explore("loads, a key is evicted", || loads_against(By::Key));
+    explore("tokens, a key is evicted", || tokens_against(By::Key));
+}
+
+#[test]
+fn of_several_keys() {
+    explore("loads, several keys are evicted", || {
+        loads_against(By::Keys);
+    });
+    explore("tokens, several keys are evicted", || {
+        tokens_against(By::Keys);
+    });
+}
+
+#[test]
+fn by_a_predicate() {
+    explore("loads, a predicate evicts", || loads_against(By::Predicate));
+    explore("tokens, a predicate evicts", || {
+        tokens_against(By::Predicate);
+    });
+}
+
+#[test]
+fn of_everything() {
+    explore("loads, everything is evicted", || loads_against(By::All));
+    explore("tokens, everything is evicted", || tokens_against(By::All));
+}
+
+/// Two who evict at once, each in another way, and each must find its own writes.
+#[test]
+fn by_several_at_once() {
+    explore("several evict", || {
+        let world = World::new();
+        scope(|threads| {
+            for by in [By::Keys, By::Predicate, By::All] {
+                let world = &world;
+                threads.spawn(move || {
+                    world.write(by);
+                    world.read(0);
+                    world.peek(1);
+                });
+            }
+            threads.spawn(|| {
+                world.read(0);
+                world.read(1);
+            });
+        });
+        world.settle();
+    });
+}
+
+/// Without evictions one load serves everybody, whoever comes first and whenever the others come.
+#[test]
+fn none() {
+    explore("one load a key", || {
+        let world = World::new();
+        scope(|threads| {
+            for _ in 0..4 {
+                threads.spawn(|| {
+                    world.read(0);
+                    world.read(1);
+                });
+            }
+        });
+        assert_eq!(world.database.loads(), 2);
+        world.settle();
+    });
+}

@@ -1,0 +1,70 @@
+//! The caches under a concurrency checker: the shipped code, with the checker's locks and atomics in
+//! place of std's, is run under thousands of schedules, and under each of them must keep to a model.
+//!
+//!     RUSTFLAGS="--cfg shuttle" cargo test -p cache-runtime --no-default-features --test checker
+//!
+//! The checker finds deadlocks and lost wake-ups by itself. `CHECKER_SCHEDULES` sets how many
+//! schedules a scenario is run under, `CHECKER_SEED` which ones. It takes all atomics for
+//! sequentially consistent: what weaker orderings allow is left to the stress test.
+#![cfg(shuttle)]
+
+mod evictions;
+mod expiry;
+mod limits;
+mod loss;
+mod misfortunes;
+mod plain;
+mod world;
+
+use std::env;
+use std::future::poll_fn;
+use std::io::{Write, stdout};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use shuttle::future::yield_now;
+use shuttle::scheduler::{PctScheduler, RandomScheduler};
+use shuttle::{Config, MaxSteps, Runner};
+
+/// Schedules of a scenario, with each of two schedulers.
+const SCHEDULES: u64 = 1_000;
+/// Of the second scheduler: it finds what takes this many untimely switches.
+const DEPTH: usize = 3;
+
+fn setting(variable: &str, default: u64) -> u64 {
+    let number = |text: String| text.parse().expect("a number");
+    env::var(variable).map_or(default, number)
+}
+
+/// Runs a scenario under many schedules.
+fn explore(what: &str, scenario: impl Fn() + Send + Sync + 'static) {
+    let schedules = usize::try_from(setting("CHECKER_SCHEDULES", SCHEDULES)).expect("a count");
+    let seed = setting("CHECKER_SEED", 1);
+    let mut config = Config::new();
+    // What tokio does within a task takes more than the default.
+    config.stack_size = 512 * 1024;
+    config.max_steps = MaxSteps::FailAfter(100_000);
+    config.silence_warnings = true;
+    let scenario = Arc::new(scenario);
+    let random = RandomScheduler::new_from_seed(seed, schedules);
+    let priorities = PctScheduler::new_from_seed(seed, DEPTH, schedules);
+    let explored = Runner::new(random, config.clone()).run({
+        let scenario = Arc::clone(&scenario);
+        move || scenario()
+    }) + Runner::new(priorities, config).run(move || scenario());
+    // Past the test harness, which keeps what passing tests print.
+    let _ = writeln!(stdout(), "checker: {what}: {explored} schedules");
+}
+
+/// Polls a future this many times, whether or not it asks for it, and then drops it.
+async fn dropped_after<F: Future>(polls: usize, future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    for _ in 0..polls {
+        if let Poll::Ready(output) = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await {
+            return Some(output);
+        }
+        yield_now().await;
+    }
+    None
+}

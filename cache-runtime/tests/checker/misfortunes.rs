@@ -1,0 +1,128 @@
+//! Loaders that fail or panic, and callers that are dropped: nothing of them may stay, and whoever
+//! waits for them must have its turn.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use shuttle::future::block_on;
+use shuttle::rand::{Rng, thread_rng};
+use shuttle::sync::atomic::Ordering;
+use shuttle::thread::scope;
+
+use crate::world::{By, Row, World};
+use crate::{dropped_after, explore};
+
+#[derive(Debug, Clone, Copy)]
+enum Fate {
+    Fails,
+    Panics,
+    IsDropped,
+    Succeeds,
+}
+
+const FATES: [Fate; 4] = [Fate::Fails, Fate::Panics, Fate::IsDropped, Fate::Succeeds];
+
+/// Whatever becomes of the load, it is a load: others wait for it.
+async fn load(world: &World, fate: Fate) -> Result<Row, &'static str> {
+    let row = world.database.load(0).await;
+    match fate {
+        Fate::Fails => Err("as the test wants it"),
+        // No hook is run: the checker's takes every panic for its own.
+        Fate::Panics => resume_unwind(Box::new("as the test wants it")),
+        Fate::IsDropped | Fate::Succeeds => Ok(row),
+    }
+}
+
+/// A caller whom one of these befalls, if it is its turn to load.
+fn call(world: &World, fate: Fate) {
+    let (floor, arrived) = (world.database.floor(0), world.database.clock.elapsed());
+    let polls = match fate {
+        Fate::IsDropped => thread_rng().gen_range(1..6),
+        _ => usize::MAX,
+    };
+    let call = world.cache.try_get_or_load(&0, || load(world, fate));
+    let outcome = catch_unwind(AssertUnwindSafe(|| block_on(dropped_after(polls, call))));
+    match (outcome, fate) {
+        // Somebody else's may do as well.
+        (Ok(Some(Ok(row))), _) => row.check(0, floor, arrived),
+        (Ok(Some(Err(_))), Fate::Fails) | (Ok(None), Fate::IsDropped) | (Err(_), Fate::Panics) => {}
+        (outcome, fate) => panic!("{fate:?}, and it ends with {outcome:?}"),
+    }
+}
+
+fn befall(fates: &'static [Fate], by: Option<By>) {
+    let world = World::new();
+    scope(|threads| {
+        for fate in fates {
+            threads.spawn(|| call(&world, *fate));
+        }
+        if let Some(by) = by {
+            let world = &world;
+            threads.spawn(move || world.write(by));
+        }
+    });
+    if by.is_none() {
+        // Whoever succeeds has the entry stored, whatever becomes of those who wait.
+        assert!(world.cache.contains(&0), "nothing is stored");
+        let most = world.database.most_running.load(Ordering::SeqCst);
+        assert_eq!(most, 1, "loads of one key at a time");
+    }
+    world.settle();
+}
+
+#[test]
+fn a_loader_fails() {
+    const FATES: [Fate; 4] = [Fate::Fails, Fate::Fails, Fate::Succeeds, Fate::Succeeds];
+    explore("loaders fail", || befall(&FATES, None));
+    explore("loaders fail, a key is evicted", || {
+        befall(&FATES, Some(By::Key));
+    });
+}
+
+#[test]
+fn a_loader_panics() {
+    const FATES: [Fate; 4] = [Fate::Panics, Fate::Panics, Fate::Succeeds, Fate::Succeeds];
+    explore("loaders panic", || befall(&FATES, None));
+    explore("loaders panic, everything is evicted", || {
+        befall(&FATES, Some(By::All));
+    });
+}
+
+#[test]
+fn a_caller_is_dropped() {
+    const FATES: [Fate; 4] = [
+        Fate::IsDropped,
+        Fate::IsDropped,
+        Fate::IsDropped,
+        Fate::Succeeds,
+    ];
+    explore("callers are dropped", || befall(&FATES, None));
+    explore("callers are dropped, a predicate evicts", || {
+        befall(&FATES, Some(By::Predicate));
+    });
+}
+
+#[test]
+fn anything_may_happen() {
+    explore("fail, panic, drop", || befall(&FATES, Some(By::All)));
+}
+
+/// Tokens that are dropped leave nothing to wait for.
+#[test]
+fn a_token_is_dropped() {
+    explore("tokens are dropped", || {
+        let world = World::new();
+        scope(|threads| {
+            for fate in [Fate::Fails, Fate::Succeeds] {
+                let world = &world;
+                threads.spawn(move || {
+                    let token = world.cache.reserve(&0);
+                    call(world, fate);
+                    drop(token);
+                });
+            }
+            threads.spawn(|| world.fill(0));
+            threads.spawn(|| world.write(By::Key));
+        });
+        world.settle();
+    });
+}

@@ -1,0 +1,294 @@
+//! The model: rows whose versions only grow, and a cache of them, evicted by events.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cache_runtime::coherent::{Builder, WithEvents, WithTtl};
+use cache_runtime::{
+    Bus, CoherentCache, Evict, InvalidationEvent, ManualClock, cache_invalidation,
+};
+use shuttle::future::{block_on, yield_now};
+use shuttle::sync::atomic::{AtomicU64, Ordering};
+use tokio::runtime::{self, Runtime};
+
+pub(crate) const TTL: Duration = Duration::from_secs(60);
+const KEYS: u8 = 4;
+const FOREVER: Duration = Duration::from_secs(60 * 60);
+
+#[derive(InvalidationEvent)]
+pub(crate) enum RowEvent {
+    Row {
+        key: u8,
+    },
+    Rows {
+        keys: Vec<u8>,
+    },
+    Below {
+        key: u8,
+    },
+    /// What another instance has written, so that it can be told when the event has arrived.
+    Written {
+        key: u8,
+        version: u64,
+    },
+    All,
+}
+
+#[cache_invalidation(channel = "cache:rows", event = RowEvent)]
+pub(crate) struct Rows;
+
+/// What is cached.
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    pub(crate) version: u64,
+    /// The clock when its load began.
+    pub(crate) asked: Duration,
+    /// Counts the values there are.
+    _alive: Arc<()>,
+}
+
+impl Row {
+    /// Whether a reader may find it who came when the row had this version and the clock stood there.
+    pub(crate) fn check(&self, key: u8, floor: u64, arrived: Duration) {
+        let version = self.version;
+        assert!(
+            version >= floor,
+            "row {key} is of version {version}, not yet {floor}"
+        );
+        assert!(self.asked + TTL > arrived, "row {key} outlived its TTL");
+    }
+}
+
+/// What is cached, as it is in earnest, and what readers may still see of it.
+pub(crate) struct Database {
+    rows: Vec<AtomicU64>,
+    floors: Vec<AtomicU64>,
+    pub(crate) clock: ManualClock,
+    alive: Arc<()>,
+    loads: AtomicU64,
+    running: AtomicU64,
+    pub(crate) most_running: AtomicU64,
+}
+
+impl Database {
+    pub(crate) fn new() -> Self {
+        let zeros = || (0..KEYS).map(|_| AtomicU64::new(0)).collect();
+        Self {
+            rows: zeros(),
+            floors: zeros(),
+            clock: ManualClock::new(),
+            alive: Arc::default(),
+            loads: AtomicU64::new(0),
+            running: AtomicU64::new(0),
+            most_running: AtomicU64::new(0),
+        }
+    }
+
+    /// The row, read at some time between two others.
+    pub(crate) async fn load(&self, key: u8) -> Row {
+        let asked = self.clock.elapsed();
+        self.loads.fetch_add(1, Ordering::SeqCst);
+        let running = self.running.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most_running.fetch_max(running, Ordering::SeqCst);
+        let _running = Running(self);
+        yield_now().await;
+        let version = self.rows[usize::from(key)].load(Ordering::SeqCst);
+        yield_now().await;
+        self.row(version, asked)
+    }
+
+    pub(crate) fn row(&self, version: u64, asked: Duration) -> Row {
+        Row {
+            version,
+            asked,
+            _alive: Arc::clone(&self.alive),
+        }
+    }
+
+    pub(crate) fn loads(&self) -> u64 {
+        self.loads.load(Ordering::SeqCst)
+    }
+
+    /// Changes a row; returns its version.
+    pub(crate) fn write(&self, key: u8) -> u64 {
+        self.rows[usize::from(key)].fetch_add(1, Ordering::SeqCst) + 1
+    }
+
+    /// From now on nobody may begin to read and find less.
+    pub(crate) fn acknowledge(&self, key: u8, version: u64) {
+        self.floors[usize::from(key)].fetch_max(version, Ordering::SeqCst);
+    }
+
+    pub(crate) fn floor(&self, key: u8) -> u64 {
+        self.floors[usize::from(key)].load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn version(&self, key: u8) -> u64 {
+        self.rows[usize::from(key)].load(Ordering::SeqCst)
+    }
+
+    /// Rows that somebody holds.
+    pub(crate) fn alive(&self) -> usize {
+        Arc::strong_count(&self.alive) - 1
+    }
+}
+
+/// A load that runs, until it is dropped.
+struct Running<'a>(&'a Database);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// How a writer has its rows evicted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum By {
+    Key,
+    Keys,
+    Predicate,
+    All,
+}
+
+pub(crate) type Building = Builder<u8, Row, WithTtl, WithEvents>;
+
+/// A cache on a bus that is live, and the database behind it.
+pub(crate) struct World {
+    // Dropped in this order: the cache and its bus before what runs them.
+    pub(crate) cache: CoherentCache<u8, Row>,
+    pub(crate) rows: Rows,
+    pub(crate) bus: Bus,
+    pub(crate) database: Arc<Database>,
+    runtime: Runtime,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self::with(|builder, _, _| builder)
+    }
+
+    pub(crate) fn with(set: impl FnOnce(Building, &Rows, &Arc<Database>) -> Building) -> Self {
+        // Nothing in it runs, but for what `run` lets.
+        let runtime = runtime::Builder::new_current_thread().enable_time().build();
+        let runtime = runtime.expect("a runtime");
+        let entered = runtime.enter();
+        let bus = Bus::in_process_builder()
+            .heartbeat(FOREVER)
+            .lease(FOREVER * 4)
+            .rejection_interval(Duration::from_micros(1))
+            .connect_lazy()
+            .expect("usable settings");
+        let rows = Rows::new(&bus);
+        let database = Arc::new(Database::new());
+        let builder = CoherentCache::builder("rows")
+            .ttl(TTL)
+            // In one part, so that a seed always means the same schedules.
+            .max_entries(100)
+            .clock(&database.clock)
+            .evict_on(&rows, |event| match event {
+                RowEvent::Row { key } | RowEvent::Written { key, .. } => Evict::key(*key),
+                RowEvent::Rows { keys } => Evict::keys(keys.iter().copied()),
+                RowEvent::Below { key } => {
+                    let limit = *key;
+                    Evict::matching(move |key| *key < limit)
+                }
+                RowEvent::All => Evict::All,
+            });
+        let cache = set(builder, &rows, &database)
+            .build()
+            .expect("usable settings");
+        drop(entered);
+        let world = Self {
+            cache,
+            rows,
+            bus,
+            database,
+            runtime,
+        };
+        world.ready();
+        world
+    }
+
+    /// Has the bus receive and the cache tidy up, for a while. By one thread at a time.
+    pub(crate) fn run(&self) {
+        self.runtime.block_on(async {
+            for _ in 0..64 {
+                tokio::task::yield_now().await;
+            }
+        });
+    }
+
+    /// Reads through the cache, and looks whether it still may find what it finds.
+    pub(crate) fn read(&self, key: u8) {
+        let (floor, arrived) = (self.database.floor(key), self.database.clock.elapsed());
+        let loader = || self.database.load(key);
+        let row = block_on(self.cache.get_or_load(&key, loader));
+        row.check(key, floor, arrived);
+    }
+
+    /// Reads what is cached.
+    pub(crate) fn peek(&self, key: u8) {
+        let (floor, arrived) = (self.database.floor(key), self.database.clock.elapsed());
+        if let Some(row) = self.cache.get(&key) {
+            row.check(key, floor, arrived);
+        }
+    }
+
+    /// Loads between taking a token and filling with it.
+    pub(crate) fn fill(&self, key: u8) {
+        let token = self.cache.reserve(&key);
+        let row = block_on(self.database.load(key));
+        let _ = token.fill(row);
+    }
+
+    /// Changes rows, has them evicted, and says so.
+    pub(crate) fn write(&self, by: By) {
+        let database = &self.database;
+        let changed: &[u8] = match by {
+            By::Key => &[0],
+            By::Keys | By::Predicate | By::All => &[0, 1],
+        };
+        let versions: Vec<_> = changed.iter().map(|key| database.write(*key)).collect();
+        let published = match by {
+            By::Key => self.rows.invalidate_row(0),
+            By::Keys => self.rows.invalidate_rows(changed.to_vec()),
+            By::Predicate => self.rows.invalidate_below(2),
+            By::All => self.rows.invalidate_all(),
+        };
+        block_on(published).expect("the bus is open");
+        for (key, version) in changed.iter().zip(versions) {
+            database.acknowledge(*key, version);
+        }
+    }
+
+    /// Has the bus receive until it is live.
+    pub(crate) fn ready(&self) {
+        let ready = self.runtime.block_on(self.bus.ready());
+        ready.expect("nothing in the way");
+    }
+
+    /// What must hold when nobody uses the cache any more.
+    pub(crate) fn settle(&self) {
+        let stats = self.cache.stats();
+        assert_eq!(stats.loading, 0, "loads left behind: {stats:?}");
+        for (key, row) in self.cache.entries() {
+            let floor = self.database.floor(key);
+            assert!(
+                row.version >= floor,
+                "row {key} stays at {}, not {floor}",
+                row.version
+            );
+        }
+        self.run();
+        assert_eq!(
+            self.database.alive(),
+            self.cache.len(),
+            "values left behind"
+        );
+        for key in 0..KEYS {
+            self.read(key);
+            assert!(self.cache.stats().loading == 0);
+        }
+    }
+}

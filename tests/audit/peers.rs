@@ -1,0 +1,189 @@
+//! What instances say to each other.
+
+use cache_runtime::audit::{AuditError, Risk};
+use cache_runtime::{Audit, Bus, Cause, TtlCache, cache_invalidation};
+use support::{Admin, Child, Server, role};
+
+use crate::{UserEvent, builder, coherent, flags, rows, texts};
+
+#[cache_invalidation(channel = "audit:elsewhere", event = UserEvent)]
+struct Elsewhere;
+
+fn cache(name: &str) -> TtlCache<u32, u32> {
+    TtlCache::builder().name(name).build().unwrap()
+}
+
+fn flags_in(audit: &Audit, name: &str) -> Vec<String> {
+    let found = rows(audit, name);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    texts(&found[0])
+}
+
+const URL: &str = "URL";
+
+/// The other process: it audits when it is told to.
+async fn the_other() {
+    let url = std::env::var(URL).unwrap();
+    let bus = builder(&url).name("the-other").connect().await.unwrap();
+    let users = Elsewhere::new(&bus);
+    let _renamed = cache_runtime::CoherentCache::<String, u32>::builder("peers-renamed")
+        .ttl(crate::TTL)
+        .evict_on(&users, |_event| cache_runtime::Evict::All)
+        .build()
+        .unwrap();
+    bus.ready().await.unwrap();
+    users.invalidate_renamed("1").await.unwrap();
+    let _caches = (cache("peers-shared"), cache("peers-others"));
+    let audit = bus.audit().await.unwrap();
+    println!("flags: {:?}", flags_in(&audit, "peers-shared"));
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).unwrap();
+    let audit = bus.audit().await.unwrap();
+    println!("flags: {:?}", flags_in(&audit, "peers-shared"));
+    println!("flags: {:?}", flags_in(&audit, "peers-others"));
+}
+
+#[tokio::test]
+async fn processes_see_each_other() {
+    if role().is_some() {
+        return the_other().await;
+    }
+    let server = Server::start().await;
+    let url = server.url();
+    let bus = builder(&url).name("the-one").connect().await.unwrap();
+    let _caches = (cache("peers-shared"), cache("peers-own"));
+    let users = Elsewhere::new(&bus);
+    let _names = coherent("peers-names", &users);
+    bus.ready().await.unwrap();
+    users.invalidate_renamed("1").await.unwrap();
+    // As often as it likes, it does not see itself; nor does another bus of this process.
+    for bus in [&bus, &bus, &builder(&url).connect().await.unwrap()] {
+        let audit = bus.audit().await.unwrap();
+        assert_eq!(flags_in(&audit, "peers-shared"), [""; 0]);
+        assert_eq!(
+            flags_in(&audit, "audit:elsewhere").len(),
+            1,
+            "nothing evicts on `renamed`"
+        );
+    }
+
+    let mut other = Child::same_test("peers::processes_see_each_other", "other", &[(URL, &url)]);
+    let seen = other.says("flags: ").await;
+    let text = |name: &str| {
+        format!(
+            "minor: peers-shared: other instances have a TTL cache of this name: `{name}` (just \
+             now); their values may differ for up to 5 min. Take a `CoherentCache` where that would \
+             be wrong, and another name where they hold different things"
+        )
+    };
+    // It has written its own record before this one was read.
+    assert!(
+        seen.contains("(just now); their values may differ"),
+        "{seen}"
+    );
+    let audit = bus.audit().await.unwrap();
+    assert_eq!(flags_in(&audit, "peers-shared"), [text("the-other")]);
+    assert_eq!(rows(&audit, "peers-shared")[0].flags[0].risk, Risk::Minor);
+    assert_eq!(flags_in(&audit, "peers-own"), [""; 0]);
+    // There, something does.
+    assert_eq!(flags_in(&audit, "audit:elsewhere"), [""; 0]);
+    // Without asking, it is not known.
+    assert_eq!(flags("peers-shared"), [""; 0]);
+
+    other.tell("again").await;
+    let seen = other.says("flags: ").await;
+    assert!(seen.contains("`the-one`"), "{seen}");
+    let seen = other.says("flags: ").await;
+    assert_eq!(seen, "flags: []");
+}
+
+#[tokio::test]
+async fn instances_in_one_process_have_the_same_caches() {
+    let bus = Bus::in_process();
+    let other = bus.clone();
+    let first = cache("peers-clones");
+    for bus in [&bus, &other, &bus] {
+        let audit = bus.audit().await.unwrap();
+        assert_eq!(flags_in(&audit, "peers-clones"), [""; 0]);
+    }
+    // One cache for each instance, as in another process.
+    let second = cache("peers-clones");
+    let audit = other.audit().await.unwrap();
+    let both = rows(&audit, "peers-clones");
+    assert_eq!(both.len(), 2);
+    assert!(both.iter().all(|row| row.flags.len() == 1), "{both:#?}");
+    drop((first, second));
+}
+
+#[tokio::test]
+async fn records_that_are_not_understood_are_passed_over() {
+    let server = Server::start().await;
+    let admin = Admin::connect(&server.url()).await.unwrap();
+    let bus = builder(&server.url()).connect().await.unwrap();
+    let _cache = cache("peers-odd");
+    let prefix = "cache-runtime:audit:";
+    for (key, value) in [("a", "no json"), ("b", "{}")] {
+        let _: () = admin.run(&["SET", &format!("{prefix}{key}"), value]).await;
+    }
+    let _: u64 = admin.run(&["LPUSH", &format!("{prefix}c"), "a list"]).await;
+    let good = r#"{"instance":"odd\u001b[31m","ttlCaches":["peers-odd"],"evicts":{}}"#;
+    let key = format!("{prefix}d");
+    let _: () = admin.run(&["SET", &key, good, "PX", "3000000"]).await;
+    let audit = bus.audit().await.unwrap();
+    let found = flags_in(&audit, "peers-odd");
+    assert_eq!(found.len(), 1);
+    assert!(
+        found[0].contains(r": `odd\u{1b}[31m` (10 min ago); "),
+        "{found:?}"
+    );
+    let lived: Vec<String> = admin.run(&["KEYS", &format!("{prefix}*")]).await;
+    assert_eq!(lived.len(), 5, "{lived:?}");
+}
+
+#[tokio::test]
+async fn where_nobody_can_be_asked_that_is_said() {
+    let mut server = Server::start().await;
+    let bus = builder(&server.url()).connect().await.unwrap();
+    server.kill9();
+    let error: AuditError = bus.audit().await.unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with("other instances could not be asked for their caches: the "),
+        "{error}"
+    );
+    bus.close().await;
+    let error = bus.audit().await.unwrap_err();
+    assert_eq!(error.cause(), &Cause::Closed);
+    assert_eq!(
+        error.to_string(),
+        "other instances could not be asked for their caches: the bus is closed"
+    );
+}
+
+#[tokio::test]
+async fn access_rules_may_be_strict() {
+    let server = Server::start().await;
+    let admin = Admin::connect(&server.url()).await.unwrap();
+    let rules = "ACL SETUSER app reset on >secret resetkeys resetchannels";
+    let connection = "+hello +client";
+    let allow = async |audits: &str| {
+        let rules = [rules, connection, audits].join(" ");
+        let rules: Vec<_> = rules.split_whitespace().collect();
+        admin.run::<()>(&rules).await;
+    };
+    let bus = async || {
+        let bus = builder(&server.url_as("app", "secret")).connect().await;
+        bus.unwrap()
+    };
+    allow("~cache-runtime:audit:* +set +get +pttl +scan").await;
+    bus().await.audit().await.unwrap();
+    allow("~cache-runtime:audit:* +set").await;
+    let error = bus().await.audit().await.unwrap_err();
+    assert!(matches!(error.cause(), Cause::Refused(_)), "{error:?}");
+    assert!(error.to_string().contains("scan"), "{error}");
+    allow("+set +get +pttl +scan").await;
+    let error = bus().await.audit().await.unwrap_err();
+    assert!(matches!(error.cause(), Cause::Refused(_)), "{error:?}");
+    assert!(error.to_string().contains("~cache-runtime:"), "{error}");
+}

@@ -1,0 +1,213 @@
+//! The caches that are read, and how old what they serve may be.
+//!
+//! A publish that was acknowledged at the time *A* has evicted what was there before it. A read
+//! that begins at *A* + bound, or later, must not return anything older.
+//!
+//! # Why it is so
+//!
+//! A cache reads on without the event for as long as a canary proves that events arrive, which is
+//! until a lease after the canary was sent. The server takes a canary that is sent after *A* behind
+//! the event. So if it comes back, over the same subscription, the event came before it; and if the
+//! subscription began only later, the cache was emptied after that. Hence the last canary that
+//! proves anything without the event was sent before *A*, and what it proves ends before *A* +
+//! lease. The time that messages need does not come into it, nor does a pause of the process: the
+//! clock is read after the read has begun.
+//!
+//! - [`WhileDisconnected::Bypass`]: the lease.
+//! - [`WhileDisconnected::ServeFor`]: the lease, and what the policy adds to it.
+//! - [`WhileDisconnected::ServeUntilTtl`]: the TTL. An entry that the event was to evict was loaded
+//!   before *A*, and lives for a TTL from the beginning of its load.
+//! - A cache in Redis: the lease. The entry in Redis is gone before the publish is acknowledged, and
+//!   its memory level bypasses.
+
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use cache_runtime::redis_cache::Coherent;
+use cache_runtime::{
+    Builder, Bus, CoherentCache, Evict, InvalidationEvent, RedisCache, WhileDisconnected,
+    cache_invalidation,
+};
+use tokio::time::sleep;
+
+use crate::clock::{Nanos, length};
+use crate::source::KEYS;
+
+pub(crate) const HEARTBEAT: Duration = Duration::from_millis(100);
+pub(crate) const LEASE: Duration = Duration::from_millis(500);
+/// What [`WhileDisconnected::ServeFor`] adds.
+pub(crate) const SERVE_FOR: Duration = Duration::from_millis(250);
+/// Of the cache that nothing else bounds; longer than the lease.
+pub(crate) const TTL: Duration = Duration::from_millis(900);
+/// Longer than any test.
+pub(crate) const LONG: Duration = Duration::from_secs(3600);
+/// For connecting and for answers.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// Items have changed.
+#[derive(Debug, Clone, PartialEq, Eq, InvalidationEvent)]
+pub(crate) enum ItemEvent {
+    /// One item.
+    Item { key: String },
+    /// The items whose keys begin like this.
+    Group { prefix: String },
+    /// Everything.
+    All,
+}
+
+#[cache_invalidation(channel = "cache:items", event = ItemEvent)]
+#[derive(Debug, Clone)]
+pub(crate) struct Items;
+
+fn evict(event: &ItemEvent) -> Evict<String> {
+    match event {
+        ItemEvent::Item { key } => Evict::key(key),
+        ItemEvent::Group { prefix } => Evict::prefix(prefix),
+        ItemEvent::All => Evict::All,
+    }
+}
+
+/// A bus that notices silence quickly, and does not wait long.
+pub(crate) fn bus(url: &str) -> Builder {
+    Bus::redis(url)
+        .heartbeat(HEARTBEAT)
+        .lease(LEASE)
+        .backoff(Duration::from_millis(20), Duration::from_millis(100))
+        .connect_timeout(PATIENCE)
+        .response_timeout(PATIENCE)
+}
+
+/// A cache in memory.
+pub(crate) fn coherent(
+    items: &Items,
+    policy: WhileDisconnected,
+    ttl: Duration,
+) -> CoherentCache<String, u64> {
+    CoherentCache::builder(format!("items, {policy:?}"))
+        .ttl(ttl)
+        .max_entries(2 * KEYS)
+        .evict_on(items, evict)
+        .while_disconnected(policy)
+        .build()
+        .unwrap()
+}
+
+/// A cache in Redis and in memory.
+pub(crate) fn redis(bus: &Bus, items: &Items) -> RedisCache<u64, Coherent> {
+    RedisCache::builder(bus, "items")
+        .ttl(LONG)
+        .memory(LONG, 2 * KEYS)
+        .evict_on(items, evict)
+        .build()
+        .unwrap()
+}
+
+/// The kinds of caches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    Bypass,
+    ServeFor,
+    ServeUntilTtl,
+    Redis,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 4] = [
+        Self::Bypass,
+        Self::ServeFor,
+        Self::ServeUntilTtl,
+        Self::Redis,
+    ];
+
+    /// How old a read may be: see the module.
+    pub(crate) fn bound(self) -> Nanos {
+        let bound = match self {
+            Self::Bypass | Self::Redis => LEASE,
+            Self::ServeFor => LEASE + SERVE_FOR,
+            Self::ServeUntilTtl => TTL.max(LEASE),
+        };
+        length(bound)
+    }
+
+    /// Whether it serves for a while although events are not proven to arrive.
+    pub(crate) fn goes_on(self) -> bool {
+        matches!(self, Self::ServeFor | Self::ServeUntilTtl)
+    }
+}
+
+/// One cache of each kind, on one bus.
+#[derive(Debug)]
+pub(crate) struct Caches {
+    pub(crate) bus: Bus,
+    pub(crate) bypass: CoherentCache<String, u64>,
+    pub(crate) serve_for: CoherentCache<String, u64>,
+    pub(crate) serve_until_ttl: CoherentCache<String, u64>,
+    pub(crate) redis: RedisCache<u64, Coherent>,
+}
+
+impl Caches {
+    /// Waits until events arrive.
+    pub(crate) async fn start(url: &str) -> Self {
+        let bus = bus(url).connect().await.expect("the server is running");
+        let items = Items::new(&bus);
+        let caches = Self {
+            bypass: coherent(&items, WhileDisconnected::Bypass, LONG),
+            serve_for: coherent(&items, WhileDisconnected::ServeFor(SERVE_FOR), LONG),
+            serve_until_ttl: coherent(&items, WhileDisconnected::ServeUntilTtl, TTL),
+            redis: redis(&bus, &items),
+            bus,
+        };
+        caches.live().await;
+        caches
+    }
+
+    /// Waits until events arrive, whatever stands in the way now.
+    pub(crate) async fn live(&self) {
+        let ready = async || self.bus.ready().await;
+        let live = support::eventually("the bus to be live", ready, Result::is_ok);
+        live.await.expect("`eventually` has seen it");
+    }
+
+    /// The cache of a kind that is in memory alone.
+    pub(crate) fn coherent(&self, kind: Kind) -> Option<&CoherentCache<String, u64>> {
+        match kind {
+            Kind::Bypass => Some(&self.bypass),
+            Kind::ServeFor => Some(&self.serve_for),
+            Kind::ServeUntilTtl => Some(&self.serve_until_ttl),
+            Kind::Redis => None,
+        }
+    }
+
+    pub(crate) fn is_live(&self, kind: Kind) -> bool {
+        let cache = self.coherent(kind);
+        let health = cache.map_or_else(|| self.redis.health(), CoherentCache::health);
+        health.is_live()
+    }
+
+    /// The value, and whether it was loaded. Whoever loads gets it at once, and it takes him some
+    /// time to return with it.
+    pub(crate) async fn read(
+        &self,
+        kind: Kind,
+        key: &str,
+        load: impl Fn() -> u64,
+        delay: Duration,
+    ) -> (u64, bool) {
+        let called = AtomicBool::new(false);
+        let loader = async || {
+            called.store(true, Ordering::Relaxed);
+            let value = load();
+            sleep(delay).await;
+            value
+        };
+        let value = if let Some(cache) = self.coherent(kind) {
+            cache.get_or_load(key, loader).await
+        } else {
+            let fetch = async || Ok::<_, Infallible>(loader().await);
+            let fetched = self.redis.get_or_fetch(key, fetch).await;
+            fetched.expect("it goes on without Redis")
+        };
+        (value, called.into_inner())
+    }
+}

@@ -1,0 +1,235 @@
+//! A process that reads, and the test's hold of it.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use support::Child;
+use tokio::io::{AsyncBufReadExt, BufReader, stdin};
+use tokio::runtime;
+use tokio::time::sleep;
+
+use crate::caches::{Caches, Kind};
+use crate::clock::now;
+use crate::log::{self, Read};
+use crate::rng::Rng;
+use crate::source::{KEYS, Source, keys};
+
+/// Those that read in memory, as tasks and as threads, and those that read in Redis too.
+const TASKS: u64 = 4;
+const THREADS: u64 = 1;
+const REDIS_TASKS: u64 = 2;
+
+/// Reads between two pauses, which leave the processor to others.
+const READS: usize = 50;
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// The longest that a load takes, in milliseconds.
+const LOAD: u64 = 4;
+
+/// The test's hold of a process.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    pub(crate) name: &'static str,
+    child: Child,
+    log: PathBuf,
+}
+
+/// What a process has to tell in the end.
+#[derive(Debug)]
+pub(crate) struct Report {
+    pub(crate) reads: Vec<Read>,
+    /// What the cache in Redis has found in memory.
+    pub(crate) memory_hits: u64,
+}
+
+impl Reader {
+    /// A process that runs the test of this name as a reader, and reads from now on.
+    pub(crate) async fn start(
+        test: &str,
+        name: &'static str,
+        url: &str,
+        folder: &Path,
+        seed: u64,
+    ) -> Self {
+        let log = folder.join(name);
+        let mut child = Child::same_test(
+            test,
+            name,
+            &[
+                ("URL", url),
+                ("FOLDER", folder.to_str().expect("the path is text")),
+                ("LOG", log.to_str().expect("the path is text")),
+                ("SEED", &seed.to_string()),
+            ],
+        );
+        child.says("reading").await;
+        Self { name, child, log }
+    }
+
+    /// Waits until its events are proven to arrive.
+    pub(crate) async fn live(&mut self) {
+        self.child.tell("live").await;
+        self.child.says("is live").await;
+    }
+
+    /// Stops the process.
+    pub(crate) fn freeze(&self) {
+        self.child.freeze();
+    }
+
+    pub(crate) fn thaw(&self) {
+        self.child.thaw();
+    }
+
+    /// Ends it.
+    pub(crate) async fn finish(mut self) -> Report {
+        self.child.tell("end").await;
+        let last = self.child.says("memory hits").await;
+        let (number, _) = last.split_once(' ').expect("it begins with a number");
+        let memory_hits = number.parse().expect("it begins with a number");
+        assert!(self.child.finish().await.success());
+        Report {
+            reads: log::load(&self.log),
+            memory_hits,
+        }
+    }
+}
+
+/// Plays a reader until told to end.
+pub(crate) async fn play() {
+    let variable = |name| env::var(name).expect("`start` sets it");
+    let seed: u64 = variable("SEED").parse().expect("`start` sets a number");
+    let shared = Arc::new(Shared {
+        caches: Caches::start(&variable("URL")).await,
+        source: Source::open(Path::new(&variable("FOLDER"))),
+        keys: keys(),
+        stop: AtomicBool::new(false),
+    });
+    let mut seeds = Rng::new(seed);
+    let mut rng = || Rng::new(seeds.next());
+    let in_memory: Vec<_> = Kind::ALL
+        .into_iter()
+        .filter(|kind| shared.caches.coherent(*kind).is_some())
+        .collect();
+    let mut tasks = Vec::new();
+    for number in 0..TASKS + REDIS_TASKS {
+        let kinds = if number < TASKS {
+            in_memory.clone()
+        } else {
+            vec![Kind::Redis]
+        };
+        let (shared, rng) = (Arc::clone(&shared), rng());
+        tasks.push(tokio::spawn(async move {
+            shared.read_in_task(&kinds, rng).await
+        }));
+    }
+    let threads: Vec<_> = (0..THREADS)
+        .map(|_| {
+            let (shared, kinds, rng) = (Arc::clone(&shared), in_memory.clone(), rng());
+            let runtime = runtime::Handle::current();
+            thread::spawn(move || shared.read_in_thread(&runtime, &kinds, rng))
+        })
+        .collect();
+    println!("reading");
+
+    let mut commands = BufReader::new(stdin()).lines();
+    // The end of the test ends it too.
+    while let Ok(Some(command)) = commands.next_line().await {
+        match command.as_str() {
+            "live" => {
+                shared.caches.live().await;
+                println!("is live");
+            }
+            "end" => break,
+            other => panic!("unknown command {other:?}"),
+        }
+    }
+    shared.stop.store(true, Ordering::Relaxed);
+    let mut reads = Vec::new();
+    for task in tasks {
+        reads.extend(task.await.expect("readers do not panic"));
+    }
+    for thread in threads {
+        // By now it waits for no load.
+        let ended = tokio::task::spawn_blocking(|| thread.join()).await;
+        reads.extend(ended.expect("it only waits").expect("readers do not panic"));
+    }
+    log::save(Path::new(&variable("LOG")), &reads);
+    println!("{} memory hits", shared.caches.redis.stats().memory_hits);
+}
+
+struct Shared {
+    caches: Caches,
+    source: Source,
+    keys: Vec<String>,
+    stop: AtomicBool,
+}
+
+/// A read to be done.
+struct Plan {
+    kind: Kind,
+    key: usize,
+    live: bool,
+    delay: Duration,
+}
+
+impl Shared {
+    fn plan(&self, kinds: &[Kind], rng: &mut Rng) -> Plan {
+        let kind = rng.pick(kinds);
+        Plan {
+            kind,
+            key: usize::try_from(rng.below(KEYS as u64)).expect("there are few"),
+            live: self.caches.is_live(kind),
+            delay: Duration::from_millis(rng.below(LOAD + 1)),
+        }
+    }
+
+    async fn carry_out(&self, plan: Plan) -> Read {
+        let Plan {
+            kind,
+            key,
+            live,
+            delay,
+        } = plan;
+        let load = || self.source.read(key);
+        let at = now();
+        let read = self.caches.read(kind, &self.keys[key], load, delay);
+        let (number, loaded) = read.await;
+        Read {
+            at,
+            number: u32::try_from(number).expect("it is not changed that often"),
+            key: u16::try_from(key).expect("there are few"),
+            kind,
+            live,
+            loaded,
+        }
+    }
+
+    async fn read_in_task(&self, kinds: &[Kind], mut rng: Rng) -> Vec<Read> {
+        let mut reads = Vec::new();
+        while !self.stop.load(Ordering::Relaxed) {
+            for _ in 0..READS {
+                let plan = self.plan(kinds, &mut rng);
+                reads.push(self.carry_out(plan).await);
+            }
+            sleep(PAUSE).await;
+        }
+        reads
+    }
+
+    fn read_in_thread(&self, runtime: &runtime::Handle, kinds: &[Kind], mut rng: Rng) -> Vec<Read> {
+        let mut reads = Vec::new();
+        while !self.stop.load(Ordering::Relaxed) {
+            for _ in 0..READS {
+                let plan = self.plan(kinds, &mut rng);
+                reads.push(runtime.block_on(self.carry_out(plan)));
+            }
+            thread::sleep(PAUSE);
+        }
+        reads
+    }
+}

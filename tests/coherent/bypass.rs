@@ -1,0 +1,154 @@
+//! While events are not proven to arrive, reads load and store nothing.
+
+use std::future::pending;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use cache_runtime::{Bus, ManualClock, NotStored};
+use support::{Server, within};
+use tokio::sync::Notify;
+
+use crate::{Loader, Users, builder, connect, found, held, live, lost, poll_once};
+
+#[tokio::test]
+async fn before_the_first_proof() {
+    let bus = Bus::in_process();
+    let users = Users::new(&bus);
+    let cache = builder(&users).build().unwrap();
+    assert!(!cache.health().is_live(), "nothing has run yet");
+    let loader = Loader::default();
+    for expected in 1..=3 {
+        assert_eq!(loader.read(&cache, "1").await, expected);
+        assert_eq!(cache.get("1"), None);
+        assert!(!cache.contains("1"));
+    }
+    assert!(cache.is_empty());
+    let token = cache.reserve("1");
+    assert_eq!(token.fill(1), Err(NotStored::Bypassed));
+
+    // What was begun without a proof may not be stored with one.
+    let token = cache.reserve("1");
+    bus.ready().await.unwrap();
+    assert!(token.fill(1).is_err());
+    loader.read(&cache, "1").await;
+    assert_eq!(cache.get("1"), Some(4));
+}
+
+#[tokio::test]
+async fn from_the_loss_of_the_server_to_its_return() {
+    let mut server = Server::start().await;
+    let bus = connect(&server.url()).await;
+    let (users, cache) = live(&bus).await;
+    let loader = Loader::default();
+    loader.read(&cache, "1").await;
+    assert_eq!(cache.get("1"), Some(1));
+    let token = cache.reserve("2");
+
+    server.kill9();
+    lost(&users).await;
+    assert!(held(&cache).is_empty(), "emptied at once");
+    assert!(token.fill(1).is_err());
+    for expected in 2..=3 {
+        assert_eq!(loader.read(&cache, "1").await, expected);
+    }
+    assert!(held(&cache).is_empty());
+    assert_eq!(cache.stats().loading, 0);
+
+    server.restart().await;
+    found(&users).await;
+    assert!(held(&cache).is_empty());
+    loader.read(&cache, "1").await;
+    assert_eq!(cache.get("1"), Some(4));
+}
+
+/// A freeze shows only in the lease.
+#[tokio::test]
+async fn when_the_server_is_frozen() {
+    let server = Server::start().await;
+    let bus = Bus::redis(server.url())
+        .heartbeat(Duration::from_millis(100))
+        .lease(Duration::from_secs(1))
+        .connect()
+        .await
+        .unwrap();
+    let users = Users::new(&bus);
+    let cache = builder(&users).build().unwrap();
+    let loader = Loader::default();
+    let cached = async || {
+        loader.read(&cache, "1").await;
+        cache.get("1")
+    };
+    support::eventually("an entry", cached, Option::is_some).await;
+    server.freeze();
+    lost(&users).await;
+    assert_eq!(cache.get("1"), None);
+    server.thaw();
+    found(&users).await;
+    assert!(held(&cache).is_empty());
+    support::eventually("an entry", cached, Option::is_some).await;
+}
+
+#[tokio::test]
+async fn is_still_one_load_a_key() {
+    let bus = Bus::in_process();
+    let users = Users::new(&bus);
+    let cache = builder(&users).build().unwrap();
+    let (loads, running, go_on) = (
+        Arc::new(AtomicU64::new(0)),
+        Arc::new(Notify::new()),
+        Arc::new(Notify::new()),
+    );
+    let call = || {
+        let cache = cache.clone();
+        let (loads, running, go_on) = (loads.clone(), running.clone(), go_on.clone());
+        tokio::spawn(async move {
+            let load = async || {
+                running.notify_one();
+                go_on.notified().await;
+                loads.fetch_add(1, Ordering::SeqCst) + 1
+            };
+            cache.get_or_load("1", load).await
+        })
+    };
+    // The bus must not become live meanwhile: it is closed, which is the same to a cache.
+    bus.close().await;
+    let first = call();
+    within("the load to begin", running.notified()).await;
+    let others = [call(), call()];
+    while cache.stats().shared_loads + cache.stats().loading as u64 == 0 {
+        tokio::task::yield_now().await;
+    }
+    tokio::task::yield_now().await;
+    go_on.notify_one();
+    assert_eq!(within("the load", first).await.unwrap(), 1);
+    for other in others {
+        assert_eq!(within("the shared load", other).await.unwrap(), 1);
+    }
+    assert_eq!(cache.stats().shared_loads, 2);
+    assert!(held(&cache).is_empty());
+}
+
+/// Beyond a lease, the one that runs may be older than an eviction that has got lost.
+#[tokio::test]
+async fn shares_no_load_that_began_long_ago() {
+    let lease = Duration::from_secs(2);
+    let bus = Bus::in_process_builder()
+        .lease(lease)
+        .connect_lazy()
+        .unwrap();
+    let (users, clock) = (Users::new(&bus), ManualClock::new());
+    let cache = builder(&users).clock(&clock).build().unwrap();
+    bus.close().await;
+    let mut stuck = pin!(cache.get_or_load("1", pending));
+    assert!(poll_once(stuck.as_mut()).is_none());
+    let loader = Loader::default();
+    clock.advance(Duration::from_millis(1_999));
+    assert!(
+        poll_once(pin!(loader.read(&cache, "1"))).is_none(),
+        "it waits"
+    );
+    clock.advance(Duration::from_millis(1));
+    assert_eq!(poll_once(pin!(loader.read(&cache, "1"))), Some(1));
+}

@@ -1,0 +1,201 @@
+//! What events evict.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use cache_runtime::__private::publish_raw;
+use cache_runtime::{Bus, CoherentCache, Evict, Health};
+
+use crate::{HOUR, Loader, TeamEvent, Teams, UserEvent, Users, builder, evict, held, live, lost};
+
+const KEYS: [&str; 4] = ["1:a", "1:b", "2:a", "2:b"];
+
+async fn filled(bus: &Bus) -> (Users, crate::Cache) {
+    let (users, cache) = live(bus).await;
+    for key in KEYS {
+        Loader::default().read(&cache, key).await;
+    }
+    assert_eq!(held(&cache), KEYS);
+    (users, cache)
+}
+
+/// What is left once an event was published.
+async fn left(event: UserEvent) -> Vec<String> {
+    let (users, cache) = filled(&Bus::in_process()).await;
+    users.publish(&event).await.unwrap();
+    held(&cache)
+}
+
+#[tokio::test]
+async fn a_key_several_a_prefix_a_predicate_nothing_and_everything() {
+    let user_id = "1:a".to_owned();
+    assert_eq!(
+        left(UserEvent::User { user_id }).await,
+        ["1:b", "2:a", "2:b"]
+    );
+    let user_ids = vec!["1:a".to_owned(), "2:b".to_owned(), "3:c".to_owned()];
+    assert_eq!(left(UserEvent::Users { user_ids }).await, ["1:b", "2:a"]);
+    let guild = "1".to_owned();
+    assert_eq!(left(UserEvent::Guild { guild }).await, ["2:a", "2:b"]);
+    let end = ":a".to_owned();
+    assert_eq!(left(UserEvent::Ending { end }).await, ["1:b", "2:b"]);
+    assert_eq!(left(UserEvent::Renamed).await, KEYS);
+    assert_eq!(left(UserEvent::All).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn of_another_instance_evict_here() {
+    let bus = Bus::in_process();
+    let (users, cache) = filled(&bus).await;
+    let arrived = Arc::new(tokio::sync::Notify::new());
+    let told = Arc::clone(&arrived);
+    // Inline, and so only after the cache.
+    let _subscription = users.subscribe_inline(move |_| told.notify_one());
+    let other = Users::new(&bus.clone());
+    other.invalidate_user("1:a").await.unwrap();
+    support::within("the event", arrived.notified()).await;
+    assert_eq!(held(&cache), ["1:b", "2:a", "2:b"]);
+}
+
+#[tokio::test]
+async fn bar_the_loads_that_began_before_them() {
+    let (users, cache) = live(&Bus::in_process()).await;
+    let value = cache
+        .get_or_load("1:a", async || {
+            users.invalidate_guild("1").await.unwrap();
+            7
+        })
+        .await;
+    assert_eq!(value, 7, "whoever has asked before gets it");
+    assert!(cache.is_empty(), "nobody else does");
+    assert_eq!(cache.stats().overtaken_loads, 1);
+}
+
+#[tokio::test]
+async fn that_concern_other_keys_bar_nothing() {
+    let (users, cache) = live(&Bus::in_process()).await;
+    cache
+        .get_or_load("1:a", async || {
+            users.invalidate_guild("2").await.unwrap();
+            users.invalidate_renamed().await.unwrap();
+            7
+        })
+        .await;
+    assert_eq!(cache.get("1:a"), Some(7));
+}
+
+#[tokio::test]
+async fn of_several_services_evict_from_one_cache() {
+    let bus = Bus::in_process();
+    let (users, teams) = (Users::new(&bus), Teams::new(&bus));
+    let cache = builder(&users)
+        .evict_on(&teams, |event| match event {
+            TeamEvent::Members { user_ids } => Evict::keys(user_ids),
+            TeamEvent::All => Evict::All,
+        })
+        .build()
+        .unwrap();
+    bus.ready().await.unwrap();
+    assert_eq!(cache.health(), Health::Live);
+    for key in KEYS {
+        Loader::default().read(&cache, key).await;
+    }
+    users.invalidate_user("1:a").await.unwrap();
+    teams
+        .invalidate_members(vec!["2:b".to_owned()])
+        .await
+        .unwrap();
+    assert_eq!(held(&cache), ["1:b", "2:a"]);
+
+    // One channel that is not live is enough.
+    for _ in 0..2 {
+        publish_raw(&bus, teams.channel(), b"[]").await.unwrap();
+    }
+    let mut health = teams.watch_health();
+    drop(health.wait_for(|health| !health.is_live()).await.unwrap());
+    assert!(users.health().is_live());
+    assert!(!cache.health().is_live());
+    assert_eq!(cache.get("1:b"), None);
+    assert!(held(&cache).is_empty());
+}
+
+#[tokio::test]
+async fn that_nobody_understands_evict_everything() {
+    let bus = Bus::in_process();
+    let (users, cache) = filled(&bus).await;
+    let arrived = Arc::new(tokio::sync::Notify::new());
+    let told = Arc::clone(&arrived);
+    let _subscription = users.subscribe_inline(move |_| told.notify_one());
+    publish_raw(&bus, users.channel(), br#"{"type":"newer"}"#)
+        .await
+        .unwrap();
+    support::within("the event", arrived.notified()).await;
+    assert!(held(&cache).is_empty());
+    assert!(
+        cache.health().is_live(),
+        "the first costs no more than that"
+    );
+    publish_raw(&bus, users.channel(), br#"{"type":"newer"}"#)
+        .await
+        .unwrap();
+    lost(&users).await;
+    assert_eq!(cache.get("1:a"), None);
+}
+
+#[tokio::test]
+async fn that_make_the_closure_panic_evict_everything() {
+    let bus = Bus::in_process();
+    let users = Users::new(&bus);
+    let panics = Arc::new(AtomicBool::new(false));
+    let panicking = Arc::clone(&panics);
+    let cache = CoherentCache::<String, u64>::builder("users")
+        .ttl(HOUR)
+        .evict_on(&users, move |event| {
+            assert!(!panicking.load(Ordering::SeqCst), "as the test wants it");
+            evict(event)
+        })
+        .build()
+        .unwrap();
+    bus.ready().await.unwrap();
+    for key in KEYS {
+        Loader::default().read(&cache, key).await;
+    }
+    let token = cache.reserve("3:c");
+    panics.store(true, Ordering::SeqCst);
+    users.invalidate_user("1:a").await.unwrap();
+    assert!(held(&cache).is_empty());
+    assert!(token.fill(1).is_err(), "loads are barred too");
+    assert_eq!(users.stats().panics, 1);
+
+    panics.store(false, Ordering::SeqCst);
+    let loader = Loader::default();
+    for _ in 0..2 {
+        loader.read(&cache, "1:a").await;
+    }
+    assert_eq!(loader.loads(), 1, "it goes on");
+}
+
+#[tokio::test]
+async fn whose_predicate_panics_evict_everything() {
+    let bus = Bus::in_process();
+    let users = Users::new(&bus);
+    let cache = CoherentCache::<String, u64>::builder("users")
+        .ttl(HOUR)
+        .evict_on(&users, |_event| {
+            Evict::matching(|key: &String| {
+                assert_ne!(key, "1:b", "as the test wants it");
+                false
+            })
+        })
+        .build()
+        .unwrap();
+    bus.ready().await.unwrap();
+    for key in KEYS {
+        Loader::default().read(&cache, key).await;
+    }
+    users.invalidate_renamed().await.unwrap();
+    assert!(held(&cache).is_empty());
+    let loader = Loader::default();
+    loader.read(&cache, "1:b").await;
+    assert_eq!(cache.get("1:b"), Some(1), "it goes on");
+}

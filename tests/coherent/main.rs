@@ -1,0 +1,138 @@
+//! The coherent cache on a bus: what it serves and when, with and without a server.
+
+mod bypass;
+mod events;
+mod failures;
+mod lifetime;
+mod own_writes;
+mod policies;
+mod settings;
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use cache_runtime::coherent::{Builder, WithEvents, WithTtl};
+use cache_runtime::{Bus, CoherentCache, Evict, Health, InvalidationEvent, cache_invalidation};
+
+pub(crate) const HOUR: Duration = Duration::from_secs(60 * 60);
+
+/// Users have changed.
+#[derive(Debug, InvalidationEvent)]
+pub(crate) enum UserEvent {
+    User { user_id: String },
+    Users { user_ids: Vec<String> },
+    Guild { guild: String },
+    Ending { end: String },
+    Renamed,
+    All,
+}
+
+#[cache_invalidation(channel = "cache:coherent-users", event = UserEvent)]
+pub(crate) struct Users;
+
+/// Teams have changed.
+#[derive(Debug, InvalidationEvent)]
+pub(crate) enum TeamEvent {
+    Members { user_ids: Vec<String> },
+    All,
+}
+
+#[cache_invalidation(channel = "cache:coherent-teams", event = TeamEvent)]
+pub(crate) struct Teams;
+
+pub(crate) type Cache = CoherentCache<String, u64>;
+pub(crate) type CacheBuilder = Builder<String, u64, WithTtl, WithEvents>;
+
+/// What an event evicts.
+pub(crate) fn evict(event: &UserEvent) -> Evict<String> {
+    match event {
+        UserEvent::User { user_id } => Evict::key(user_id),
+        UserEvent::Users { user_ids } => Evict::keys(user_ids),
+        UserEvent::Guild { guild } => Evict::prefix(format!("{guild}:")),
+        UserEvent::Ending { end } => {
+            let end = end.clone();
+            Evict::matching(move |key: &String| key.ends_with(&end))
+        }
+        UserEvent::Renamed => Evict::Nothing,
+        UserEvent::All => Evict::All,
+    }
+}
+
+/// Settings of a cache that a service's events evict from.
+pub(crate) fn builder(users: &Users) -> CacheBuilder {
+    CoherentCache::builder("users")
+        .ttl(HOUR)
+        .evict_on(users, evict)
+}
+
+/// A cache on a live bus.
+pub(crate) async fn live(bus: &Bus) -> (Users, Cache) {
+    let users = Users::new(bus);
+    let cache = builder(&users).build().expect("usable settings");
+    bus.ready().await.expect("nothing in the way");
+    (users, cache)
+}
+
+/// Loads, and counts it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Loader {
+    loads: Arc<AtomicU64>,
+}
+
+impl Loader {
+    /// Reads through the cache. Every load has another value: how many there were.
+    pub(crate) async fn read(&self, cache: &Cache, key: &str) -> u64 {
+        let load = || async { self.loads.fetch_add(1, Ordering::SeqCst) + 1 };
+        cache.get_or_load(key, load).await
+    }
+
+    pub(crate) fn loads(&self) -> u64 {
+        self.loads.load(Ordering::SeqCst)
+    }
+}
+
+/// The keys that the cache holds, whether or not it may be read.
+pub(crate) fn held(cache: &Cache) -> Vec<String> {
+    let mut keys: Vec<_> = cache.entries().into_iter().map(|(key, _)| key).collect();
+    keys.sort();
+    keys
+}
+
+/// A bus over a server that notices quickly that it is away, and never takes a busy machine for a
+/// server that is.
+pub(crate) async fn connect(url: &str) -> Bus {
+    let bus = Bus::redis(url)
+        .heartbeat(Duration::from_millis(100))
+        .lease(HOUR)
+        .backoff(Duration::from_millis(20), Duration::from_millis(200))
+        .connect()
+        .await;
+    bus.expect("the server is running")
+}
+
+/// Waits until events are not proven to arrive.
+pub(crate) async fn lost(users: &Users) {
+    let mut health = users.watch_health();
+    let lost = health.wait_for(|health| !health.is_live());
+    let lost = support::within("the channel not to be live", lost).await;
+    drop(lost.expect("the bus is there"));
+}
+
+/// Waits until events are proven to arrive again.
+pub(crate) async fn found(users: &Users) {
+    let mut health = users.watch_health();
+    let live = health.wait_for(Health::is_live);
+    let live = support::within("the channel to be live again", live).await;
+    drop(live.expect("the bus is there"));
+}
+
+/// Polls a future once.
+pub(crate) fn poll_once<F: Future + ?Sized>(future: Pin<&mut F>) -> Option<F::Output> {
+    match future.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => None,
+    }
+}

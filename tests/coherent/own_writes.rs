@@ -1,0 +1,65 @@
+//! This instance's own writes: whoever reads after it has published must not find what was before,
+//! whether or not the server is there.
+
+use cache_runtime::{Bus, WhileDisconnected};
+use support::Server;
+
+use crate::{Loader, Users, builder, connect, held, live, lost};
+
+#[tokio::test]
+async fn are_read_as_soon_as_publish_is_called() {
+    let bus = Bus::in_process();
+    let (users, cache) = live(&bus).await;
+    let loader = Loader::default();
+    loader.read(&cache, "1").await;
+    // Dropped before it can have been received.
+    drop(users.publish(&crate::UserEvent::Renamed));
+    assert_eq!(
+        cache.get("1"),
+        Some(1),
+        "nothing happens until it is awaited"
+    );
+    users.invalidate_user("1").await.unwrap();
+    assert_eq!(cache.get("1"), None);
+    assert_eq!(loader.read(&cache, "1").await, 2);
+}
+
+#[tokio::test]
+async fn are_read_although_the_bus_is_closed() {
+    let bus = Bus::in_process();
+    let users = Users::new(&bus);
+    let cache = builder(&users).build().unwrap();
+    bus.ready().await.unwrap();
+    let loader = Loader::default();
+    loader.read(&cache, "1").await;
+    bus.close().await;
+    assert!(users.invalidate_user("1").await.is_err());
+    assert!(held(&cache).is_empty());
+    assert_eq!(cache.get("1"), None);
+    assert_eq!(loader.read(&cache, "1").await, 2);
+    assert!(held(&cache).is_empty(), "a closed bus proves nothing");
+}
+
+#[tokio::test]
+async fn are_read_although_the_server_is_away() {
+    let mut server = Server::start().await;
+    let bus = connect(&server.url()).await;
+    let users = Users::new(&bus);
+    let cache = builder(&users)
+        .while_disconnected(WhileDisconnected::ServeUntilTtl)
+        .build()
+        .unwrap();
+    users.ready().await.unwrap();
+    let loader = Loader::default();
+    loader.read(&cache, "1").await;
+    loader.read(&cache, "2").await;
+
+    server.kill9();
+    lost(&users).await;
+    let error = users.invalidate_user("1").await.unwrap_err();
+    assert_eq!(error.channel(), "cache:coherent-users");
+    assert_eq!(cache.get("1"), None);
+    assert_eq!(cache.get("2"), Some(2), "only what was published goes");
+    assert_eq!(loader.read(&cache, "1").await, 3);
+    assert_eq!(cache.get("1"), Some(3));
+}

@@ -1,0 +1,114 @@
+//! What `while_disconnected` allows, over a server that is killed and comes back.
+
+use std::time::Duration;
+
+use cache_runtime::{Bus, NotStored, WhileDisconnected};
+use support::{Server, eventually};
+
+use crate::{Cache, HOUR, Loader, Users, builder, connect, found, held, lost};
+
+async fn lose(server: &mut Server, policy: WhileDisconnected) -> (Users, Cache, Loader) {
+    let bus = connect(&server.url()).await;
+    let users = Users::new(&bus);
+    let cache = builder(&users).while_disconnected(policy).build().unwrap();
+    users.ready().await.unwrap();
+    let loader = Loader::default();
+    loader.read(&cache, "1").await;
+    server.kill9();
+    lost(&users).await;
+    (users, cache, loader)
+}
+
+/// Goes on as if nothing was wrong, and is emptied before it is live again.
+async fn goes_on(policy: WhileDisconnected) {
+    let mut server = Server::start().await;
+    let (users, cache, loader) = lose(&mut server, policy).await;
+    assert!(!cache.health().is_live());
+    assert_eq!(cache.get("1"), Some(1));
+    assert_eq!(loader.read(&cache, "1").await, 1);
+    assert_eq!(loader.read(&cache, "2").await, 2);
+    assert_eq!(cache.get("2"), Some(2), "what is loaded now is stored");
+    let token = cache.reserve("3");
+
+    server.restart().await;
+    found(&users).await;
+    assert!(held(&cache).is_empty(), "emptied when it is live again");
+    assert_eq!(token.fill(1), Err(NotStored::Evicted));
+    assert_eq!(loader.read(&cache, "1").await, 3);
+    assert_eq!(cache.get("1"), Some(3));
+}
+
+#[tokio::test]
+async fn serve_until_ttl() {
+    goes_on(WhileDisconnected::ServeUntilTtl).await;
+}
+
+#[tokio::test]
+async fn serve_for_a_time_that_has_not_passed() {
+    goes_on(WhileDisconnected::ServeFor(HOUR)).await;
+}
+
+#[tokio::test]
+async fn serve_for_a_time_that_has_passed() {
+    let mut server = Server::start().await;
+    let policy = WhileDisconnected::ServeFor(Duration::from_millis(1));
+    let (users, cache, loader) = lose(&mut server, policy).await;
+    eventually(
+        "the time to be up",
+        async || cache.get("1"),
+        Option::is_none,
+    )
+    .await;
+    assert_eq!(loader.read(&cache, "1").await, 2);
+    assert_eq!(
+        loader.read(&cache, "1").await,
+        3,
+        "nothing is stored any more"
+    );
+    assert!(matches!(
+        cache.reserve("1").fill(1),
+        Err(NotStored::Bypassed)
+    ));
+
+    server.restart().await;
+    found(&users).await;
+    assert!(held(&cache).is_empty());
+}
+
+/// The time counts from a loss, and so there must have been something to lose.
+#[tokio::test]
+async fn serve_for_nothing_before_the_first_proof() {
+    let mut server = Server::start().await;
+    server.kill9();
+    let bus = Bus::redis(server.url()).connect_lazy().unwrap();
+    let users = Users::new(&bus);
+    let cache = builder(&users)
+        .while_disconnected(WhileDisconnected::ServeFor(HOUR))
+        .build()
+        .unwrap();
+    let loader = Loader::default();
+    for expected in 1..=2 {
+        assert_eq!(loader.read(&cache, "1").await, expected);
+    }
+    assert!(cache.is_empty());
+}
+
+#[tokio::test]
+async fn nothing_is_served_once_the_bus_is_closed() {
+    for policy in [
+        WhileDisconnected::Bypass,
+        WhileDisconnected::ServeFor(HOUR),
+        WhileDisconnected::ServeUntilTtl,
+    ] {
+        let bus = Bus::in_process();
+        let users = Users::new(&bus);
+        let cache = builder(&users).while_disconnected(policy).build().unwrap();
+        bus.ready().await.unwrap();
+        let loader = Loader::default();
+        loader.read(&cache, "1").await;
+        assert_eq!(cache.get("1"), Some(1));
+        bus.close().await;
+        assert_eq!(cache.get("1"), None, "{policy:?}");
+        assert_eq!(loader.read(&cache, "1").await, 2, "{policy:?}");
+    }
+}

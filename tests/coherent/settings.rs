@@ -1,0 +1,191 @@
+//! Settings that are refused, and how the error says so; and those that are heeded.
+
+use std::time::Duration;
+
+use cache_runtime::{Bus, CoherentCache, ManualClock, TtlCache, ttl};
+
+use crate::{CacheBuilder, HOUR, Loader, Users, builder, evict};
+
+/// The error without its beginning.
+fn refused(set: impl FnOnce(CacheBuilder) -> CacheBuilder) -> String {
+    let users = Users::new(&Bus::in_process());
+    let error = set(builder(&users)).build().unwrap_err();
+    assert_eq!(error.cache(), "users");
+    let text = error.to_string();
+    let what = text.strip_prefix("cache `users` cannot be built: ");
+    what.expect("it names the cache").to_owned()
+}
+
+#[tokio::test]
+async fn are_refused_with_what_was_expected() {
+    let day = Duration::from_secs(24 * 60 * 60);
+    assert_eq!(
+        refused(|b| b.ttl(Duration::ZERO)),
+        "TTL of 0ns: expected at least 1 ms and at most a year"
+    );
+    assert_eq!(
+        refused(|b| b.ttl(367 * day)),
+        "TTL of 31708800s: expected at least 1 ms and at most a year"
+    );
+    assert_eq!(
+        refused(|b| b.max_entries(0)),
+        "max_entries of 0: expected at least 1"
+    );
+    assert_eq!(
+        refused(|b| b.max_entries(usize::MAX)),
+        "max_entries of 18446744073709551615: expected at most 2147483648"
+    );
+    assert_eq!(
+        refused(|b| b.max_weight(0, |_| 1)),
+        "max_weight of 0: expected at least 1"
+    );
+    for jitter in [1.0, -0.1, f64::NAN] {
+        let expected = format!(
+            "ttl_jitter of {jitter}: expected at least 0.0 and less than 1.0, as a part of the TTL"
+        );
+        assert_eq!(refused(|b| b.ttl_jitter(jitter)), expected);
+    }
+    assert_eq!(
+        refused(|b| b.max_concurrent_loads(0)),
+        "max_concurrent_loads of 0: expected at least 1"
+    );
+    assert_eq!(
+        refused(|b| b.stale_on_error_despite_coherence(367 * day)),
+        "stale-on-error age of 31708800s: expected at most a year"
+    );
+}
+
+#[tokio::test]
+async fn a_name_must_be_there_and_visible() {
+    let users = Users::new(&Bus::in_process());
+    for name in ["", "line\nbreak", "\u{7f}"] {
+        let builder = CoherentCache::<String, u64>::builder(name).ttl(HOUR);
+        let error = builder.evict_on(&users, evict).build().unwrap_err();
+        let expected =
+            format!("name {name:?}: expected at least one character, and none that is invisible");
+        assert!(error.to_string().ends_with(&expected), "{error}");
+    }
+    let cache = builder(&users).build().unwrap();
+    assert_eq!(cache.name(), "users");
+}
+
+/// What is not subscribed cannot be left behind by an error.
+#[tokio::test]
+async fn a_cache_that_is_refused_subscribes_to_nothing() {
+    let bus = Bus::in_process();
+    let users = Users::new(&bus);
+    assert!(builder(&users).max_entries(0).build().is_err());
+    assert_eq!(bus.health(), cache_runtime::Health::Idle);
+    assert_eq!(
+        tokio::runtime::Handle::current()
+            .metrics()
+            .num_alive_tasks(),
+        0
+    );
+}
+
+#[tokio::test]
+async fn ttls_of_their_own_and_negative_ones_are_heeded() {
+    let (bus, clock) = (Bus::in_process(), ManualClock::new());
+    let users = Users::new(&bus);
+    let cache = CoherentCache::<String, Option<u64>>::builder("users")
+        .ttl(Duration::from_secs(60))
+        .evict_on(&users, evict)
+        .negative_ttl(Duration::from_secs(5))
+        .ttl_by(|value| Duration::from_secs(value.unwrap_or(u64::MAX)))
+        .clock(&clock)
+        .build()
+        .unwrap();
+    bus.ready().await.unwrap();
+    let load = async |key: &str, value: Option<u64>| {
+        cache.get_or_load(key, || async move { value }).await;
+    };
+    load("absent", None).await;
+    load("short", Some(10)).await;
+    load("long", Some(1_000)).await;
+    let cached = |seconds: u64| {
+        clock.advance(Duration::from_secs(seconds));
+        ["absent", "short", "long"].map(|key| cache.contains(key))
+    };
+    assert_eq!(cached(4), [true, true, true]);
+    assert_eq!(cached(1), [false, true, true]);
+    assert_eq!(cached(5), [false, false, true]);
+    assert_eq!(cached(49), [false, false, true]);
+    assert_eq!(
+        cached(1),
+        [false, false, false],
+        "none lives longer than the cache's TTL"
+    );
+}
+
+#[tokio::test]
+async fn a_ttl_counts_from_the_beginning_of_the_load() {
+    let (bus, clock) = (Bus::in_process(), ManualClock::new());
+    let users = Users::new(&bus);
+    let cache = builder(&users).clock(&clock).build().unwrap();
+    bus.ready().await.unwrap();
+    let slow = |time: Duration| {
+        let clock = clock.clone();
+        move || async move { clock.advance(time) }
+    };
+    let load = async |key: &str, time: Duration| {
+        let slow = slow(time);
+        cache
+            .get_or_load(key, || async {
+                slow().await;
+                1
+            })
+            .await
+    };
+    assert_eq!(load("1", Duration::from_secs(3_599)).await, 1);
+    assert_eq!(cache.get("1"), Some(1));
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(cache.get("1"), None);
+    assert_eq!(load("2", HOUR).await, 1);
+    assert!(!cache.contains("2"), "it took as long as it may live");
+    let token = cache.reserve("3");
+    clock.advance(HOUR);
+    assert_eq!(token.fill(1), Err(cache_runtime::NotStored::Expired));
+}
+
+#[tokio::test]
+async fn bounds_are_kept() {
+    let bus = Bus::in_process();
+    let users = Users::new(&bus);
+    let small = builder(&users).max_entries(10).build().unwrap();
+    let light = builder(&users)
+        .max_weight(100, |value| u32::try_from(*value).unwrap())
+        .build()
+        .unwrap();
+    bus.ready().await.unwrap();
+    let loader = Loader::default();
+    for key in 0..200 {
+        loader.read(&small, &key.to_string()).await;
+        assert!(small.len() <= 10);
+        loader.read(&light, &key.to_string()).await;
+        let weight: u64 = light.entries().iter().map(|(_, value)| value).sum();
+        assert!(weight <= 100, "{weight}");
+    }
+    assert!(!small.is_empty());
+    assert_eq!(
+        light.reserve("heavy").fill(101),
+        Err(cache_runtime::NotStored::TooHeavy)
+    );
+}
+
+#[test]
+fn defaults_of_a_ttl_cache_are_those_it_says() {
+    let cache = TtlCache::<u64, u64>::default();
+    for key in 0..1_000 {
+        cache.insert(key, key);
+    }
+    assert!(cache.len() <= 100);
+    assert!(cache.name().contains("settings.rs:"), "{}", cache.name());
+    let refused = |builder: ttl::Builder<u64, u64>| builder.build().unwrap_err().to_string();
+    let unnamed = refused(TtlCache::builder().max_entries(0));
+    assert!(unnamed.contains("settings.rs:"), "{unnamed}");
+    assert_eq!(
+        refused(TtlCache::builder().name("suggestions").ttl(Duration::ZERO)),
+        "cache `suggestions` cannot be built: TTL of 0ns: expected at least 1 ms and at most a year"
+    );
+}

@@ -1,0 +1,87 @@
+//! What else a key may hold.
+
+use cache_runtime::__private::kv;
+use cache_runtime::{Cause, DedupError, Release, Reservation};
+use support::Server;
+
+use crate::rules::duplicate;
+use crate::{Backend, LONG, connect, dedup};
+
+pub(crate) async fn what_is_no_reservation_is_an_error_and_stays(on: Backend) {
+    let (dedup, kv) = (dedup(&on.bus), kv(&on.bus));
+    let long = format!("[\"{}\"]", "x".repeat(10_000));
+    for (found, shown) in [
+        ("", "\"\" of 0 bytes"),
+        ("1", "\"1\" of 1 bytes (no JSON object)"),
+        ("Ada", "\"Ada\" of 3 bytes (expected value"),
+        ("{}", "without an `owner`"),
+        (
+            r#"{"owner":7,"nonce":"1"}"#,
+            "without an `owner` that is a string",
+        ),
+        (r#"{"owner":"Ada","nonce":"1"}x"#, "trailing characters"),
+        ("\u{0}\u{1b}[2J", r"\0\u{1b}[2J"),
+        (long.as_str(), "xxx\"… of 10004 bytes"),
+    ] {
+        kv.set("requests:d:1", found.as_bytes(), LONG)
+            .await
+            .unwrap();
+        for error in [
+            dedup.reserve("1", "Ada").await.unwrap_err(),
+            dedup.release("1", "Bea").await.unwrap_err(),
+        ] {
+            assert!(error.is_unreadable(), "{error:?}");
+            assert_eq!((error.cache(), error.key()), ("requests", Some("1")));
+            assert_eq!(error.cause(), None);
+            let message = error.to_string();
+            assert!(
+                message.contains("key \"1\" of dedup `requests`"),
+                "{message}"
+            );
+            assert!(message.contains(shown), "{message}");
+            assert!(message.len() < 300, "{message}");
+        }
+        let stored = kv.get("requests:d:1").await.unwrap();
+        assert_eq!(stored.as_deref(), Some(found.as_bytes()));
+    }
+    // Bytes that are no text.
+    kv.set("requests:d:1", b"\xFF\xFE", LONG).await.unwrap();
+    let error = dedup.reserve("1", "Ada").await.unwrap_err();
+    assert!(error.to_string().contains("of 2 bytes"), "{error}");
+    // It counts as a key, and is no obstacle to others.
+    assert_eq!(dedup.size().await, Ok(1));
+    let other = dedup.reserve("2", "Ada").await;
+    assert_eq!(other, Ok(Reservation::Reserved));
+}
+
+/// They may spell and order JSON in another way, and say more.
+pub(crate) async fn what_other_programs_reserve_counts(on: Backend) {
+    let (dedup, kv) = (dedup(&on.bus), kv(&on.bus));
+    let stored = br#" { "since": [1], "nonce": "1", "owner": "A\u0064a" } "#;
+    kv.set("requests:d:1", stored, LONG).await.unwrap();
+    assert_eq!(dedup.reserve("1", "Bea").await, Ok(duplicate("Ada")));
+    let (owner, refused) = ("Ada".to_owned(), dedup.release("1", "Bea").await);
+    assert_eq!(refused, Ok(Release::NotYours { owner }));
+    assert_eq!(dedup.release("1", "Ada").await, Ok(Release::Released));
+    assert_eq!(kv.get("requests:d:1").await, Ok(None));
+}
+
+#[tokio::test]
+async fn another_type_is_an_error_and_stays() {
+    let server = Server::start().await;
+    let (admin, bus) = (server.admin().await, connect(&server.url()).await);
+    admin.run::<()>(&["RPUSH", "requests:d:1", "Ada"]).await;
+    let dedup = dedup(&bus);
+    let told = |error: DedupError| {
+        assert!(matches!(error.cause(), Some(Cause::Server(_))), "{error:?}");
+        let message = error.to_string();
+        assert!(
+            message.contains("key \"1\" of dedup `requests`"),
+            "{message}"
+        );
+        assert!(message.contains("WRONGTYPE"), "{message}");
+    };
+    told(dedup.reserve("1", "Ada").await.unwrap_err());
+    told(dedup.release("1", "Ada").await.unwrap_err());
+    assert_eq!(admin.run::<u64>(&["LLEN", "requests:d:1"]).await, 1);
+}

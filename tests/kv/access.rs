@@ -1,0 +1,86 @@
+//! What the server's access rules forbid, and what to allow.
+
+use cache_runtime::__private::{Filled, kv};
+use cache_runtime::Cause;
+use support::Server;
+
+use crate::backend::{LONG, entry};
+use crate::redis::{all_operations, connect, patient};
+use crate::tokens::token;
+
+#[tokio::test]
+async fn what_the_message_allows_is_enough() {
+    let server = Server::start().await;
+    let admin = server.admin().await;
+    let reset: &[&str] = &["ACL", "SETUSER", "app", "reset", "on", ">secret", "+hello"];
+    admin.run::<()>(reset).await;
+    let bus = connect(&server.url_as("app", "secret")).await;
+    let kv = kv(&bus);
+
+    let error = all_operations(&kv).await.unwrap_err();
+    assert!(matches!(error, Cause::Refused(_)), "{error:?}");
+    let message = error.to_string();
+    assert!(message.contains("key \"prod:a:1\""), "{message}");
+    assert!(!message.contains("secret"), "{message}");
+    let (_, rules) = message
+        .split_once("ACL SETUSER app ")
+        .expect("what to allow");
+    assert!(rules.ends_with(" ~prod:*"), "{rules}");
+    let rules: Vec<&str> = rules.split(' ').collect();
+    admin.run::<()>(&[reset, &rules].concat()).await;
+    all_operations(&kv).await.unwrap();
+
+    // Each of the rules is needed, and missed with the same words.
+    for rule in &rules {
+        admin.run::<()>(&[reset, &rules].concat()).await;
+        // So that a script is not sent by the one command where the other is forbidden.
+        if *rule == "+eval" {
+            admin.run::<()>(&["SCRIPT", "FLUSH"]).await;
+        }
+        let forbidden = match rule.strip_prefix('+') {
+            Some(command) => format!("-{command}"),
+            None => "resetkeys".to_owned(),
+        };
+        admin
+            .run::<()>(&["ACL", "SETUSER", "app", &forbidden])
+            .await;
+        let error = all_operations(&kv).await.unwrap_err();
+        assert!(matches!(error, Cause::Refused(_)), "{rule}: {error:?}");
+        assert!(
+            error.to_string().ends_with(&rules.join(" ")),
+            "{rule}: {error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn without_namespace_the_cache_is_to_be_allowed() {
+    let server = Server::start().await;
+    let admin = server.admin().await;
+    let rules: &[&str] = &["ACL", "SETUSER", "app", "reset", "on", ">secret", "+@all"];
+    admin.run::<()>(rules).await;
+    let kv = patient(&server.url_as("app", "secret")).await;
+    let error = kv.get("cache:v:a:b").await.unwrap_err();
+    assert!(error.to_string().ends_with(" ~cache:*"), "{error}");
+    let error = kv.evict(&[entry("a")]).await.unwrap_err();
+    assert!(error.to_string().ends_with(" ~cache:*"), "{error}");
+    admin.run::<()>(&[rules, &["~cache:*"]].concat()).await;
+    let held = token(&kv, &entry("a")).await;
+    assert_eq!(kv.fill(&held, b"value", LONG).await, Ok(Filled::Stored));
+}
+
+/// What a script may not do is told in other words than what a user may not.
+#[tokio::test]
+async fn what_a_script_may_not_do_is_told_too() {
+    let server = Server::start().await;
+    let admin = server.admin().await;
+    let user = "ACL SETUSER app reset on >secret +@all -set ~*".split(' ');
+    admin.run::<()>(&user.collect::<Vec<_>>()).await;
+    let kv = patient(&server.url_as("app", "secret")).await;
+    let error = kv
+        .set_if_absent("cache:1", b"value", LONG)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, Cause::Refused(_)), "{error:?}");
+    assert!(error.to_string().contains("+set "), "{error}");
+}

@@ -1,0 +1,64 @@
+//! The two things that the suite runs with.
+
+use std::time::Duration;
+
+use cache_runtime::__private::{Kv, TokenNames, kv};
+use cache_runtime::Bus;
+use support::{Server, eventually};
+
+/// Longer than any test takes.
+pub(crate) const LONG: Duration = Duration::from_secs(3600);
+
+/// So short that waiting for its end takes no time.
+pub(crate) const SHORT: Duration = Duration::from_millis(30);
+
+/// A bus, and the server it needs, if any.
+pub(crate) struct Backend {
+    pub(crate) bus: Bus,
+    pub(crate) kv: Kv,
+    server: Option<Server>,
+}
+
+impl Backend {
+    pub(crate) fn in_process() -> Self {
+        Self::new(Bus::in_process(), None)
+    }
+
+    pub(crate) async fn redis() -> Self {
+        let server = Server::start().await;
+        Self::new(connect(&server).await, Some(server))
+    }
+
+    fn new(bus: Bus, server: Option<Server>) -> Self {
+        let kv = kv(&bus);
+        Self { bus, kv, server }
+    }
+
+    /// Another instance, as it were in another process.
+    pub(crate) async fn another(&self) -> Bus {
+        match &self.server {
+            None => self.bus.clone(),
+            Some(server) => connect(server).await,
+        }
+    }
+}
+
+async fn connect(server: &Server) -> Bus {
+    let connected = Bus::redis(server.url()).connect().await;
+    connected.expect("the server is running")
+}
+
+/// Waits until a key has no value.
+pub(crate) async fn gone(kv: &Kv, key: &str) {
+    let get = async || kv.get(key).await.unwrap();
+    eventually("the key to expire", get, Option::is_none).await;
+}
+
+/// An entry of a cache that can be evicted at once.
+pub(crate) fn entry(key: &str) -> TokenNames {
+    TokenNames {
+        value: format!("cache:v:{key}"),
+        token: format!("cache:t:{key}"),
+        generation: Some("cache:g".to_owned()),
+    }
+}

@@ -1,0 +1,205 @@
+//! What only a server can do: forget scripts, hold other types, go away.
+
+use std::time::Duration;
+
+use cache_runtime::__private::{Acquired, DeleteIf, Filled, Kv, Seek, kv};
+use cache_runtime::{Bus, Cause};
+use support::{Admin, Server, eventually, within};
+
+use crate::backend::{LONG, entry};
+use crate::tokens::{token, value};
+
+pub(crate) async fn connect(url: &str) -> Bus {
+    let builder = Bus::redis(url).namespace("prod").name("app");
+    builder.connect().await.expect("the server is running")
+}
+
+/// A bus that waits for the server for as long as it takes.
+pub(crate) async fn patient(url: &str) -> Kv {
+    let bus = Bus::redis(url).name("app").response_timeout(LONG);
+    kv(&bus.connect().await.expect("the server is running"))
+}
+
+/// Every operation, each with what it is expected to do.
+pub(crate) async fn all_operations(kv: &Kv) -> Result<(), Cause> {
+    kv.set("a:1", b"value", LONG).await?;
+    assert!(kv.get("a:1").await?.is_some());
+    assert!(kv.get_with_ttl("a:1").await?.is_some());
+    assert!(kv.set_if_absent("a:1", b"other", LONG).await?.is_some());
+    assert_eq!(kv.count("a:").await?, 1);
+    assert_eq!(kv.keys("a:", 2).await?, ["a:1"]);
+    assert_eq!(
+        kv.delete_if_starts_with("a:1", b"v").await?,
+        DeleteIf::Deleted
+    );
+    assert_eq!(kv.delete(&["a:1"]).await?, 0);
+    let names = entry("x");
+    let Acquired::Token(token) = kv.acquire(&names, Seek::Missing, LONG).await? else {
+        panic!("nobody else is there");
+    };
+    assert_eq!(kv.fill(&token, b"value", LONG).await?, Filled::Stored);
+    kv.give_up(&token).await?;
+    assert!(kv.lookup(&names).await?.is_some());
+    kv.put(&names, b"other", LONG).await?;
+    kv.evict_all("cache:g").await?;
+    kv.evict(&[names]).await
+}
+
+#[tokio::test]
+async fn keys_are_under_the_namespace() {
+    let server = Server::start().await;
+    let admin = server.admin().await;
+    let bus = connect(&server.url()).await;
+    kv(&bus).set("a:1", b"value", LONG).await.unwrap();
+    admin.run::<()>(&["SET", "a:2", "", "PX", "99999"]).await;
+    admin
+        .run::<()>(&["SET", "test:a:3", "", "PX", "99999"])
+        .await;
+    assert_eq!(admin.run::<String>(&["GET", "prod:a:1"]).await, "value");
+    assert_eq!(kv(&bus).keys("a:", 9).await.unwrap(), ["a:1"]);
+    assert_eq!(kv(&bus).count("").await, Ok(1));
+    assert_eq!(kv(&bus).delete(&["a:1", "a:2"]).await, Ok(1));
+    let held = token(&kv(&bus), &entry("x")).await;
+    kv(&bus).fill(&held, b"value", LONG).await.unwrap();
+    let mut keys: Vec<String> = admin.run(&["KEYS", "*cache*"]).await;
+    keys.sort();
+    assert_eq!(keys, ["prod:cache:g", "prod:cache:v:x"]);
+}
+
+#[tokio::test]
+async fn scripts_are_sent_again_to_a_server_that_forgot_them() {
+    let mut server = Server::start().await;
+    let kv = patient(&server.url()).await;
+    all_operations(&kv).await.unwrap();
+    let flush = server.admin().await;
+    flush.run::<()>(&["SCRIPT", "FLUSH"]).await;
+    all_operations(&kv).await.unwrap();
+    server.restart().await;
+    // The first may find the old connection broken before anybody has noticed.
+    let operations = async || all_operations(&kv).await;
+    let done = eventually("the new server to serve", operations, Result::is_ok).await;
+    done.unwrap();
+}
+
+#[tokio::test]
+async fn a_known_script_is_sent_by_its_hash() {
+    let server = Server::start().await;
+    let (admin, kv) = (server.admin().await, patient(&server.url()).await);
+    for _ in 0..5 {
+        kv.set_if_absent("key", b"value", LONG).await.unwrap();
+    }
+    assert_eq!(calls(&admin, "eval").await, 1);
+    // The first was not known.
+    assert_eq!(calls(&admin, "evalsha").await, 5);
+}
+
+/// How often a command was run.
+pub(crate) async fn calls(admin: &Admin, command: &str) -> u64 {
+    let stats: String = admin.run(&["INFO", "commandstats"]).await;
+    let start = format!("cmdstat_{command}:calls=");
+    let line = stats.lines().find_map(|line| line.strip_prefix(&start));
+    let count = line.and_then(|line| line.split(',').next());
+    count.map_or(0, |count| count.parse().expect("a number"))
+}
+
+#[tokio::test]
+async fn another_type_is_an_error_and_stays() {
+    let server = Server::start().await;
+    let (admin, kv) = (server.admin().await, patient(&server.url()).await);
+    admin.run::<()>(&["RPUSH", "key", "element"]).await;
+    for error in [
+        kv.get("key").await.unwrap_err(),
+        kv.get_with_ttl("key").await.unwrap_err(),
+        kv.set_if_absent("key", b"", LONG).await.unwrap_err(),
+        kv.delete_if_equal("key", b"").await.unwrap_err(),
+    ] {
+        assert!(matches!(error, Cause::Server(_)), "{error:?}");
+        assert!(error.to_string().contains("WRONGTYPE"), "{error}");
+    }
+    assert_eq!(admin.run::<u64>(&["LLEN", "key"]).await, 1);
+}
+
+#[tokio::test]
+async fn what_others_write_is_read() {
+    let server = Server::start().await;
+    let (admin, kv) = (server.admin().await, patient(&server.url()).await);
+    admin.run::<()>(&["SET", "a:1", "forever"]).await;
+    let found = kv.get_with_ttl("a:1").await.unwrap().unwrap();
+    assert_eq!((&*found.value, found.ttl), (&b"forever"[..], None));
+    // A key that is no text counts, and is not listed.
+    let binary = "redis.call('SET', 'a:\\255', '')";
+    admin.run::<()>(&["EVAL", binary, "0"]).await;
+    assert_eq!(kv.count("a:").await, Ok(2));
+    assert_eq!(kv.keys("a:", 9).await.unwrap(), ["a:1"]);
+    admin.run::<()>(&["FLUSHALL"]).await;
+    assert_eq!(kv.get("a:1").await, Ok(None));
+}
+
+/// Not even a command that must not be sent twice notices.
+#[tokio::test]
+async fn an_idle_connection_may_be_closed() {
+    let server = Server::start().await;
+    let (admin, kv) = (server.admin().await, patient(&server.url()).await);
+    for round in 0..20u8 {
+        kv.set("key", &[round], LONG).await.unwrap();
+        assert_eq!(admin.kill_clients("normal").await, 1);
+        // Two round trips, and with them its end has arrived here.
+        admin.clients().await;
+        admin.clients().await;
+    }
+    assert_eq!(kv.get("key").await, Ok(Some(vec![19])));
+}
+
+#[tokio::test]
+async fn an_outage_is_an_error_and_passes() {
+    let mut server = Server::start().await;
+    let builder = Bus::redis(server.url()).response_timeout(Duration::from_millis(100));
+    let bus = builder.connect().await.unwrap();
+    let kv = kv(&bus);
+    let a = entry("a");
+    let held = token(&kv, &a).await;
+
+    server.freeze();
+    let error = kv.get("key").await.unwrap_err();
+    assert!(matches!(error, Cause::Timeout(_)), "{error:?}");
+    let error = kv.set_if_absent("key", b"", LONG).await.unwrap_err();
+    assert!(matches!(error, Cause::Timeout(_)), "{error:?}");
+    server.thaw();
+    let fill = async || kv.fill(&held, b"value", LONG).await;
+    let filled = eventually("an answer", fill, Result::is_ok).await;
+    // Those without an answer may have been carried out.
+    assert!(
+        matches!(filled, Ok(Filled::Stored | Filled::Gone)),
+        "{filled:?}"
+    );
+
+    server.kill9();
+    let lookup = async || kv.lookup(&a).await;
+    let unreachable = |found: &Result<_, _>| matches!(found, Err(Cause::Unreachable(_)));
+    eventually("to be told", lookup, unreachable)
+        .await
+        .unwrap_err();
+    server.restart().await;
+    let found = eventually("an answer", lookup, Result::is_ok).await;
+    assert_eq!(found, Ok(None));
+    // What was acquired from the server before must not fill the new one.
+    assert_eq!(kv.fill(&held, b"old", LONG).await, Ok(Filled::Gone));
+    let held = token(&kv, &a).await;
+    assert_eq!(kv.fill(&held, b"new", LONG).await, Ok(Filled::Stored));
+    assert_eq!(value(&kv, &a).await.unwrap(), b"new");
+}
+
+#[tokio::test]
+async fn closing_ends_what_waits_for_an_answer() {
+    let server = Server::start().await;
+    let bus = Bus::redis(server.url()).response_timeout(LONG);
+    let bus = bus.connect().await.unwrap();
+    server.freeze();
+    let (key_values, close) = (kv(&bus), async {
+        tokio::task::yield_now().await;
+        bus.close().await;
+    });
+    let get = key_values.get("key");
+    let (answer, ()) = within("the end", async { tokio::join!(get, close) }).await;
+    assert_eq!(answer, Err(Cause::Closed));
+}

@@ -1,0 +1,59 @@
+//! Looking through keys.
+
+use cache_runtime::__private::Kv;
+
+use crate::backend::{Backend, LONG, SHORT, gone};
+
+async fn set(kv: &Kv, key: &str) {
+    kv.set(key, b"value", LONG).await.unwrap();
+}
+
+pub(crate) async fn every_key_that_begins_so_is_counted_once(on: Backend) {
+    assert_eq!(on.kv.count("a:").await, Ok(0));
+    // More than the server looks at in one step, among others.
+    for n in 0..3000 {
+        set(&on.kv, &format!("a:{n}")).await;
+        set(&on.kv, &format!("b:{n}")).await;
+    }
+    for key in ["a", "a;", "A:1", " a:1", "aa:1"] {
+        set(&on.kv, key).await;
+    }
+    assert_eq!(on.kv.count("a:").await, Ok(3000));
+    assert_eq!(on.kv.count("a:2").await, Ok(1111));
+    assert_eq!(on.kv.count("").await, Ok(6005));
+}
+
+pub(crate) async fn patterns_are_no_patterns(on: Backend) {
+    let prefixes = [
+        "a*:", "a?:", "a[bc]:", "a[^b]:", "a[a-c]:", "a\\:", "a\\*:", "ab:", "a]:", "[:", "{a}:",
+    ];
+    for prefix in prefixes {
+        for key in ["", "1", "*"] {
+            set(&on.kv, &format!("{prefix}{key}")).await;
+        }
+    }
+    for prefix in prefixes {
+        assert_eq!(on.kv.count(prefix).await, Ok(3), "{prefix}");
+        let keys = on.kv.keys(prefix, 10).await.unwrap();
+        assert_eq!(keys, ["", "*", "1"].map(|key| format!("{prefix}{key}")));
+    }
+    assert_eq!(on.kv.count("a*:*").await, Ok(1));
+}
+
+pub(crate) async fn what_has_expired_is_not_counted(on: Backend) {
+    set(&on.kv, "a:long").await;
+    on.kv.set("a:short", b"value", SHORT).await.unwrap();
+    gone(&on.kv, "a:short").await;
+    assert_eq!(on.kv.count("a:").await, Ok(1));
+    assert_eq!(on.kv.keys("a:", 10).await.unwrap(), ["a:long"]);
+}
+
+pub(crate) async fn keys_are_listed_in_order_up_to_a_limit(on: Backend) {
+    for key in ["a:2", "a:1", "b:1", "a:3"] {
+        set(&on.kv, key).await;
+    }
+    assert_eq!(on.kv.keys("a:", 10).await.unwrap(), ["a:1", "a:2", "a:3"]);
+    assert_eq!(on.kv.keys("a:", 3).await.unwrap(), ["a:1", "a:2", "a:3"]);
+    assert_eq!(on.kv.keys("a:", 2).await.unwrap().len(), 2);
+    assert_eq!(on.kv.keys("a:", 0).await.unwrap().len(), 0);
+}

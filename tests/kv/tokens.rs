@@ -1,0 +1,244 @@
+//! Fill tokens: what was loaded before an eviction is not stored after it.
+
+use std::slice;
+use std::time::Duration;
+
+use cache_runtime::__private::{Acquired, Filled, Kv, Seek, Token, TokenNames};
+use support::eventually;
+
+use crate::backend::{Backend, LONG, SHORT, entry};
+
+/// The right to load an entry that is missing.
+pub(crate) async fn token(kv: &Kv, names: &TokenNames) -> Token {
+    match kv.acquire(names, Seek::Missing, LONG).await.unwrap() {
+        Acquired::Token(token) => token,
+        other => panic!("{names:?}: expected a token, got {other:?}"),
+    }
+}
+
+/// The value of an entry.
+pub(crate) async fn value(kv: &Kv, names: &TokenNames) -> Option<Vec<u8>> {
+    let found = kv.lookup(names).await.unwrap();
+    found.map(|found| found.value)
+}
+
+async fn load(kv: &Kv, names: &TokenNames, value: &[u8]) {
+    let token = token(kv, names).await;
+    assert_eq!(kv.fill(&token, value, LONG).await, Ok(Filled::Stored));
+}
+
+pub(crate) async fn one_holds_the_token_until_it_fills(on: Backend) {
+    let (kv, a) = (&on.kv, entry("a"));
+    assert_eq!(kv.lookup(&a).await, Ok(None));
+    let held = token(kv, &a).await;
+    for seek in [Seek::Missing, Seek::Refresh] {
+        assert_eq!(kv.acquire(&a, seek, LONG).await, Ok(Acquired::Busy));
+    }
+    // Other entries have tokens of their own.
+    load(kv, &entry("b"), b"b").await;
+    assert_eq!(kv.lookup(&a).await, Ok(None));
+    assert_eq!(
+        kv.fill(&held, b"\x00a:\xFF", LONG).await,
+        Ok(Filled::Stored)
+    );
+    let found = kv.lookup(&a).await.unwrap().unwrap();
+    assert_eq!(found.value, b"\x00a:\xFF");
+    let ttl = found.ttl.expect("it expires");
+    assert!(ttl <= LONG && ttl > LONG / 2, "{ttl:?}");
+    // Used up.
+    assert_eq!(kv.fill(&held, b"again", LONG).await, Ok(Filled::Gone));
+    assert_eq!(value(kv, &a).await.unwrap(), b"\x00a:\xFF");
+}
+
+pub(crate) async fn a_value_that_is_there_needs_no_token(on: Backend) {
+    let (kv, a) = (&on.kv, entry("a"));
+    load(kv, &a, b"").await;
+    match kv.acquire(&a, Seek::Missing, LONG).await.unwrap() {
+        Acquired::Found(found) => {
+            assert_eq!(found.value, b"");
+            assert!(found.ttl > Some(LONG / 2), "{found:?}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+pub(crate) async fn a_refresh_needs_one_all_the_same(on: Backend) {
+    let (kv, a) = (&on.kv, entry("a"));
+    load(kv, &a, b"old").await;
+    let Acquired::Token(held) = kv.acquire(&a, Seek::Refresh, LONG).await.unwrap() else {
+        panic!("nobody else holds it");
+    };
+    let busy = kv.acquire(&a, Seek::Refresh, LONG).await;
+    assert_eq!(busy, Ok(Acquired::Busy));
+    let found = kv.acquire(&a, Seek::Missing, LONG).await.unwrap();
+    assert!(matches!(found, Acquired::Found(found) if found.value == b"old"));
+    assert_eq!(kv.fill(&held, b"new", LONG).await, Ok(Filled::Stored));
+    assert_eq!(value(kv, &a).await.unwrap(), b"new");
+}
+
+pub(crate) async fn an_evicted_entry_bars_its_fill(on: Backend) {
+    let (kv, a, b) = (&on.kv, entry("a"), entry("b"));
+    load(kv, &b, b"b").await;
+    let held = token(kv, &a).await;
+    kv.evict(&[a.clone(), entry("none")]).await.unwrap();
+    assert_eq!(kv.fill(&held, b"old", LONG).await, Ok(Filled::Gone));
+    assert_eq!(kv.lookup(&a).await, Ok(None));
+    assert_eq!(value(kv, &b).await.unwrap(), b"b");
+
+    // During a refresh too.
+    load(kv, &a, b"old").await;
+    let Acquired::Token(held) = kv.acquire(&a, Seek::Refresh, LONG).await.unwrap() else {
+        panic!("nobody else holds it");
+    };
+    kv.evict(slice::from_ref(&a)).await.unwrap();
+    assert_eq!(kv.lookup(&a).await, Ok(None));
+    assert_eq!(kv.fill(&held, b"old", LONG).await, Ok(Filled::Gone));
+    assert_eq!(kv.lookup(&a).await, Ok(None));
+}
+
+pub(crate) async fn an_evicted_entry_can_be_loaded_at_once(on: Backend) {
+    let (kv, a) = (&on.kv, entry("a"));
+    let late = token(kv, &a).await;
+    kv.evict(slice::from_ref(&a)).await.unwrap();
+    let held = token(kv, &a).await;
+    assert_eq!(kv.fill(&late, b"old", LONG).await, Ok(Filled::Taken));
+    assert_eq!(kv.fill(&held, b"new", LONG).await, Ok(Filled::Stored));
+    assert_eq!(kv.fill(&late, b"old", LONG).await, Ok(Filled::Gone));
+    assert_eq!(value(kv, &a).await.unwrap(), b"new");
+}
+
+pub(crate) async fn any_number_of_entries_is_evicted(on: Backend) {
+    let entries: Vec<TokenNames> = (0..1500).map(|n| entry(&n.to_string())).collect();
+    for names in &entries {
+        load(&on.kv, names, b"value").await;
+    }
+    let held = match on.kv.acquire(&entries[1499], Seek::Refresh, LONG).await {
+        Ok(Acquired::Token(token)) => token,
+        other => panic!("{other:?}"),
+    };
+    on.kv.evict(&[]).await.unwrap();
+    assert_eq!(on.kv.count("cache:v:").await, Ok(1500));
+    on.kv.evict(&entries).await.unwrap();
+    assert_eq!(on.kv.count("cache:v:").await, Ok(0));
+    assert_eq!(on.kv.fill(&held, b"old", LONG).await, Ok(Filled::Gone));
+}
+
+pub(crate) async fn an_ended_generation_bars_every_fill(on: Backend) {
+    let (kv, a, b) = (&on.kv, entry("a"), entry("b"));
+    let (late_a, late_b) = (token(kv, &a).await, token(kv, &b).await);
+    kv.evict_all("cache:g").await.unwrap();
+    assert_eq!(kv.fill(&late_a, b"old", LONG).await, Ok(Filled::Gone));
+    assert_eq!(kv.lookup(&a).await, Ok(None));
+    // Nobody waits for a load that cannot fill.
+    let held = token(kv, &b).await;
+    let busy = kv.acquire(&b, Seek::Missing, LONG).await;
+    assert_eq!(busy, Ok(Acquired::Busy));
+    assert_eq!(kv.fill(&late_b, b"old", LONG).await, Ok(Filled::Taken));
+    assert_eq!(kv.fill(&held, b"new", LONG).await, Ok(Filled::Stored));
+    assert_eq!(value(kv, &b).await.unwrap(), b"new");
+}
+
+pub(crate) async fn an_ended_generation_is_unreachable(on: Backend) {
+    let (kv, a, b) = (&on.kv, entry("a"), entry("b"));
+    load(kv, &a, b"old a").await;
+    load(kv, &b, b"old b").await;
+    kv.evict_all("cache:g").await.unwrap();
+    kv.evict_all("cache:g").await.unwrap();
+    assert_eq!(kv.lookup(&a).await, Ok(None));
+    load(kv, &b, b"new b").await;
+    assert_eq!(kv.lookup(&a).await, Ok(None));
+    assert_eq!(value(kv, &b).await.unwrap(), b"new b");
+    // It is replaced as if it were not there.
+    load(kv, &a, b"new a").await;
+    assert_eq!(value(kv, &a).await.unwrap(), b"new a");
+}
+
+/// A server under pressure may drop any key.
+pub(crate) async fn a_lost_generation_is_an_ended_one(on: Backend) {
+    let (kv, a, b) = (&on.kv, entry("a"), entry("b"));
+    load(kv, &a, b"old").await;
+    let late = token(kv, &b).await;
+    assert_eq!(kv.delete(&["cache:g"]).await, Ok(1));
+    assert_eq!(kv.lookup(&a).await, Ok(None));
+    load(kv, &a, b"new").await;
+    assert_eq!(kv.fill(&late, b"old", LONG).await, Ok(Filled::Gone));
+    assert_eq!(value(kv, &a).await.unwrap(), b"new");
+    assert_eq!(kv.lookup(&b).await, Ok(None));
+}
+
+pub(crate) async fn a_token_ends_with_its_ttl(on: Backend) {
+    let (kv, a) = (&on.kv, entry("a"));
+    let Acquired::Token(late) = kv.acquire(&a, Seek::Missing, SHORT).await.unwrap() else {
+        panic!("nobody else holds it");
+    };
+    let again = async || kv.acquire(&a, Seek::Missing, LONG).await.unwrap();
+    let free = |acquired: &Acquired| matches!(acquired, Acquired::Token(_));
+    eventually("the token to be free", again, free).await;
+    assert_eq!(kv.fill(&late, b"late", LONG).await, Ok(Filled::Taken));
+    assert_eq!(kv.lookup(&a).await, Ok(None));
+}
+
+pub(crate) async fn a_token_can_be_given_up(on: Backend) {
+    let (kv, a) = (&on.kv, entry("a"));
+    let first = token(kv, &a).await;
+    kv.give_up(&first).await.unwrap();
+    assert_eq!(kv.fill(&first, b"value", LONG).await, Ok(Filled::Gone));
+    let second = token(kv, &a).await;
+    // That of somebody else it leaves alone.
+    kv.give_up(&first).await.unwrap();
+    assert_eq!(kv.fill(&second, b"value", LONG).await, Ok(Filled::Stored));
+}
+
+pub(crate) async fn what_is_put_bars_fills(on: Backend) {
+    let (kv, a) = (&on.kv, entry("a"));
+    kv.put(&a, b"first", LONG).await.unwrap();
+    assert_eq!(value(kv, &a).await.unwrap(), b"first");
+    kv.evict(slice::from_ref(&a)).await.unwrap();
+    let late = token(kv, &a).await;
+    kv.put(&a, b"put", LONG).await.unwrap();
+    assert_eq!(kv.fill(&late, b"loaded", LONG).await, Ok(Filled::Gone));
+    assert_eq!(value(kv, &a).await.unwrap(), b"put");
+    kv.evict_all("cache:g").await.unwrap();
+    assert_eq!(kv.lookup(&a).await, Ok(None));
+    kv.put(&a, b"short", Duration::from_millis(1))
+        .await
+        .unwrap();
+    let lookup = async || kv.lookup(&a).await.unwrap();
+    eventually("it to expire", lookup, Option::is_none).await;
+}
+
+pub(crate) async fn without_generation_values_are_as_they_were_given(on: Backend) {
+    let kv = &on.kv;
+    let a = TokenNames {
+        generation: None,
+        ..entry("a")
+    };
+    let held = token(kv, &a).await;
+    let busy = kv.acquire(&a, Seek::Missing, LONG).await;
+    assert_eq!(busy, Ok(Acquired::Busy));
+    assert_eq!(kv.fill(&held, b"loaded", LONG).await, Ok(Filled::Stored));
+    assert_eq!(kv.get(&a.value).await, Ok(Some(b"loaded".to_vec())));
+    let found = kv.acquire(&a, Seek::Missing, LONG).await.unwrap();
+    assert!(matches!(found, Acquired::Found(found) if found.value == b"loaded"));
+    kv.put(&a, b"put", LONG).await.unwrap();
+    assert_eq!(kv.get(&a.value).await, Ok(Some(b"put".to_vec())));
+    assert_eq!(value(kv, &a).await.unwrap(), b"put");
+    kv.evict(slice::from_ref(&a)).await.unwrap();
+    assert_eq!(kv.lookup(&a).await, Ok(None));
+    // Nothing is left, of a generation either.
+    assert_eq!(kv.count("").await, Ok(0));
+}
+
+pub(crate) async fn caches_do_not_share_generations(on: Backend) {
+    let (kv, a) = (&on.kv, entry("a"));
+    let other = TokenNames {
+        value: "other:v:a".to_owned(),
+        token: "other:t:a".to_owned(),
+        generation: Some("other:g".to_owned()),
+    };
+    load(kv, &a, b"a").await;
+    load(kv, &other, b"other").await;
+    kv.evict_all("other:g").await.unwrap();
+    assert_eq!(value(kv, &a).await.unwrap(), b"a");
+    assert_eq!(kv.lookup(&other).await, Ok(None));
+}

@@ -1,0 +1,227 @@
+//! What caches give back of their memory, and what may not make it grow. (A test binary of its own,
+//! since counting replaces the allocator. It counts by thread: everything here runs on the test's.)
+
+use std::future::pending;
+use std::io::{Write, stdout};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use allocation_counter::measure;
+use cache_runtime::{
+    Bus, CoherentCache, Evict, InvalidationEvent, ManualClock, TtlCache, cache_invalidation,
+};
+use tokio::runtime::{self, Runtime};
+
+const MIB: i64 = 1024 * 1024;
+const HOUR: Duration = Duration::from_secs(60 * 60);
+
+#[derive(Debug, InvalidationEvent)]
+enum RowEvent {
+    Row { row: u64 },
+    All,
+}
+
+#[cache_invalidation(channel = "cache:memory", event = RowEvent)]
+struct Rows;
+
+fn runtime() -> Runtime {
+    let runtime = runtime::Builder::new_current_thread().enable_time().build();
+    runtime.expect("a runtime")
+}
+
+async fn coherent(entries: usize) -> (Rows, CoherentCache<u64, String>) {
+    // Not even a machine that is very busy lets the lease run out.
+    let bus = Bus::in_process_builder()
+        .lease(HOUR)
+        .connect_lazy()
+        .unwrap();
+    let rows = Rows::new(&bus);
+    let cache = CoherentCache::builder("rows")
+        .ttl(HOUR)
+        .max_entries(entries)
+        .evict_on(&rows, |event| match event {
+            RowEvent::Row { row } => Evict::key(*row),
+            RowEvent::All => Evict::All,
+        })
+        .build()
+        .unwrap();
+    bus.ready().await.unwrap();
+    (rows, cache)
+}
+
+/// A value with memory of its own.
+fn value() -> String {
+    "x".repeat(40)
+}
+
+/// Bytes that `work` has left allocated, or given back.
+fn growth(work: impl FnOnce()) -> i64 {
+    measure(work).bytes_current
+}
+
+/// Runs other tasks until there are no more than `tasks`.
+async fn until_tasks(tasks: usize) {
+    let alive = || runtime::Handle::current().metrics().num_alive_tasks();
+    while alive() > tasks {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Past the test harness, which keeps what passing tests print.
+fn tell(what: &str, filled: i64, left: i64) {
+    let line = format!("memory: {what}: {filled} bytes filled, {left} left\n");
+    let _ = stdout().write_all(line.as_bytes());
+}
+
+/// Polls a future once.
+fn poll_once<F: Future>(future: F) -> Option<F::Output> {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => None,
+    }
+}
+
+#[test]
+fn a_million_entries_are_given_back_once_everything_was_evicted() {
+    const ENTRIES: u64 = 1_000_000;
+    let runtime = runtime();
+    let (rows, cache) = runtime.block_on(coherent(1_200_000));
+    let tasks = runtime.metrics().num_alive_tasks();
+    let filled = growth(|| {
+        runtime.block_on(async {
+            for row in 0..ENTRIES {
+                cache.reserve(&row).fill(value()).unwrap();
+            }
+        });
+    });
+    // Some parts of the cache may be full a little earlier than others.
+    assert!(cache.len() as u64 > ENTRIES * 9 / 10, "{}", cache.len());
+    let freed = growth(|| {
+        runtime.block_on(async {
+            rows.invalidate_all().await.unwrap();
+            assert!(cache.is_empty(), "at once");
+            // Nobody uses the cache: it tidies up by itself.
+            until_tasks(tasks).await;
+        });
+    });
+    tell("1,000,000 entries, evicted", filled, filled + freed);
+    assert!(filled > 80 * MIB, "{filled}");
+    assert!(
+        filled + freed < filled / 50,
+        "{} of {filled} bytes stay",
+        filled + freed
+    );
+}
+
+#[test]
+fn clearing_gives_everything_back() {
+    const ENTRIES: u64 = 100_000;
+    let cache = TtlCache::builder().max_entries(120_000).build().unwrap();
+    let filled = growth(|| (0..ENTRIES).for_each(|row| cache.insert(row, value())));
+    let freed = growth(|| cache.clear());
+    tell("100,000 entries, cleared", filled, filled + freed);
+    assert!(filled > 8 * MIB, "{filled}");
+    assert!(
+        filled + freed < filled / 50,
+        "{} of {filled} bytes stay",
+        filled + freed
+    );
+}
+
+#[test]
+fn what_has_expired_is_given_back_by_further_use() {
+    const ENTRIES: u64 = 20_000;
+    let clock = ManualClock::new();
+    let cache = TtlCache::builder()
+        .ttl(HOUR)
+        .max_entries(24_000)
+        .clock(&clock)
+        .build()
+        .unwrap();
+    let long = || "x".repeat(1_000);
+    let filled = growth(|| (0..ENTRIES).for_each(|row| cache.insert(row, long())));
+    clock.advance(HOUR);
+    assert!(cache.len() as u64 > ENTRIES * 9 / 10);
+    // A few, in every part of the cache.
+    let swept = growth(|| (0..500).for_each(|row| cache.insert(ENTRIES + row, long())));
+    tell("20,000 entries, expired", filled, filled + swept);
+    assert_eq!(cache.len(), 500);
+    assert!(
+        filled + swept < filled / 5,
+        "{} of {filled} bytes stay",
+        filled + swept
+    );
+}
+
+/// Tokens, waiters and evictions beside a load that never ends.
+async fn beside_a_stuck_load(rows: &Rows, cache: &CoherentCache<u64, String>, rounds: u64) {
+    let mut stuck = Box::pin(cache.get_or_load(&0, pending::<String>));
+    assert!(poll_once(stuck.as_mut()).is_none());
+    for _ in 0..rounds {
+        // Somebody waits for it, and loses patience; and somebody has a token.
+        assert!(poll_once(cache.get_or_load(&0, pending::<String>)).is_none());
+        let token = cache.reserve(&0);
+        // What it loads is evicted; whoever comes then loads, and is stuck too.
+        rows.invalidate_row(0).await.unwrap();
+        let next = Box::pin(cache.get_or_load(&0, pending::<String>));
+        drop(std::mem::replace(&mut stuck, next));
+        assert!(poll_once(stuck.as_mut()).is_none());
+        assert!(token.fill(value()).is_err());
+        tokio::task::yield_now().await;
+    }
+}
+
+#[test]
+fn a_stuck_loader_makes_nothing_grow() {
+    let runtime = runtime();
+    let (rows, cache) = runtime.block_on(coherent(1_000));
+    let run = |rounds| runtime.block_on(beside_a_stuck_load(&rows, &cache, rounds));
+    // Whatever is allocated once.
+    run(1_000);
+    let grown = growth(|| run(10_000));
+    assert!(grown < MIB / 16, "{grown} bytes");
+    assert_eq!(cache.stats().loading, 0);
+}
+
+/// All of those that wait for one load hold it together.
+#[test]
+fn waiters_that_have_left_hold_nothing() {
+    let runtime = runtime();
+    let (_rows, cache) = runtime.block_on(coherent(1_000));
+    let mut stuck = pin!(cache.get_or_load(&0, pending::<String>));
+    let grown = growth(|| {
+        assert!(poll_once(stuck.as_mut()).is_none());
+        for _ in 0..100 {
+            let mut waiters: Vec<_> = (0..100)
+                .map(|_| Box::pin(cache.get_or_load(&0, async || value())))
+                .collect();
+            for waiter in &mut waiters {
+                assert!(poll_once(waiter.as_mut()).is_none());
+            }
+        }
+    });
+    assert!(grown < MIB / 16, "{grown} bytes");
+}
+
+#[test]
+fn evicting_everything_over_and_over_makes_nothing_grow() {
+    let runtime = runtime();
+    let (rows, cache) = runtime.block_on(coherent(100_000));
+    let tasks = runtime.metrics().num_alive_tasks();
+    let run = |rounds| {
+        runtime.block_on(async {
+            for row in 0..rounds {
+                cache.get_or_load(&row, async || value()).await;
+                rows.invalidate_all().await.unwrap();
+                let alive = runtime.metrics().num_alive_tasks();
+                assert!(alive <= tasks + 1, "one task at most tidies up");
+            }
+            until_tasks(tasks).await;
+        });
+    };
+    // More than may wait to be received, which is allocated once.
+    run(10_000);
+    let grown = growth(|| run(10_000));
+    assert!(grown < MIB / 16, "{grown} bytes");
+}

@@ -1,0 +1,291 @@
+//! Callers that load the same keys, polled in any order, and only when they ask for it: one load a
+//! key at a time, no more loads than are allowed, nobody left waiting, nothing left behind.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Poll, Wake, Waker};
+
+use cache_runtime::TtlCache;
+use proptest::prelude::*;
+
+use crate::poll_once;
+
+const KEYS: usize = 2;
+
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Call(usize),
+    /// Polls a caller that asks for it. (An index is taken modulo how many there are.)
+    Poll(usize),
+    /// Polls one that does not.
+    PollAnyway(usize),
+    Finish(usize),
+    Fail(usize),
+    Drop(usize),
+    Write(usize),
+    WriteAll,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (0..KEYS).prop_map(Step::Call),
+        6 => any::<usize>().prop_map(Step::Poll),
+        1 => any::<usize>().prop_map(Step::PollAnyway),
+        3 => any::<usize>().prop_map(Step::Finish),
+        2 => any::<usize>().prop_map(Step::Fail),
+        2 => any::<usize>().prop_map(Step::Drop),
+        1 => (0..KEYS).prop_map(Step::Write),
+        1 => Just(Step::WriteAll),
+    ]
+}
+
+/// A load that somebody runs, and what is to become of it.
+struct Load {
+    id: usize,
+    key: usize,
+    /// An eviction has come after its beginning.
+    overtaken: bool,
+    outcome: Option<Result<(), ()>>,
+    waker: Waker,
+}
+
+/// The rows behind the cache, and the loads that run.
+#[derive(Default)]
+struct Rows {
+    versions: [u64; KEYS],
+    loads: Vec<Load>,
+    begun: usize,
+}
+
+/// Takes a load out when it ends, however it does.
+struct Running {
+    rows: Rc<RefCell<Rows>>,
+    id: usize,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.rows
+            .borrow_mut()
+            .loads
+            .retain(|load| load.id != self.id);
+    }
+}
+
+/// Loads a row when it is told to. The version is that of the beginning.
+async fn load(rows: Rc<RefCell<Rows>>, key: usize) -> Result<u64, ()> {
+    let (id, version) = {
+        let mut rows = rows.borrow_mut();
+        rows.begun += 1;
+        let (id, version) = (rows.begun, rows.versions[key]);
+        rows.loads.push(Load {
+            id,
+            key,
+            overtaken: false,
+            outcome: None,
+            waker: Waker::noop().clone(),
+        });
+        (id, version)
+    };
+    let running = Running { rows, id };
+    poll_fn(|context| {
+        let mut rows = running.rows.borrow_mut();
+        let load = rows.loads.iter_mut().find(|load| load.id == id);
+        let load = load.expect("it runs");
+        load.waker.clone_from(context.waker());
+        load.outcome.map_or(Poll::Pending, Poll::Ready)
+    })
+    .await
+    .map(|()| version)
+}
+
+#[derive(Default)]
+struct Flag(AtomicBool);
+
+impl Wake for Flag {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+struct Caller {
+    /// The version at the time of the last eviction before it came.
+    floor: u64,
+    asks: Arc<Flag>,
+    call: Pin<Box<dyn Future<Output = Result<u64, ()>>>>,
+}
+
+struct Run {
+    cache: TtlCache<usize, u64>,
+    rows: Rc<RefCell<Rows>>,
+    callers: Vec<Caller>,
+    allowed: Option<usize>,
+}
+
+impl Run {
+    fn new(allowed: Option<usize>) -> Self {
+        let mut builder = TtlCache::builder().name("flights");
+        if let Some(allowed) = allowed {
+            builder = builder.max_concurrent_loads(allowed);
+        }
+        Self {
+            cache: builder.build().unwrap(),
+            rows: Rc::default(),
+            callers: Vec::new(),
+            allowed,
+        }
+    }
+
+    fn call(&mut self, key: usize) {
+        let (cache, rows) = (self.cache.clone(), Rc::clone(&self.rows));
+        let call = async move { cache.try_get_or_load(&key, || load(rows, key)).await };
+        let asks = Arc::new(Flag::default());
+        asks.0.store(true, Ordering::Relaxed);
+        self.callers.push(Caller {
+            floor: self.rows.borrow().versions[key],
+            asks,
+            call: Box::pin(call),
+        });
+    }
+
+    fn poll(&mut self, index: usize) {
+        let caller = &mut self.callers[index];
+        caller.asks.0.store(false, Ordering::Relaxed);
+        let waker = Waker::from(Arc::clone(&caller.asks));
+        let Some(result) = poll_once(caller.call.as_mut(), &waker) else {
+            return;
+        };
+        if let Ok(version) = result {
+            assert!(
+                version >= caller.floor,
+                "version {version}, not yet {}",
+                caller.floor
+            );
+        }
+        self.callers.swap_remove(index);
+    }
+
+    /// Who asks to be polled.
+    fn asking(&self) -> Vec<usize> {
+        let asks = |caller: &Caller| caller.asks.0.load(Ordering::Relaxed);
+        (0..self.callers.len())
+            .filter(|index| asks(&self.callers[*index]))
+            .collect()
+    }
+
+    fn end(&self, index: usize, outcome: Result<(), ()>) {
+        let mut rows = self.rows.borrow_mut();
+        let running = rows.loads.len();
+        if running > 0 {
+            let load = &mut rows.loads[index % running];
+            load.outcome = load.outcome.or(Some(outcome));
+            load.waker.wake_by_ref();
+        }
+    }
+
+    fn written(&self, keys: std::ops::Range<usize>) {
+        let mut rows = self.rows.borrow_mut();
+        let rows = &mut *rows;
+        for load in rows
+            .loads
+            .iter_mut()
+            .filter(|load| keys.contains(&load.key))
+        {
+            load.overtaken = true;
+        }
+        keys.for_each(|key| rows.versions[key] += 1);
+    }
+
+    fn step(&mut self, step: Step) {
+        match step {
+            Step::Call(key) => self.call(key),
+            Step::Poll(index) => {
+                let asking = self.asking();
+                if !asking.is_empty() {
+                    self.poll(asking[index % asking.len()]);
+                }
+            }
+            Step::PollAnyway(index) if !self.callers.is_empty() => {
+                self.poll(index % self.callers.len());
+            }
+            Step::Drop(index) if !self.callers.is_empty() => {
+                drop(self.callers.swap_remove(index % self.callers.len()));
+            }
+            Step::PollAnyway(_) | Step::Drop(_) => {}
+            Step::Finish(index) => self.end(index, Ok(())),
+            Step::Fail(index) => self.end(index, Err(())),
+            Step::Write(key) => {
+                self.written(key..key + 1);
+                self.cache.remove(&key);
+            }
+            Step::WriteAll => {
+                self.written(0..KEYS);
+                self.cache.clear();
+            }
+        }
+    }
+
+    fn check(&self) {
+        let rows = self.rows.borrow();
+        for key in 0..KEYS {
+            let current = |load: &&Load| load.key == key && !load.overtaken;
+            let loads = rows.loads.iter().filter(current).count();
+            assert!(loads <= 1, "{loads} loads of one key");
+            if let Some(version) = self.cache.get(&key) {
+                assert_eq!(
+                    version, rows.versions[key],
+                    "stored although it was overtaken"
+                );
+            }
+        }
+        let running = rows.loads.len();
+        assert!(
+            running <= self.allowed.unwrap_or(usize::MAX),
+            "{running} loads at a time"
+        );
+        let (counted, begun) = (self.cache.stats().loads, rows.begun as u64);
+        // Those that wait to be allowed are counted already.
+        assert!(
+            counted == begun || (self.allowed.is_some() && counted > begun),
+            "{counted}"
+        );
+    }
+
+    /// Lets everybody finish.
+    fn finish(mut self) {
+        while !self.callers.is_empty() {
+            let asking = self.asking();
+            if let Some(index) = asking.first() {
+                self.poll(*index);
+            } else {
+                let runs = |load: &Load| load.outcome.is_none();
+                let next = self.rows.borrow().loads.iter().position(runs);
+                self.end(next.expect("somebody waits for nothing"), Ok(()));
+            }
+            self.check();
+        }
+        assert_eq!(self.cache.stats().loading, 0, "left behind");
+        assert!(self.rows.borrow().loads.is_empty());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    #[test]
+    fn one_load_a_key_and_nobody_is_left_waiting(
+        steps in prop::collection::vec(step(), 0..80),
+        allowed in prop::option::of(1..3usize),
+    ) {
+        let mut run = Run::new(allowed);
+        for step in steps {
+            run.step(step);
+            run.check();
+        }
+        run.finish();
+    }
+}

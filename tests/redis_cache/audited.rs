@@ -1,0 +1,86 @@
+//! What an audit says.
+
+use cache_runtime::audit::{Bound, Kind, Row, State};
+use cache_runtime::redis_cache::RedisAway;
+use cache_runtime::{RedisCache, audit};
+use support::eventually;
+
+use crate::coherent::evict;
+use crate::fixture::{LONG, Place, Texts, in_both_places, never, text};
+
+/// The audit's row of a cache. Tests that run at the same time have theirs.
+fn row(name: &str) -> Option<Row> {
+    audit().rows().iter().find(|row| row.name == name).cloned()
+}
+
+fn name(what: &str, place: &Place) -> String {
+    match place {
+        Place::InProcess(_) => format!("{what}.in-process"),
+        Place::Redis(..) => format!("{what}.redis"),
+    }
+}
+
+async fn a_plain_cache_is_listed(place: &Place) {
+    let bus = place.instance().await;
+    let name = name("audited", place);
+    assert!(row(&name).is_none());
+    let cache = RedisCache::<String>::builder(&bus, &*name).ttl(LONG);
+    let cache = cache.when_redis_is_away(RedisAway::Fail).build().unwrap();
+    cache.get_or_fetch("a", || text("A")).await.unwrap();
+    cache.get_or_fetch("a", never).await.unwrap();
+    let found = row(&name).unwrap();
+    assert_eq!(found.kind, Kind::Redis);
+    assert_eq!((found.ttl, found.bound), (Some(LONG), Bound::Ttl));
+    assert_eq!((found.entries, found.hits, found.misses), (None, 1, 1));
+    assert_eq!(found.state, State::Live);
+    assert!(found.evicted_by.is_empty());
+    assert!(found.place.file.ends_with("audited.rs"));
+    drop(cache);
+    assert!(row(&name).is_none());
+}
+
+async fn a_coherent_cache_is_listed_with_its_events(place: &Place) {
+    let bus = place.instance().await;
+    let texts = Texts::new(&bus);
+    let name = name("coherent", place);
+    let cache = RedisCache::<String>::builder(&bus, &*name).ttl(LONG);
+    let cache = cache
+        .memory(LONG, 10)
+        .evict_on(&texts, evict)
+        .build()
+        .unwrap();
+    bus.ready().await.unwrap();
+    cache.get_or_fetch("a", || text("A")).await.unwrap();
+    cache.get_or_fetch("a", never).await.unwrap();
+    let found = row(&name).unwrap();
+    assert_eq!(found.kind, Kind::CoherentRedis);
+    assert_eq!((found.bound, found.entries), (Bound::Entries(10), Some(1)));
+    assert_eq!((found.hits, found.misses), (1, 1));
+    assert_eq!(found.state, State::Live);
+
+    texts.invalidate_text("a").await.unwrap();
+    texts.invalidate_other().await.unwrap();
+    // Counted when they are published, and when they are received.
+    let applied = async || {
+        let found = row(&name).unwrap();
+        let events = found.evicted_by[0].events.iter();
+        let events = events.filter(|event| event.applied > 0);
+        let counts = events.map(|event| (event.event, event.applied, event.evicted));
+        counts.collect::<Vec<_>>()
+    };
+    let expected = [("text", 2, 2), ("other", 2, 0)];
+    eventually("both events to be received", applied, |found| {
+        *found == expected
+    })
+    .await;
+    assert_eq!(row(&name).unwrap().evicted_by[0].channel, "cache:texts");
+
+    bus.close().await;
+    let state = row(&name).unwrap().state;
+    assert!(matches!(state, State::Down(_)), "{state:?}");
+}
+
+in_both_places!(
+    a_plain_cache_is_listed,
+    a_coherent_cache_is_listed_with_its_events,
+);

@@ -1,0 +1,172 @@
+//! Values that do not decode, do not encode, or are too large.
+
+use std::error::Error;
+
+use cache_runtime::{Codec, RedisCache};
+use serde::{Deserialize, Serialize};
+
+use support::{eventually, within};
+
+use crate::fixture::{LONG, Place, SHORT, Source, builder, in_both_places, never, text};
+
+type AnyError = Box<dyn Error + Send + Sync>;
+
+async fn a_value_that_does_not_decode_is_fetched_and_overwritten(place: &Place) {
+    let bus = place.instance().await;
+    let plain = builder(&bus).build().unwrap();
+    let locked = builder(&bus).fetch_lock(LONG).build().unwrap();
+    for bytes in [
+        &b""[..],
+        b"A",
+        b"+",
+        b"+A",
+        b"+1",
+        b"+\"A\" ",
+        b"+\"A\"x",
+        b"-\xff",
+    ] {
+        for cache in [&plain, &locked] {
+            if bytes == b"+\"A\" " {
+                // White space is JSON.
+                continue;
+            }
+            place.write("texts:v:a", bytes).await;
+            let before = cache.stats().undecodable;
+            assert_eq!(cache.get("a").await.unwrap(), None, "{bytes:?}");
+            assert_eq!(cache.stats().undecodable, before + 1);
+            assert_eq!(cache.get_or_fetch("a", || text("B")).await.unwrap(), "B");
+            assert_eq!(place.stored("texts:v:a").await.unwrap(), b"+\"B\"");
+            assert_eq!(
+                place.stored("texts:t:a").await,
+                None,
+                "the lock is given back"
+            );
+        }
+    }
+}
+
+async fn another_instance_that_replaces_it_is_waited_for(place: &Place) {
+    let (here, there) = (place.instance().await, place.instance().await);
+    let here = builder(&here).fetch_lock(LONG).build().unwrap();
+    let patient = builder(&there).fetch_lock(LONG).build().unwrap();
+    let impatient = builder(&there).fetch_lock(SHORT).build().unwrap();
+    place.write("texts:v:a", b"undecodable").await;
+    let source = Source::held("A");
+    let fetching = tokio::spawn({
+        let (here, source) = (here.clone(), source.clone());
+        async move { here.get_or_fetch("a", || source.fetch()).await }
+    });
+    source.has_begun().await;
+    let waiting = tokio::spawn({
+        let patient = patient.clone();
+        async move { patient.get_or_fetch("a", never).await }
+    });
+    // Once it has looked again and again.
+    let looks = async || patient.stats().undecodable;
+    eventually("the other to wait", looks, |looks| *looks > 3).await;
+    let early = impatient.get_or_fetch("a", || text("early"));
+    assert_eq!(within("the wait to end", early).await.unwrap(), "early");
+    assert_eq!(waiting.await.unwrap().unwrap(), "early");
+    source.release();
+    assert_eq!(fetching.await.unwrap().unwrap(), "A");
+}
+
+async fn a_value_of_another_version_is_fetched_anew(place: &Place) {
+    #[derive(Clone, Serialize, Deserialize)]
+    struct Old {
+        name: String,
+    }
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    struct New {
+        name: String,
+        size: u32,
+    }
+    let bus = place.instance().await;
+    let old = RedisCache::<Old>::builder(&bus, "things")
+        .ttl(LONG)
+        .build()
+        .unwrap();
+    let new = RedisCache::<New>::builder(&bus, "things")
+        .ttl(LONG)
+        .build()
+        .unwrap();
+    let name = "a".to_owned();
+    old.set("a", &Old { name: name.clone() }).await.unwrap();
+    let fetch = || async { Ok::<_, AnyError>(New { name, size: 1 }) };
+    assert_eq!(new.get_or_fetch("a", fetch).await.unwrap().size, 1);
+    assert_eq!(old.get("a").await.unwrap().unwrap().name, "a");
+}
+
+async fn a_value_that_is_too_large_is_given_to_its_caller(place: &Place) {
+    let bus = place.instance().await;
+    // The quotes count.
+    let cache = builder(&bus)
+        .max_value_bytes(10)
+        .memory(LONG, 10)
+        .fetch_lock(LONG);
+    let cache = cache.build().unwrap();
+    assert_eq!(
+        cache.get_or_fetch("a", || text("12345678")).await.unwrap(),
+        "12345678"
+    );
+    assert_eq!(cache.get_or_fetch("a", never).await.unwrap(), "12345678");
+    for _ in 0..2 {
+        let large = cache.get_or_fetch("b", || text("123456789")).await;
+        assert_eq!(large.unwrap(), "123456789");
+        assert_eq!(cache.get("b").await.unwrap(), None);
+    }
+    let error = cache.set("a", &"123456789".to_owned()).await.unwrap_err();
+    assert!(error.is_too_large());
+    let expected = "an entry of cache `texts` could not be stored: 11 bytes exceed the limit of 10";
+    assert_eq!(error.to_string(), expected);
+    assert_eq!(cache.stats().too_large, 3);
+    assert_eq!(cache.get("a").await.unwrap().as_deref(), Some("12345678"));
+}
+
+/// Writes a number in decimal digits, and refuses what it does not like.
+struct Digits;
+
+impl Codec<i32> for Digits {
+    fn encode(&self, value: &i32, out: &mut Vec<u8>) -> Result<(), AnyError> {
+        assert_ne!(*value, 13, "as the test wants it");
+        if *value < 0 {
+            return Err("negative".into());
+        }
+        out.extend_from_slice(value.to_string().as_bytes());
+        Ok(())
+    }
+
+    fn decode(&self, bytes: &[u8]) -> Result<i32, AnyError> {
+        let number = std::str::from_utf8(bytes)?.parse()?;
+        assert_ne!(number, 31, "as the test wants it");
+        Ok(number)
+    }
+}
+
+async fn a_codec_may_be_given_and_may_fail_or_panic(place: &Place) {
+    let bus = place.instance().await;
+    let cache = RedisCache::builder(&bus, "digits").ttl(LONG).codec(Digits);
+    let cache = cache.build().unwrap();
+    let fetch = |number: i32| move || async move { Ok::<_, AnyError>(number) };
+    assert_eq!(cache.get_or_fetch("a", fetch(7)).await.unwrap(), 7);
+    assert_eq!(place.stored("digits:v:a").await.unwrap(), b"+7");
+    assert_eq!(cache.get("a").await.unwrap(), Some(7));
+    for bad in [-1, 13] {
+        assert_eq!(cache.get_or_fetch("b", fetch(bad)).await.unwrap(), bad);
+        assert_eq!(cache.get("b").await.unwrap(), None);
+        let error = cache.set("b", &bad).await.unwrap_err();
+        assert!(!error.is_too_large() && error.cause().is_none(), "{error}");
+    }
+    assert_eq!(cache.stats().unencodable, 4);
+    place.write("digits:v:c", b"+31").await;
+    assert_eq!(cache.get("c").await.unwrap(), None);
+    assert_eq!(cache.stats().undecodable, 1);
+}
+
+in_both_places!(
+    a_value_that_does_not_decode_is_fetched_and_overwritten,
+    another_instance_that_replaces_it_is_waited_for,
+    a_value_of_another_version_is_fetched_anew,
+    a_value_that_is_too_large_is_given_to_its_caller,
+    a_codec_may_be_given_and_may_fail_or_panic,
+);

@@ -1,0 +1,242 @@
+//! Events evict, from both levels and everywhere.
+
+use cache_runtime::redis_cache::Coherent;
+use cache_runtime::{Bus, Evict, InvalidationEvent, RedisCache};
+use support::eventually;
+use tokio::sync::mpsc::unbounded_channel;
+
+use crate::fixture::{LONG, Place, TextEvent, Texts, builder, in_both_places, never, text};
+
+/// What the events mean.
+pub(crate) fn evict(event: &TextEvent) -> Evict<String> {
+    match event {
+        TextEvent::Text { key } => Evict::key(key),
+        TextEvent::Texts { keys } => Evict::keys(keys),
+        TextEvent::Group { prefix } => Evict::prefix(prefix),
+        TextEvent::Other => Evict::Nothing,
+        TextEvent::Panic => panic!("as the test wants it"),
+        TextEvent::All => Evict::All,
+    }
+}
+
+/// An instance with two levels.
+pub(crate) struct Instance {
+    pub(crate) bus: Bus,
+    pub(crate) texts: Texts,
+    pub(crate) cache: RedisCache<String, Coherent>,
+}
+
+impl Instance {
+    pub(crate) async fn new(place: &Place) -> Self {
+        Self::on(place.instance().await).await
+    }
+
+    pub(crate) async fn on(bus: Bus) -> Self {
+        let texts = Texts::new(&bus);
+        let cache = builder(&bus).memory(LONG, 100).evict_on(&texts, evict);
+        let cache = cache.build().unwrap();
+        bus.ready().await.unwrap();
+        Self { bus, texts, cache }
+    }
+
+    pub(crate) async fn fill(&self, key: &str, value: &str) {
+        let got = self.cache.get_or_fetch(key, || text(value)).await;
+        assert_eq!(got.unwrap(), value);
+    }
+
+    pub(crate) async fn get(&self, key: &str) -> Option<String> {
+        self.cache.get(key).await.unwrap()
+    }
+
+    pub(crate) async fn loses(&self, key: &str) {
+        let get = async || self.get(key).await;
+        eventually("the entry to be evicted", get, Option::is_none).await;
+    }
+}
+
+const KEYS: [&str; 4] = ["a:1", "a:2", "b:1", "b:2"];
+
+/// Two instances that have everything, in both levels.
+async fn filled(place: &Place) -> (Instance, Instance) {
+    let (here, there) = (Instance::new(place).await, Instance::new(place).await);
+    for key in KEYS {
+        here.fill(key, key).await;
+        assert_eq!(there.cache.get_or_fetch(key, never).await.unwrap(), key);
+    }
+    (here, there)
+}
+
+async fn left(instance: &Instance) -> Vec<&'static str> {
+    let mut left = Vec::new();
+    for key in KEYS {
+        if instance.get(key).await.is_some() {
+            left.push(key);
+        }
+    }
+    left
+}
+
+async fn a_key_is_evicted_everywhere(place: &Place) {
+    let (here, there) = filled(place).await;
+    here.texts.invalidate_text("a:1").await.unwrap();
+    // The publisher at once, without waiting for its own event.
+    assert_eq!(left(&here).await, ["a:2", "b:1", "b:2"]);
+    assert_eq!(
+        place.stored("texts:v:a:1").await,
+        None,
+        "deleted before the event left"
+    );
+    there.loses("a:1").await;
+    assert_eq!(left(&there).await, ["a:2", "b:1", "b:2"]);
+    here.fill("a:1", "new").await;
+    assert_eq!(there.get("a:1").await.as_deref(), Some("new"));
+    assert_eq!(
+        here.cache.stats().evictions,
+        2,
+        "when it was published, and when it was received"
+    );
+}
+
+async fn several_keys_are_evicted_everywhere(place: &Place) {
+    let (here, there) = filled(place).await;
+    let keys = vec!["a:1".to_owned(), "b:2".to_owned(), "none".to_owned()];
+    here.texts
+        .publish(&TextEvent::Texts { keys })
+        .await
+        .unwrap();
+    assert_eq!(left(&here).await, ["a:2", "b:1"]);
+    there.loses("b:2").await;
+    assert_eq!(left(&there).await, ["a:2", "b:1"]);
+}
+
+async fn a_prefix_is_evicted_in_memory_and_everything_in_redis(place: &Place) {
+    let (here, there) = filled(place).await;
+    here.texts.invalidate_group("a:").await.unwrap();
+    // From memory.
+    assert_eq!(left(&here).await, ["b:1", "b:2"]);
+    there.loses("a:1").await;
+    assert_eq!(left(&there).await, ["b:1", "b:2"]);
+    // Nothing of what Redis has counts any more.
+    let fresh = Instance::new(place).await;
+    assert!(left(&fresh).await.is_empty());
+    fresh.fill("b:1", "new").await;
+    assert_eq!(here.get("b:1").await.as_deref(), Some("b:1"));
+}
+
+async fn everything_is_evicted_everywhere(place: &Place) {
+    let (here, there) = filled(place).await;
+    here.texts.invalidate_all().await.unwrap();
+    assert!(left(&here).await.is_empty());
+    there.loses("b:2").await;
+    assert!(left(&there).await.is_empty());
+    // It does not come back with a new generation.
+    here.fill("c", "C").await;
+    assert!(left(&here).await.is_empty());
+    assert_eq!(there.get("c").await.as_deref(), Some("C"));
+}
+
+async fn an_event_that_evicts_nothing_evicts_nothing(place: &Place) {
+    let (here, _there) = filled(place).await;
+    here.texts.invalidate_other().await.unwrap();
+    here.texts
+        .publish(&TextEvent::Texts { keys: Vec::new() })
+        .await
+        .unwrap();
+    assert_eq!(left(&here).await, KEYS);
+}
+
+async fn a_closure_that_panics_evicts_everything(place: &Place) {
+    let (here, there) = filled(place).await;
+    // The publisher does not notice.
+    here.texts.invalidate_panic().await.unwrap();
+    assert!(left(&here).await.is_empty());
+    there.loses("b:2").await;
+    assert!(left(&there).await.is_empty());
+    let panics = async || there.texts.stats().panics;
+    eventually("the panic to be counted", panics, |panics| *panics > 0).await;
+}
+
+/// A publisher in another language does not delete in Redis.
+async fn an_event_of_somebody_else_is_applied_to_redis_as_well(place: &Place) {
+    for (payload, gone) in [
+        (r#"{"type":"text","key":"a:1"}"#, &KEYS[..1]),
+        (r#"{"type":"texts","keys":["a:1","a:2"]}"#, &KEYS[..2]),
+        (r#"{"type":"group","prefix":"a:"}"#, &KEYS[..]),
+        (r#"{"type":"all"}"#, &KEYS[..]),
+    ] {
+        let (here, there) = filled(place).await;
+        // Told after the cache, because it has subscribed later.
+        let (seen, mut arrived) = unbounded_channel();
+        let _after = there.texts.subscribe_inline(move |event| {
+            drop(seen.send(event.describe().to_string()));
+        });
+        place.publish(payload).await;
+        arrived.recv().await.unwrap();
+        // From now on nobody reads what is to be deleted.
+        assert_eq!(there.get("a:1").await, None, "{payload}");
+        here.loses("a:1").await;
+        // What Redis has is told by an instance that has nothing in memory.
+        let fresh = Instance::new(place).await;
+        let expected: Vec<_> = KEYS.iter().filter(|key| !gone.contains(key)).collect();
+        assert_eq!(
+            left(&fresh).await.iter().collect::<Vec<_>>(),
+            expected,
+            "{payload}"
+        );
+        here.texts.invalidate_all().await.unwrap();
+    }
+}
+
+/// An instance without the cache does not either.
+async fn an_event_of_an_instance_without_the_cache_is_too(place: &Place) {
+    let (here, there) = filled(place).await;
+    let bus = place.instance().await;
+    Texts::new(&bus).invalidate_text("a:1").await.unwrap();
+    here.loses("a:1").await;
+    there.loses("a:1").await;
+    assert_eq!(place.stored("texts:v:a:1").await, None);
+}
+
+async fn without_a_memory_level_redis_alone_is_evicted(place: &Place) {
+    let (here, there) = (place.instance().await, place.instance().await);
+    let (here_texts, there_texts) = (Texts::new(&here), Texts::new(&there));
+    let here_cache = builder(&here).evict_on(&here_texts, evict).build().unwrap();
+    let there_cache = builder(&there)
+        .evict_on(&there_texts, evict)
+        .build()
+        .unwrap();
+    here.ready().await.unwrap();
+    there.ready().await.unwrap();
+    here_cache.get_or_fetch("a", || text("A")).await.unwrap();
+    assert_eq!(there_cache.get_or_fetch("a", never).await.unwrap(), "A");
+    here_texts.invalidate_text("a").await.unwrap();
+    assert_eq!(there_cache.get("a").await.unwrap(), None);
+    assert_eq!(here_cache.stats().memory_hits, 0);
+}
+
+async fn entries_carry_their_generation(place: &Place) {
+    let here = Instance::new(place).await;
+    here.fill("a", "A").await;
+    let value = String::from_utf8(place.stored("texts:v:a").await.unwrap()).unwrap();
+    let generation = String::from_utf8(place.stored("texts:g").await.unwrap()).unwrap();
+    assert_eq!(value, format!("{generation}:+\"A\""));
+    assert!(place.ttl("texts:v:a").await > LONG / 2);
+    assert_eq!(place.stored("texts:t:a").await, None);
+    // Without it no entry counts, whoever has taken it away.
+    let fresh = Instance::new(place).await;
+    place.write("texts:g", b"another").await;
+    assert_eq!(fresh.get("a").await, None);
+}
+
+in_both_places!(
+    a_key_is_evicted_everywhere,
+    several_keys_are_evicted_everywhere,
+    a_prefix_is_evicted_in_memory_and_everything_in_redis,
+    everything_is_evicted_everywhere,
+    an_event_that_evicts_nothing_evicts_nothing,
+    a_closure_that_panics_evicts_everything,
+    an_event_of_somebody_else_is_applied_to_redis_as_well,
+    an_event_of_an_instance_without_the_cache_is_too,
+    without_a_memory_level_redis_alone_is_evicted,
+    entries_carry_their_generation,
+);

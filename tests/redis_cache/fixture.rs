@@ -1,0 +1,214 @@
+//! Where the scenarios take place, what they cache, and fetches that wait for a sign.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use cache_runtime::redis_cache::{Builder, Json, NoTtl, Plain, WithTtl};
+use cache_runtime::{__private as private, Bus, InvalidationEvent, RedisCache, cache_invalidation};
+use support::{Server, eventually};
+use tokio::sync::{OnceCell, Semaphore};
+
+/// Longer than any test.
+pub(crate) const LONG: Duration = Duration::from_secs(3600);
+/// Over before anybody looks, or soon after.
+pub(crate) const SHORT: Duration = Duration::from_millis(60);
+
+/// Texts have changed.
+#[derive(Debug, Clone, PartialEq, Eq, InvalidationEvent)]
+pub(crate) enum TextEvent {
+    /// One text.
+    Text { key: String },
+    /// Several texts.
+    Texts { keys: Vec<String> },
+    /// The texts whose keys begin like this.
+    Group { prefix: String },
+    /// None that is cached.
+    Other,
+    /// Makes the cache's closure panic.
+    Panic,
+    /// Everything.
+    All,
+}
+
+#[cache_invalidation(channel = "cache:texts", event = TextEvent)]
+#[derive(Debug, Clone)]
+pub(crate) struct Texts;
+
+pub(crate) const CHANNEL: &str = "cache:texts";
+
+/// A real server, or a bus that stands in for one.
+pub(crate) enum Place {
+    InProcess(Bus),
+    /// With a bus that publishes for others.
+    Redis(Box<Server>, OnceCell<Bus>),
+}
+
+impl Place {
+    pub(crate) fn in_process() -> Self {
+        Self::InProcess(Bus::in_process())
+    }
+
+    pub(crate) async fn redis() -> Self {
+        Self::over(Server::start().await)
+    }
+
+    pub(crate) fn over(server: Server) -> Self {
+        Self::Redis(Box::new(server), OnceCell::new())
+    }
+
+    /// Another instance.
+    pub(crate) async fn instance(&self) -> Bus {
+        match self {
+            Self::InProcess(bus) => bus.clone(),
+            Self::Redis(server, _) => connect(server).await,
+        }
+    }
+
+    /// What stands under a key, as it is.
+    pub(crate) async fn stored(&self, key: &str) -> Option<Vec<u8>> {
+        private::kv(&self.instance().await).get(key).await.unwrap()
+    }
+
+    /// How much longer a key lives.
+    pub(crate) async fn ttl(&self, key: &str) -> Duration {
+        let found = private::kv(&self.instance().await).get_with_ttl(key).await;
+        found
+            .unwrap()
+            .expect("it is there")
+            .ttl
+            .expect("it expires")
+    }
+
+    /// Writes under a key, as somebody else.
+    pub(crate) async fn write(&self, key: &str, value: &[u8]) {
+        let kv = private::kv(&self.instance().await);
+        kv.set(key, value, LONG).await.unwrap();
+    }
+
+    /// Deletes everything, as somebody else.
+    pub(crate) async fn flush(&self, prefix: &str) {
+        match self {
+            Self::InProcess(bus) => {
+                let kv = private::kv(bus);
+                let keys = kv.keys(prefix, usize::MAX).await.unwrap();
+                let keys: Vec<_> = keys.iter().map(String::as_str).collect();
+                kv.delete(&keys).await.unwrap();
+            }
+            Self::Redis(server, _) => {
+                server.admin().await.run::<()>(&["FLUSHALL"]).await;
+            }
+        }
+    }
+
+    /// Publishes as a program would that knows nothing of caches.
+    pub(crate) async fn publish(&self, payload: &str) {
+        assert!(self.try_publish(payload).await > 0);
+    }
+
+    /// The same; how many have received it.
+    pub(crate) async fn try_publish(&self, payload: &str) -> u64 {
+        let bus = match self {
+            Self::InProcess(bus) => bus,
+            Self::Redis(server, bus) => bus.get_or_init(|| connect(server)).await,
+        };
+        let published = private::publish_raw(bus, CHANNEL, payload.as_bytes()).await;
+        published.unwrap_or_default()
+    }
+}
+
+/// Never takes a busy machine for a broken connection.
+pub(crate) async fn connect(server: &Server) -> Bus {
+    Bus::redis(server.url())
+        .heartbeat(Duration::from_millis(100))
+        .lease(LONG)
+        .backoff(Duration::from_millis(20), Duration::from_millis(200))
+        .connect()
+        .await
+        .expect("the server is running")
+}
+
+/// Runs scenarios in both places.
+macro_rules! in_both_places {
+    ($($scenario:ident),* $(,)?) => {
+        mod in_process {
+            $(#[tokio::test]
+            async fn $scenario() {
+                super::$scenario(&crate::fixture::Place::in_process()).await;
+            })*
+        }
+        mod redis {
+            $(#[tokio::test]
+            async fn $scenario() {
+                super::$scenario(&crate::fixture::Place::redis().await).await;
+            })*
+        }
+    };
+}
+pub(crate) use in_both_places;
+
+pub(crate) fn builder(bus: &Bus) -> Builder<String, WithTtl, Plain, Json> {
+    untimed(bus).ttl(LONG)
+}
+
+pub(crate) fn untimed(bus: &Bus) -> Builder<String, NoTtl, Plain, Json> {
+    RedisCache::builder(bus, "texts")
+}
+
+/// A fetch that succeeds at once.
+pub(crate) async fn text(text: &str) -> Result<String, Infallible> {
+    Ok(text.to_owned())
+}
+
+/// A fetch that must not happen.
+pub(crate) async fn never() -> Result<String, Infallible> {
+    panic!("fetched what is cached")
+}
+
+/// Counts fetches, and holds them up until they may go on.
+#[derive(Debug, Clone)]
+pub(crate) struct Source {
+    text: Arc<str>,
+    begun: Arc<AtomicUsize>,
+    permits: Arc<Semaphore>,
+}
+
+impl Source {
+    /// One whose fetches wait for [`release`](Self::release).
+    pub(crate) fn held(text: &str) -> Self {
+        Self {
+            text: text.into(),
+            begun: Arc::default(),
+            permits: Arc::new(Semaphore::new(0)),
+        }
+    }
+
+    /// One whose fetches succeed at once.
+    pub(crate) fn free(text: &str) -> Self {
+        let source = Self::held(text);
+        source.release();
+        source
+    }
+
+    /// Lets fetches go on, those that are to come too.
+    pub(crate) fn release(&self) {
+        self.permits.close();
+    }
+
+    pub(crate) fn fetches(&self) -> usize {
+        self.begun.load(Ordering::SeqCst)
+    }
+
+    pub(crate) async fn has_begun(&self) {
+        let begun = async || self.fetches();
+        eventually("the fetch to begin", begun, |fetches| *fetches > 0).await;
+    }
+
+    pub(crate) async fn fetch(self) -> Result<String, Infallible> {
+        self.begun.fetch_add(1, Ordering::SeqCst);
+        // It is an error when it is closed, which is the sign to go on.
+        drop(self.permits.acquire().await);
+        Ok(self.text.to_string())
+    }
+}

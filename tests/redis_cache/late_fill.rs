@@ -1,0 +1,249 @@
+//! A fetch that was overtaken by an event cannot put the old value back.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use support::{eventually, within};
+use tokio::task::JoinHandle;
+
+use crate::coherent::{Instance, evict};
+use crate::fixture::{
+    LONG, Place, SHORT, Source, TextEvent, Texts, builder, in_both_places, never, text, untimed,
+};
+
+type Fetching = JoinHandle<Result<String, cache_runtime::FetchError<Infallible>>>;
+
+/// Begins to fetch `a:1`.
+async fn begin(instance: &Instance, source: &Source) -> Fetching {
+    let (cache, fetch) = (instance.cache.clone(), source.clone());
+    let fetching = tokio::spawn(async move { cache.get_or_fetch("a:1", || fetch.fetch()).await });
+    source.has_begun().await;
+    fetching
+}
+
+fn events() -> [TextEvent; 5] {
+    [
+        TextEvent::Text { key: "a:1".into() },
+        TextEvent::Texts {
+            keys: vec!["b".into(), "a:1".into()],
+        },
+        TextEvent::Group {
+            prefix: "a:".into(),
+        },
+        TextEvent::Panic,
+        TextEvent::All,
+    ]
+}
+
+/// Neither level of either instance has anything.
+async fn nothing_is_back(place: &Place, here: &Instance, there: &Instance, event: &TextEvent) {
+    assert_eq!(here.get("a:1").await, None, "{event:?}");
+    assert_eq!(there.get("a:1").await, None, "{event:?}");
+    let fresh = Instance::new(place).await;
+    assert_eq!(fresh.get("a:1").await, None, "{event:?}");
+    // And the next fetch is stored, at once.
+    fresh.fill("a:1", "new").await;
+    assert_eq!(
+        here.cache.get_or_fetch("a:1", never).await.unwrap(),
+        "new",
+        "{event:?}"
+    );
+    fresh.texts.invalidate_all().await.unwrap();
+    here.loses("a:1").await;
+}
+
+async fn after_an_event_of_this_instance(place: &Place) {
+    let (here, there) = (Instance::new(place).await, Instance::new(place).await);
+    for event in events() {
+        let source = Source::held("old");
+        let fetching = begin(&here, &source).await;
+        here.texts.publish(&event).await.unwrap();
+        source.release();
+        // Who has asked before the event may have it.
+        assert_eq!(fetching.await.unwrap().unwrap(), "old");
+        nothing_is_back(place, &here, &there, &event).await;
+    }
+}
+
+async fn after_an_event_of_another_instance(place: &Place) {
+    let (here, there) = (Instance::new(place).await, Instance::new(place).await);
+    for event in events() {
+        let source = Source::held("old");
+        let fetching = begin(&here, &source).await;
+        // Redis is emptied before the event leaves, so it need not have arrived here.
+        there.texts.publish(&event).await.unwrap();
+        source.release();
+        assert_eq!(fetching.await.unwrap().unwrap(), "old");
+        nothing_is_back(place, &here, &there, &event).await;
+    }
+}
+
+async fn after_an_event_of_somebody_else(place: &Place) {
+    let (here, there) = (Instance::new(place).await, Instance::new(place).await);
+    for event in events() {
+        let source = Source::held("old");
+        let seen = here.cache.stats().evictions;
+        let fetching = begin(&here, &source).await;
+        let payload = cache_runtime::InvalidationEvent::encode(&event).unwrap();
+        place.publish(std::str::from_utf8(&payload).unwrap()).await;
+        let evictions = async || here.cache.stats().evictions;
+        eventually("the event to arrive", evictions, |now| *now > seen).await;
+        source.release();
+        assert_eq!(fetching.await.unwrap().unwrap(), "old");
+        nothing_is_back(place, &here, &there, &event).await;
+    }
+}
+
+async fn nor_does_who_comes_after_the_event_get_it(place: &Place) {
+    let here = Instance::new(place).await;
+    for event in events() {
+        let old = Source::held("old");
+        let seen = here.cache.stats().evictions;
+        let fetching = begin(&here, &old).await;
+        here.texts.publish(&event).await.unwrap();
+        // It comes back, and evicts once more.
+        let evictions = async || here.cache.stats().evictions;
+        eventually("the event to be received", evictions, |now| {
+            *now == seen + 2
+        })
+        .await;
+        // It waits for nobody who began before.
+        let after = here.cache.get_or_fetch("a:1", || text("new"));
+        assert_eq!(
+            within("the new fetch", after).await.unwrap(),
+            "new",
+            "{event:?}"
+        );
+        old.release();
+        assert_eq!(fetching.await.unwrap().unwrap(), "old");
+        assert_eq!(here.get("a:1").await.as_deref(), Some("new"));
+        let fresh = Instance::new(place).await;
+        assert_eq!(fresh.get("a:1").await.as_deref(), Some("new"));
+        let seen = here.cache.stats().evictions;
+        here.texts.invalidate_all().await.unwrap();
+        let evictions = async || here.cache.stats().evictions;
+        eventually("the event to be received", evictions, |now| {
+            *now == seen + 2
+        })
+        .await;
+    }
+}
+
+async fn an_event_for_another_key_bars_nothing(place: &Place) {
+    let here = Instance::new(place).await;
+    let source = Source::held("A");
+    let fetching = begin(&here, &source).await;
+    here.texts.invalidate_text("a:2").await.unwrap();
+    here.texts.invalidate_other().await.unwrap();
+    source.release();
+    assert_eq!(fetching.await.unwrap().unwrap(), "A");
+    assert_eq!(
+        Instance::new(place).await.get("a:1").await.as_deref(),
+        Some("A")
+    );
+}
+
+async fn a_refresh_is_barred_as_well(place: &Place) {
+    const MINUTE: Duration = Duration::from_secs(60);
+    let bus = place.instance().await;
+    let texts = Texts::new(&bus);
+    let old = untimed(&bus)
+        .ttl(MINUTE / 2)
+        .evict_on(&texts, evict)
+        .build()
+        .unwrap();
+    bus.ready().await.unwrap();
+    for event in events() {
+        let cache = builder(&bus)
+            .memory(LONG, 10)
+            .refresh_ahead(MINUTE)
+            .evict_on(&texts, evict);
+        let cache = cache.build().unwrap();
+        old.get_or_fetch("a:1", || text("old")).await.unwrap();
+        let source = Source::held("late");
+        let fetch = source.clone();
+        let served = cache.get_or_fetch("a:1", || fetch.fetch()).await;
+        assert_eq!(served.unwrap(), "old");
+        source.has_begun().await;
+        let refused = cache.stats().refused;
+        texts.publish(&event).await.unwrap();
+        source.release();
+        let now = async || cache.stats().refused;
+        eventually("the refresh to be refused", now, |now| *now > refused).await;
+        assert_eq!(cache.get("a:1").await.unwrap(), None, "{event:?}");
+        assert_eq!(old.get("a:1").await.unwrap(), None, "{event:?}");
+    }
+}
+
+async fn nor_after_redis_was_flushed(place: &Place) {
+    let here = Instance::new(place).await;
+    here.fill("b", "B").await;
+    let source = Source::held("old");
+    let fetching = begin(&here, &source).await;
+    place.flush("texts:").await;
+    source.release();
+    assert_eq!(fetching.await.unwrap().unwrap(), "old");
+    assert_eq!(place.stored("texts:v:a:1").await, None);
+    assert_eq!(here.cache.stats().refused, 1);
+    assert_eq!(here.get("a:1").await, None);
+    here.fill("a:1", "new").await;
+    assert_eq!(
+        Instance::new(place).await.get("a:1").await.as_deref(),
+        Some("new")
+    );
+}
+
+async fn a_fetch_that_is_too_slow_is_not_stored(place: &Place) {
+    let bus = place.instance().await;
+    let texts = Texts::new(&bus);
+    let cache = builder(&bus)
+        .memory(LONG, 10)
+        .lock_ttl(SHORT)
+        .evict_on(&texts, evict);
+    let cache = cache.build().unwrap();
+    bus.ready().await.unwrap();
+    let source = Source::held("old");
+    let fetching = tokio::spawn({
+        let (cache, source) = (cache.clone(), source.clone());
+        async move { cache.get_or_fetch("a", || source.fetch()).await }
+    });
+    source.has_begun().await;
+    let token = async || place.stored("texts:t:a").await;
+    eventually("the token to end", token, Option::is_none).await;
+    source.release();
+    assert_eq!(fetching.await.unwrap().unwrap(), "old");
+    assert_eq!(cache.get("a").await.unwrap(), None);
+    assert_eq!(cache.stats().refused, 1);
+}
+
+/// Two instances fetch at once; the one without the token stores nothing in Redis.
+async fn without_a_wait_the_second_leaves_redis_to_the_first(place: &Place) {
+    let (here, there) = (Instance::new(place).await, Instance::new(place).await);
+    let source = Source::held("first");
+    let fetching = begin(&here, &source).await;
+    there.fill("a:1", "second").await;
+    assert_eq!(place.stored("texts:v:a:1").await, None);
+    source.release();
+    assert_eq!(fetching.await.unwrap().unwrap(), "first");
+    let fresh = Instance::new(place).await;
+    assert_eq!(fresh.get("a:1").await.as_deref(), Some("first"));
+    assert_eq!(
+        there.get("a:1").await.as_deref(),
+        Some("second"),
+        "in memory"
+    );
+    here.texts.invalidate_text("a:1").await.unwrap();
+    there.loses("a:1").await;
+}
+
+in_both_places!(
+    after_an_event_of_this_instance,
+    after_an_event_of_another_instance,
+    after_an_event_of_somebody_else,
+    nor_does_who_comes_after_the_event_get_it,
+    an_event_for_another_key_bars_nothing,
+    a_refresh_is_barred_as_well,
+    nor_after_redis_was_flushed,
+    a_fetch_that_is_too_slow_is_not_stored,
+    without_a_wait_the_second_leaves_redis_to_the_first,
+);

@@ -1,0 +1,138 @@
+//! Events may have been lost, or may be lost now.
+
+use std::time::Duration;
+
+use cache_runtime::redis_cache::AfterLoss;
+use cache_runtime::{Bus, Cause, Health};
+use support::{Server, eventually, within};
+
+use crate::coherent::{Instance, evict};
+use crate::fixture::{CHANNEL, LONG, Place, Texts, builder, connect, never, text};
+
+/// An instance that stays down from the second unreadable message on, while Redis is there.
+async fn brittle(server: &Server) -> Bus {
+    let bus = Bus::redis(server.url())
+        .lease(LONG)
+        .rejection_interval(LONG);
+    bus.connect().await.unwrap()
+}
+
+async fn take_down(server: &Server, texts: &Texts) {
+    let mut health = texts.watch_health();
+    let admin = server.admin().await;
+    admin.publish(CHANNEL, "unreadable").await;
+    admin.publish(CHANNEL, "unreadable").await;
+    let down = health.wait_for(|health| *health == Health::Down(Cause::Rejected));
+    drop(within("the channel to be down", down).await.unwrap());
+}
+
+#[tokio::test]
+async fn empties_memory_and_keeps_redis() {
+    let server = Server::start().await;
+    let admin = server.admin().await;
+    let instance = Instance::on(connect(&server).await).await;
+    instance.fill("a", "A").await;
+    assert_eq!(instance.get("a").await.as_deref(), Some("A"));
+    assert_eq!(instance.cache.stats().redis_hits, 0);
+
+    let mut health = instance.texts.watch_health();
+    assert_eq!(admin.kill_clients("pubsub").await, 1);
+    let down = health.wait_for(|health| !health.is_live());
+    drop(within("the loss to be noticed", down).await.unwrap());
+    instance.bus.ready().await.unwrap();
+    assert!(instance.cache.health().is_live());
+    assert_eq!(instance.get("a").await.as_deref(), Some("A"));
+    assert_eq!(instance.cache.stats().redis_hits, 1, "memory was empty");
+}
+
+#[tokio::test]
+async fn while_it_lasts_memory_is_not_read_and_redis_is() {
+    let server = Server::start().await;
+    let instance = Instance::on(brittle(&server).await).await;
+    let other = Instance::on(connect(&server).await).await;
+    instance.fill("a", "A").await;
+    take_down(&server, &instance.texts).await;
+    assert_eq!(instance.cache.health(), Health::Down(Cause::Rejected));
+    for reads in 1..=3 {
+        let value = instance.cache.get_or_fetch("a", never).await.unwrap();
+        assert_eq!(value, "A");
+        assert_eq!(instance.cache.stats().redis_hits, reads);
+    }
+    // What is fetched is stored in Redis, with a token as ever, and not in memory.
+    instance.fill("b", "B").await;
+    assert_eq!(other.get("b").await.as_deref(), Some("B"));
+    let hits = instance.cache.stats().redis_hits;
+    instance.get("b").await.unwrap();
+    assert_eq!(instance.cache.stats().redis_hits, hits + 1);
+    // Who publishes deletes in Redis, so this instance need not hear of it.
+    other.texts.invalidate_text("a").await.unwrap();
+    assert_eq!(instance.get("a").await, None);
+}
+
+#[tokio::test]
+async fn evicts_from_redis_where_publishers_do_not() {
+    let server = Server::start().await;
+    let bus = brittle(&server).await;
+    let texts = Texts::new(&bus);
+    let cache = builder(&bus)
+        .memory(LONG, 10)
+        .after_loss(AfterLoss::EvictRedis);
+    let cache = cache.evict_on(&texts, evict).build().unwrap();
+    bus.ready().await.unwrap();
+    let other = Instance::on(connect(&server).await).await;
+    cache.get_or_fetch("a", || text("A")).await.unwrap();
+    assert_eq!(other.get("a").await.as_deref(), Some("A"));
+
+    take_down(&server, &texts).await;
+    let fresh = Instance::on(connect(&server).await).await;
+    fresh.loses("a").await;
+    // While it lasts Redis is neither read nor filled.
+    fresh.fill("b", "B").await;
+    assert_eq!(cache.get("b").await.unwrap(), None);
+    assert_eq!(
+        cache.get_or_fetch("b", || text("own")).await.unwrap(),
+        "own"
+    );
+    assert_eq!(fresh.get("b").await.as_deref(), Some("B"));
+    cache.get_or_fetch("c", || text("C")).await.unwrap();
+    assert_eq!(fresh.get("c").await, None);
+}
+
+#[tokio::test]
+async fn of_the_server_itself_empties_both() {
+    let mut server = Server::start().await;
+    let bus = Bus::redis(server.url())
+        .heartbeat(Duration::from_millis(100))
+        .lease(Duration::from_secs(1))
+        .backoff(Duration::from_millis(20), Duration::from_millis(100))
+        .connect()
+        .await
+        .unwrap();
+    let instance = Instance::on(bus).await;
+    instance.fill("a", "old").await;
+
+    let mut health = instance.texts.watch_health();
+    server.kill9();
+    let down = health.wait_for(|health| !health.is_live());
+    drop(within("the loss to be noticed", down).await.unwrap());
+    // Without memory and without Redis.
+    let value = instance.cache.get_or_fetch("a", || text("new")).await;
+    assert_eq!(value.unwrap(), "new");
+    assert!(instance.cache.get("a").await.is_err());
+
+    server.restart().await;
+    let ready = async || instance.bus.ready().await;
+    eventually("the bus to be live", ready, Result::is_ok)
+        .await
+        .unwrap();
+    // The pause after the outage may not be over yet.
+    let asked = async || instance.cache.get("a").await;
+    let value = eventually("Redis to be asked again", asked, Result::is_ok).await;
+    assert_eq!(value.unwrap(), None);
+    instance.fill("a", "newer").await;
+    let place = Place::over(server);
+    assert_eq!(
+        Instance::new(&place).await.get("a").await.as_deref(),
+        Some("newer")
+    );
+}

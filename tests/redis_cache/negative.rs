@@ -1,0 +1,115 @@
+//! That there is nothing is cached too.
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::time::Duration;
+
+use cache_runtime::{FetchError, Fetched, ManualClock, defaults};
+use support::eventually;
+
+use crate::fixture::{LONG, Place, SHORT, builder, in_both_places, never, text, untimed};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+type Finding = Ready<Result<Fetched<String>, Infallible>>;
+
+fn absent(category: &str) -> Finding {
+    ready(Ok(Fetched::absent(category)))
+}
+
+fn found(value: &str) -> Finding {
+    ready(Ok(Fetched::Found(value.to_owned())))
+}
+
+async fn not_again() -> Result<Fetched<String>, Infallible> {
+    panic!("fetched what is known to be absent")
+}
+
+async fn all_instances_know_that_there_is_nothing(place: &Place) {
+    let (here, there) = (place.instance().await, place.instance().await);
+    let here = builder(&here).negative_ttl("gone", MINUTE).build().unwrap();
+    let there = builder(&there).build().unwrap();
+    let known = Fetched::absent("gone");
+    assert_eq!(
+        here.get_or_find("a", || absent("gone")).await.unwrap(),
+        known
+    );
+    assert_eq!(here.get_or_find("a", not_again).await.unwrap(), known);
+    assert_eq!(there.get_or_find("a", not_again).await.unwrap(), known);
+    assert_eq!(there.lookup("a").await.unwrap(), Some(known));
+    assert_eq!(there.get("a").await.unwrap(), None);
+    assert_eq!(place.stored("texts:v:a").await.unwrap(), b"-gone");
+
+    // Who needs a value is told why there is none.
+    let error = there.get_or_fetch("a", never).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "cache `texts` knows that there is no value: gone"
+    );
+    assert!(matches!(error, FetchError::Absent { .. }));
+
+    let value = here.get_or_find("b", || found("B")).await.unwrap();
+    assert_eq!(value.found().as_deref(), Some("B"));
+    assert_eq!(there.get_or_fetch("b", never).await.unwrap(), "B");
+}
+
+async fn each_category_has_its_ttl(place: &Place) {
+    let bus = place.instance().await;
+    let cache = builder(&bus)
+        .negative_ttl("gone", MINUTE * 10)
+        .negative_ttl("overloaded", MINUTE)
+        .negative_ttl("far too long", LONG * 2)
+        .build()
+        .unwrap();
+    let cases = [
+        ("gone", MINUTE * 10),
+        ("overloaded", MINUTE),
+        ("far too long", LONG),
+        ("never heard of", defaults::NEGATIVE_TTL),
+    ];
+    for (category, expected) in cases {
+        cache
+            .get_or_find(category, || absent(category))
+            .await
+            .unwrap();
+        let ttl = place.ttl(&format!("texts:v:{category}")).await;
+        assert!(ttl <= expected && ttl > expected / 2, "{category}: {ttl:?}");
+    }
+}
+
+async fn it_is_forgotten_in_time(place: &Place) {
+    let bus = place.instance().await;
+    let cache = builder(&bus)
+        .negative_ttl("overloaded", SHORT)
+        .build()
+        .unwrap();
+    cache
+        .get_or_find("a", || absent("overloaded"))
+        .await
+        .unwrap();
+    let lookup = async || cache.lookup("a").await.unwrap();
+    eventually("it to be forgotten", lookup, Option::is_none).await;
+    assert_eq!(cache.get_or_fetch("a", || text("A")).await.unwrap(), "A");
+}
+
+async fn memory_knows_it_no_longer_than_redis(place: &Place) {
+    let bus = place.instance().await;
+    let clock = ManualClock::new();
+    let cache = untimed(&bus).ttl(LONG).negative_ttl("gone", MINUTE);
+    let cache = cache.memory(LONG, 10).clock(&clock).build().unwrap();
+    cache.get_or_find("a", || absent("gone")).await.unwrap();
+    place.flush("texts:").await;
+    assert_eq!(
+        cache.lookup("a").await.unwrap(),
+        Some(Fetched::absent("gone"))
+    );
+    clock.advance(MINUTE);
+    assert_eq!(cache.lookup("a").await.unwrap(), None);
+}
+
+in_both_places!(
+    all_instances_know_that_there_is_nothing,
+    each_category_has_its_ttl,
+    it_is_forgotten_in_time,
+    memory_knows_it_no_longer_than_redis,
+);

@@ -1,0 +1,84 @@
+//! Several processes.
+
+use std::convert::Infallible;
+use std::env;
+
+use support::{Admin, Child, Server, eventually, role, within};
+
+use crate::fixture::{LONG, SHORT, builder, connect, text};
+
+const PROCESSES: usize = 6;
+
+async fn bus(url: &str) -> cache_runtime::Bus {
+    cache_runtime::Bus::redis(url).connect().await.unwrap()
+}
+
+#[tokio::test]
+async fn fetch_once_among_them() {
+    const NAME: &str = "processes::fetch_once_among_them";
+    if role().is_some() {
+        return fetch(&env::var("URL").unwrap()).await;
+    }
+    let server = Server::start().await;
+    let url = server.url();
+    let mut children: Vec<_> = (0..PROCESSES)
+        .map(|_| Child::same_test(NAME, "one of many", &[("URL", &url)]))
+        .collect();
+    for child in &mut children {
+        child.says("got the value").await;
+    }
+    for child in children {
+        assert!(child.finish().await.success());
+    }
+    let fetches: usize = server.admin().await.run(&["GET", "fetches"]).await;
+    assert_eq!(fetches, 1);
+}
+
+async fn fetch(url: &str) {
+    let admin = Admin::connect(url).await.unwrap();
+    let bus = bus(url).await;
+    let cache = builder(&bus).fetch_lock(LONG).build().unwrap();
+    admin.run::<()>(&["INCR", "arrived"]).await;
+    let value = cache.get_or_fetch("a", || async {
+        admin.run::<()>(&["INCR", "fetches"]).await;
+        // Until all of them want it.
+        let arrived = async || admin.run::<usize>(&["GET", "arrived"]).await;
+        eventually("all processes", arrived, |arrived| *arrived == PROCESSES).await;
+        Ok::<_, Infallible>("the value".to_owned())
+    });
+    println!("got {}", value.await.unwrap());
+}
+
+#[tokio::test]
+async fn that_are_killed_while_they_fetch_hold_up_others_for_no_longer_than_their_lock() {
+    const NAME: &str =
+        "processes::that_are_killed_while_they_fetch_hold_up_others_for_no_longer_than_their_lock";
+    if role().is_some() {
+        return fetch_for_ever(&env::var("URL").unwrap()).await;
+    }
+    let server = Server::start().await;
+    let url = server.url();
+    let mut child = Child::same_test(NAME, "killed", &[("URL", &url)]);
+    child.says("fetching").await;
+    // Kills it.
+    drop(child);
+    let bus = connect(&server).await;
+    let cache = builder(&bus).fetch_lock(LONG).build().unwrap();
+    let value = cache.get_or_fetch("a", || text("A"));
+    assert_eq!(within("the lock to end", value).await.unwrap(), "A");
+    assert_eq!(cache.stats().given_up_waits, 0);
+}
+
+async fn fetch_for_ever(url: &str) {
+    let bus = bus(url).await;
+    let cache = builder(&bus)
+        .fetch_lock(LONG)
+        .lock_ttl(SHORT * 20)
+        .build()
+        .unwrap();
+    let value = cache.get_or_fetch("a", || async {
+        println!("fetching");
+        std::future::pending::<Result<String, Infallible>>().await
+    });
+    drop(value.await);
+}

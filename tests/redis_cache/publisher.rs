@@ -1,0 +1,157 @@
+//! What publishing does to caches in Redis, and says of them.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use cache_runtime::{Bus, Cause};
+use support::{Server, eventually};
+
+use crate::coherent::Instance;
+use crate::fixture::{Place, connect, never, text};
+
+/// Takes from everybody what deleting needs, or gives it back.
+async fn may_delete(server: &Server, may: bool) {
+    let sign = if may { '+' } else { '-' };
+    let rules = [format!("{sign}del"), format!("{sign}unlink")];
+    let admin = server.admin().await;
+    admin
+        .run::<()>(&["ACL", "SETUSER", "default", &rules[0], &rules[1]])
+        .await;
+}
+
+#[tokio::test]
+async fn names_the_cache_that_could_not_be_emptied_and_tries_again() {
+    let server = Server::start().await;
+    let here = Instance::on(connect(&server).await).await;
+    let there = Instance::on(connect(&server).await).await;
+    here.fill("a", "old").await;
+    here.fill("b", "B").await;
+    assert_eq!(there.get("a").await.as_deref(), Some("old"));
+
+    may_delete(&server, false).await;
+    let error = here.texts.invalidate_text("a").await.unwrap_err();
+    assert_eq!(error.not_emptied_cache(), Some("texts"));
+    assert!(error.is_published(), "the event has left all the same");
+    assert!(!error.is_invalid_event());
+    assert!(
+        matches!(error.cause(), Some(Cause::Refused(_))),
+        "{error:?}"
+    );
+    let text_of = error.to_string();
+    let start =
+        "published to channel `cache:texts`, but cache `texts` could not be emptied in Redis: ";
+    assert!(text_of.starts_with(start), "{text_of}");
+
+    // Nobody who knows of the event reads the old value.
+    assert!(here.cache.get("a").await.is_err());
+    assert_eq!(
+        here.cache.get_or_fetch("a", || text("new")).await.unwrap(),
+        "new"
+    );
+    let there_knows = async || there.cache.get("a").await;
+    eventually("the event to arrive", there_knows, Result::is_err)
+        .await
+        .unwrap_err();
+    // Other entries are not affected.
+    assert_eq!(here.get("b").await.as_deref(), Some("B"));
+
+    may_delete(&server, true).await;
+    let get = async || here.cache.get("a").await.ok();
+    eventually("the deletion to be made up for", get, Option::is_some).await;
+    let place = Place::over(server);
+    let stored = async || place.stored("texts:v:a").await;
+    eventually("the old value to be gone", stored, Option::is_none).await;
+    here.texts.invalidate_text("a").await.unwrap();
+}
+
+#[tokio::test]
+async fn says_both_where_the_event_could_not_leave_either() {
+    let mut server = Server::start().await;
+    let here = Instance::on(connect(&server).await).await;
+    here.fill("a", "A").await;
+    server.kill9();
+    let error = here.texts.invalidate_text("a").await.unwrap_err();
+    assert_eq!(error.not_emptied_cache(), Some("texts"));
+    assert!(!error.is_published());
+    assert!(error.cause().is_some());
+    let text_of = error.to_string();
+    assert!(
+        text_of.starts_with("could not publish to channel `cache:texts`: "),
+        "{text_of}"
+    );
+    assert!(
+        text_of.contains("; nor could cache `texts` be emptied in Redis: "),
+        "{text_of}"
+    );
+    assert_eq!(here.texts.stats().publish_failures, 1);
+}
+
+#[tokio::test]
+async fn given_up_it_has_evicted_all_the_same() {
+    for place in [Place::in_process(), Place::redis().await] {
+        let here = Instance::new(&place).await;
+        let there = Instance::new(&place).await;
+        here.fill("a", "A").await;
+        {
+            // A future that is polled once has begun.
+            let publishing = pin!(here.texts.invalidate_text("a"));
+            drop(tokio::time::timeout(Duration::ZERO, publishing).await);
+        }
+        assert_eq!(here.get("a").await, None);
+        assert_eq!(there.get("a").await, None);
+    }
+}
+
+#[tokio::test]
+async fn after_the_end_of_a_cache_empties_it_no_more() {
+    let server = Server::start().await;
+    let Instance { bus, texts, cache } = Instance::on(connect(&server).await).await;
+    assert_eq!(cache.get_or_fetch("a", || text("A")).await.unwrap(), "A");
+    drop(cache);
+    may_delete(&server, false).await;
+    texts.invalidate_text("a").await.unwrap();
+    assert_eq!(
+        texts.health(),
+        cache_runtime::Health::Idle,
+        "it has unsubscribed"
+    );
+    // Nor is anything else left of it.
+    drop((bus, texts));
+    let admin = server.admin().await;
+    let clients = async || admin.clients().await;
+    eventually("no connection to be left", clients, Vec::is_empty).await;
+}
+
+#[tokio::test]
+async fn many_at_once_are_all_applied() {
+    for place in [Place::in_process(), Place::redis().await] {
+        let (here, there) = (Instance::new(&place).await, Instance::new(&place).await);
+        // More than wait to be deleted one by one.
+        for key in 0..50 {
+            here.fill(&key.to_string(), "old").await;
+        }
+        let keys = (0..3000).map(|key: u32| key.to_string()).collect();
+        let texts = crate::fixture::TextEvent::Texts { keys };
+        let (published, ()) = tokio::join!(here.texts.publish(&texts), async {
+            for key in 0..50u32 {
+                here.texts.invalidate_text(key.to_string()).await.unwrap();
+            }
+        });
+        published.unwrap();
+        for key in 0..50 {
+            assert_eq!(here.get(&key.to_string()).await, None);
+            assert_eq!(there.get(&key.to_string()).await, None);
+        }
+        here.fill("a", "A").await;
+        assert_eq!(there.cache.get_or_fetch("a", never).await.unwrap(), "A");
+    }
+}
+
+#[tokio::test]
+async fn a_closed_bus_says_so() {
+    let here = Instance::on(Bus::in_process()).await;
+    here.fill("a", "A").await;
+    here.bus.close().await;
+    let error = here.texts.invalidate_text("a").await.unwrap_err();
+    assert!(error.is_closed(), "{error:?}");
+}

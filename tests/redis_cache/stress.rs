@@ -1,0 +1,242 @@
+//! Readers, writers and every kind of event at once, on three instances: nobody reads what is older
+//! than an event that he knows of.
+
+use std::collections::hash_map::RandomState;
+use std::convert::Infallible;
+use std::hash::BuildHasher;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use cache_runtime::redis_cache::{Ahead, Coherent};
+use cache_runtime::{Evict, InvalidationEvent, RedisCache, Subscription};
+use support::{Admin, within};
+use tokio::task::{JoinSet, yield_now};
+
+use crate::fixture::{LONG, Place, TextEvent, Texts};
+
+const KEYS: usize = 4;
+
+/// The truth: a version for each key, which only grows.
+#[derive(Default)]
+struct Database([AtomicU64; KEYS]);
+
+/// An instance, and the versions of which it knows that anything before them is old.
+struct Instance {
+    texts: Texts,
+    cache: RedisCache<u64, Ahead<Coherent>>,
+    floor: Arc<Database>,
+    _after: Subscription,
+}
+
+impl Instance {
+    async fn new(place: &Place, memory: bool) -> Self {
+        let bus = place.instance().await;
+        let texts = Texts::new(&bus);
+        // Everything is refreshed all the time.
+        let cache = RedisCache::<u64>::builder(&bus, "versions")
+            .ttl(LONG)
+            .refresh_ahead(Duration::from_millis(3_599_999))
+            .fetch_lock(Duration::from_millis(5));
+        let cache = if memory {
+            cache.memory(LONG, 100)
+        } else {
+            cache
+        };
+        let cache = cache.evict_on(&texts, evict).build().unwrap();
+        let floor = Arc::<Database>::default();
+        // Told after the cache, because it has subscribed later.
+        let after = texts.subscribe_inline({
+            let floor = Arc::clone(&floor);
+            move |event| {
+                if let TextEvent::Texts { keys } = event
+                    && let [key, version, _] = &keys[..]
+                {
+                    floor.raise(number(key), version.parse().unwrap());
+                }
+            }
+        });
+        bus.ready().await.unwrap();
+        Self {
+            texts,
+            cache,
+            floor,
+            _after: after,
+        }
+    }
+}
+
+impl Database {
+    fn raise(&self, key: usize, version: u64) {
+        self.0[key].fetch_max(version, Ordering::SeqCst);
+    }
+
+    fn version(&self, key: usize) -> u64 {
+        self.0[key].load(Ordering::SeqCst)
+    }
+}
+
+/// The events carry key, version, and how to evict the key.
+fn evict(event: &TextEvent) -> Evict<String> {
+    let TextEvent::Texts { keys } = event else {
+        return Evict::All;
+    };
+    match &keys[2][..] {
+        "key" => Evict::key(&keys[0]),
+        "prefix" => Evict::prefix(&keys[0]),
+        _ => Evict::All,
+    }
+}
+
+fn number(key: &str) -> usize {
+    key.parse().unwrap()
+}
+
+fn random(below: usize) -> usize {
+    let random = RandomState::new().hash_one(0) % u64::try_from(below).unwrap();
+    usize::try_from(random).unwrap()
+}
+
+async fn linger() {
+    for _ in 0..random(4) {
+        yield_now().await;
+    }
+    if random(3) == 0 {
+        tokio::time::sleep(Duration::from_millis(random(3) as u64)).await;
+    }
+}
+
+/// Changes a key, and publishes that in one way or another.
+async fn change(place: &Place, instance: &Instance, database: &Database) {
+    let key = random(KEYS);
+    let version = database.0[key].fetch_add(1, Ordering::SeqCst) + 1;
+    let way = ["key", "key", "prefix", "all"][random(4)];
+    let keys = vec![key.to_string(), version.to_string(), way.to_owned()];
+    let event = TextEvent::Texts { keys };
+    if random(4) == 0 {
+        let payload = String::from_utf8(event.encode().unwrap()).unwrap();
+        place.try_publish(&payload).await;
+    } else if instance.texts.publish(&event).await.is_ok() {
+        instance.floor.raise(key, version);
+    }
+}
+
+/// Reads a key; whether what was read is older than it may be.
+async fn read(instance: &Instance, database: &Arc<Database>) -> bool {
+    let key = random(KEYS);
+    let floor = instance.floor.version(key);
+    let name = key.to_string();
+    let version = if random(5) == 0 {
+        // It may not be there, nor Redis.
+        let version = instance.cache.get(&name).await.ok().flatten();
+        version.unwrap_or(u64::MAX)
+    } else {
+        let database = Arc::clone(database);
+        let load = move || async move {
+            let version = database.version(key);
+            linger().await;
+            Ok::<_, Infallible>(version)
+        };
+        let fetch = instance.cache.get_or_fetch(&name, load);
+        match tokio::time::timeout(Duration::from_millis(random(20) as u64 + 1), fetch).await {
+            Ok(version) => version.unwrap(),
+            // Given up.
+            Err(_) => u64::MAX,
+        }
+    };
+    version < floor
+}
+
+/// Readers an instance.
+const READERS: usize = 4;
+
+/// Breaks connections and empties the server, as long as the test goes on.
+async fn make_trouble(admin: Admin) {
+    loop {
+        match random(3) {
+            0 => drop(admin.kill_clients("pubsub").await),
+            1 => drop(admin.kill_clients("normal").await),
+            _ => admin.run::<()>(&["FLUSHALL"]).await,
+        }
+        tokio::time::sleep(Duration::from_millis(random(200) as u64)).await;
+    }
+}
+
+async fn run(place: Place, reads: usize, trouble: bool) {
+    let place = Arc::new(place);
+    let database = Arc::<Database>::default();
+    let mut instances = Vec::new();
+    for memory in [true, true, false] {
+        instances.push(Arc::new(Instance::new(&place, memory).await));
+    }
+    let stale = Arc::new(AtomicUsize::new(0));
+    let (mut writers, mut readers) = (JoinSet::new(), JoinSet::new());
+    if let (Place::Redis(server, _), true) = (&*place, trouble) {
+        writers.spawn(make_trouble(server.admin().await));
+    }
+    for instance in &instances {
+        writers.spawn({
+            let (instance, place) = (Arc::clone(instance), Arc::clone(&place));
+            let database = Arc::clone(&database);
+            async move {
+                loop {
+                    change(&place, &instance, &database).await;
+                    // Some reads are to find something.
+                    tokio::time::sleep(Duration::from_millis(random(10) as u64)).await;
+                }
+            }
+        });
+        for _ in 0..READERS {
+            let (instance, database) = (Arc::clone(instance), Arc::clone(&database));
+            let stale = Arc::clone(&stale);
+            readers.spawn(async move {
+                for _ in 0..reads {
+                    if read(&instance, &database).await {
+                        stale.fetch_add(1, Ordering::Relaxed);
+                    }
+                    // What is in memory is read without a pause.
+                    yield_now().await;
+                }
+            });
+        }
+    }
+    let read = async {
+        while let Some(ended) = readers.join_next().await {
+            ended.unwrap();
+        }
+    };
+    within("the readers to be done", read).await;
+    writers.shutdown().await;
+    let changes: u64 = (0..KEYS).map(|key| database.version(key)).sum();
+    let stats: Vec<_> = instances
+        .iter()
+        .map(|instance| instance.cache.stats())
+        .collect();
+    let (stale, reads) = (
+        stale.load(Ordering::Relaxed),
+        reads * READERS * instances.len(),
+    );
+    println!("{stale} stale reads of {reads}, at {changes} changes; {stats:#?}");
+    assert_eq!(stale, 0);
+    // It was worth the while.
+    assert!(changes > 100);
+    for stats in &stats {
+        assert!(stats.redis_hits > 10 && stats.fetches > 10 && stats.refused > 10);
+    }
+    assert!(stats[0].memory_hits > 10);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_process() {
+    run(Place::in_process(), 1_500, false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn redis() {
+    run(Place::redis().await, 600, false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn redis_in_trouble() {
+    run(Place::redis().await, 600, true).await;
+}

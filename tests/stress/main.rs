@@ -1,0 +1,242 @@
+//! Readers and writers on real threads: how many reads find less than what was acknowledged before
+//! they began. Of a coherent cache none may; of a cache that is filled after it was looked at, many
+//! do.
+
+mod database;
+mod readers;
+
+use std::cell::Cell;
+use std::fmt;
+use std::io::{Write, stdout};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::scope;
+use std::time::Duration;
+
+use cache_runtime::{
+    Bus, CoherentCache, Evict, InvalidationEvent, Subscription, TtlCache, cache_invalidation,
+};
+use tokio::runtime::{self, Runtime};
+
+use database::Database;
+use readers::{Coherent, GetThenInsert, Reader};
+
+/// A run goes on until so much was done, however long that takes.
+const READS: u64 = 100_000;
+const WRITES: u64 = 1_000;
+/// How often a writer reads before it writes again, at most.
+const PAUSE: usize = 64;
+const FOREVER: Duration = Duration::from_secs(60 * 60);
+const READERS: usize = 3;
+const GROUPS: usize = 4;
+const ROWS: usize = 4;
+
+/// Versions are numbers that only grow, and are those of the writes.
+#[derive(Debug, InvalidationEvent)]
+enum RowEvent {
+    Row {
+        group: usize,
+        row: usize,
+        version: u64,
+    },
+    Group {
+        group: usize,
+        version: u64,
+    },
+    Prefix {
+        group: usize,
+        version: u64,
+    },
+    Everything {
+        version: u64,
+    },
+    All,
+}
+
+#[cache_invalidation(channel = "cache:stress", event = RowEvent)]
+struct Rows;
+
+#[derive(Debug, Clone, Copy)]
+enum By {
+    Key,
+    Predicate,
+    Prefix,
+    Everything,
+}
+
+impl fmt::Display for By {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Key => "key",
+            Self::Predicate => "predicate",
+            Self::Prefix => "prefix",
+            Self::Everything => "everything",
+        })
+    }
+}
+
+fn key(group: usize, row: usize) -> String {
+    format!("{group}:{row}")
+}
+
+/// Numbers that are random enough.
+fn random(state: &Cell<usize>) -> usize {
+    let mut x = state.get();
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^= x << 17;
+    state.set(x);
+    x
+}
+
+/// Reads any rows.
+fn read(database: &Database, reader: &impl Reader, state: &Cell<usize>, times: usize) {
+    let (mut found, mut old) = (0, 0);
+    for _ in 0..times {
+        let (group, row) = (random(state) % GROUPS, random(state) % ROWS);
+        let floor = database.acknowledged.get(group, row);
+        if let Some(version) = reader.read(random(state), group, row) {
+            found += 1;
+            old += u64::from(version < floor);
+        }
+    }
+    database.count(found, old);
+}
+
+/// Changes rows, publishes what it has changed, and waits until the event has been applied.
+fn write(database: &Database, rows: &Rows, by: By, runtime: &runtime::Handle, state: &Cell<usize>) {
+    let version = database.writes.fetch_add(1, Ordering::SeqCst) + 1;
+    let (group, row) = (random(state) % GROUPS, random(state) % ROWS);
+    let event = match by {
+        By::Key => RowEvent::Row {
+            group,
+            row,
+            version,
+        },
+        By::Predicate => RowEvent::Group { group, version },
+        By::Prefix => RowEvent::Prefix { group, version },
+        By::Everything => RowEvent::Everything { version },
+    };
+    database.rows.raise(&event);
+    let mut acknowledged = database.last_acknowledged.subscribe();
+    runtime.block_on(async {
+        rows.publish(&event).await.expect("the bus is open");
+        let applied = acknowledged.wait_for(|last| *last >= version).await;
+        drop(applied.expect("the database is there"));
+    });
+}
+
+/// One run: readers of this instance, and a writer each of this and of another one.
+fn run<R: Reader>(
+    runtime: &Runtime,
+    by: By,
+    cache: impl FnOnce(&Rows, &Arc<Database>) -> (R, Option<Subscription>),
+) -> Arc<Database> {
+    let entered = runtime.enter();
+    let database = Arc::new(Database::default());
+    let bus = Bus::in_process_builder().lease(FOREVER).connect_lazy();
+    let bus = bus.expect("usable settings");
+    let (here, there) = (Rows::new(&bus), Rows::new(&bus.clone()));
+    let (reader, _subscription) = cache(&here, &database);
+    // After the cache: what it is told the cache has applied, whoever has published it.
+    let acknowledge = Arc::clone(&database);
+    let _acknowledging = here.subscribe_inline(move |event| acknowledge.acknowledge(event));
+    drop(entered);
+    let handle = runtime.handle();
+    handle.block_on(bus.ready()).expect("nothing in the way");
+    scope(|threads| {
+        for seed in 1..=READERS {
+            let (database, reader) = (&database, &reader);
+            threads.spawn(move || {
+                let state = Cell::new(seed);
+                while database.runs() {
+                    read(database, reader, &state, PAUSE);
+                }
+            });
+        }
+        for (rows, seed) in [(&here, 11), (&there, 12)] {
+            let (database, reader) = (&database, &reader);
+            threads.spawn(move || {
+                let state = Cell::new(seed);
+                while database.runs() {
+                    write(database, rows, by, handle, &state);
+                    read(database, reader, &state, random(&state) % PAUSE);
+                }
+            });
+        }
+    });
+    database
+}
+
+fn coherent(runtime: &Runtime, by: By) -> Arc<Database> {
+    run(runtime, by, |rows, database| {
+        let cache = CoherentCache::builder("stress")
+            .ttl(FOREVER)
+            .evict_on(rows, |event| match event {
+                RowEvent::Row { group, row, .. } => Evict::key(key(*group, *row)),
+                RowEvent::Group { group, .. } => {
+                    let group = group.to_string();
+                    Evict::matching(move |key: &String| key.split(':').next() == Some(&*group))
+                }
+                RowEvent::Prefix { group, .. } => Evict::prefix(format!("{group}:")),
+                RowEvent::Everything { .. } | RowEvent::All => Evict::All,
+            })
+            .build()
+            .expect("usable settings");
+        let reader = Coherent {
+            cache,
+            database: Arc::clone(database),
+            runtime: runtime.handle().clone(),
+        };
+        (reader, None)
+    })
+}
+
+fn get_then_insert(runtime: &Runtime, by: By) -> Arc<Database> {
+    run(runtime, by, |rows, database| {
+        let cache = TtlCache::<String, u64>::default();
+        let evicted = cache.clone();
+        let subscription = rows.subscribe_inline(move |event| match event {
+            RowEvent::Row { group, row, .. } => drop(evicted.remove(&key(*group, *row))),
+            RowEvent::Group { group, .. } | RowEvent::Prefix { group, .. } => {
+                evicted.remove_prefix(&format!("{group}:"));
+            }
+            RowEvent::Everything { .. } | RowEvent::All => evicted.clear(),
+        });
+        let reader = GetThenInsert {
+            cache,
+            database: Arc::clone(database),
+        };
+        (reader, Some(subscription))
+    })
+}
+
+#[test]
+fn no_read_is_stale() {
+    let runtime = runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_time()
+        .build()
+        .expect("a runtime");
+    for by in [By::Key, By::Predicate, By::Prefix, By::Everything] {
+        let [ours, theirs] = [coherent(&runtime, by), get_then_insert(&runtime, by)];
+        let told = [&ours, &theirs].map(|database| {
+            let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+            let [stale, reads] = [get(&database.stale), get(&database.reads)];
+            format!(
+                "{stale} stale of {reads} reads, {} writes",
+                get(&database.writes)
+            )
+        });
+        // Past the test harness, which keeps what passing tests print.
+        let [ours_told, theirs_told] = told;
+        let line = format!("stress: by {by}: {ours_told}; get-then-insert: {theirs_told}\n");
+        let _ = stdout().write_all(line.as_bytes());
+        assert!(ours.reads.load(Ordering::Relaxed) > 0, "nothing was read");
+        assert_eq!(ours.stale.load(Ordering::Relaxed), 0, "by {by}");
+        assert!(
+            theirs.stale.load(Ordering::Relaxed) > 0,
+            "the measure is blind"
+        );
+    }
+}

@@ -1,0 +1,57 @@
+//! The caches that are compared.
+
+use std::sync::Arc;
+
+use cache_runtime::{CoherentCache, TtlCache};
+use tokio::runtime;
+
+use crate::database::Database;
+use crate::key;
+
+/// A cache in front of the database.
+pub(crate) trait Reader: Sync {
+    /// Reads in one of several ways.
+    fn read(&self, way: usize, group: usize, row: usize) -> Option<u64>;
+}
+
+pub(crate) struct Coherent {
+    pub(crate) cache: CoherentCache<String, u64>,
+    pub(crate) database: Arc<Database>,
+    pub(crate) runtime: runtime::Handle,
+}
+
+impl Reader for Coherent {
+    fn read(&self, way: usize, group: usize, row: usize) -> Option<u64> {
+        let key = key(group, row);
+        let load = || async { self.database.load(group, row) };
+        match way % 8 {
+            0..3 => self.cache.get(&key),
+            3 => {
+                let token = self.cache.reserve(&key);
+                let version = self.database.load(group, row);
+                // Refused or not, the next reads tell.
+                let _ = token.fill(version);
+                None
+            }
+            _ => Some(self.runtime.block_on(self.cache.get_or_load(&key, load))),
+        }
+    }
+}
+
+/// What is written by hand without a thought of the events that arrive meanwhile.
+pub(crate) struct GetThenInsert {
+    pub(crate) cache: TtlCache<String, u64>,
+    pub(crate) database: Arc<Database>,
+}
+
+impl Reader for GetThenInsert {
+    fn read(&self, _way: usize, group: usize, row: usize) -> Option<u64> {
+        let key = key(group, row);
+        let found = self.cache.get(&key);
+        Some(found.unwrap_or_else(|| {
+            let version = self.database.load(group, row);
+            self.cache.insert(key, version);
+            version
+        }))
+    }
+}
