@@ -198,7 +198,6 @@ mod inline;
 mod kv;
 mod lane;
 mod link;
-mod liveness;
 mod mailbox;
 mod publish;
 mod registry;

@@ -15,10 +15,9 @@ use crate::channel::{Channel, Hook, Outlet};
 use crate::error::{NotReady, PublishError};
 use crate::event::{EventSchema, InvalidationEvent};
 use crate::handler::{HandlerOutput, Seat};
-use crate::health::Health;
+use crate::health::{Health, Lease};
 use crate::inline::{Inline, Notice};
 use crate::lane::Lane;
-use crate::liveness::Liveness;
 use crate::publish::{EventMethods, Publisher, Receipt};
 use crate::registry::Registration;
 use crate::stats::Stats;
@@ -240,13 +239,13 @@ impl<E: InvalidationEvent> Invalidator<E> {
     }
 
     /// How long a canary proves that events arrive.
-    pub(crate) fn lease(this: &Self) -> Duration {
+    pub(crate) fn lease_time(this: &Self) -> Duration {
         this.core().bus.settings().lease
     }
 
     /// What a cache looks at to know whether the channel is live.
-    pub(crate) fn liveness(this: &Self) -> Arc<Liveness> {
-        Arc::clone(this.core().channel.health.liveness())
+    pub(crate) fn lease(this: &Self) -> Arc<Lease> {
+        Arc::clone(this.core().channel.health.lease())
     }
 
     /// What audits ask of a channel.

@@ -149,7 +149,7 @@ impl Supervisor {
                 self.wanted = wanted.bus;
                 self.feed(Input::Subscribe(id));
                 // It may be what it was before, but it is of the new subscribers too now.
-                self.health.tell(self.wanted, self.link.health());
+                self.health.report(self.wanted, self.link.health());
             }
             Signal::Unsubscribe(id) => self.feed(Input::Unsubscribe(id)),
             Signal::Connected(generation, result) if generation == self.generation => {
@@ -277,11 +277,11 @@ impl Supervisor {
             Output::ChannelHealth(id, health) => {
                 if let Some((channel, heard)) = self.channels.get(&id) {
                     log_health(channel.name(), &health);
-                    channel.health().tell(*heard, &health);
+                    channel.health().report(*heard, &health);
                 }
             }
             Output::LinkHealth(health) => {
-                self.health.tell(self.wanted, &health);
+                self.health.report(self.wanted, &health);
             }
         }
     }

@@ -7,22 +7,21 @@ use super::WhileDisconnected;
 use crate::audit::Source;
 use crate::clock::{self, Clock, Nanos, nanos};
 use crate::event::InvalidationEvent;
-use crate::health::Health;
-use crate::liveness::Liveness;
+use crate::health::{Health, Lease};
 use crate::service::Invalidator;
 
 /// A channel that evicts from a cache.
 pub(in crate::cache) struct Proof {
-    liveness: Arc<Liveness>,
-    lease: Duration,
+    lease: Arc<Lease>,
+    lease_time: Duration,
     source: Source,
 }
 
 impl Proof {
     pub(in crate::cache) fn new<E: InvalidationEvent>(invalidator: &Invalidator<E>) -> Self {
         Self {
-            liveness: Invalidator::liveness(invalidator),
             lease: Invalidator::lease(invalidator),
+            lease_time: Invalidator::lease_time(invalidator),
             source: Source::new(invalidator),
         }
     }
@@ -31,7 +30,7 @@ impl Proof {
     #[inline]
     pub(in crate::cache) fn holds(&self, clock: &Clock, now: Nanos) -> bool {
         match clock {
-            Clock::Kernel if self.liveness.is_live_at(now) => true,
+            Clock::Kernel if self.lease.holds_at(now) => true,
             Clock::Kernel | Clock::Ticker | Clock::Manual(_) => self.is_live(),
         }
     }
@@ -49,7 +48,7 @@ impl Proof {
             WhileDisconnected::Bypass => false,
             WhileDisconnected::ServeUntilTtl => true,
             WhileDisconnected::ServeFor(time) => {
-                let ended = self.liveness.ended();
+                let ended = self.lease.ended();
                 ended.is_some_and(|ended| clock::precise() < ended.saturating_add(nanos(time)))
             }
         };
@@ -58,7 +57,7 @@ impl Proof {
 
     /// How long it may take to notice that events no longer arrive.
     pub(in crate::cache) fn lease(&self) -> Duration {
-        self.lease
+        self.lease_time
     }
 
     pub(in crate::cache) fn health(&self) -> Health {

@@ -1,13 +1,13 @@
 //! Whether events arrive, and if not, why.
 
+mod lease;
+mod reported;
+
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::sync::watch;
-
-use crate::clock::Nanos;
-use crate::liveness::Liveness;
+pub(crate) use lease::Lease;
+pub(crate) use reported::Reported;
 
 /// Whether the events of a channel, or of all channels of a bus, are proven to arrive.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,77 +113,3 @@ impl fmt::Display for Cause {
 }
 
 impl std::error::Error for Cause {}
-
-/// A health as it was last told.
-///
-/// It is told by the supervisor, some time after subscribers have come. Until the supervisor has
-/// heard of them, what it says is of those before them, and must not be taken for theirs.
-#[derive(Debug)]
-pub(crate) struct Reported {
-    told: watch::Sender<Health>,
-    /// The same, for caches. Changed within `told`'s lock.
-    liveness: Arc<Liveness>,
-    /// How often somebody has subscribed where nobody did. Changed within `told`'s lock.
-    wanted: AtomicU64,
-}
-
-impl Reported {
-    pub(crate) fn new(health: Health) -> Self {
-        Self {
-            liveness: Arc::default(),
-            told: watch::Sender::new(health),
-            wanted: AtomicU64::new(0),
-        }
-    }
-
-    pub(crate) fn get(&self) -> Health {
-        self.told.borrow().clone()
-    }
-
-    pub(crate) fn watch(&self) -> watch::Receiver<Health> {
-        self.told.subscribe()
-    }
-
-    /// Whether it is live, from now on too.
-    pub(crate) fn liveness(&self) -> &Arc<Liveness> {
-        &self.liveness
-    }
-
-    /// Canaries prove until `lease` that what is live is live.
-    pub(crate) fn renew(&self, lease: Nanos) {
-        let told = self.told.borrow();
-        self.liveness.renew(lease, told.is_live());
-    }
-
-    pub(crate) fn set(&self, health: &Health) {
-        self.told.send_modify(|told| self.replace(told, health));
-    }
-
-    fn replace(&self, told: &mut Health, health: &Health) {
-        self.liveness.set(health.is_live());
-        told.clone_from(health);
-    }
-
-    /// Somebody has subscribed; returns the number that [`tell`](Self::tell) wants from now on.
-    pub(crate) fn want(&self) -> u64 {
-        let mut wanted = 0;
-        self.told.send_modify(|health| {
-            wanted = self.wanted.fetch_add(1, Ordering::Relaxed) + 1;
-            self.replace(health, &Health::Connecting);
-        });
-        wanted
-    }
-
-    /// Tells a health, as long as nobody has subscribed since `heard`.
-    pub(crate) fn tell(&self, heard: u64, health: &Health) {
-        self.told.send_if_modified(|told| {
-            let news = self.wanted.load(Ordering::Relaxed) == heard
-                && *told != Health::Closed
-                && told != health;
-            if news {
-                self.replace(told, health);
-            }
-            news
-        });
-    }
-}

@@ -1,0 +1,85 @@
+//! The health of a channel or a bus, as the supervisor last reported it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::watch;
+
+use super::Health;
+use super::lease::Lease;
+use crate::clock::Nanos;
+
+/// The latest health, for readers and watchers.
+///
+/// The supervisor reports some time after somebody has subscribed. Until it has seen the new
+/// subscriber, its reports are about the time before and must not be taken for the new one's: hence
+/// the number of [`want`](Self::want), which a report has to name.
+#[derive(Debug)]
+pub(crate) struct Reported {
+    health: watch::Sender<Health>,
+    /// The same for caches. Changed under `health`'s lock.
+    lease: Arc<Lease>,
+    /// How often somebody subscribed where nobody was. Changed under `health`'s lock.
+    wanted: AtomicU64,
+}
+
+impl Reported {
+    pub(crate) fn new(health: Health) -> Self {
+        Self {
+            health: watch::Sender::new(health),
+            lease: Arc::default(),
+            wanted: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn get(&self) -> Health {
+        self.health.borrow().clone()
+    }
+
+    pub(crate) fn watch(&self) -> watch::Receiver<Health> {
+        self.health.subscribe()
+    }
+
+    pub(crate) fn lease(&self) -> &Arc<Lease> {
+        &self.lease
+    }
+
+    /// A canary has come back: until `until`, what is live stays live.
+    pub(crate) fn renew(&self, until: Nanos) {
+        let health = self.health.borrow();
+        self.lease.renew(until, health.is_live());
+    }
+
+    pub(crate) fn set(&self, health: &Health) {
+        self.health.send_modify(|known| self.replace(known, health));
+    }
+
+    fn replace(&self, known: &mut Health, health: &Health) {
+        self.lease.set(health.is_live());
+        known.clone_from(health);
+    }
+
+    /// Somebody has subscribed where nobody was. From now on only reports with the returned number
+    /// count.
+    pub(crate) fn want(&self) -> u64 {
+        let mut wanted = 0;
+        self.health.send_modify(|known| {
+            wanted = self.wanted.fetch_add(1, Ordering::Relaxed) + 1;
+            self.replace(known, &Health::Connecting);
+        });
+        wanted
+    }
+
+    /// Takes a report, unless it is about the time before the latest subscriber.
+    pub(crate) fn report(&self, wanted: u64, health: &Health) {
+        self.health.send_if_modified(|known| {
+            let news = self.wanted.load(Ordering::Relaxed) == wanted
+                && *known != Health::Closed
+                && known != health;
+            if news {
+                self.replace(known, health);
+            }
+            news
+        });
+    }
+}
