@@ -12,8 +12,8 @@ use crate::event::InvalidationEvent;
 use crate::handler::Delivery;
 use crate::health::{Cause, Health, Reported};
 use crate::inline::{Inline, Notice};
-use crate::lane::Lane;
 use crate::link::{Audience, ChannelId};
+use crate::queue::Queue;
 use crate::stats::{Counters, Stats};
 use crate::transport::Boxed;
 
@@ -47,7 +47,7 @@ impl<T: ?Sized> Subscribers<T> {
 
 /// Where a user handler's or a stream's events wait.
 pub(crate) struct Outlet<E> {
-    pub(crate) lane: Lane<Delivery<E>>,
+    pub(crate) queue: Queue<Delivery<E>>,
     /// The task of an async handler.
     pub(crate) task: OnceLock<AbortHandle>,
 }
@@ -55,7 +55,7 @@ pub(crate) struct Outlet<E> {
 impl<E> Outlet<E> {
     /// Nothing is taken from it any more, and an async handler ends at its next await.
     pub(crate) fn close(&self) {
-        self.lane.close();
+        self.queue.close();
         if let Some(task) = self.task.get() {
             task.abort();
         }
@@ -142,7 +142,7 @@ impl<E: InvalidationEvent> Channel<E> {
     }
 
     pub(crate) fn push(&self, outlet: &Outlet<E>, delivery: Delivery<E>) {
-        if outlet.lane.push(delivery) {
+        if outlet.queue.push(delivery) {
             Counters::count(&self.counters.overflows);
         }
     }

@@ -14,7 +14,7 @@ use tracing::warn;
 
 use crate::channel::{Channel, Outlet};
 use crate::event::InvalidationEvent;
-use crate::lane::Item;
+use crate::queue::Item;
 use crate::tasks::Running;
 
 /// What waits for a handler.
@@ -49,7 +49,7 @@ impl<E> Item for Delivery<E> {
         std::mem::replace(queue, vec![Self::Stale])
     }
 
-    fn adds_nothing_to(&self, last: &Self) -> bool {
+    fn is_covered_by(&self, last: &Self) -> bool {
         matches!((self, last), (Self::Stale, Self::Stale))
     }
 }
@@ -141,14 +141,14 @@ where
 {
     let mut makeup = Makeup::default();
     let mut batch = Vec::new();
-    while seat.outlet.lane.take(&mut batch).await {
+    while seat.outlet.queue.take(&mut batch).await {
         for delivery in batch.drain(..) {
             let mut next = Some(makeup.choose(delivery));
             while let Some(event) = next {
                 let clean = catch_unwind(AssertUnwindSafe(|| handler(event))).is_ok();
                 next = makeup.record(clean, &seat.channel);
             }
-            if seat.outlet.lane.is_closed() {
+            if seat.outlet.queue.is_closed() {
                 break;
             }
         }
@@ -163,7 +163,7 @@ where
 {
     let mut makeup = Makeup::default();
     let mut batch = Vec::new();
-    while seat.outlet.lane.take(&mut batch).await {
+    while seat.outlet.queue.take(&mut batch).await {
         for delivery in batch.drain(..) {
             let mut next = Some(makeup.choose(delivery));
             while let Some(event) = next {

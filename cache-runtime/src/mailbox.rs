@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use crate::channel::Dispatch;
 use crate::health::Cause;
-use crate::lane::{Item, Lane};
 use crate::link::ChannelId;
+use crate::queue::{Item, Queue};
 use crate::transport::Connection;
 
 /// The supervisor's queue.
-pub(crate) type Mailbox = Lane<Signal>;
+pub(crate) type Mailbox = Queue<Signal>;
 
 /// What has happened.
 pub(crate) enum Signal {

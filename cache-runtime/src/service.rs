@@ -17,8 +17,8 @@ use crate::event::{EventSchema, InvalidationEvent};
 use crate::handler::{HandlerOutput, Seat};
 use crate::health::{Health, Lease};
 use crate::inline::{Inline, Notice};
-use crate::lane::Lane;
 use crate::publish::{EventMethods, Publisher, Receipt};
+use crate::queue::Queue;
 use crate::registry::Registration;
 use crate::stats::Stats;
 use crate::subscription::{Events, HookSeat, OutletSeat, Subscription};
@@ -293,7 +293,7 @@ impl<E: InvalidationEvent> Invalidator<E> {
     fn outlet(&self) -> Arc<Outlet<E>> {
         let core = self.core();
         Arc::new(Outlet {
-            lane: Lane::new(core.bus.settings().queue),
+            queue: Queue::new(core.bus.settings().queue),
             task: OnceLock::new(),
         })
     }

@@ -165,7 +165,7 @@ impl<E: InvalidationEvent> Events<E> {
                 return Poll::Ready(Some(delivery.into_event()));
             }
             let mut batch = Vec::new();
-            if !ready!(self.seat.outlet.lane.poll_take(cx, &mut batch)) {
+            if !ready!(self.seat.outlet.queue.poll_take(cx, &mut batch)) {
                 return Poll::Ready(None);
             }
             self.batch = batch.into_iter();

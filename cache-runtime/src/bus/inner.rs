@@ -19,9 +19,9 @@ use crate::clock;
 use crate::error::NotReady;
 use crate::event::InvalidationEvent;
 use crate::health::{Cause, Health, Reported};
-use crate::lane::Lane;
 use crate::link::ChannelId;
 use crate::mailbox::{Mailbox, Signal, Wanted};
+use crate::queue::Queue;
 use crate::registry::Registration;
 use crate::supervisor::{Start, Supervisor};
 use crate::tasks::Tasks;
@@ -79,7 +79,7 @@ impl Inner {
         };
         let inner = Arc::new(Self {
             transport,
-            mailbox: Arc::new(Lane::new(settings.mailbox())),
+            mailbox: Arc::new(Queue::new(settings.mailbox())),
             settings,
             conflict,
             runtime: Mutex::new(runtime::Handle::try_current().ok()),

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::defaults;
 use crate::health::Cause;
-use crate::lane::Bounds;
 use crate::link;
+use crate::queue::Bounds;
 
 /// The start of the channel on which an instance hears its own canaries.
 pub(crate) const CANARY_PREFIX: &str = "cache-runtime:canary:";

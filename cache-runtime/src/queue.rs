@@ -1,12 +1,13 @@
-//! A bounded queue with one reader, which turns into "everything may be stale" when it is full.
+//! A bounded queue with one reader. When it is full, what is queued collapses into a flush.
 
 use std::future::poll_fn;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-/// What a lane carries.
+use crate::sync::Mutex;
+
+/// What a queue carries.
 pub(crate) trait Item: Sized {
-    /// Bytes that the item holds on to, about.
+    /// About how many bytes the item keeps in memory.
     fn weight(&self) -> usize;
 
     /// Whether the item counts against the bounds, and may be discarded when they are reached.
@@ -14,44 +15,44 @@ pub(crate) trait Item: Sized {
         true
     }
 
-    /// Replaces what is queued by something bounded that covers it, and returns what it replaced.
-    fn collapse(queue: &mut Vec<Self>) -> Vec<Self>;
+    /// Replaces the queued items by a flush that covers them, and returns them.
+    fn collapse(queued: &mut Vec<Self>) -> Vec<Self>;
 
-    /// Whether this item adds nothing to `last`, which is queued and not yet taken.
-    fn adds_nothing_to(&self, _last: &Self) -> bool {
+    /// Whether this item need not be queued behind `last`, which nobody has taken yet.
+    fn is_covered_by(&self, _last: &Self) -> bool {
         false
     }
 }
 
-/// How much a lane holds before it collapses.
+/// How much a queue holds before it collapses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Bounds {
     pub(crate) items: usize,
     pub(crate) bytes: usize,
 }
 
-/// Writers push and never wait; the reader takes everything at once, so that a burst costs one
+/// Writers push and never wait. The reader takes everything at once, so that a burst costs one
 /// wake-up and one lock.
-pub(crate) struct Lane<T> {
+pub(crate) struct Queue<T> {
     bounds: Bounds,
     state: Mutex<State<T>>,
 }
 
 struct State<T> {
-    queue: Vec<T>,
-    /// Of the items that count.
+    queued: Vec<T>,
+    /// How many of them count against the bounds, and their bytes.
     items: usize,
     bytes: usize,
     closed: bool,
     reader: Option<Waker>,
 }
 
-impl<T: Item> Lane<T> {
+impl<T: Item> Queue<T> {
     pub(crate) fn new(bounds: Bounds) -> Self {
         Self {
             bounds,
             state: Mutex::new(State {
-                queue: Vec::new(),
+                queued: Vec::new(),
                 items: 0,
                 bytes: 0,
                 closed: false,
@@ -60,13 +61,13 @@ impl<T: Item> Lane<T> {
         }
     }
 
-    /// Queues an item. Returns whether the lane was full and has collapsed.
+    /// Queues an item. Returns whether the queue was full and has collapsed.
     pub(crate) fn push(&self, item: T) -> bool {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let covered = state
-            .queue
+            .queued
             .last()
-            .is_some_and(|last| item.adds_nothing_to(last));
+            .is_some_and(|last| item.is_covered_by(last));
         if state.closed || covered {
             return false;
         }
@@ -76,8 +77,8 @@ impl<T: Item> Lane<T> {
             && (state.items >= self.bounds.items
                 || state.bytes.saturating_add(weight) > self.bounds.bytes);
         let discarded = if full {
-            let discarded = T::collapse(&mut state.queue);
-            let counting = state.queue.iter().filter(|item| item.counts());
+            let discarded = T::collapse(&mut state.queued);
+            let counting = state.queued.iter().filter(|item| item.counts());
             (state.items, state.bytes) = counting.fold((0, 0), |(items, bytes), item| {
                 (items + 1, bytes + item.weight())
             });
@@ -85,14 +86,13 @@ impl<T: Item> Lane<T> {
         } else {
             Vec::new()
         };
-        // What overflowed the lane is covered by what the queue collapsed to, so it may go in
-        // behind it: the bound is exceeded by one item at most.
+        // The item goes in behind the flush: the bounds are exceeded by one item at most.
         state.items += usize::from(item.counts());
         state.bytes += weight;
-        state.queue.push(item);
+        state.queued.push(item);
         let reader = state.reader.take();
         drop(state);
-        // Items are dropped outside the lock: they may hold anything of the user's.
+        // Dropped without the lock: an item may hold a value of the user's.
         drop(discarded);
         if let Some(reader) = reader {
             reader.wake();
@@ -101,30 +101,30 @@ impl<T: Item> Lane<T> {
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.lock().closed
+        self.state.lock().closed
     }
 
-    /// Ends the lane: what is queued is discarded, and the reader is told.
+    /// Discards what is queued, refuses what comes later, and wakes the reader.
     pub(crate) fn close(&self) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.closed = true;
         (state.items, state.bytes) = (0, 0);
-        let queue = std::mem::take(&mut state.queue);
+        let queued = std::mem::take(&mut state.queued);
         let reader = state.reader.take();
         drop(state);
-        drop(queue);
+        drop(queued);
         if let Some(reader) = reader {
             reader.wake();
         }
     }
 
-    /// Moves everything queued to `batch`, which must be empty; `false` once the lane is closed.
+    /// Moves everything queued to `batch`, which must be empty; `false` once the queue is closed.
     pub(crate) fn poll_take(&self, cx: &mut Context<'_>, batch: &mut Vec<T>) -> Poll<bool> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if state.closed {
             return Poll::Ready(false);
         }
-        if state.queue.is_empty() {
+        if state.queued.is_empty() {
             match &mut state.reader {
                 Some(reader) => reader.clone_from(cx.waker()),
                 reader @ None => *reader = Some(cx.waker().clone()),
@@ -132,18 +132,13 @@ impl<T: Item> Lane<T> {
             return Poll::Pending;
         }
         (state.items, state.bytes) = (0, 0);
-        std::mem::swap(&mut state.queue, batch);
+        std::mem::swap(&mut state.queued, batch);
         Poll::Ready(true)
     }
 
     /// As [`poll_take`](Self::poll_take). Cancel safe: nothing is taken before it is ready.
     pub(crate) async fn take(&self, batch: &mut Vec<T>) -> bool {
         poll_fn(|cx| self.poll_take(cx, batch)).await
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
-        // No code of a user's runs under the lock, so a poisoned state is whole all the same.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -162,18 +157,18 @@ mod tests {
             10
         }
 
-        fn collapse(queue: &mut Vec<Self>) -> Vec<Self> {
-            std::mem::replace(queue, vec![Self::All])
+        fn collapse(queued: &mut Vec<Self>) -> Vec<Self> {
+            std::mem::replace(queued, vec![Self::All])
         }
 
-        fn adds_nothing_to(&self, last: &Self) -> bool {
+        fn is_covered_by(&self, last: &Self) -> bool {
             *self == Self::All && *last == Self::All
         }
     }
 
-    fn drain(lane: &Lane<Note>) -> Option<Vec<Note>> {
+    fn drain(queue: &Queue<Note>) -> Option<Vec<Note>> {
         let mut batch = Vec::new();
-        match lane.poll_take(&mut Context::from_waker(Waker::noop()), &mut batch) {
+        match queue.poll_take(&mut Context::from_waker(Waker::noop()), &mut batch) {
             Poll::Ready(true) => Some(batch),
             Poll::Ready(false) => None,
             Poll::Pending => Some(Vec::new()),
@@ -182,66 +177,66 @@ mod tests {
 
     #[test]
     fn keeps_order() {
-        let lane = Lane::new(Bounds {
+        let queue = Queue::new(Bounds {
             items: 8,
             bytes: 1000,
         });
         for n in 0..3 {
-            assert!(!lane.push(Note::Number(n)));
+            assert!(!queue.push(Note::Number(n)));
         }
         assert_eq!(
-            drain(&lane).unwrap(),
+            drain(&queue).unwrap(),
             [Note::Number(0), Note::Number(1), Note::Number(2)]
         );
-        assert_eq!(drain(&lane).unwrap(), []);
+        assert_eq!(drain(&queue).unwrap(), []);
     }
 
     #[test]
     fn too_many_items_collapse_to_one_marker_and_the_rest_follows() {
-        let lane = Lane::new(Bounds {
+        let queue = Queue::new(Bounds {
             items: 4,
             bytes: 1000,
         });
-        let collapsed = (0..6).filter(|&n| lane.push(Note::Number(n))).count();
+        let collapsed = (0..6).filter(|&n| queue.push(Note::Number(n))).count();
         assert_eq!(collapsed, 1);
         assert_eq!(
-            drain(&lane).unwrap(),
+            drain(&queue).unwrap(),
             [Note::All, Note::Number(4), Note::Number(5)]
         );
     }
 
     #[test]
     fn too_many_bytes_collapse() {
-        let lane = Lane::new(Bounds {
+        let queue = Queue::new(Bounds {
             items: 100,
             bytes: 25,
         });
-        lane.push(Note::Number(0));
-        lane.push(Note::Number(1));
-        assert!(lane.push(Note::Number(2)));
-        assert_eq!(drain(&lane).unwrap(), [Note::All, Note::Number(2)]);
+        queue.push(Note::Number(0));
+        queue.push(Note::Number(1));
+        assert!(queue.push(Note::Number(2)));
+        assert_eq!(drain(&queue).unwrap(), [Note::All, Note::Number(2)]);
     }
 
     #[test]
     fn one_item_beyond_the_bytes_passes_alone() {
-        let lane = Lane::new(Bounds {
+        let queue = Queue::new(Bounds {
             items: 100,
             bytes: 5,
         });
-        assert!(!lane.push(Note::Number(0)));
-        assert_eq!(drain(&lane).unwrap(), [Note::Number(0)]);
+        assert!(!queue.push(Note::Number(0)));
+        assert_eq!(drain(&queue).unwrap(), [Note::Number(0)]);
     }
 
     #[test]
     fn a_stuck_reader_finds_one_marker_however_long_it_was_stuck() {
-        let lane = Lane::new(Bounds {
+        let queue = Queue::new(Bounds {
             items: 4,
             bytes: 1000,
         });
         for n in 0..1000 {
-            lane.push(Note::Number(n));
+            queue.push(Note::Number(n));
         }
-        let batch = drain(&lane).unwrap();
+        let batch = drain(&queue).unwrap();
         assert_eq!(batch.iter().filter(|n| **n == Note::All).count(), 1);
         assert!(batch.len() <= 5);
         assert_eq!(batch.last(), Some(&Note::Number(999)));
@@ -249,25 +244,25 @@ mod tests {
 
     #[test]
     fn a_marker_behind_a_marker_is_not_queued() {
-        let lane = Lane::new(Bounds {
+        let queue = Queue::new(Bounds {
             items: 4,
             bytes: 1000,
         });
-        lane.push(Note::Number(0));
-        lane.push(Note::All);
-        lane.push(Note::All);
-        assert_eq!(drain(&lane).unwrap(), [Note::Number(0), Note::All]);
+        queue.push(Note::Number(0));
+        queue.push(Note::All);
+        queue.push(Note::All);
+        assert_eq!(drain(&queue).unwrap(), [Note::Number(0), Note::All]);
     }
 
     #[test]
     fn closing_discards_and_refuses() {
-        let lane = Lane::new(Bounds {
+        let queue = Queue::new(Bounds {
             items: 4,
             bytes: 1000,
         });
-        lane.push(Note::Number(0));
-        lane.close();
-        assert!(!lane.push(Note::Number(1)));
-        assert_eq!(drain(&lane), None);
+        queue.push(Note::Number(0));
+        queue.close();
+        assert!(!queue.push(Note::Number(1)));
+        assert_eq!(drain(&queue), None);
     }
 }
