@@ -91,9 +91,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 async fn in_process() -> Result<(), Box<dyn Error>> {
     println!("Two instances, A and B, in this process. Over Redis: -- --redis redis://127.0.0.1\n");
-    // Each clone of an in-process bus behaves like another process.
+    // Another instance behaves like another process.
     let bus_a = Bus::in_process();
-    let bus_b = bus_a.clone();
+    let bus_b = bus_a.another_instance();
     let mut b = InstanceB::start(&bus_b).await?;
     b.reads().await;
     let published = publish(&bus_a).await?;

@@ -44,7 +44,7 @@ async fn connecting_fails_and_names_both_places() {
         .unwrap_err();
     assert!(matches!(error.cause(), Cause::Conflict(_)), "{error:?}");
     assert_names_both(&error.to_string());
-    let error = Bus::in_process_builder().connect_lazy().unwrap_err();
+    let error = Bus::local().connect_lazy().unwrap_err();
     assert_names_both(&error.to_string());
 }
 

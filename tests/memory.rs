@@ -32,10 +32,7 @@ fn runtime() -> Runtime {
 
 async fn coherent(entries: usize) -> (Rows, CoherentCache<u64, String>) {
     // Not even a machine that is very busy lets the lease run out.
-    let bus = Bus::in_process_builder()
-        .lease(HOUR)
-        .connect_lazy()
-        .unwrap();
+    let bus = Bus::local().lease(HOUR).connect_lazy().unwrap();
     let rows = Rows::new(&bus);
     let cache = CoherentCache::builder("rows")
         .ttl(HOUR)

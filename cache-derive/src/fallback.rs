@@ -119,10 +119,6 @@ fn implementation(input: &DeriveInput, variants: &[Variant<'_>]) -> TokenStream 
             fn new(publisher: __p::Publisher<E>) -> Self {
                 Self(publisher)
             }
-
-            fn publisher(&self) -> &__p::Publisher<E> {
-                &self.0
-            }
         }
     }
 }

@@ -23,10 +23,10 @@ pub const QUEUE_EVENTS: usize = 1024;
 /// Bytes that wait for one handler before they turn into one `All`: 2 MiB.
 pub const QUEUE_BYTES: usize = 2 * 1024 * 1024;
 /// Messages of all channels that wait to be handled before they turn into a loss: 8,192.
-pub const MAILBOX_MESSAGES: usize = 8 * 1024;
+pub const INBOX_MESSAGES: usize = 8 * 1024;
 /// Bytes of all channels that wait to be handled before they turn into a loss: 4 MiB, or two of the
 /// longest payloads if that is more.
-pub const MAILBOX_BYTES: usize = 4 * 1024 * 1024;
+pub const INBOX_BYTES: usize = 4 * 1024 * 1024;
 /// Entries of a cache in memory: 10,000.
 pub const MAX_ENTRIES: usize = 10_000;
 /// TTL of a `TtlCache`: 5 min.

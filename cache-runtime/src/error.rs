@@ -63,17 +63,17 @@ impl fmt::Display for NotReady {
 impl std::error::Error for NotReady {}
 
 /// An event was not handed to the server, or it is not known whether it was; or it was, and a cache
-/// in Redis that it evicts from could not be emptied.
+/// in Redis could not evict.
 ///
-/// This instance's inline subscribers and caches have seen the event all the same. Other instances
-/// may not have, so publish it again, or rely on their TTL.
+/// This instance's inline subscribers and caches in memory have applied the event all the same. Other
+/// instances may not have: publish it again, or rely on their TTL.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PublishError {
     channel: Arc<str>,
     /// `None` where the event was published.
     reason: Option<Reason>,
-    /// A cache that could not be emptied, and why not.
-    not_emptied: Option<Box<(Arc<str>, Cause)>>,
+    /// A cache that could not evict, and why not.
+    not_evicted: Option<Box<(Arc<str>, Cause)>>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -88,7 +88,7 @@ impl PublishError {
         Self {
             channel,
             reason: Some(reason),
-            not_emptied: None,
+            not_evicted: None,
         }
     }
 
@@ -105,7 +105,7 @@ impl PublishError {
     }
 
     /// `sent` is what became of the event itself.
-    pub(crate) fn not_emptied(
+    pub(crate) fn not_evicted(
         channel: Arc<str>,
         sent: Option<Self>,
         cache: Arc<str>,
@@ -114,7 +114,7 @@ impl PublishError {
         Self {
             channel,
             reason: sent.and_then(|error| error.reason),
-            not_emptied: Some(Box::new((cache, cause))),
+            not_evicted: Some(Box::new((cache, cause))),
         }
     }
 
@@ -124,21 +124,21 @@ impl PublishError {
         &self.channel
     }
 
-    /// What kept the event from the server, or a cache from being emptied; `None` where the event
-    /// itself is at fault.
+    /// What kept the event from the server, or a cache from evicting; `None` where the event itself is
+    /// at fault.
     #[must_use]
     pub fn cause(&self) -> Option<&Cause> {
         match &self.reason {
             Some(Reason::Transport(cause)) => Some(cause),
             Some(Reason::Encode(_) | Reason::TooLarge { .. }) => None,
-            None => self.not_emptied.as_ref().map(|cache| &cache.1),
+            None => self.not_evicted.as_ref().map(|cache| &cache.1),
         }
     }
 
-    /// The cache that could not be emptied in Redis, where it may keep old values until their TTL.
+    /// The cache that could not evict in Redis, where it may keep old values until their TTL.
     #[must_use]
-    pub fn not_emptied_cache(&self) -> Option<&str> {
-        self.not_emptied.as_ref().map(|cache| &*cache.0)
+    pub fn not_evicted_cache(&self) -> Option<&str> {
+        self.not_evicted.as_ref().map(|cache| &*cache.0)
     }
 
     /// Whether the event was handed to the server all the same.
@@ -188,17 +188,17 @@ impl fmt::Display for Reason {
 impl fmt::Display for PublishError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let channel = &self.channel;
-        match (&self.reason, self.not_emptied.as_deref()) {
+        match (&self.reason, self.not_evicted.as_deref()) {
             (Some(reason), None) => write!(f, "could not publish to channel `{channel}`: {reason}"),
             (Some(reason), Some((cache, cause))) => write!(
                 f,
-                "could not publish to channel `{channel}`: {reason}; nor could cache `{cache}` be \
-                 emptied in Redis: {cause}"
+                "could not publish to channel `{channel}`: {reason}; nor could cache `{cache}` \
+                 evict in Redis: {cause}"
             ),
             (None, Some((cache, cause))) => write!(
                 f,
-                "published to channel `{channel}`, but cache `{cache}` could not be emptied in \
-                 Redis: {cause}"
+                "published to channel `{channel}`, but cache `{cache}` could not evict in Redis: \
+                 {cause}"
             ),
             // Never made.
             (None, None) => write!(f, "published to channel `{channel}`"),

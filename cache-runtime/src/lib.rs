@@ -30,8 +30,7 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! // Bus::redis("redis://127.0.0.1").connect().await? in earnest. A clone of an in-process bus
-//! // stands for another instance of the program.
+//! // In production: Bus::redis("redis://127.0.0.1").connect().await?
 //! let bus = Bus::in_process();
 //!
 //! let service = ChannelActivationInvalidation::new(&bus);
@@ -189,32 +188,24 @@ mod cache;
 mod channel;
 mod clock;
 mod codec;
+mod counters;
 pub mod defaults;
 mod error;
 mod event;
-mod handler;
 mod health;
-mod inline;
-mod kv;
+mod keyspace;
 mod link;
-mod mailbox;
-mod publish;
+mod log_throttle;
 mod queue;
 mod random;
-mod registry;
-mod rejection_log;
 mod service;
-mod services;
-mod stats;
-mod subscription;
-mod supervisor;
+mod settings;
 mod sync;
-mod tasks;
 mod transport;
+mod weak_list;
 
 pub use audit::{Audit, audit};
-pub use bus::Bus;
-pub use bus::settings::{Builder, UnknownEvents};
+pub use bus::{Bus, BusBuilder};
 pub use cache::coherent::{self, CoherentCache, FillToken, WhileDisconnected};
 pub use cache::cooldown::{self, Cooldown, Start};
 pub use cache::dedup::{self, Dedup, DedupError, Release, Reservation};
@@ -224,30 +215,30 @@ pub use cache::redis::{
 };
 pub use cache::ttl::{self, TtlCache};
 pub use cache::{BuildError, CacheStats, Evict, NotStored};
+pub use channel::handler::HandlerOutput;
+pub use channel::{ChannelStats, DeclaredChannel, channels};
 pub use clock::ManualClock;
 pub use codec::{Description, EncodeError, Rejection, RejectionKind};
 pub use error::{ConnectError, NotReady, PublishError};
-pub use event::{EventSchema, FieldSchema, InvalidationEvent, VariantSchema};
-pub use handler::HandlerOutput;
+pub use event::{EventSchema, FieldSchema, InvalidationEvent, Publishing, Receipt, VariantSchema};
 pub use health::{Cause, Health};
-pub use publish::{Publishing, Receipt};
-pub use registry::{Registration, channels};
-pub use service::{Invalidator, Service};
-pub use services::{AlreadyRegistered, MissingService, Services};
-pub use stats::Stats;
-pub use subscription::{Events, Subscription};
+pub use service::{
+    AlreadyRegistered, Events, Invalidator, MissingService, Service, Services, Subscription,
+};
+pub use settings::OnRejected;
 
 /// What generated code uses; not for users, and without any promise of stability.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::bus::{kv, publish_raw};
+    pub use crate::bus::publish_raw;
+    pub use crate::channel::{DeclaredChannel, Logging, check_channel};
     pub use crate::codec::{
         EventField, FieldType, NoOption, Probe, Slot, Writer, field, refuse_option, scan,
     };
-    pub use crate::kv::{Acquired, DeleteIf, Filled, Found, Kv, Seek, Token, TokenNames};
-    pub use crate::publish::{EventMethods, Publisher};
-    pub use crate::registry::{Logging, Registration, check_channel};
+    pub use crate::event::{EventMethods, Publisher};
+    pub use crate::keyspace::Keyspace;
     pub use crate::service::Handle;
+    pub use crate::transport::{Acquired, DeleteIf, EntryKeys, Filled, Found, Seek, Token};
     pub use ::inventory;
 
     use crate::{CoherentCache, Evict};
@@ -264,6 +255,6 @@ pub mod __private {
 
     /// The protocol core, for the simulator.
     pub mod link {
-        pub use crate::link::{Audience, ChannelId, Input, Link, Output, Settings};
+        pub use crate::link::{Audience, ChannelId, Input, Link, Output, Timings};
     }
 }

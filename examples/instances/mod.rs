@@ -36,9 +36,9 @@ impl Instances {
                     "Two instances, A and B, in this process. Over Redis: -- --redis \
                      redis://127.0.0.1"
                 );
-                // A clone of an in-process bus behaves like another process.
+                // Another instance behaves like another process.
                 let a = Bus::in_process();
-                let b = a.clone();
+                let b = a.another_instance();
                 Ok(Self { a, b, redis: None })
             }
             ["--redis", url] => Self::over_redis(example, url).await,

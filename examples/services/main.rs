@@ -110,7 +110,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         _ => return Err("usage: services [--redis redis://host:port]".into()),
     };
     // In-process, the events arrive at another instance; over Redis, here and everywhere.
-    let there = here.clone();
+    let there = here.another_instance();
 
     println!("Services, channels and events:");
     let entries = [

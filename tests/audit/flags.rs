@@ -37,7 +37,7 @@ async fn a_channel_that_is_silent() {
     users.invalidate_user("1").await.unwrap();
     assert_eq!(flags("flags-silent"), [""; 0]);
 
-    let other = bus.clone();
+    let other = bus.another_instance();
     let others = Silent::new(&other);
     let _others = coherent("flags-silent-other", &others);
     other.ready().await.unwrap();
@@ -75,7 +75,7 @@ async fn an_event_that_evicts_nothing() {
     assert_eq!(flags().len(), 1);
 
     // And so may another cache, here or in another instance.
-    let other = bus.clone();
+    let other = bus.another_instance();
     let others = IdleEvent::new(&other);
     let renamed = CoherentCache::<String, u32>::builder("flags-idle-other")
         .ttl(TTL)

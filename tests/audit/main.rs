@@ -6,7 +6,7 @@ mod peers;
 mod rows;
 
 use cache_runtime::audit::{Row, audit};
-use cache_runtime::{Audit, Builder, Bus, CoherentCache, Evict, InvalidationEvent, Invalidator};
+use cache_runtime::{Audit, Bus, BusBuilder, CoherentCache, Evict, InvalidationEvent, Invalidator};
 use std::time::Duration;
 
 /// Users have changed.
@@ -38,7 +38,7 @@ pub(crate) fn coherent(name: &str, users: &Invalidator<UserEvent>) -> CoherentCa
 }
 
 /// A bus over a server that notices its end soon.
-pub(crate) fn builder(url: &str) -> Builder {
+pub(crate) fn builder(url: &str) -> BusBuilder {
     Bus::redis(url)
         .heartbeat(Duration::from_millis(50))
         .backoff(Duration::from_millis(10), Duration::from_millis(100))

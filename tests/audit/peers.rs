@@ -100,7 +100,7 @@ async fn processes_see_each_other() {
 #[tokio::test]
 async fn instances_in_one_process_have_the_same_caches() {
     let bus = Bus::in_process();
-    let other = bus.clone();
+    let other = bus.another_instance();
     let first = cache("peers-clones");
     for bus in [&bus, &other, &bus] {
         let audit = bus.audit().await.unwrap();

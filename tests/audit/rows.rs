@@ -148,7 +148,7 @@ async fn a_channel_and_what_passes_through_it() {
     assert!(traffic.service.ends_with("rows::Counted"));
 
     // Another instance, which only publishes.
-    let other = bus.clone();
+    let other = bus.another_instance();
     let others = Counted::new(&other);
     others.invalidate_all().await.unwrap();
     let traffic = row("audit:counted").channel.unwrap();
@@ -163,7 +163,7 @@ async fn a_channel_and_what_passes_through_it() {
 
 #[tokio::test]
 async fn a_channel_in_two_namespaces() {
-    let builder = |namespace| Bus::in_process_builder().namespace(namespace);
+    let builder = |namespace| Bus::local().namespace(namespace);
     let (a, b) = (builder("a").connect_lazy(), builder("b").connect_lazy());
     let (a, b) = (a.unwrap(), b.unwrap());
     let _services = (Shared::new(&a), Shared::new(&b));

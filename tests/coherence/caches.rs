@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use cache_runtime::redis_cache::Coherent;
 use cache_runtime::{
-    Builder, Bus, CoherentCache, Evict, InvalidationEvent, RedisCache, WhileDisconnected,
+    Bus, BusBuilder, CoherentCache, Evict, InvalidationEvent, RedisCache, WhileDisconnected,
     cache_invalidation,
 };
 use tokio::time::sleep;
@@ -69,7 +69,7 @@ fn evict(event: &ItemEvent) -> Evict<String> {
 }
 
 /// A bus that notices silence quickly, and does not wait long.
-pub(crate) fn bus(url: &str) -> Builder {
+pub(crate) fn bus(url: &str) -> BusBuilder {
     Bus::redis(url)
         .heartbeat(HEARTBEAT)
         .lease(LEASE)

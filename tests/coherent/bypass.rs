@@ -134,10 +134,7 @@ async fn is_still_one_load_a_key() {
 #[tokio::test]
 async fn shares_no_load_that_began_long_ago() {
     let lease = Duration::from_secs(2);
-    let bus = Bus::in_process_builder()
-        .lease(lease)
-        .connect_lazy()
-        .unwrap();
+    let bus = Bus::local().lease(lease).connect_lazy().unwrap();
     let (users, clock) = (Users::new(&bus), ManualClock::new());
     let cache = builder(&users).clock(&clock).build().unwrap();
     bus.close().await;

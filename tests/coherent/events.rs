@@ -51,7 +51,7 @@ async fn of_another_instance_evict_here() {
     let told = Arc::clone(&arrived);
     // Inline, and so only after the cache.
     let _subscription = users.subscribe_inline(move |_| told.notify_one());
-    let other = Users::new(&bus.clone());
+    let other = Users::new(&bus.another_instance());
     other.invalidate_user("1:a").await.unwrap();
     support::within("the event", arrived.notified()).await;
     assert_eq!(held(&cache), ["1:b", "2:a", "2:b"]);

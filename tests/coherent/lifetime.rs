@@ -61,7 +61,7 @@ async fn dropping_the_last_unsubscribes_and_drops_what_it_held() {
 #[tokio::test]
 async fn the_cache_keeps_its_bus_going_and_nothing_stays_after_it() {
     let bus = Bus::in_process();
-    let other = Users::new(&bus.clone());
+    let other = Users::new(&bus.another_instance());
     let (users, cache) = live(&bus).await;
     drop((bus, users));
     Loader::default().read(&cache, "1").await;
@@ -84,7 +84,7 @@ async fn what_is_stored_right_after_an_eviction_stays() {
     let _subscription = users.subscribe_inline(move |_event| {
         filling.reserve("1").fill(7).unwrap();
     });
-    let other = Users::new(&bus.clone());
+    let other = Users::new(&bus.another_instance());
     other.invalidate_all().await.unwrap();
     let refilled = async || cache.get("1") == Some(7);
     eventually("the event to arrive", refilled, |refilled| *refilled).await;

@@ -45,7 +45,7 @@ impl Backend {
     /// Another instance, as it were in another process.
     pub(crate) async fn another(&self) -> Bus {
         match &self.server {
-            None => self.bus.clone(),
+            None => self.bus.another_instance(),
             Some(server) => connect(&server.url()).await,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cache_runtime::__private::kv;
+use cache_runtime::__private::Keyspace;
 use cache_runtime::{Dedup, Release, Reservation, defaults};
 use support::eventually;
 use tokio::task::JoinSet;
@@ -55,7 +55,7 @@ pub(crate) async fn a_reservation_ends_with_its_ttl(on: Backend) {
     let default = Dedup::builder(&on.bus, "default").build().unwrap();
     let first = default.reserve("1", "Ada").await;
     assert_eq!(first, Ok(Reservation::Reserved));
-    let stored = kv(&on.bus).get_with_ttl("default:d:1").await;
+    let stored = Keyspace::new(&on.bus).get_with_ttl("default:d:1").await;
     let ttl = stored.unwrap().expect("it is there").ttl.unwrap();
     assert!(ttl <= defaults::DEDUP_TTL, "{ttl:?}");
 }
@@ -151,7 +151,11 @@ pub(crate) async fn names_keep_reservations_apart(on: Backend) {
     let first = requests.reserve("1", "Bea").await;
     assert_eq!(first, Ok(Reservation::Reserved));
     assert_eq!(requests.size().await, Ok(1));
-    let stored = kv(&on.bus).get("requests:d:1").await.unwrap().unwrap();
+    let stored = Keyspace::new(&on.bus)
+        .get("requests:d:1")
+        .await
+        .unwrap()
+        .unwrap();
     let stored = String::from_utf8(stored).unwrap();
     assert!(
         stored.starts_with(r#"{"owner":"Bea","nonce":""#),

@@ -1,6 +1,6 @@
 //! What else a key may hold.
 
-use cache_runtime::__private::kv;
+use cache_runtime::__private::Keyspace;
 use cache_runtime::{Cause, DedupError, Release, Reservation};
 use support::Server;
 
@@ -8,7 +8,7 @@ use crate::rules::duplicate;
 use crate::{Backend, LONG, connect, dedup};
 
 pub(crate) async fn what_is_no_reservation_is_an_error_and_stays(on: Backend) {
-    let (dedup, kv) = (dedup(&on.bus), kv(&on.bus));
+    let (dedup, kv) = (dedup(&on.bus), Keyspace::new(&on.bus));
     let long = format!("[\"{}\"]", "x".repeat(10_000));
     for (found, shown) in [
         ("", "\"\" of 0 bytes"),
@@ -56,7 +56,7 @@ pub(crate) async fn what_is_no_reservation_is_an_error_and_stays(on: Backend) {
 
 /// They may spell and order JSON in another way, and say more.
 pub(crate) async fn what_other_programs_reserve_counts(on: Backend) {
-    let (dedup, kv) = (dedup(&on.bus), kv(&on.bus));
+    let (dedup, kv) = (dedup(&on.bus), Keyspace::new(&on.bus));
     let stored = br#" { "since": [1], "nonce": "1", "owner": "A\u0064a" } "#;
     kv.set("requests:d:1", stored, LONG).await.unwrap();
     assert_eq!(dedup.reserve("1", "Bea").await, Ok(duplicate("Ada")));

@@ -121,10 +121,6 @@ When the event cannot be encoded or is too large, or the bus does not take it.*/
         fn new(publisher: __p::Publisher<ChannelActivationEvent>) -> Self {
             Self(publisher)
         }
-        #[inline]
-        fn publisher(&self) -> &__p::Publisher<ChannelActivationEvent> {
-            &self.0
-        }
     }
 };
 #[cfg(doc)]

@@ -62,8 +62,5 @@ const _: () = {
         fn new(publisher: __p::Publisher<E>) -> Self {
             Self(publisher)
         }
-        fn publisher(&self) -> &__p::Publisher<E> {
-            &self.0
-        }
     }
 };

@@ -144,10 +144,6 @@ When the event cannot be encoded or is too large, or the bus does not take it.*/
         fn new(publisher: __p::Publisher<Settings>) -> Self {
             Self(publisher)
         }
-        #[inline]
-        fn publisher(&self) -> &__p::Publisher<Settings> {
-            &self.0
-        }
     }
 };
 #[cfg(doc)]

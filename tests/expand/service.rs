@@ -7,7 +7,7 @@ pub struct UserInvalidation {
 const _: () = {
     use ::cache_runtime as __rt;
     use __rt::__private as __p;
-    static __REGISTRATION: __p::Registration = __p::Registration::new::<
+    static __DECLARED: __p::DeclaredChannel = __p::DeclaredChannel::new::<
         <UserEvent as __rt::InvalidationEvent>::Itself,
     >(
         "cache:users",
@@ -22,7 +22,7 @@ const _: () = {
         },
     );
     __p::inventory::submit! {
-        & __REGISTRATION
+        & __DECLARED
     }
     impl UserInvalidation {
         /// Makes the service on a bus. Nothing is sent and nothing received before it is used.
@@ -33,7 +33,7 @@ const _: () = {
             Self {
                 __invalidator: __p::Handle::new::<
                     <UserEvent as __rt::InvalidationEvent>::Itself,
-                >(bus, &__REGISTRATION),
+                >(bus, &__DECLARED),
             }
         }
     }

@@ -51,9 +51,6 @@ const _: () = {
         fn new(publisher: __p::Publisher<E>) -> Self {
             Self(publisher)
         }
-        fn publisher(&self) -> &__p::Publisher<E> {
-            &self.0
-        }
     }
     impl Users {
         #[doc(hidden)]

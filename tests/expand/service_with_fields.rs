@@ -10,7 +10,7 @@ const _: () = {
     use __rt::__private as __p;
     const __CHANNEL: &::core::primitive::str = channels::USERS;
     const _: () = __p::check_channel(__CHANNEL);
-    static __REGISTRATION: __p::Registration = __p::Registration::new::<
+    static __DECLARED: __p::DeclaredChannel = __p::DeclaredChannel::new::<
         <UserEvent as __rt::InvalidationEvent>::Itself,
     >(
         __CHANNEL,
@@ -25,7 +25,7 @@ const _: () = {
         },
     );
     __p::inventory::submit! {
-        & __REGISTRATION
+        & __DECLARED
     }
     impl Users {
         /// Makes the service on a bus. Nothing is sent and nothing received before it is used.
@@ -37,7 +37,7 @@ const _: () = {
                 shard,
                 #[cfg(unix)]
                 path,
-                events: __rt::Invalidator::new(bus, &__REGISTRATION),
+                events: __rt::Invalidator::new(bus, &__DECLARED),
             }
         }
     }

@@ -10,7 +10,11 @@ use crate::{LetterEvent, Letters, NumberEvent, Numbers, NumbersToo, number, soon
 #[tokio::test]
 async fn every_instance_gets_every_event_in_order() {
     let bus = Bus::in_process();
-    let others = [bus.clone(), bus.clone(), bus.clone()];
+    let others = [
+        bus.another_instance(),
+        bus.another_instance(),
+        bus.another_instance(),
+    ];
     let publisher = Numbers::new(&bus);
     let services = others.each_ref().map(Numbers::new);
     let mut streams = services.each_ref().map(|service| service.events());
@@ -132,7 +136,7 @@ async fn inline_subscribers_read_their_own_writes_even_when_the_bus_is_closed() 
 #[tokio::test]
 async fn nothing_is_missed_from_the_moment_of_subscribing_and_no_all_is_made_up() {
     let bus = Bus::in_process();
-    let other = Numbers::new(&bus.clone());
+    let other = Numbers::new(&bus.another_instance());
     let service = Numbers::new(&bus);
     let mut events = service.events();
     // Published before the receiving task has run for the first time.

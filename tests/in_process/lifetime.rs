@@ -94,7 +94,7 @@ async fn closing_ends_everything_and_is_final() {
 #[tokio::test]
 async fn other_instances_go_on_when_one_is_closed() {
     let bus = Bus::in_process();
-    let other = bus.clone();
+    let other = bus.another_instance();
     let mut events = Numbers::new(&other).events();
     bus.close().await;
     Numbers::new(&other).invalidate_number(1).await.unwrap();
@@ -190,7 +190,7 @@ async fn a_handler_whose_future_panics_when_dropped_goes_on() {
 #[tokio::test]
 async fn an_instance_that_listens_no_more_is_not_counted() {
     let bus = Bus::in_process();
-    let other = Numbers::new(&bus.clone());
+    let other = Numbers::new(&bus.another_instance());
     let service = Numbers::new(&bus);
     let events = service.events();
     soon("live", bus.ready()).await.unwrap();

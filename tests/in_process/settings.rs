@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use cache_runtime::__private::publish_raw;
-use cache_runtime::{Bus, Cause, UnknownEvents};
+use cache_runtime::{Bus, Cause, OnRejected};
 
 use crate::{NumberEvent, Numbers, number, soon};
 
 #[tokio::test]
-async fn unknown_events_can_be_ignored() {
-    let bus = Bus::in_process_builder()
-        .unknown_events(UnknownEvents::Ignore)
+async fn on_rejected_can_be_ignored() {
+    let bus = Bus::local()
+        .on_rejected(OnRejected::Ignore)
         .connect_lazy()
         .unwrap();
     let service = Numbers::new(&bus);
@@ -25,10 +25,7 @@ async fn unknown_events_can_be_ignored() {
 #[tokio::test]
 async fn the_queue_is_bounded_by_events_and_by_bytes() {
     for (events, bytes) in [(4, 1 << 20), (1 << 20, 600)] {
-        let bus = Bus::in_process_builder()
-            .queue(events, bytes)
-            .connect_lazy()
-            .unwrap();
+        let bus = Bus::local().queue(events, bytes).connect_lazy().unwrap();
         let service = Numbers::new(&bus);
         let mut slow = service.events();
         let mut fast = service.events();
@@ -43,14 +40,11 @@ async fn the_queue_is_bounded_by_events_and_by_bytes() {
 
 #[tokio::test]
 async fn the_namespace_is_part_of_the_channel() {
-    let bus = Bus::in_process_builder()
-        .namespace("prod")
-        .connect_lazy()
-        .unwrap();
+    let bus = Bus::local().namespace("prod").connect_lazy().unwrap();
     let service = Numbers::new(&bus);
     assert_eq!(service.channel(), "prod:cache:numbers");
     let mut events = service.events();
-    Numbers::new(&bus.clone())
+    Numbers::new(&bus.another_instance())
         .invalidate_number(1)
         .await
         .unwrap();
@@ -59,10 +53,7 @@ async fn the_namespace_is_part_of_the_channel() {
 
 #[tokio::test]
 async fn payloads_beyond_the_limit_are_neither_sent_nor_received() {
-    let bus = Bus::in_process_builder()
-        .max_payload(20)
-        .connect_lazy()
-        .unwrap();
+    let bus = Bus::local().max_payload(20).connect_lazy().unwrap();
     let service = Numbers::new(&bus);
     let mut events = service.events();
     let error = service.invalidate_number(1).await.unwrap_err();
@@ -82,7 +73,7 @@ async fn payloads_beyond_the_limit_are_neither_sent_nor_received() {
 
 #[tokio::test]
 async fn a_rejection_interval_can_be_set() {
-    let bus = Bus::in_process_builder()
+    let bus = Bus::local()
         .rejection_interval(Duration::ZERO)
         .connect_lazy()
         .unwrap();
@@ -100,7 +91,7 @@ async fn a_rejection_interval_can_be_set() {
 #[test]
 fn unusable_settings_are_named() {
     let second = Duration::from_secs(1);
-    let builder = Bus::in_process_builder;
+    let builder = Bus::local;
     let cases = [
         (builder().namespace("a b"), "namespace \"a b\""),
         (builder().namespace(""), "namespace \"\""),

@@ -1,6 +1,6 @@
 //! What the server's access rules forbid, and what to allow.
 
-use cache_runtime::__private::{Filled, kv};
+use cache_runtime::__private::{Filled, Keyspace};
 use cache_runtime::Cause;
 use support::Server;
 
@@ -15,7 +15,7 @@ async fn what_the_message_allows_is_enough() {
     let reset: &[&str] = &["ACL", "SETUSER", "app", "reset", "on", ">secret", "+hello"];
     admin.run::<()>(reset).await;
     let bus = connect(&server.url_as("app", "secret")).await;
-    let kv = kv(&bus);
+    let kv = Keyspace::new(&bus);
 
     let error = all_operations(&kv).await.unwrap_err();
     assert!(matches!(error, Cause::Refused(_)), "{error:?}");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cache_runtime::__private::{Kv, TokenNames, kv};
+use cache_runtime::__private::{EntryKeys, Keyspace};
 use cache_runtime::Bus;
 use support::{Server, eventually};
 
@@ -15,7 +15,7 @@ pub(crate) const SHORT: Duration = Duration::from_millis(30);
 /// A bus, and the server it needs, if any.
 pub(crate) struct Backend {
     pub(crate) bus: Bus,
-    pub(crate) kv: Kv,
+    pub(crate) kv: Keyspace,
     server: Option<Server>,
 }
 
@@ -30,14 +30,14 @@ impl Backend {
     }
 
     fn new(bus: Bus, server: Option<Server>) -> Self {
-        let kv = kv(&bus);
+        let kv = Keyspace::new(&bus);
         Self { bus, kv, server }
     }
 
     /// Another instance, as it were in another process.
     pub(crate) async fn another(&self) -> Bus {
         match &self.server {
-            None => self.bus.clone(),
+            None => self.bus.another_instance(),
             Some(server) => connect(server).await,
         }
     }
@@ -49,14 +49,14 @@ async fn connect(server: &Server) -> Bus {
 }
 
 /// Waits until a key has no value.
-pub(crate) async fn gone(kv: &Kv, key: &str) {
+pub(crate) async fn gone(kv: &Keyspace, key: &str) {
     let get = async || kv.get(key).await.unwrap();
     eventually("the key to expire", get, Option::is_none).await;
 }
 
 /// An entry of a cache that can be evicted at once.
-pub(crate) fn entry(key: &str) -> TokenNames {
-    TokenNames {
+pub(crate) fn entry(key: &str) -> EntryKeys {
+    EntryKeys {
         value: format!("cache:v:{key}"),
         token: format!("cache:t:{key}"),
         generation: Some("cache:g".to_owned()),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use cache_runtime::__private::{Acquired, DeleteIf, Kv, Seek, kv};
+use cache_runtime::__private::{Acquired, DeleteIf, Keyspace, Seek};
 use tokio::sync::Barrier;
 use tokio::task::{JoinSet, yield_now};
 
@@ -12,16 +12,16 @@ use crate::backend::{Backend, LONG, entry};
 const TASKS: usize = 16;
 
 /// The keys and values of several instances.
-async fn instances(on: &Backend) -> Vec<Kv> {
+async fn instances(on: &Backend) -> Vec<Keyspace> {
     let mut instances = vec![on.kv.clone()];
     for _ in 0..3 {
-        instances.push(kv(&on.another().await));
+        instances.push(Keyspace::new(&on.another().await));
     }
     instances
 }
 
 /// Runs `task` in each of many tasks at a time, over all instances.
-async fn all_at_once<F>(on: &Backend, task: impl Fn(Kv, usize) -> F) -> Vec<F::Output>
+async fn all_at_once<F>(on: &Backend, task: impl Fn(Keyspace, usize) -> F) -> Vec<F::Output>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,

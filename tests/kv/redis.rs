@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cache_runtime::__private::{Acquired, DeleteIf, Filled, Kv, Seek, kv};
+use cache_runtime::__private::{Acquired, DeleteIf, Filled, Keyspace, Seek};
 use cache_runtime::{Bus, Cause};
 use support::{Admin, Server, eventually, within};
 
@@ -15,13 +15,13 @@ pub(crate) async fn connect(url: &str) -> Bus {
 }
 
 /// A bus that waits for the server for as long as it takes.
-pub(crate) async fn patient(url: &str) -> Kv {
+pub(crate) async fn patient(url: &str) -> Keyspace {
     let bus = Bus::redis(url).name("app").response_timeout(LONG);
-    kv(&bus.connect().await.expect("the server is running"))
+    Keyspace::new(&bus.connect().await.expect("the server is running"))
 }
 
 /// Every operation, each with what it is expected to do.
-pub(crate) async fn all_operations(kv: &Kv) -> Result<(), Cause> {
+pub(crate) async fn all_operations(kv: &Keyspace) -> Result<(), Cause> {
     kv.set("a:1", b"value", LONG).await?;
     assert!(kv.get("a:1").await?.is_some());
     assert!(kv.get_with_ttl("a:1").await?.is_some());
@@ -50,17 +50,23 @@ async fn keys_are_under_the_namespace() {
     let server = Server::start().await;
     let admin = server.admin().await;
     let bus = connect(&server.url()).await;
-    kv(&bus).set("a:1", b"value", LONG).await.unwrap();
+    Keyspace::new(&bus)
+        .set("a:1", b"value", LONG)
+        .await
+        .unwrap();
     admin.run::<()>(&["SET", "a:2", "", "PX", "99999"]).await;
     admin
         .run::<()>(&["SET", "test:a:3", "", "PX", "99999"])
         .await;
     assert_eq!(admin.run::<String>(&["GET", "prod:a:1"]).await, "value");
-    assert_eq!(kv(&bus).keys("a:", 9).await.unwrap(), ["a:1"]);
-    assert_eq!(kv(&bus).count("").await, Ok(1));
-    assert_eq!(kv(&bus).delete(&["a:1", "a:2"]).await, Ok(1));
-    let held = token(&kv(&bus), &entry("x")).await;
-    kv(&bus).fill(&held, b"value", LONG).await.unwrap();
+    assert_eq!(Keyspace::new(&bus).keys("a:", 9).await.unwrap(), ["a:1"]);
+    assert_eq!(Keyspace::new(&bus).count("").await, Ok(1));
+    assert_eq!(Keyspace::new(&bus).delete(&["a:1", "a:2"]).await, Ok(1));
+    let held = token(&Keyspace::new(&bus), &entry("x")).await;
+    Keyspace::new(&bus)
+        .fill(&held, b"value", LONG)
+        .await
+        .unwrap();
     let mut keys: Vec<String> = admin.run(&["KEYS", "*cache*"]).await;
     keys.sort();
     assert_eq!(keys, ["prod:cache:g", "prod:cache:v:x"]);
@@ -155,7 +161,7 @@ async fn an_outage_is_an_error_and_passes() {
     let mut server = Server::start().await;
     let builder = Bus::redis(server.url()).response_timeout(Duration::from_millis(100));
     let bus = builder.connect().await.unwrap();
-    let kv = kv(&bus);
+    let kv = Keyspace::new(&bus);
     let a = entry("a");
     let held = token(&kv, &a).await;
 
@@ -195,7 +201,7 @@ async fn closing_ends_what_waits_for_an_answer() {
     let bus = Bus::redis(server.url()).response_timeout(LONG);
     let bus = bus.connect().await.unwrap();
     server.freeze();
-    let (key_values, close) = (kv(&bus), async {
+    let (key_values, close) = (Keyspace::new(&bus), async {
         tokio::task::yield_now().await;
         bus.close().await;
     });

@@ -1,6 +1,6 @@
 //! What is sent again when its answer is lost, and what is not.
 
-use cache_runtime::__private::{Acquired, Kv, Seek};
+use cache_runtime::__private::{Acquired, Keyspace, Seek};
 use cache_runtime::Cause;
 use support::{Admin, Client, Direction, Proxy, Server, eventually, within};
 
@@ -11,7 +11,7 @@ use crate::tokens::token;
 /// A network that swallows the answer to a command, and then breaks.
 async fn lose_answer<T>(
     command: &str,
-    operation: impl AsyncFnOnce(&Kv) -> T,
+    operation: impl AsyncFnOnce(&Keyspace) -> T,
 ) -> (T, Admin, Server) {
     let server = Server::start().await;
     let admin = server.admin().await;
@@ -42,7 +42,7 @@ async fn lose_answer<T>(
 
 #[tokio::test]
 async fn reading_is_sent_again() {
-    let get = async |kv: &Kv| kv.get("key").await;
+    let get = async |kv: &Keyspace| kv.get("key").await;
     let (found, admin, _server) = lose_answer("get", get).await;
     assert_eq!(found, Ok(Some(b"value".to_vec())));
     assert_eq!(calls(&admin, "get").await, 2);
@@ -50,7 +50,7 @@ async fn reading_is_sent_again() {
 
 #[tokio::test]
 async fn setting_is_not_sent_again() {
-    let set = async |kv: &Kv| kv.set("key", b"new", LONG).await;
+    let set = async |kv: &Keyspace| kv.set("key", b"new", LONG).await;
     let (set, admin, _server) = lose_answer("set", set).await;
     assert!(matches!(set, Err(Cause::Unreachable(_))), "{set:?}");
     assert_eq!(calls(&admin, "set").await, 1);
@@ -60,7 +60,7 @@ async fn setting_is_not_sent_again() {
 
 #[tokio::test]
 async fn deleting_what_is_equal_is_not_sent_again() {
-    let delete = async |kv: &Kv| kv.delete_if_equal("key", b"value").await;
+    let delete = async |kv: &Keyspace| kv.delete_if_equal("key", b"value").await;
     let (deleted, admin, _server) = lose_answer("evalsha", delete).await;
     assert!(matches!(deleted, Err(Cause::Unreachable(_))), "{deleted:?}");
     assert_eq!(calls(&admin, "evalsha").await, 1);
@@ -71,7 +71,7 @@ async fn deleting_what_is_equal_is_not_sent_again() {
 async fn filling_is_not_sent_again() {
     let server = Server::start().await;
     let names = entry("a");
-    let fill = async |kv: &Kv| {
+    let fill = async |kv: &Keyspace| {
         // Acquired elsewhere, so that only the fill is counted.
         let held = token(&patient(&server.url()).await, &names).await;
         kv.fill(&held, b"value", LONG).await
@@ -83,7 +83,7 @@ async fn filling_is_not_sent_again() {
 
 #[tokio::test]
 async fn what_was_set_without_an_answer_is_known_again() {
-    let set = async |kv: &Kv| kv.set_if_absent("new key", b"a nonce", LONG).await;
+    let set = async |kv: &Keyspace| kv.set_if_absent("new key", b"a nonce", LONG).await;
     let (found, admin, _server) = lose_answer("evalsha", set).await;
     assert_eq!(found, Ok(None), "it is one's own");
     assert_eq!(calls(&admin, "evalsha").await, 2);
@@ -92,7 +92,7 @@ async fn what_was_set_without_an_answer_is_known_again() {
 
 #[tokio::test]
 async fn a_token_without_an_answer_is_known_again() {
-    let acquire = async |kv: &Kv| kv.acquire(&entry("a"), Seek::Missing, LONG).await;
+    let acquire = async |kv: &Keyspace| kv.acquire(&entry("a"), Seek::Missing, LONG).await;
     let (acquired, admin, _server) = lose_answer("evalsha", acquire).await;
     assert!(matches!(acquired, Ok(Acquired::Token(_))), "{acquired:?}");
     assert_eq!(calls(&admin, "evalsha").await, 2);

@@ -1,10 +1,10 @@
 //! Looking through keys.
 
-use cache_runtime::__private::Kv;
+use cache_runtime::__private::Keyspace;
 
 use crate::backend::{Backend, LONG, SHORT, gone};
 
-async fn set(kv: &Kv, key: &str) {
+async fn set(kv: &Keyspace, key: &str) {
     kv.set(key, b"value", LONG).await.unwrap();
 }
 

@@ -3,13 +3,13 @@
 use std::slice;
 use std::time::Duration;
 
-use cache_runtime::__private::{Acquired, Filled, Kv, Seek, Token, TokenNames};
+use cache_runtime::__private::{Acquired, EntryKeys, Filled, Keyspace, Seek, Token};
 use support::eventually;
 
 use crate::backend::{Backend, LONG, SHORT, entry};
 
 /// The right to load an entry that is missing.
-pub(crate) async fn token(kv: &Kv, names: &TokenNames) -> Token {
+pub(crate) async fn token(kv: &Keyspace, names: &EntryKeys) -> Token {
     match kv.acquire(names, Seek::Missing, LONG).await.unwrap() {
         Acquired::Token(token) => token,
         other => panic!("{names:?}: expected a token, got {other:?}"),
@@ -17,12 +17,12 @@ pub(crate) async fn token(kv: &Kv, names: &TokenNames) -> Token {
 }
 
 /// The value of an entry.
-pub(crate) async fn value(kv: &Kv, names: &TokenNames) -> Option<Vec<u8>> {
+pub(crate) async fn value(kv: &Keyspace, names: &EntryKeys) -> Option<Vec<u8>> {
     let found = kv.lookup(names).await.unwrap();
     found.map(|found| found.value)
 }
 
-async fn load(kv: &Kv, names: &TokenNames, value: &[u8]) {
+async fn load(kv: &Keyspace, names: &EntryKeys, value: &[u8]) {
     let token = token(kv, names).await;
     assert_eq!(kv.fill(&token, value, LONG).await, Ok(Filled::Stored));
 }
@@ -108,7 +108,7 @@ pub(crate) async fn an_evicted_entry_can_be_loaded_at_once(on: Backend) {
 }
 
 pub(crate) async fn any_number_of_entries_is_evicted(on: Backend) {
-    let entries: Vec<TokenNames> = (0..1500).map(|n| entry(&n.to_string())).collect();
+    let entries: Vec<EntryKeys> = (0..1500).map(|n| entry(&n.to_string())).collect();
     for names in &entries {
         load(&on.kv, names, b"value").await;
     }
@@ -209,7 +209,7 @@ pub(crate) async fn what_is_put_bars_fills(on: Backend) {
 
 pub(crate) async fn without_generation_values_are_as_they_were_given(on: Backend) {
     let kv = &on.kv;
-    let a = TokenNames {
+    let a = EntryKeys {
         generation: None,
         ..entry("a")
     };
@@ -231,7 +231,7 @@ pub(crate) async fn without_generation_values_are_as_they_were_given(on: Backend
 
 pub(crate) async fn caches_do_not_share_generations(on: Backend) {
     let (kv, a) = (&on.kv, entry("a"));
-    let other = TokenNames {
+    let other = EntryKeys {
         value: "other:v:a".to_owned(),
         token: "other:t:a".to_owned(),
         generation: Some("other:g".to_owned()),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cache_runtime::__private::{DeleteIf, Found, Seek, kv};
+use cache_runtime::__private::{DeleteIf, Found, Keyspace, Seek};
 use cache_runtime::Cause;
 
 use crate::backend::{Backend, LONG, SHORT, entry, gone};
@@ -134,8 +134,11 @@ pub(crate) async fn only_a_value_that_begins_so_is_deleted(on: Backend) {
 pub(crate) async fn instances_share_what_they_keep(on: Backend) {
     let bus = on.another().await;
     on.kv.set("key", b"value", LONG).await.unwrap();
-    assert_eq!(kv(&bus).get("key").await, Ok(Some(b"value".to_vec())));
-    kv(&bus).delete(&["key"]).await.unwrap();
+    assert_eq!(
+        Keyspace::new(&bus).get("key").await,
+        Ok(Some(b"value".to_vec()))
+    );
+    Keyspace::new(&bus).delete(&["key"]).await.unwrap();
     assert_eq!(on.kv.get("key").await, Ok(None));
 }
 
@@ -159,6 +162,6 @@ pub(crate) async fn a_closed_instance_refuses_and_others_go_on(on: Backend) {
     assert_eq!(kv.evict(&[entry("a")]).await.err(), closed);
     assert_eq!(kv.evict_all("cache:g").await.err(), closed);
 
-    let other = cache_runtime::__private::kv(&bus);
+    let other = cache_runtime::__private::Keyspace::new(&bus);
     assert_eq!(other.get("key").await, Ok(Some(b"value".to_vec())));
 }

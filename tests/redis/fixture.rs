@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cache_runtime::{Builder, Bus, Health, InvalidationEvent, Subscription, cache_invalidation};
+use cache_runtime::{Bus, BusBuilder, Health, InvalidationEvent, Subscription, cache_invalidation};
 use support::Recorder;
 use tokio::sync::watch;
 
@@ -35,7 +35,7 @@ pub(crate) struct Teams;
 pub(crate) struct Guests;
 
 /// A bus that notices silence quickly. Tests that count losses call [`patient`] as well.
-pub(crate) fn builder(url: &str) -> Builder {
+pub(crate) fn builder(url: &str) -> BusBuilder {
     Bus::redis(url)
         .heartbeat(Duration::from_millis(100))
         .lease(Duration::from_secs(1))
@@ -44,7 +44,7 @@ pub(crate) fn builder(url: &str) -> Builder {
 }
 
 /// Never takes a busy machine for a broken connection: whatever it reports was caused by the test.
-pub(crate) fn patient(builder: Builder) -> Builder {
+pub(crate) fn patient(builder: BusBuilder) -> BusBuilder {
     const FOREVER: Duration = Duration::from_secs(3600);
     builder
         .lease(FOREVER)

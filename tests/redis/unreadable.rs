@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cache_runtime::{Cause, Health, UnknownEvents};
+use cache_runtime::{Cause, Health, OnRejected};
 use support::{Server, eventually, within};
 
 use crate::fixture::{UserEvent, Users, Watched, builder, patient, user};
@@ -74,7 +74,7 @@ async fn that_follow_the_first_keep_the_channel_from_being_live() {
 async fn are_only_counted_where_that_is_asked_for() {
     let server = Server::start().await;
     let admin = server.admin().await;
-    let builder = patient(builder(&server.url())).unknown_events(UnknownEvents::Ignore);
+    let builder = patient(builder(&server.url())).on_rejected(OnRejected::Ignore);
     let bus = builder.connect().await.unwrap();
     let users = Users::new(&bus);
     let watched = Watched::start(&users).await;

@@ -61,19 +61,24 @@ impl Place {
     /// Another instance.
     pub(crate) async fn instance(&self) -> Bus {
         match self {
-            Self::InProcess(bus) => bus.clone(),
+            Self::InProcess(bus) => bus.another_instance(),
             Self::Redis(server, _) => connect(server).await,
         }
     }
 
     /// What stands under a key, as it is.
     pub(crate) async fn stored(&self, key: &str) -> Option<Vec<u8>> {
-        private::kv(&self.instance().await).get(key).await.unwrap()
+        private::Keyspace::new(&self.instance().await)
+            .get(key)
+            .await
+            .unwrap()
     }
 
     /// How much longer a key lives.
     pub(crate) async fn ttl(&self, key: &str) -> Duration {
-        let found = private::kv(&self.instance().await).get_with_ttl(key).await;
+        let found = private::Keyspace::new(&self.instance().await)
+            .get_with_ttl(key)
+            .await;
         found
             .unwrap()
             .expect("it is there")
@@ -83,7 +88,7 @@ impl Place {
 
     /// Writes under a key, as somebody else.
     pub(crate) async fn write(&self, key: &str, value: &[u8]) {
-        let kv = private::kv(&self.instance().await);
+        let kv = private::Keyspace::new(&self.instance().await);
         kv.set(key, value, LONG).await.unwrap();
     }
 
@@ -91,7 +96,7 @@ impl Place {
     pub(crate) async fn flush(&self, prefix: &str) {
         match self {
             Self::InProcess(bus) => {
-                let kv = private::kv(bus);
+                let kv = private::Keyspace::new(bus);
                 let keys = kv.keys(prefix, usize::MAX).await.unwrap();
                 let keys: Vec<_> = keys.iter().map(String::as_str).collect();
                 kv.delete(&keys).await.unwrap();

@@ -20,7 +20,7 @@ async fn may_delete(server: &Server, may: bool) {
 }
 
 #[tokio::test]
-async fn names_the_cache_that_could_not_be_emptied_and_tries_again() {
+async fn names_the_cache_that_could_not_evict_and_tries_again() {
     let server = Server::start().await;
     let here = Instance::on(connect(&server).await).await;
     let there = Instance::on(connect(&server).await).await;
@@ -30,7 +30,7 @@ async fn names_the_cache_that_could_not_be_emptied_and_tries_again() {
 
     may_delete(&server, false).await;
     let error = here.texts.invalidate_text("a").await.unwrap_err();
-    assert_eq!(error.not_emptied_cache(), Some("texts"));
+    assert_eq!(error.not_evicted_cache(), Some("texts"));
     assert!(error.is_published(), "the event has left all the same");
     assert!(!error.is_invalid_event());
     assert!(
@@ -39,7 +39,7 @@ async fn names_the_cache_that_could_not_be_emptied_and_tries_again() {
     );
     let text_of = error.to_string();
     let start =
-        "published to channel `cache:texts`, but cache `texts` could not be emptied in Redis: ";
+        "published to channel `cache:texts`, but cache `texts` could not evict in Redis: ";
     assert!(text_of.starts_with(start), "{text_of}");
 
     // Nobody who knows of the event reads the old value.
@@ -71,7 +71,7 @@ async fn says_both_where_the_event_could_not_leave_either() {
     here.fill("a", "A").await;
     server.kill9();
     let error = here.texts.invalidate_text("a").await.unwrap_err();
-    assert_eq!(error.not_emptied_cache(), Some("texts"));
+    assert_eq!(error.not_evicted_cache(), Some("texts"));
     assert!(!error.is_published());
     assert!(error.cause().is_some());
     let text_of = error.to_string();
@@ -80,7 +80,7 @@ async fn says_both_where_the_event_could_not_leave_either() {
         "{text_of}"
     );
     assert!(
-        text_of.contains("; nor could cache `texts` be emptied in Redis: "),
+        text_of.contains("; nor could cache `texts` evict in Redis: "),
         "{text_of}"
     );
     assert_eq!(here.texts.stats().publish_failures, 1);

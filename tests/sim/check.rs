@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use cache_runtime::__private::link::{Audience, ChannelId, Input, Output, Settings};
+use cache_runtime::__private::link::{Audience, ChannelId, Input, Output, Timings};
 use cache_runtime::{Cause, Health};
 
 use crate::ledger::{Event, Ledger};
@@ -13,7 +13,7 @@ use crate::ledger::{Event, Ledger};
 pub(crate) struct Check {
     pub(crate) ledger: Ledger,
     pub(crate) violation: Option<String>,
-    settings: Settings,
+    settings: Timings,
     /// Without it every subscription may have missed what was published before it.
     gapless: bool,
     connection: Connection,
@@ -51,7 +51,7 @@ struct Told {
 }
 
 impl Check {
-    pub(crate) fn new(settings: Settings, gapless: bool) -> Self {
+    pub(crate) fn new(settings: Timings, gapless: bool) -> Self {
         Self {
             ledger: Ledger::default(),
             violation: None,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cache_runtime::__private::link::Settings;
+use cache_runtime::__private::link::Timings;
 
 use crate::faults::Fault;
 use crate::rng::Rng;
@@ -10,7 +10,7 @@ use crate::world::ms;
 
 #[derive(Debug)]
 pub(crate) struct Plan {
-    pub(crate) settings: Settings,
+    pub(crate) settings: Timings,
     /// Without a server: messages reach the mailbox at once, and connections never break.
     pub(crate) in_process: bool,
     /// Kinds of faults in this run. Where there is but one, every loss is its doing.
@@ -53,7 +53,7 @@ impl Plan {
         let shortest = if in_process { ms(500) } else { ms(50) };
         let backoff_min = rng.between(ms(1), shortest);
         Self {
-            settings: Settings {
+            settings: Timings {
                 heartbeat,
                 lease,
                 backoff_min,

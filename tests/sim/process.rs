@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use cache_runtime::__private::link::{ChannelId, Input, Link, Output, Settings};
+use cache_runtime::__private::link::{ChannelId, Input, Link, Output, Timings};
 use cache_runtime::Cause;
 
 use crate::faults::Fault;
@@ -56,7 +56,7 @@ impl Signal {
 }
 
 impl Process {
-    pub(crate) fn new(settings: Settings) -> Self {
+    pub(crate) fn new(settings: Timings) -> Self {
         Self {
             link: Link::new(settings),
             mailbox: Vec::new(),

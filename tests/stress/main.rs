@@ -134,9 +134,9 @@ fn run<R: Reader>(
 ) -> Arc<Database> {
     let entered = runtime.enter();
     let database = Arc::new(Database::default());
-    let bus = Bus::in_process_builder().lease(FOREVER).connect_lazy();
+    let bus = Bus::local().lease(FOREVER).connect_lazy();
     let bus = bus.expect("usable settings");
-    let (here, there) = (Rows::new(&bus), Rows::new(&bus.clone()));
+    let (here, there) = (Rows::new(&bus), Rows::new(&bus.another_instance()));
     let (reader, _subscription) = cache(&here, &database);
     // After the cache: what it is told the cache has applied, whoever has published it.
     let acknowledge = Arc::clone(&database);

@@ -54,11 +54,6 @@ pub(super) fn handle(event: &Event<'_>) -> TokenStream {
             fn new(publisher: __p::Publisher<#ident>) -> Self {
                 Self(publisher)
             }
-
-            #[inline]
-            fn publisher(&self) -> &__p::Publisher<#ident> {
-                &self.0
-            }
         }
     }
 }

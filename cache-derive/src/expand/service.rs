@@ -139,7 +139,7 @@ fn registration(service: &Service<'_>, channel: &TokenStream, event: &TokenStrea
         ..
     } = service.attrs;
     quote_spanned! {Span::mixed_site()=>
-        static __REGISTRATION: __p::Registration = __p::Registration::new::<#event>(
+        static __DECLARED: __p::DeclaredChannel = __p::DeclaredChannel::new::<#event>(
             #channel,
             ::core::concat!(::core::module_path!(), #name),
             ::core::file!(),
@@ -151,7 +151,7 @@ fn registration(service: &Service<'_>, channel: &TokenStream, event: &TokenStrea
                 publish: #log_publish,
             },
         );
-        __p::inventory::submit! { &__REGISTRATION }
+        __p::inventory::submit! { &__DECLARED }
     }
 }
 
@@ -174,9 +174,9 @@ fn constructor(service: &Service<'_>, handle: &Ident, event: &TokenStream) -> To
     });
     let allow = allow_arguments(own.clone().count());
     let handle_value = if service.invalidators.is_empty() {
-        quote_spanned!(Span::mixed_site()=> __p::Handle::new::<#event>(bus, &__REGISTRATION))
+        quote_spanned!(Span::mixed_site()=> __p::Handle::new::<#event>(bus, &__DECLARED))
     } else {
-        quote_spanned!(Span::mixed_site()=> __rt::Invalidator::new(bus, &__REGISTRATION))
+        quote_spanned!(Span::mixed_site()=> __rt::Invalidator::new(bus, &__DECLARED))
     };
     // rustc points at all of a function's head.
     let at = name.span().resolved_at(Span::mixed_site());

@@ -1,11 +1,11 @@
 //! The channels of the program, and what the buses of this process say of them.
 
 use super::report::Place;
-use crate::bus::Inner;
+use crate::bus::Shared;
+use crate::channel::ChannelStats;
+use crate::channel::{self, DeclaredChannel};
 use crate::event::EventSchema;
 use crate::health::Health;
-use crate::registry::{self, Registration};
-use crate::stats::Stats;
 
 /// A service's channel under one name, with what every bus that has it says.
 pub(super) struct Channel {
@@ -18,7 +18,7 @@ pub(super) struct Channel {
 }
 
 impl Channel {
-    fn new(registration: &'static Registration, name: String, uses: Vec<Use>) -> Self {
+    fn new(registration: &'static DeclaredChannel, name: String, uses: Vec<Use>) -> Self {
         Self {
             service: registration.service(),
             schema: registration.schema(),
@@ -34,18 +34,18 @@ impl Channel {
 pub(super) struct Use {
     pub(super) bus: u64,
     pub(super) health: Health,
-    pub(super) stats: Stats,
+    pub(super) stats: ChannelStats,
     pub(super) subscribers: usize,
 }
 
 /// The channels of every service of the program.
 pub(super) fn uses() -> Vec<Channel> {
-    let buses: Vec<_> = Inner::all()
+    let buses: Vec<_> = Shared::all()
         .into_iter()
         .filter(|bus| !bus.is_closed())
         .collect();
     let mut all: Vec<Channel> = Vec::new();
-    for registration in registry::channels() {
+    for registration in channel::channels() {
         let first = all.len();
         for bus in &buses {
             let name = bus.settings().full_name(registration.channel());

@@ -21,7 +21,6 @@ mod flags;
 mod json;
 mod peers;
 mod report;
-mod roll;
 mod rows;
 mod source;
 mod table;
@@ -32,9 +31,10 @@ use std::panic::Location;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use crate::weak_list::WeakList;
+
 pub use peers::{AuditError, RECORD_TTL};
 pub use report::{Audit, Bound, EvictedBy, Flag, Kind, Place, Risk, Row, State, Traffic};
-pub(crate) use roll::Roll;
 pub use source::Evicts;
 pub(crate) use source::{Seen, Source};
 
@@ -58,11 +58,11 @@ pub(crate) struct Described {
     /// One for each `evict_on`: [`Source::describe`].
     pub(crate) evicted_by: Vec<Seen>,
     pub(crate) state: State,
-    /// The [`id`](crate::bus::Inner::id) of its bus, if it has one.
+    /// The [`id`](crate::bus::Shared::id) of its bus, if it has one.
     pub(crate) bus: Option<u64>,
 }
 
-static CACHES: Roll<dyn Audited> = Roll::new();
+static CACHES: WeakList<dyn Audited> = WeakList::new();
 
 /// Has audits list a cache for as long as it lives.
 pub(crate) fn enroll(cache: Weak<dyn Audited>) {

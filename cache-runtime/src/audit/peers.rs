@@ -16,7 +16,8 @@ use super::table::Length;
 use super::{Described, channels, described, rows};
 use crate::bus::Bus;
 use crate::health::Cause;
-use crate::kv::Found;
+use crate::keyspace::Keyspace;
+use crate::transport::Found;
 
 /// How long an instance that has audited is seen by others: 1 h.
 pub const RECORD_TTL: Duration = Duration::from_secs(60 * 60);
@@ -56,10 +57,10 @@ impl Bus {
     }
 
     async fn peers(&self) -> Result<Vec<Peer>, Cause> {
-        let kv = self.kv();
+        let kv = Keyspace::new(self);
         let own = format!("{PREFIX}{}", *PROCESS);
         #[cfg(feature = "redis")]
-        let instance = &self.inner().settings().name;
+        let instance = &self.shared().settings().name;
         // No other process is there to read it.
         #[cfg(not(feature = "redis"))]
         let instance = "";

@@ -5,9 +5,9 @@ use std::panic::Location;
 use std::time::Duration;
 
 use super::Evicts;
+use crate::channel::ChannelStats;
+use crate::channel::DeclaredChannel;
 use crate::health::Health;
-use crate::registry::Registration;
-use crate::stats::Stats;
 
 /// Every cache and every channel of this process, how it does, and what looks wrong with it; made
 /// by [`audit()`](super::audit) and [`Bus::audit`](crate::Bus::audit).
@@ -101,7 +101,7 @@ pub struct Traffic {
     /// Inline subscribers, handlers and streams.
     pub subscribers: usize,
     /// What has happened in it.
-    pub stats: Stats,
+    pub stats: ChannelStats,
 }
 
 /// A place in the source.
@@ -123,8 +123,8 @@ impl From<&'static Location<'static>> for Place {
     }
 }
 
-impl From<&Registration> for Place {
-    fn from(registration: &Registration) -> Self {
+impl From<&DeclaredChannel> for Place {
+    fn from(registration: &DeclaredChannel) -> Self {
         Self {
             file: registration.file(),
             line: registration.line(),

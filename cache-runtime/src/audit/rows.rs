@@ -6,9 +6,9 @@ use super::peers::Peer;
 use super::report::{Audit, Bound, EvictedBy, Kind, Risk, Row, State, Traffic, why};
 use super::table::Length;
 use super::{Described, Seen};
+use crate::channel::ChannelStats;
 use crate::event::VariantSchema;
 use crate::health::Health;
-use crate::stats::Stats;
 
 pub(super) fn assemble(mut caches: Vec<Described>, channels: &[Channel], peers: &[Peer]) -> Audit {
     let place = |cache: &Described| (cache.place.file(), cache.place.line());
@@ -151,8 +151,8 @@ fn state(channel: &Channel) -> State {
     })
 }
 
-fn sum(stats: impl Iterator<Item = Stats>) -> Stats {
-    stats.fold(Stats::default(), |sum, stats| Stats {
+fn sum(stats: impl Iterator<Item = ChannelStats>) -> ChannelStats {
+    stats.fold(ChannelStats::default(), |sum, stats| ChannelStats {
         received: sum.received + stats.received,
         rejected: sum.rejected + stats.rejected,
         published: sum.published + stats.published,

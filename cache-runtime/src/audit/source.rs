@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::channel::ChannelStats;
 use crate::event::{EventSchema, InvalidationEvent};
 use crate::health::Health;
 use crate::service::{Core, Invalidator};
-use crate::stats::Stats;
 
 /// How often each event was applied to a cache, and how often it evicted nothing.
 pub(crate) struct VariantCounts(Box<[Count]>);
@@ -49,7 +49,7 @@ trait Watched: Send + Sync {
     fn schema(&self) -> &'static EventSchema;
     fn channel(&self) -> Arc<str>;
     fn health(&self) -> Health;
-    fn stats(&self) -> Stats;
+    fn stats(&self) -> ChannelStats;
 }
 
 impl<E: InvalidationEvent> Watched for Core<E> {
@@ -62,14 +62,14 @@ impl<E: InvalidationEvent> Watched for Core<E> {
     }
 
     fn channel(&self) -> Arc<str> {
-        Arc::clone(self.channel.channel_name())
+        Arc::clone(self.name())
     }
 
     fn health(&self) -> Health {
         self.bus.checked(self.channel.health.get())
     }
 
-    fn stats(&self) -> Stats {
+    fn stats(&self) -> ChannelStats {
         self.channel.counters.snapshot()
     }
 }
@@ -129,7 +129,7 @@ pub(crate) struct Seen {
     pub(crate) channel: Arc<str>,
     pub(crate) events: Vec<Evicts>,
     pub(crate) health: Health,
-    pub(crate) stats: Stats,
+    pub(crate) stats: ChannelStats,
 }
 
 /// What came of one kind of event in one cache.

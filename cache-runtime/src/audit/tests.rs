@@ -1,7 +1,6 @@
 //! What audits make of what caches and buses say.
 
 mod flags;
-mod roll;
 mod rows;
 mod table;
 
@@ -14,10 +13,10 @@ use super::peers::Peer;
 use super::report::{Bound, Kind, Place, State};
 use super::rows::assemble;
 use super::{Audit, Described, Evicts, Seen};
+use crate::channel::ChannelStats;
 use crate::event::{EventSchema, VariantSchema};
 use crate::health::Health;
-use crate::kv::Found;
-use crate::stats::Stats;
+use crate::transport::Found;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -74,16 +73,16 @@ fn coherent(name: &str, channel: &str, health: &Health, events: [(u64, u64); 3])
     }
 }
 
-fn stats(received: u64, published: u64) -> Stats {
-    Stats {
+fn stats(received: u64, published: u64) -> ChannelStats {
+    ChannelStats {
         received,
         published,
-        ..Stats::default()
+        ..ChannelStats::default()
     }
 }
 
 /// A channel with what each bus says, from bus 1 on.
-fn channel(name: &str, uses: impl IntoIterator<Item = (Health, Stats, usize)>) -> Channel {
+fn channel(name: &str, uses: impl IntoIterator<Item = (Health, ChannelStats, usize)>) -> Channel {
     Channel {
         service: "bot::Users",
         schema: &SCHEMA,

@@ -1,42 +1,42 @@
 //! The bus: one connection pair for all channels of a program.
 
-mod inner;
-pub(crate) mod settings;
+mod builder;
+mod inbox;
+mod shared;
+mod supervisor;
 
 use std::fmt;
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use crate::channel;
 use crate::error::{ConnectError, NotReady};
 use crate::health::{Cause, Health};
-use crate::kv::Kv;
-use crate::registry;
+use crate::settings::Settings;
 use crate::transport::Transport;
-use crate::transport::in_process::Hub;
-pub(crate) use inner::Inner;
-use settings::{Builder, Settings, Target};
+pub use builder::BusBuilder;
+use builder::Target;
+pub(crate) use shared::Shared;
 
 /// Carries events between instances.
 ///
-/// A bus has one connection for publishing, which caches in Redis share, and, once something is
-/// subscribed, one more for events, however many channels there are. Services, subscriptions,
-/// streams and caches in Redis keep it going; when the last of them and of the bus's clones is
-/// dropped, everything ends.
+/// A bus has one connection for publishing, which caches in Redis share, and one more for events
+/// once something is subscribed, however many channels there are. Services, subscriptions, streams
+/// and caches in Redis keep it alive. When the last of them and the last clone of the bus is dropped,
+/// everything ends.
 ///
-/// A clone of a bus over Redis is the same bus. A clone of an in-process bus is another *instance*
-/// on it, as if it were another process: that is what such a bus is for.
+/// A clone is the same bus. [`another_instance`](Self::another_instance) stands for another process.
+#[derive(Clone)]
 pub struct Bus {
-    inner: Arc<Inner>,
+    shared: Arc<Shared>,
 }
 
 impl Bus {
-    /// A bus without a server, for tests and examples. Every clone behaves as an instance of its
-    /// own.
+    /// A bus without a server, for tests and examples; the same as `Bus::local()` with the defaults.
     ///
-    /// That holds for a clone within one program too: it has subscriptions and a health of its own,
-    /// and closing it does not close the others. What caches would keep in Redis they keep in the
-    /// process, where all clones find it; TTLs are its only bound, as they are Redis's.
+    /// What caches would keep in Redis they keep in the process. There, as in Redis, only TTLs bound
+    /// it.
     ///
     /// # Panics
     ///
@@ -50,31 +50,27 @@ impl Bus {
     ///
     /// # #[tokio::main(flavor = "current_thread")] async fn main() {
     /// let here = Bus::in_process();
-    /// let there = here.clone();
+    /// let there = here.another_instance();
     /// # }
     /// ```
     #[must_use]
     pub fn in_process() -> Self {
-        Self::attached(Hub::new(), Settings::default())
-    }
-
-    /// Settings of a bus without a server, for tests of what happens at the bounds.
-    pub fn in_process_builder() -> Builder {
-        Builder::new(Target::InProcess)
-    }
-
-    fn attached(hub: Arc<Hub>, settings: Settings) -> Self {
         Self {
-            inner: Inner::new(settings, conflict(), Transport::in_process(hub)),
+            shared: Shared::new(Settings::default(), conflict(), Transport::in_process()),
         }
+    }
+
+    /// Settings of a bus without a server.
+    pub fn local() -> BusBuilder {
+        BusBuilder::new(Target::Local)
     }
 
     /// Settings of a bus over the Redis, or Valkey, at an address:
     /// `redis://user:password@host:port`, `rediss://…` for TLS (with one of the `tls-` features), or
     /// `redis+unix:///path`.
     ///
-    /// Redis does not separate channels by database, so the address's database is not used, nor for
-    /// keys: [`namespace`](Builder::namespace) keeps environments apart.
+    /// The database of the address is not used, because Redis does not separate channels by it;
+    /// [`namespace`](BusBuilder::namespace) keeps environments apart.
     ///
     /// # Examples
     ///
@@ -86,21 +82,33 @@ impl Bus {
     /// # }
     /// ```
     #[cfg(feature = "redis")]
-    pub fn redis(url: impl Into<String>) -> Builder {
-        Builder::new(Target::Redis(url.into()))
+    pub fn redis(url: impl Into<String>) -> BusBuilder {
+        BusBuilder::new(Target::Redis(url.into()))
+    }
+
+    /// Another instance, as if it were another process: with subscriptions, connections and a health of
+    /// its own, on the same server, or with the instances of this process, by the same settings.
+    ///
+    /// Closing one does not close the other.
+    #[must_use]
+    pub fn another_instance(&self) -> Self {
+        let (settings, transport) = (self.shared.settings(), self.shared.transport());
+        Self {
+            shared: Shared::new(settings.clone(), conflict(), transport.another_instance()),
+        }
     }
 
     /// Whether events are proven to arrive now, in every channel that something subscribes to.
     #[must_use]
     pub fn health(&self) -> Health {
-        self.inner.checked(self.inner.health().get())
+        self.shared.checked(self.shared.health().get())
     }
 
     /// The health of the bus as it changes. A lease that runs out shows here a moment later than in
     /// [`health`](Self::health), which looks at the clock.
     #[must_use]
     pub fn watch_health(&self) -> watch::Receiver<Health> {
-        self.inner.health().watch()
+        self.shared.health().watch()
     }
 
     /// Waits until every channel that something subscribes to is live. Returns at once where
@@ -117,52 +125,36 @@ impl Bus {
     ///
     /// Safe: it only waits.
     pub async fn ready(&self) -> Result<(), NotReady> {
-        self.inner.ready(self.inner.health(), None).await
+        self.shared.ready(self.shared.health(), None).await
     }
 
     /// Ends every subscription and connection, within 200 ms even if the server is frozen.
     ///
-    /// Handlers that are at work are cancelled; a sync one finishes its event on its thread.
-    /// Publishing fails afterwards. Other instances of an in-process bus are not affected.
+    /// Async handlers are cancelled at their next await; a sync one finishes its event on its thread.
+    /// Publishing fails afterwards. Other instances are not affected.
     ///
     /// # Cancel safety
     ///
     /// The bus is closed as soon as this is polled for the first time.
     pub async fn close(&self) {
-        self.inner.close().await;
+        self.shared.close().await;
     }
 
-    /// What caches keep in Redis, or in its stand-in.
-    pub(crate) fn kv(&self) -> Kv {
-        Kv::new(Arc::clone(&self.inner))
-    }
-
-    pub(crate) fn inner(&self) -> &Arc<Inner> {
-        &self.inner
-    }
-}
-
-impl Clone for Bus {
-    fn clone(&self) -> Self {
-        match self.inner.transport().hub() {
-            Some(hub) => Self::attached(Arc::clone(hub), self.inner.settings().clone()),
-            None => Self {
-                inner: Arc::clone(&self.inner),
-            },
-        }
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
     }
 }
 
 impl fmt::Debug for Bus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Bus")
-            .field("transport", self.inner.transport())
+            .field("transport", self.shared.transport())
             .field("health", &self.health())
             .finish_non_exhaustive()
     }
 }
 
-impl Builder {
+impl BusBuilder {
     /// Connects for publishing, and returns when the server has answered.
     ///
     /// The connection for events is opened with the first subscription.
@@ -177,7 +169,7 @@ impl Builder {
     /// Safe: nothing is left of a connection that was not finished.
     pub async fn connect(self) -> Result<Bus, ConnectError> {
         let bus = self.connect_lazy()?;
-        let connected = bus.inner.transport().check().await;
+        let connected = bus.shared.transport().check().await;
         connected.map_err(|cause| ConnectError { cause })?;
         Ok(bus)
     }
@@ -195,18 +187,18 @@ impl Builder {
             return Err(error(cause));
         }
         let transport = match self.target {
-            Target::InProcess => Transport::in_process(Hub::new()),
+            Target::Local => Transport::in_process(),
             #[cfg(feature = "redis")]
             Target::Redis(url) => Transport::redis(&url, &self.settings).map_err(error)?,
         };
         Ok(Bus {
-            inner: Inner::new(self.settings, None, transport),
+            shared: Shared::new(self.settings, None, transport),
         })
     }
 }
 
 fn conflict() -> Option<Cause> {
-    let (a, b) = registry::conflict()?;
+    let (a, b) = channel::conflict()?;
     Some(Cause::Conflict(
         format!(
             "two services use channel `{}` for different events: {a} and {b}; give one of them \
@@ -217,16 +209,9 @@ fn conflict() -> Option<Cause> {
     ))
 }
 
-/// The keys and values of a bus, for tests of both kinds of it.
-#[doc(hidden)]
-#[must_use]
-pub fn kv(bus: &Bus) -> Kv {
-    bus.kv()
-}
-
 /// Publishes bytes as they are, so that tests can send what no event encodes to.
 #[doc(hidden)]
 pub async fn publish_raw(bus: &Bus, channel: &str, payload: &[u8]) -> Result<u64, Cause> {
-    let name = bus.inner.settings().full_name(channel);
-    bus.inner.publish(&name, payload.to_vec()).await
+    let name = bus.shared.settings().full_name(channel);
+    bus.shared.publish(&name, payload.to_vec()).await
 }

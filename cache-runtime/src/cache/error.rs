@@ -24,6 +24,17 @@ impl BuildError {
     }
 }
 
+/// Checks a name that is to be the first part of keys: it cannot run into the next part, nor needs
+/// it to be quoted in access rules.
+pub(crate) fn check_name(cache: &str) -> Result<(), BuildError> {
+    let spelled = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if cache.is_empty() || !cache.chars().all(spelled) {
+        let what = format!("name {cache:?}: expected letters, digits, `-`, `_`, `.`");
+        return Err(BuildError::new(cache, what));
+    }
+    Ok(())
+}
+
 impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cache `{}` cannot be built: {}", self.cache, self.what)

@@ -27,6 +27,7 @@ pub mod redis;
 pub mod ttl;
 
 pub(crate) use engine::{Engine, Storing, Turn};
+pub(crate) use error::check_name;
 pub use error::{BuildError, NotStored};
 pub use evict::Evict;
 pub(crate) use lead::Reserved;

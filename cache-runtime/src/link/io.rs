@@ -19,7 +19,7 @@ impl ChannelId {
 
 /// The durations that the link goes by, and the seed of its jitter.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings {
+pub struct Timings {
     /// Time from one canary to the next.
     pub heartbeat: Duration,
     /// How long the latest canary that came back proves that events arrive.

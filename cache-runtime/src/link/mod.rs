@@ -27,7 +27,7 @@ use std::time::Duration;
 use crate::health::{Cause, Health};
 use backoff::Backoff;
 use channel::{Channel, Subscription};
-pub use io::{Audience, ChannelId, Input, Output, Settings};
+pub use io::{Audience, ChannelId, Input, Output, Timings};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Connection {
@@ -42,7 +42,7 @@ enum Connection {
 /// The state machine. See the module.
 #[derive(Debug)]
 pub struct Link {
-    settings: Settings,
+    settings: Timings,
     connection: Connection,
     /// Why there is no connection, or why it proves nothing.
     cause: Option<Cause>,
@@ -80,7 +80,7 @@ const MAX_CANARIES: usize = 16;
 impl Link {
     /// A link with nothing subscribed.
     #[must_use]
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(settings: Timings) -> Self {
         let backoff = Backoff::new(settings.seed);
         let mut canary = Channel::new(Duration::ZERO);
         // For as long as there is a connection.
@@ -223,7 +223,7 @@ impl Link {
         self.cause = Some(cause);
         self.canaries.end();
         if matches!(self.connection, Connection::Open | Connection::Opening) {
-            let Settings {
+            let Timings {
                 backoff_min,
                 backoff_max,
                 ..

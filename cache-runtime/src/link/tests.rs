@@ -15,8 +15,8 @@ const fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
-fn settings() -> Settings {
-    Settings {
+fn settings() -> Timings {
+    Timings {
         heartbeat: ms(HEARTBEAT),
         lease: ms(LEASE),
         backoff_min: ms(20),
@@ -446,7 +446,7 @@ mod canaries {
 
     #[test]
     fn a_connection_on_which_none_ever_comes_back_ends_however_many_are_sent() {
-        let many = Settings {
+        let many = Timings {
             lease: 100 * settings().heartbeat,
             ..settings()
         };
@@ -721,7 +721,7 @@ mod reconnecting {
     /// The waits of twelve attempts that all fail.
     fn waits(seed: u64) -> Vec<Duration> {
         let mut at = At {
-            link: Link::new(Settings { seed, ..settings() }),
+            link: Link::new(Timings { seed, ..settings() }),
             now: 0,
         };
         at.feed(Input::Subscribe(A));

@@ -11,24 +11,25 @@
     )
 )]
 
-pub(crate) mod in_process;
+mod in_process;
 #[cfg(feature = "redis")]
 pub(crate) mod redis;
+mod token;
+mod wire;
 
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
+
 use crate::health::Cause;
-use crate::kv::in_process::Store;
-use crate::mailbox::{Generation, Mailbox, Status};
-use in_process::{Attachment, Hub};
-
 #[cfg(feature = "redis")]
-use crate::bus::settings::Settings;
-
-/// A future with a name that structs can hold.
-pub(crate) type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+use crate::settings::Settings;
+use in_process::Attachment;
+pub(crate) use in_process::Store;
+pub(crate) use token::Compare;
+pub use token::{Acquired, DeleteIf, EntryKeys, Filled, Found, Seek, Token};
+pub(crate) use wire::{Feed, Status, Wire};
 
 /// Cheap to clone: clones share their connections.
 #[derive(Clone)]
@@ -60,12 +61,12 @@ pub(crate) enum Command {
         not(feature = "redis"),
         expect(dead_code, reason = "the in-process bus answers at once")
     )]
-    Pending(Boxed<Option<Status>>),
+    Pending(BoxFuture<'static, Option<Status>>),
 }
 
 impl Transport {
-    pub(crate) fn in_process(hub: Arc<Hub>) -> Self {
-        Self::InProcess(Arc::new(Attachment::new(hub)))
+    pub(crate) fn in_process() -> Self {
+        Self::InProcess(Arc::default())
     }
 
     #[cfg(feature = "redis")]
@@ -82,24 +83,26 @@ impl Transport {
         }
     }
 
-    /// What other instances of an in-process bus attach to.
-    pub(crate) fn hub(&self) -> Option<&Arc<Hub>> {
+    /// The transport of another instance: it shares no connection with this one.
+    pub(crate) fn another_instance(&self) -> Self {
         match self {
-            Self::InProcess(attachment) => Some(attachment.hub()),
+            Self::InProcess(attachment) => {
+                Self::InProcess(Arc::new(Attachment::new(Arc::clone(attachment.hub()))))
+            }
             #[cfg(feature = "redis")]
-            Self::Redis(_) => None,
+            Self::Redis(redis) => Self::Redis(Arc::new(redis.another_instance())),
         }
     }
 
     /// Whether a subscription is in force as soon as it is asked for.
     pub(crate) fn is_gapless(&self) -> bool {
-        self.hub().is_some()
+        matches!(self, Self::InProcess(_))
     }
 
     /// Called once, before the first subscription is asked for.
-    pub(crate) fn attach(&self, mailbox: &Arc<Mailbox>) {
+    pub(crate) fn attach(&self, feed: Feed) {
         match self {
-            Self::InProcess(attachment) => attachment.attach(mailbox),
+            Self::InProcess(attachment) => attachment.attach(feed),
             #[cfg(feature = "redis")]
             Self::Redis(_) => {}
         }
@@ -108,18 +111,17 @@ impl Transport {
     /// Opens a connection for events: at once, or by a future.
     pub(crate) fn connect(
         &self,
-        generation: Generation,
-        mailbox: &Arc<Mailbox>,
-    ) -> Result<Connection, Boxed<Result<Connection, Cause>>> {
+        feed: Feed,
+    ) -> Result<Connection, BoxFuture<'static, Result<Connection, Cause>>> {
         match self {
             Self::InProcess(attachment) => Ok(Connection::InProcess(in_process::Subscriber::new(
                 attachment,
             ))),
             #[cfg(feature = "redis")]
             Self::Redis(redis) => {
-                let (redis, mailbox) = (Arc::clone(redis), Arc::clone(mailbox));
+                let redis = Arc::clone(redis);
                 Err(Box::pin(async move {
-                    let subscriber = redis.subscriber(generation, mailbox).await;
+                    let subscriber = redis.subscriber(feed).await;
                     subscriber.map(Connection::Redis)
                 }))
             }

@@ -56,7 +56,7 @@ impl Follower {
 /// Loads and tokens while the bus receives, as `write` has it.
 fn readers_while(write: impl Fn(&World, &Rows) + Sync) {
     let (world, _follower) = Follower::of_a_world();
-    let other = Rows::new(&world.bus.clone());
+    let other = Rows::new(&world.bus.another_instance());
     scope(|threads| {
         threads.spawn(|| {
             for _ in 0..3 {

@@ -173,7 +173,7 @@ impl World {
         let runtime = runtime::Builder::new_current_thread().enable_time().build();
         let runtime = runtime.expect("a runtime");
         let entered = runtime.enter();
-        let bus = Bus::in_process_builder()
+        let bus = Bus::local()
             .heartbeat(FOREVER)
             .lease(FOREVER * 4)
             .rejection_interval(Duration::from_micros(1))

@@ -22,7 +22,7 @@ struct Entries;
 static BUS: LazyLock<Bus> = LazyLock::new(|| {
     // However busy the machine is, the caches stay filled.
     let lease = Duration::from_hours(1);
-    let connected = RUNTIME.block_on(Bus::in_process_builder().lease(lease).connect());
+    let connected = RUNTIME.block_on(Bus::local().lease(lease).connect());
     connected.expect("there is no server that could be away")
 });
 

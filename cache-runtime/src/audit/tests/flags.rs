@@ -5,7 +5,7 @@ use crate::health::Cause;
 
 const USERS: &str = "cache:users";
 
-fn live(subscribers: usize) -> [(Health, Stats, usize); 1] {
+fn live(subscribers: usize) -> [(Health, ChannelStats, usize); 1] {
     [(Health::Live, stats(3, 0), subscribers)]
 }
 

@@ -14,12 +14,12 @@ use crate::audit::{self, Audited};
 use crate::cache::release::Releasing;
 use crate::cache::settings::{common_setters, negative_setter};
 use crate::cache::{BuildError, Capacity, Engine, Evict, Settings};
+use crate::channel::Notice;
 use crate::clock::ManualClock;
 use crate::defaults;
 use crate::event::InvalidationEvent;
-use crate::inline::Notice;
 use crate::service::Invalidator;
-use crate::subscription::Subscription;
+use crate::service::Subscription;
 
 /// What a coherent cache does while events are not proven to arrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -155,12 +155,12 @@ where
                         counts.record(event.variant(), !matches!(evict, Evict::Nothing));
                         cache.evict(&evict, || runtime.clone());
                     }
-                    Notice::Stale => cache.evict(&Evict::All, || runtime.clone()),
+                    Notice::Flush => cache.evict(&Evict::All, || runtime.clone()),
                     // Another policy reads on, until `Stale` follows.
-                    Notice::Lost if cache.policy == WhileDisconnected::Bypass => {
+                    Notice::Down if cache.policy == WhileDisconnected::Bypass => {
                         cache.evict(&Evict::All, || runtime.clone());
                     }
-                    Notice::Lost => {}
+                    Notice::Down => {}
                 }
             };
             Invalidator::attach(&service, "cache", apply)

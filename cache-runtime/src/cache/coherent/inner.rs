@@ -14,7 +14,7 @@ use crate::cache::release::{Releases, Releasing};
 use crate::cache::{Engine, Evict, Storing};
 use crate::clock::Nanos;
 use crate::health::Health;
-use crate::subscription::Subscription;
+use crate::service::Subscription;
 
 pub(super) struct Inner<K: Hash + Eq, V: Clone> {
     pub(super) name: Arc<str>,

@@ -11,7 +11,7 @@ use crate::audit::{self, Audited};
 use crate::bus::Bus;
 use crate::cache::BuildError;
 use crate::defaults;
-use crate::kv::{self, Kv};
+use crate::keyspace::Keyspace;
 
 /// More than this is a mistake.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
@@ -20,7 +20,7 @@ const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 #[must_use = "a builder does nothing until it builds"]
 #[derive(Clone)]
 pub struct Builder {
-    kv: Kv,
+    kv: Keyspace,
     name: String,
     place: &'static Location<'static>,
     ttl: Duration,
@@ -29,7 +29,7 @@ pub struct Builder {
 impl Builder {
     pub(super) fn new(bus: &Bus, name: String, place: &'static Location<'static>) -> Self {
         Self {
-            kv: bus.kv(),
+            kv: Keyspace::new(bus),
             name,
             place,
             ttl: defaults::DEDUP_TTL,
@@ -51,7 +51,7 @@ impl Builder {
     ///
     /// When the name or the TTL is unusable.
     pub fn build(self) -> Result<Dedup, BuildError> {
-        kv::check_name(&self.name)?;
+        crate::cache::check_name(&self.name)?;
         if self.ttl < Duration::from_millis(1) || self.ttl > LONGEST {
             let what = format!(
                 "TTL of {:?}: expected at least a millisecond and at most a year",

@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use crate::bus::Bus;
 use crate::health::Cause;
-use crate::kv::{DeleteIf, Kv};
+use crate::keyspace::Keyspace;
+use crate::transport::DeleteIf;
 pub use builder::Builder;
 pub use error::DedupError;
 use error::Reason;
@@ -45,7 +46,7 @@ use error::Reason;
 /// let bus = Bus::in_process();
 /// let requests = Dedup::builder(&bus, "requests").build()?;
 /// // Another instance.
-/// let elsewhere = Dedup::builder(&bus.clone(), "requests").build()?;
+/// let elsewhere = Dedup::builder(&bus.another_instance(), "requests").build()?;
 ///
 /// match requests.reserve("message:42", "bot-1").await? {
 ///     Reservation::Reserved => println!("42 is ours to handle"),
@@ -67,7 +68,7 @@ struct Inner {
     name: Arc<str>,
     place: &'static Location<'static>,
     ttl: Duration,
-    kv: Kv,
+    kv: Keyspace,
     reserved: AtomicU64,
     duplicates: AtomicU64,
     /// Why the last question had no answer.

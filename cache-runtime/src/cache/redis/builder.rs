@@ -23,7 +23,7 @@ use crate::cache::release::Releasing;
 use crate::cache::{BuildError, Capacity, Engine, Evict, Settings as EngineSettings};
 use crate::clock::ManualClock;
 use crate::event::InvalidationEvent;
-use crate::kv::Kv;
+use crate::keyspace::Keyspace;
 use crate::service::Invalidator;
 
 /// Settings of a [`RedisCache`].
@@ -40,8 +40,8 @@ pub struct Builder<V, T, M = Plain, C = Json> {
 
 /// What has a place of its own in the cache.
 struct Plan<V> {
-    bus: Arc<bus::Inner>,
-    kv: Kv,
+    bus: Arc<bus::Shared>,
+    kv: Keyspace,
     name: String,
     place: &'static Location<'static>,
     clock: Option<ManualClock>,
@@ -74,8 +74,8 @@ impl<V> Builder<V, NoTtl> {
         Self {
             settings: Settings::new(),
             plan: Plan {
-                bus: Arc::clone(bus.inner()),
-                kv: bus.kv(),
+                bus: Arc::clone(bus.shared()),
+                kv: Keyspace::new(bus),
                 name,
                 place,
                 clock: None,
@@ -289,7 +289,7 @@ where
 }
 
 /// How long to wait for deletions: as long as for the answer to one.
-fn patience(settings: &bus::settings::Settings) -> Duration {
+fn patience(settings: &crate::settings::Settings) -> Duration {
     #[cfg(feature = "redis")]
     return settings.response_timeout;
     #[cfg(not(feature = "redis"))]

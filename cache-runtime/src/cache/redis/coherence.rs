@@ -19,8 +19,8 @@ use crate::cache::coherent::proof::Proof;
 use crate::cache::release::{Releases, Releasing};
 use crate::cache::{Engine, Evict};
 use crate::channel::Hook;
+use crate::channel::Notice;
 use crate::event::InvalidationEvent;
-use crate::inline::Notice;
 use crate::service::Invalidator;
 
 /// What keeps a cache subscribed.
@@ -55,7 +55,7 @@ where
         let (caught, weak) = (cache.clone(), cache.clone());
         let hook = Hook {
             cache: name,
-            empty: Box::new(move |event: &E| {
+            evict: Box::new(move |event: &E| {
                 let evict = catch_unwind(AssertUnwindSafe(|| hooked(event)));
                 // What it was to evict is not known, and its panic is told of below.
                 let evict = evict.unwrap_or(Evict::All);
@@ -76,7 +76,7 @@ where
                 Notice::Event(event) => (event, true),
                 // The hook has queued the deletion.
                 Notice::Published(event) => (event, false),
-                Notice::Stale | Notice::Lost => return cache.lost(),
+                Notice::Flush | Notice::Down => return cache.lost(),
             };
             match catch_unwind(AssertUnwindSafe(|| evict(event))) {
                 Ok(evict) => {

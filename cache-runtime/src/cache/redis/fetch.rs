@@ -17,7 +17,7 @@ use super::stats::count;
 use crate::cache::{Storing, Turn};
 use crate::codec::Quoted;
 use crate::health::Cause;
-use crate::kv::{Filled, Seek, TokenNames};
+use crate::transport::{EntryKeys, Filled, Seek};
 
 /// What looking in Redis has come to.
 pub(super) enum Sought<V> {
@@ -166,7 +166,7 @@ impl<V: Clone + Send + Sync + 'static> Inner<V> {
     }
 
     /// Looks for the entry in Redis, or for the right to fetch it.
-    async fn seek(&self, key: &str, names: &TokenNames) -> Result<Sought<V>, Cause> {
+    async fn seek(&self, key: &str, names: &EntryKeys) -> Result<Sought<V>, Cause> {
         if !self.trusts_redis() {
             return Ok(Sought::Ours(None));
         }
@@ -187,7 +187,7 @@ impl<V: Clone + Send + Sync + 'static> Inner<V> {
     pub(super) async fn keep(
         &self,
         key: &str,
-        names: &TokenNames,
+        names: &EntryKeys,
         fetched: Fetched<V>,
         ticket: Option<Ticket>,
     ) -> Kept<V> {
@@ -234,7 +234,7 @@ impl<V: Clone + Send + Sync + 'static> Inner<V> {
     async fn store(
         &self,
         key: &str,
-        names: &TokenNames,
+        names: &EntryKeys,
         bytes: &[u8],
         ttl: Duration,
         mut ticket: Option<Ticket>,
@@ -269,7 +269,7 @@ impl<V: Clone + Send + Sync + 'static> Inner<V> {
 
     async fn store_without_token(
         &self,
-        names: &TokenNames,
+        names: &EntryKeys,
         bytes: &[u8],
         ttl: Duration,
     ) -> Result<Stored, Cause> {
@@ -283,7 +283,7 @@ impl<V: Clone + Send + Sync + 'static> Inner<V> {
     /// Stores without a token: for caches that no event evicts from.
     pub(super) async fn put(
         &self,
-        names: &TokenNames,
+        names: &EntryKeys,
         bytes: &[u8],
         ttl: Duration,
     ) -> Result<(), Cause> {

@@ -22,7 +22,8 @@ use crate::cache::{Engine, Storing};
 use crate::clock::{Nanos, nanos};
 use crate::codec::{Prose, Quoted};
 use crate::health::{Cause, Health};
-use crate::kv::{Found, Kv, TokenNames};
+use crate::keyspace::Keyspace;
+use crate::transport::{EntryKeys, Found};
 
 pub(super) struct Inner<V> {
     pub(super) name: Arc<str>,
@@ -30,7 +31,7 @@ pub(super) struct Inner<V> {
     pub(super) bus: u64,
     pub(super) settings: Settings<V>,
     pub(super) codec: Box<dyn Codec<V>>,
-    pub(super) kv: Kv,
+    pub(super) kv: Keyspace,
     pub(super) keys: Arc<Keys>,
     /// The memory level. Without one it serves to look for each key once at a time.
     pub(super) engine: Engine<String, Cached<V>>,
@@ -131,7 +132,7 @@ impl<V: Clone + Send + Sync + 'static> Inner<V> {
     pub(super) async fn look_up(
         &self,
         key: &str,
-        names: &TokenNames,
+        names: &EntryKeys,
     ) -> Result<Option<Found>, Cause> {
         self.settled(key).await?;
         self.ask(self.kv.lookup(names)).await

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::kv::TokenNames;
+use crate::transport::EntryKeys;
 
 /// See [`RedisCache`](super::RedisCache) for their shapes.
 pub(super) struct Keys {
@@ -20,9 +20,9 @@ impl Keys {
     }
 
     /// Those of one entry. Cache names hold no `:`, so no two entries of any two caches meet.
-    pub(super) fn of(&self, key: &str) -> TokenNames {
+    pub(super) fn of(&self, key: &str) -> EntryKeys {
         let cache = &self.cache;
-        TokenNames {
+        EntryKeys {
             value: format!("{cache}:v:{key}"),
             token: format!("{cache}:t:{key}"),
             generation: self.generation.clone(),

@@ -11,7 +11,8 @@ use super::fetch::Sought;
 use super::inner::Inner;
 use super::stats::count;
 use crate::health::Cause;
-use crate::kv::{Acquired, Found, Kv, Seek, Token, TokenNames};
+use crate::keyspace::Keyspace;
+use crate::transport::{Acquired, EntryKeys, Found, Seek, Token};
 
 /// Wait between two looks at whether another instance has fetched: the first, doubled each time,
 /// and the longest; each shortened by up to a half, so that instances do not come in step.
@@ -22,7 +23,7 @@ const POLL: (Duration, Duration) = (Duration::from_millis(10), Duration::from_mi
 pub(super) struct Ticket {
     token: Option<Token>,
     acquired: Instant,
-    kv: Kv,
+    kv: Keyspace,
     background: Arc<Background>,
 }
 
@@ -63,7 +64,7 @@ impl<V: Clone + Send + Sync + 'static> Inner<V> {
         self.coherence.is_some() || self.settings.fetch_lock.is_some()
     }
 
-    pub(super) async fn acquire(&self, names: &TokenNames, seek: Seek) -> Result<Taken, Cause> {
+    pub(super) async fn acquire(&self, names: &EntryKeys, seek: Seek) -> Result<Taken, Cause> {
         let lock_ttl = self.settings.lock_ttl;
         let acquired = Instant::now();
         let answer = self.ask(self.kv.acquire(names, seek, lock_ttl)).await?;
@@ -83,7 +84,7 @@ impl<V: Clone + Send + Sync + 'static> Inner<V> {
     pub(super) async fn take_turns(
         &self,
         key: &str,
-        names: &TokenNames,
+        names: &EntryKeys,
         mut seek: Seek,
     ) -> Result<Sought<V>, Cause> {
         let begun = Instant::now();

@@ -11,7 +11,8 @@ use tokio::time::timeout;
 use super::keys::Keys;
 use crate::cache::Evict;
 use crate::health::Cause;
-use crate::kv::{Kv, TokenNames};
+use crate::keyspace::Keyspace;
+use crate::transport::EntryKeys;
 
 /// Keys that wait to be deleted; more than this turn into everything.
 const KEYS: usize = 1024;
@@ -165,7 +166,7 @@ impl Pending {
     /// Carries out what is queued, until the bus is closed or the task is dropped.
     pub(super) fn work(
         self: Arc<Self>,
-        kv: Kv,
+        kv: Keyspace,
         keys: Arc<Keys>,
         heard: impl Fn(&Result<(), Cause>) + Send,
     ) -> impl Future<Output = ()> + Send {
@@ -174,7 +175,12 @@ impl Pending {
         async move { end.0.carry_out(&kv, &keys, heard).await }
     }
 
-    async fn carry_out(&self, kv: &Kv, keys: &Keys, heard: impl Fn(&Result<(), Cause>) + Send) {
+    async fn carry_out(
+        &self,
+        kv: &Keyspace,
+        keys: &Keys,
+        heard: impl Fn(&Result<(), Cause>) + Send,
+    ) {
         let mut wait = None;
         loop {
             let news = self.news.notified();
@@ -206,7 +212,7 @@ impl Pending {
     }
 
     /// Moves what is queued to what is running. `None` if there is nothing.
-    fn take(&self, keys: &Keys) -> Option<(Number, bool, Vec<TokenNames>)> {
+    fn take(&self, keys: &Keys) -> Option<(Number, bool, Vec<EntryKeys>)> {
         let mut state = self.lock();
         if state.queued.is_empty() {
             return None;

@@ -1,21 +1,19 @@
 //! The connection for commands: opened when it is needed, shared by publishers and caches.
 
-use std::future::poll_fn;
-use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
 use std::time::Duration;
 
 use redis::aio::{MultiplexedConnection, SendError};
 use redis::{AsyncConnectionConfig, FromRedisValue, PushInfo, PushKind};
-use tokio::sync::watch;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
-use super::Endpoint;
+use super::endpoint::Endpoint;
 use super::failure::About;
 use super::request::{Again, Request};
 use crate::health::Cause;
+use crate::sync::Mutex;
 
 pub(super) struct Commands {
     state: Mutex<State>,
@@ -23,7 +21,7 @@ pub(super) struct Commands {
     connecting: tokio::sync::Mutex<()>,
     /// How long a failed attempt answers for others.
     pause: Duration,
-    closed: watch::Sender<bool>,
+    closed: CancellationToken,
 }
 
 #[derive(Default)]
@@ -48,8 +46,13 @@ impl Commands {
             state: Mutex::default(),
             connecting: tokio::sync::Mutex::new(()),
             pause,
-            closed: watch::Sender::new(false),
+            closed: CancellationToken::new(),
         }
+    }
+
+    /// Those of another instance.
+    pub(super) fn another_instance(&self) -> Self {
+        Self::new(self.pause)
     }
 
     /// Whether the server can be reached and accepts us.
@@ -128,8 +131,8 @@ impl Commands {
             }
         });
         let opened = endpoint.open("publish", config).await;
-        let mut state = self.lock();
-        if *self.closed.borrow() {
+        let mut state = self.state.lock();
+        if self.closed.is_cancelled() {
             return Err(Cause::Closed);
         }
         match opened {
@@ -153,8 +156,8 @@ impl Commands {
 
     /// What can be said without connecting.
     fn known(&self) -> Option<Result<Open, Cause>> {
-        let mut state = self.lock();
-        if *self.closed.borrow() {
+        let mut state = self.state.lock();
+        if self.closed.is_cancelled() {
             return Some(Err(Cause::Closed));
         }
         if let Some(open) = &state.open {
@@ -169,7 +172,7 @@ impl Commands {
 
     /// Drops a connection that has failed, unless it was replaced already.
     fn discard(&self, number: u64) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if state
             .open
             .as_ref()
@@ -180,27 +183,17 @@ impl Commands {
     }
 
     pub(super) fn close(&self) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.open = None;
-        self.closed.send_replace(true);
+        self.closed.cancel();
     }
 
-    /// Gives up what waits for the server once this is closed: it would hold the connection.
+    /// Gives up the work once this is closed, because it would hold the connection.
     async fn unless_closed<T>(
         &self,
         work: impl Future<Output = Result<T, Cause>>,
     ) -> Result<T, Cause> {
-        let mut watched = self.closed.subscribe();
-        let mut closed = pin!(watched.wait_for(|closed| *closed));
-        let mut work = pin!(work);
-        poll_fn(|cx| match work.as_mut().poll(cx) {
-            Poll::Ready(done) => Poll::Ready(done),
-            Poll::Pending => closed.as_mut().poll(cx).map(|_| Err(Cause::Closed)),
-        })
-        .await
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        let done = self.closed.run_until_cancelled(work).await;
+        done.unwrap_or(Err(Cause::Closed))
     }
 }

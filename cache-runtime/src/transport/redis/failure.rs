@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
-use crate::bus::settings::CANARY_PREFIX;
 use crate::codec::Quoted;
 use crate::health::Cause;
+use crate::settings::CANARY_PREFIX;
 
 /// What a command names.
 #[derive(Clone, Copy)]

@@ -1,15 +1,15 @@
-//! The connection for events: what the server pushes goes to the mailbox as it comes.
+//! The connection for events: what the server pushes goes to the feed as it comes.
 
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use redis::aio::{MultiplexedConnection, SendError};
 use redis::{AsyncConnectionConfig, PushInfo, PushKind, RedisResult, Value};
 
-use super::Endpoint;
+use super::endpoint::Endpoint;
 use super::failure::{About, Failures};
 use crate::health::Cause;
-use crate::mailbox::{Generation, Mailbox, Signal, Status, Wire};
-use crate::transport::Boxed;
+use crate::transport::wire::{Feed, Status, Wire};
 
 /// Dropping it closes the connection. The library gives no sign of that, so the link does not
 /// wait for one.
@@ -19,15 +19,11 @@ pub(crate) struct Subscriber {
 }
 
 impl Subscriber {
-    pub(super) async fn open(
-        endpoint: &Endpoint,
-        generation: Generation,
-        mailbox: Arc<Mailbox>,
-    ) -> Result<Self, Cause> {
-        // It runs inside the library's driver, so it must not wait: the mailbox never does.
+    pub(super) async fn open(endpoint: &Endpoint, feed: Feed) -> Result<Self, Cause> {
+        // It runs inside the library's driver, so it must not wait: a feed never does.
         let receive = move |push: PushInfo| {
             if let Some(wire) = translate(push) {
-                mailbox.push(Signal::Wire(generation, wire));
+                feed(wire);
             }
             Ok::<(), SendError>(())
         };
@@ -39,7 +35,7 @@ impl Subscriber {
     }
 
     /// One command a channel: a single refused channel would have all of a command refused.
-    pub(crate) fn subscribe(&self, channel: Arc<str>) -> Boxed<Option<Status>> {
+    pub(crate) fn subscribe(&self, channel: Arc<str>) -> BoxFuture<'static, Option<Status>> {
         let mut connection = self.connection.clone();
         let failures = Arc::clone(&self.failures);
         Box::pin(async move {
@@ -48,7 +44,7 @@ impl Subscriber {
         })
     }
 
-    pub(crate) fn unsubscribe(&self, channel: Arc<str>) -> Boxed<Option<Status>> {
+    pub(crate) fn unsubscribe(&self, channel: Arc<str>) -> BoxFuture<'static, Option<Status>> {
         let mut connection = self.connection.clone();
         let failures = Arc::clone(&self.failures);
         Box::pin(async move {

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fmt;
 use std::panic::Location;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use crate::audit::Place;
+use crate::sync::RwLock;
 
 /// Services by their type, so that code far from the start-up need not be handed them.
 ///
@@ -86,10 +87,7 @@ impl Services {
         let place = Place::from(Location::caller());
         // Before the lock is taken, so that after an error `service` is dropped without it.
         let service = Arc::new(service);
-        let mut services = self
-            .services
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut services = self.services.write();
         match services.entry(TypeId::of::<T>()) {
             Entry::Vacant(vacant) => {
                 vacant.insert(Registered {
@@ -116,7 +114,7 @@ impl Services {
     #[track_caller]
     pub fn get<T: Send + Sync + 'static>(&self) -> Result<Arc<T>, MissingService> {
         let place = Place::from(Location::caller());
-        let services = self.services.read().unwrap_or_else(PoisonError::into_inner);
+        let services = self.services.read();
         let found = services.get(&TypeId::of::<T>());
         let found = found.and_then(|found| Arc::clone(&found.service).downcast().ok());
         found.ok_or_else(|| MissingService {
@@ -148,7 +146,7 @@ impl Default for Services {
 /// The names of the types that are registered.
 impl fmt::Debug for Services {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let services = self.services.read().unwrap_or_else(PoisonError::into_inner);
+        let services = self.services.read();
         let names = listing(services.values()).into_iter().map(|(name, _)| name);
         f.debug_set().entries(names).finish()
     }

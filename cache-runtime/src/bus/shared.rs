@@ -3,52 +3,54 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
+use tokio_util::task::TaskTracker;
 
-use super::settings::Settings;
-use crate::audit::Roll;
-use crate::channel::{Channel, Dispatch};
+use super::inbox::{EVERY_GENERATION, Inbox, Signal, Wanted};
+use super::supervisor::{Start, Supervisor};
+use crate::channel::{Channel, DeclaredChannel, Dispatch};
 use crate::clock;
 use crate::error::NotReady;
 use crate::event::InvalidationEvent;
 use crate::health::{Cause, Health, Reported};
 use crate::link::ChannelId;
-use crate::mailbox::{Mailbox, Signal, Wanted};
 use crate::queue::Queue;
-use crate::registry::Registration;
-use crate::supervisor::{Start, Supervisor};
-use crate::tasks::Tasks;
+use crate::random;
+use crate::settings::Settings;
+use crate::sync::Mutex;
 use crate::transport::{Backend, Transport};
+use crate::weak_list::WeakList;
 
-/// Longest time that [`Bus::close`](super::Bus::close) waits for the receiving task, and once more for the handlers.
+/// Longest time that [`Bus::close`](super::Bus::close) waits for the supervisor, and once more for
+/// the handlers.
 const CLOSE_STEP: Duration = Duration::from_millis(90);
 
 /// For audits.
-static BUSES: Roll<Inner> = Roll::new();
+static BUSES: WeakList<Shared> = WeakList::new();
 
 /// What all handles of a bus share.
-pub(crate) struct Inner {
+pub(crate) struct Shared {
     settings: Settings,
     /// Why the bus can carry nothing at all.
     conflict: Option<Cause>,
     transport: Transport,
     runtime: Mutex<Option<runtime::Handle>>,
-    mailbox: Arc<Mailbox>,
+    inbox: Arc<Inbox>,
     table: Mutex<Table>,
     health: Arc<Reported>,
-    tasks: Tasks,
+    /// Those that run.
+    handlers: TaskTracker,
     closed: AtomicBool,
     start: Start,
     /// Until when canaries prove that events arrive, in nanoseconds since `start`.
     lease_until: Arc<AtomicU64>,
-    /// Random, and new with every start: nobody takes another's canary for its own.
+    /// Random and new with every start, so that canaries of others are not taken for its own.
     id: u64,
 }
 
@@ -56,12 +58,12 @@ pub(crate) struct Inner {
 #[derive(Default)]
 struct Table {
     channels: HashMap<Arc<str>, Arc<dyn Dispatch>>,
-    /// Subscribers a channel.
+    /// How many subscribers each channel has.
     wanted: HashMap<ChannelId, usize>,
     supervisor: Option<JoinHandle<()>>,
 }
 
-impl Inner {
+impl Shared {
     pub(super) fn new(
         settings: Settings,
         conflict: Option<Cause>,
@@ -71,28 +73,28 @@ impl Inner {
             Some(cause) => Health::Down(cause.clone()),
             None => Health::Idle,
         };
-        // In this order no lease seems longer than it is.
+        // In this order a lease is never longer than it should be.
         let kernel = clock::precise();
         let start = Start {
             at: Instant::now(),
             kernel,
         };
-        let inner = Arc::new(Self {
+        let shared = Arc::new(Self {
             transport,
-            mailbox: Arc::new(Queue::new(settings.mailbox())),
+            inbox: Arc::new(Queue::new(settings.inbox())),
             settings,
             conflict,
             runtime: Mutex::new(runtime::Handle::try_current().ok()),
             table: Mutex::default(),
             health: Arc::new(Reported::new(health)),
-            tasks: Tasks::new(),
+            handlers: TaskTracker::new(),
             closed: AtomicBool::new(false),
             start,
             lease_until: Arc::default(),
-            id: RandomState::new().hash_one(0),
+            id: random::number(),
         });
-        BUSES.add(Arc::downgrade(&inner));
-        inner
+        BUSES.add(Arc::downgrade(&shared));
+        shared
     }
 
     /// Every bus of the process.
@@ -106,7 +108,7 @@ impl Inner {
 
     /// The channels that services were built for.
     pub(crate) fn channels(&self) -> Vec<Arc<dyn Dispatch>> {
-        lock(&self.table).channels.values().cloned().collect()
+        self.table.lock().channels.values().cloned().collect()
     }
 
     pub(crate) fn settings(&self) -> &Settings {
@@ -121,8 +123,8 @@ impl Inner {
         &self.health
     }
 
-    pub(crate) fn tasks(&self) -> &Tasks {
-        &self.tasks
+    pub(crate) fn handlers(&self) -> &TaskTracker {
+        &self.handlers
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -130,7 +132,8 @@ impl Inner {
     }
 
     pub(crate) fn runtime(&self) -> runtime::Handle {
-        lock(&self.runtime)
+        self.runtime
+            .lock()
             .get_or_insert_with(runtime::Handle::current)
             .clone()
     }
@@ -138,12 +141,12 @@ impl Inner {
     /// The channel of this name, made at its first use.
     pub(crate) fn channel<E: InvalidationEvent>(
         &self,
-        registration: &Registration,
+        declared: &DeclaredChannel,
     ) -> Arc<Channel<E>> {
-        let mut table = lock(&self.table);
+        let mut table = self.table.lock();
         // 0 is the link's own.
         let id = ChannelId(u32::try_from(table.channels.len() + 1).unwrap_or(u32::MAX));
-        let name: Arc<str> = self.settings.full_name(registration.channel()).into();
+        let name: Arc<str> = self.settings.full_name(declared.channel()).into();
         let new = || Arc::new(Channel::<E>::new(id, Arc::clone(&name)));
         let channel = match table.channels.entry(Arc::clone(&name)) {
             Entry::Vacant(vacant) => {
@@ -153,19 +156,19 @@ impl Inner {
             }
             Entry::Occupied(occupied) => {
                 let known: Arc<dyn Any + Send + Sync> = Arc::clone(occupied.get()) as _;
-                // With another event it is a conflict, and this bus carries nothing.
+                // A service with another event: a conflict, so this bus carries nothing.
                 known.downcast().unwrap_or_else(|_| new())
             }
         };
-        if registration.logging().events {
+        if declared.logging().events {
             channel.log_events();
         }
         channel
     }
 
-    /// A subscriber more.
+    /// One subscriber more.
     pub(crate) fn want(self: &Arc<Self>, channel: Arc<dyn Dispatch>) {
-        let mut table = lock(&self.table);
+        let mut table = self.table.lock();
         if self.is_closed() {
             return channel.health().set(&Health::Closed);
         }
@@ -182,12 +185,15 @@ impl Inner {
             bus: self.health.want(),
         };
         if table.supervisor.is_none() {
-            self.transport.attach(&self.mailbox);
+            let inbox = Arc::clone(&self.inbox);
+            self.transport.attach(Arc::new(move |wire| {
+                inbox.push(Signal::Wire(EVERY_GENERATION, wire));
+            }));
             let supervisor = Supervisor::new(
                 &self.settings,
                 self.id,
                 self.start,
-                Arc::clone(&self.mailbox),
+                Arc::clone(&self.inbox),
                 self.transport.clone(),
                 Arc::clone(&self.health),
                 Arc::clone(&self.lease_until),
@@ -195,19 +201,19 @@ impl Inner {
             table.supervisor = Some(self.runtime().spawn(supervisor.run()));
         }
         // Under the lock, so that the supervisor sees subscribers come and go in order.
-        self.mailbox.push(Signal::Subscribe(channel, wanted));
+        self.inbox.push(Signal::Subscribe(channel, wanted));
     }
 
-    /// A subscriber less.
+    /// One subscriber less.
     pub(crate) fn unwant(&self, channel: &dyn Dispatch) {
-        let mut table = lock(&self.table);
+        let mut table = self.table.lock();
         let Some(wanted) = table.wanted.get_mut(&channel.id()) else {
             return;
         };
         *wanted -= 1;
         if *wanted == 0 {
             table.wanted.remove(&channel.id());
-            self.mailbox.push(Signal::Unsubscribe(channel.id()));
+            self.inbox.push(Signal::Unsubscribe(channel.id()));
         }
     }
 
@@ -230,8 +236,8 @@ impl Inner {
         Ok(&self.transport)
     }
 
-    /// A health as it was last told, unless its lease has run out meanwhile: a process that stood
-    /// still must not believe itself live.
+    /// The health as last reported, unless its lease has run out since: a process that was stopped
+    /// must not take itself for live.
     pub(crate) fn checked(&self, health: Health) -> Health {
         let now = u64::try_from(self.start.at.elapsed().as_nanos()).unwrap_or(u64::MAX);
         if health.is_live() && now >= self.lease_until.load(Ordering::Acquire) {
@@ -243,7 +249,7 @@ impl Inner {
     pub(crate) async fn ready(
         &self,
         health: &Reported,
-        channel: Option<&dyn Dispatch>,
+        channel: Option<&Arc<str>>,
     ) -> Result<(), NotReady> {
         let settled = |health: &Health| match health {
             Health::Live => self.checked(health.clone()).is_live(),
@@ -262,7 +268,7 @@ impl Inner {
             Health::Live | Health::Idle | Health::Connecting => return Ok(()),
         };
         Err(NotReady {
-            channel: channel.map(|c| Arc::clone(c.name())),
+            channel: channel.cloned(),
             cause,
         })
     }
@@ -274,15 +280,16 @@ impl Inner {
         {
             supervisor.abort();
         }
-        let _ = timeout(CLOSE_STEP, self.tasks.ended()).await;
+        self.handlers.close();
+        let _ = timeout(CLOSE_STEP, self.handlers.wait()).await;
     }
 
-    /// Tells everybody that it is over, and whatever runs to end.
+    /// Closes every channel, and ends what runs.
     fn end(&self) -> Option<JoinHandle<()>> {
         self.closed.store(true, Ordering::Release);
-        let mut table = lock(&self.table);
+        let mut table = self.table.lock();
         table.wanted.clear();
-        self.mailbox.close();
+        self.inbox.close();
         self.transport.close();
         for channel in table.channels.values() {
             channel.close();
@@ -292,7 +299,7 @@ impl Inner {
     }
 }
 
-/// Whether a cause is there to be removed by somebody, rather than a loss that repairs itself.
+/// Whether somebody has to remove the cause, or else the link recovers from it alone.
 fn is_obstacle(cause: &Cause) -> bool {
     match cause {
         Cause::Unreachable(_)
@@ -313,14 +320,10 @@ fn is_obstacle(cause: &Cause) -> bool {
     }
 }
 
-impl Drop for Inner {
+impl Drop for Shared {
     fn drop(&mut self) {
         if let Some(supervisor) = self.end() {
             supervisor.abort();
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

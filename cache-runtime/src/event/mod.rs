@@ -1,8 +1,11 @@
 //! The event trait, and the schema that the derive writes for it.
 
+mod methods;
+
 use crate::codec::{Description, EncodeError, Rejection, describe};
 use crate::defaults;
-use crate::publish::EventMethods;
+pub(crate) use methods::Publish;
+pub use methods::{EventMethods, Publisher, Publishing, Receipt};
 
 /// An event that tells every instance which cached entries are stale.
 ///

@@ -3,31 +3,30 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::channel::Channel;
-use crate::event::InvalidationEvent;
-
 /// What an inline subscriber is told.
 pub(crate) enum Notice<'a, E> {
-    /// An event that was received.
+    /// An event was received.
     Event(&'a E),
-    /// An event that this instance is about to publish. If all goes well it is received as well.
+    /// This instance is about to publish an event. Unless that fails, the event is received as well.
     Published(&'a E),
-    /// Everything may be stale.
-    Stale,
-    /// The same, and from now on events may be lost; before they are not, `Stale` follows.
-    Lost,
+    /// Events may have been lost; everything is to be evicted.
+    Flush,
+    /// The same, and the channel is down: events may be lost from now on. `Flush` follows before it
+    /// is live again.
+    Down,
 }
 
 /// An inline subscriber.
 pub(crate) struct Inline<E> {
     call: Call<E>,
-    /// Events that may not have been applied: nobody else may take back what one call has added.
+    /// Calls that panicked and are not made up for by a flush yet. Each call takes back only what it
+    /// has found, because others may add to it meanwhile.
     owed: AtomicU64,
 }
 
 type Call<E> = Box<dyn Fn(Notice<'_, E>) + Send + Sync>;
 
-impl<E: InvalidationEvent> Inline<E> {
+impl<E> Inline<E> {
     pub(crate) fn new(call: impl Fn(Notice<'_, E>) + Send + Sync + 'static) -> Self {
         Self {
             call: Box::new(call),
@@ -35,13 +34,13 @@ impl<E: InvalidationEvent> Inline<E> {
         }
     }
 
-    /// Applies a notice. After a panic it is not known what was applied, so everything is.
-    pub(crate) fn apply(&self, notice: Notice<'_, E>, channel: &Channel<E>) {
+    /// Applies a notice. A panic leaves unknown what was applied, so a flush follows it.
+    pub(crate) fn apply(&self, notice: Notice<'_, E>, panicked: impl Fn()) {
         let call = |notice: Notice<'_, E>| {
             let clean = catch_unwind(AssertUnwindSafe(|| (self.call)(notice))).is_ok();
             if !clean {
                 self.owed.fetch_add(1, Ordering::AcqRel);
-                channel.panicked("inline subscriber");
+                panicked();
             }
             clean
         };
@@ -49,8 +48,8 @@ impl<E: InvalidationEvent> Inline<E> {
             return;
         }
         let owed = self.owed.load(Ordering::Acquire);
-        if call(Notice::Stale) {
-            // More may have come to be owed meanwhile, which this does not cover.
+        if call(Notice::Flush) {
+            // A call that has panicked since needs a flush of its own.
             let _ = self
                 .owed
                 .compare_exchange(owed, 0, Ordering::AcqRel, Ordering::Acquire);

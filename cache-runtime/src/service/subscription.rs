@@ -6,23 +6,21 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::vec;
 
-use futures_core::Stream;
+use futures_util::Stream;
 
-use crate::channel::{Hook, Outlet};
+use super::core::Core;
+use crate::channel::{Delivery, Hook, Inline, Outlet};
 use crate::event::InvalidationEvent;
-use crate::handler::Delivery;
-use crate::inline::Inline;
-use crate::service::Core;
 
 /// Keeps a handler or an inline subscriber subscribed; dropping it unsubscribes.
 ///
-/// It also keeps the bus going. An async handler that is in the middle of an event is cancelled at
-/// its next await; a sync one finishes the event.
+/// It also keeps the bus alive. Dropping it cancels an async handler at its next await; a sync one
+/// finishes its event.
 #[must_use = "dropping it unsubscribes at once"]
 pub struct Subscription {
     channel: Arc<str>,
     /// Only dropped.
-    _seat: Box<dyn Send + Sync>,
+    _guard: Box<dyn Send + Sync>,
 }
 
 impl Subscription {
@@ -36,24 +34,24 @@ impl Subscription {
     pub fn unsubscribe(self) {}
 
     pub(crate) fn inline<E: InvalidationEvent>(core: &Arc<Core<E>>, inline: Inline<E>) -> Self {
-        // Before anything changes: it panics outside of a runtime.
+        // First, because it panics outside of a runtime.
         core.bus.runtime();
         let inline = Arc::new(inline);
         core.channel.inline.add(Arc::clone(&inline));
         core.want();
         Self {
-            channel: Arc::clone(core.channel.channel_name()),
-            _seat: Box::new(InlineSeat {
+            channel: Arc::clone(core.name()),
+            _guard: Box::new(InlineGuard {
                 core: Arc::clone(core),
                 inline,
             }),
         }
     }
 
-    pub(crate) fn handler<E: InvalidationEvent>(seat: OutletSeat<E>) -> Self {
+    pub(crate) fn handler<E: InvalidationEvent>(guard: OutletGuard<E>) -> Self {
         Self {
-            channel: Arc::clone(seat.core.channel.channel_name()),
-            _seat: Box::new(seat),
+            channel: Arc::clone(guard.core.name()),
+            _guard: Box::new(guard),
         }
     }
 }
@@ -66,25 +64,25 @@ impl fmt::Debug for Subscription {
     }
 }
 
-struct InlineSeat<E: InvalidationEvent> {
+struct InlineGuard<E: InvalidationEvent> {
     core: Arc<Core<E>>,
     inline: Arc<Inline<E>>,
 }
 
-impl<E: InvalidationEvent> Drop for InlineSeat<E> {
+impl<E: InvalidationEvent> Drop for InlineGuard<E> {
     fn drop(&mut self) {
         self.core.channel.inline.remove(&self.inline);
         self.core.unwant();
     }
 }
 
-/// A place in a channel's list of hooks.
-pub(crate) struct HookSeat<E: InvalidationEvent> {
+/// Keeps a hook in its channel.
+pub(crate) struct HookGuard<E: InvalidationEvent> {
     core: Arc<Core<E>>,
     hook: Arc<Hook<E>>,
 }
 
-impl<E: InvalidationEvent> HookSeat<E> {
+impl<E: InvalidationEvent> HookGuard<E> {
     pub(crate) fn new(core: &Arc<Core<E>>, hook: Hook<E>) -> Self {
         let hook = Arc::new(hook);
         core.channel.hooks.add(Arc::clone(&hook));
@@ -95,25 +93,25 @@ impl<E: InvalidationEvent> HookSeat<E> {
     }
 }
 
-impl<E: InvalidationEvent> Drop for HookSeat<E> {
+impl<E: InvalidationEvent> Drop for HookGuard<E> {
     fn drop(&mut self) {
         self.core.channel.hooks.remove(&self.hook);
     }
 }
 
-/// A place in a channel's list of outlets.
-pub(crate) struct OutletSeat<E: InvalidationEvent> {
+/// Keeps an outlet in its channel.
+pub(crate) struct OutletGuard<E: InvalidationEvent> {
     core: Arc<Core<E>>,
     outlet: Arc<Outlet<E>>,
 }
 
-impl<E: InvalidationEvent> OutletSeat<E> {
+impl<E: InvalidationEvent> OutletGuard<E> {
     pub(crate) fn new(core: &Arc<Core<E>>, outlet: Arc<Outlet<E>>) -> Self {
-        // Before anything changes: it panics outside of a runtime.
+        // First, because it panics outside of a runtime.
         core.bus.runtime();
         core.channel.outlets.add(Arc::clone(&outlet));
         core.want();
-        // Only now: whoever closes the bus closes the outlets it finds afterwards.
+        // A bus that is closed from now on finds the outlet and closes it.
         if core.bus.is_closed() {
             outlet.close();
         }
@@ -124,7 +122,7 @@ impl<E: InvalidationEvent> OutletSeat<E> {
     }
 }
 
-impl<E: InvalidationEvent> Drop for OutletSeat<E> {
+impl<E: InvalidationEvent> Drop for OutletGuard<E> {
     fn drop(&mut self) {
         self.core.channel.outlets.remove(&self.outlet);
         self.outlet.close();
@@ -138,14 +136,14 @@ impl<E: InvalidationEvent> Drop for OutletSeat<E> {
 /// event's `All`. It ends when the bus is closed; dropping it unsubscribes.
 #[must_use = "a stream yields nothing unless it is polled; dropping it unsubscribes"]
 pub struct Events<E: InvalidationEvent> {
-    seat: OutletSeat<E>,
+    guard: OutletGuard<E>,
     batch: vec::IntoIter<Delivery<E>>,
 }
 
 impl<E: InvalidationEvent> Events<E> {
-    pub(crate) fn new(seat: OutletSeat<E>) -> Self {
+    pub(crate) fn new(guard: OutletGuard<E>) -> Self {
         Self {
-            seat,
+            guard,
             batch: Vec::new().into_iter(),
         }
     }
@@ -165,7 +163,7 @@ impl<E: InvalidationEvent> Events<E> {
                 return Poll::Ready(Some(delivery.into_event()));
             }
             let mut batch = Vec::new();
-            if !ready!(self.seat.outlet.queue.poll_take(cx, &mut batch)) {
+            if !ready!(self.guard.outlet.queue.poll_take(cx, &mut batch)) {
                 return Poll::Ready(None);
             }
             self.batch = batch.into_iter();
@@ -181,13 +179,13 @@ impl<E: InvalidationEvent> Stream for Events<E> {
     }
 }
 
-// Nothing in it is ever pinned.
+// None of its fields is pinned.
 impl<E: InvalidationEvent> Unpin for Events<E> {}
 
 impl<E: InvalidationEvent> fmt::Debug for Events<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Events")
-            .field("channel", self.seat.core.channel.channel_name())
+            .field("channel", self.guard.core.name())
             .finish_non_exhaustive()
     }
 }

@@ -6,13 +6,13 @@ use crate::channel::Dispatch;
 use crate::health::Cause;
 use crate::link::ChannelId;
 use crate::queue::{Item, Queue};
-use crate::transport::Connection;
+use crate::transport::{Connection, Wire};
 
 /// The supervisor's queue.
-pub(crate) type Mailbox = Queue<Signal>;
+pub(super) type Inbox = Queue<Signal>;
 
 /// What has happened.
-pub(crate) enum Signal {
+pub(super) enum Signal {
     /// Somebody wants a channel's events, after nobody did.
     Subscribe(Arc<dyn Dispatch>, Wanted),
     /// Nobody wants a channel's events any more.
@@ -27,36 +27,18 @@ pub(crate) enum Signal {
     Overflow,
 }
 
-/// Which subscribers a health is of: see [`Reported`](crate::health::Reported).
+/// The subscribers that a health is about: see [`Reported`](crate::health::Reported).
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Wanted {
-    pub(crate) channel: u64,
-    pub(crate) bus: u64,
+pub(super) struct Wanted {
+    pub(super) channel: u64,
+    pub(super) bus: u64,
 }
 
 /// Numbers connections, so that nothing of an old one is taken for news.
-pub(crate) type Generation = u64;
+pub(super) type Generation = u64;
 
 /// Of a connection that never ends.
-pub(crate) const EVERY_GENERATION: Generation = Generation::MAX;
-
-/// What comes from a connection. Channels are named as on the wire.
-pub(crate) enum Wire {
-    Message { channel: Vec<u8>, payload: Vec<u8> },
-    Status(Status),
-}
-
-/// What has become of a connection, or of one of its subscriptions.
-#[cfg_attr(
-    not(feature = "redis"),
-    expect(dead_code, reason = "the in-process bus never fails")
-)]
-pub(crate) enum Status {
-    Confirmed { channel: Vec<u8> },
-    Refused { channel: Vec<u8>, cause: Cause },
-    Unsubscribed { channel: Vec<u8> },
-    Disconnected(Cause),
-}
+pub(super) const EVERY_GENERATION: Generation = Generation::MAX;
 
 impl Signal {
     fn is_message(&self) -> bool {
@@ -78,13 +60,11 @@ impl Item for Signal {
         self.is_message()
     }
 
-    /// Messages may be discarded if the link is told; what changes its state may not.
-    fn collapse(queue: &mut Vec<Self>) -> Vec<Self> {
+    /// Messages may be discarded if the link hears of it; what changes the link's state may not.
+    fn collapse(queued: &mut Vec<Self>) -> Vec<Self> {
         let discarded = |signal: &mut Self| signal.is_message() || matches!(signal, Self::Overflow);
-        let messages = queue.extract_if(.., discarded).collect();
-        let mut kept = std::mem::take(queue);
-        kept.push(Self::Overflow);
-        *queue = kept;
+        let messages = queued.extract_if(.., discarded).collect();
+        queued.push(Self::Overflow);
         messages
     }
 }

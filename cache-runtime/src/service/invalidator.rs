@@ -1,92 +1,50 @@
-//! What an annotated service can do: publish its events and subscribe to them.
+//! Publishing to a channel, and subscribing to it.
 
-use std::any::Any;
 use std::fmt;
 use std::ops::Deref;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime;
 use tokio::sync::watch;
 use tracing::info;
 
-use crate::bus::{Bus, Inner};
-use crate::channel::{Channel, Hook, Outlet};
+use super::core::Core;
+use super::subscription::{Events, HookGuard, OutletGuard, Subscription};
+use crate::bus::Bus;
+use crate::channel::handler::{HandlerContext, HandlerOutput};
+use crate::channel::{ChannelStats, DeclaredChannel, Hook, Inline, Notice, Outlet};
 use crate::error::{NotReady, PublishError};
-use crate::event::{EventSchema, InvalidationEvent};
-use crate::handler::{HandlerOutput, Seat};
+use crate::event::{EventMethods, EventSchema, InvalidationEvent, Publisher, Receipt};
 use crate::health::{Health, Lease};
-use crate::inline::{Inline, Notice};
-use crate::publish::{EventMethods, Publisher, Receipt};
-use crate::queue::Queue;
-use crate::registry::Registration;
-use crate::stats::Stats;
-use crate::subscription::{Events, HookSeat, OutletSeat, Subscription};
-
-/// A service of one channel, as `#[cache_invalidation]` writes it.
-///
-/// Everything a service offers it offers without an import, because it dereferences to its
-/// [`Invalidator`]. The trait is for code that is generic over services.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a cache invalidation service",
-    note = "put `#[cache_invalidation(channel = \"..\", event = ..)]` above `struct {Self}`"
-)]
-pub trait Service: Send + Sync {
-    /// The events of the channel.
-    type Event: InvalidationEvent;
-
-    /// The channel, without the namespace of a bus.
-    const CHANNEL: &'static str;
-
-    /// What publishes and subscribes.
-    fn invalidator(&self) -> &Invalidator<Self::Event>;
-}
 
 /// Publishes and subscribes to the events of one channel on one bus.
 ///
 /// Every annotated service dereferences to one. It dereferences in turn to the event's own
 /// `invalidate_…` methods.
 pub struct Invalidator<E: InvalidationEvent> {
+    core: Arc<Core<E>>,
     methods: E::Methods,
-}
-
-/// What an [`Invalidator`] and its guards share.
-pub(crate) struct Core<E: InvalidationEvent> {
-    pub(crate) bus: Arc<Inner>,
-    pub(crate) channel: Arc<Channel<E>>,
-    pub(crate) registration: &'static Registration,
-}
-
-impl<E: InvalidationEvent> Core<E> {
-    /// One more subscriber wants the channel's events.
-    pub(crate) fn want(&self) {
-        self.bus.want(Arc::clone(&self.channel) as _);
-    }
-
-    /// One fewer does.
-    pub(crate) fn unwant(&self) {
-        self.bus.unwant(&*self.channel);
-    }
 }
 
 impl<E: InvalidationEvent> Invalidator<E> {
     #[doc(hidden)]
     #[must_use]
-    pub fn new(bus: &Bus, registration: &'static Registration) -> Self {
-        let inner = bus.inner();
-        let channel = inner.channel::<E>(registration);
-        let core = Arc::new(Core {
-            bus: Arc::clone(inner),
-            channel,
-            registration,
-        });
-        Self {
-            methods: E::Methods::new(Publisher { core }),
-        }
+    pub fn new(bus: &Bus, declared: &'static DeclaredChannel) -> Self {
+        let bus = bus.shared();
+        Self::of(Arc::new(Core {
+            bus: Arc::clone(bus),
+            channel: bus.channel::<E>(declared),
+            declared,
+        }))
     }
 
-    fn core(&self) -> &Arc<Core<E>> {
-        &self.methods.publisher().core
+    fn of(core: Arc<Core<E>>) -> Self {
+        let publisher = Publisher::new(Arc::clone(&core) as _);
+        Self {
+            core,
+            methods: E::Methods::new(publisher),
+        }
     }
 
     /// Publishes an event to every instance.
@@ -105,7 +63,7 @@ impl<E: InvalidationEvent> Invalidator<E> {
     ///
     /// Dropped before it is done, the event may or may not have left.
     pub async fn publish(&self, event: &E) -> Result<Receipt, PublishError> {
-        self.methods.publisher().send(event).await
+        self.core.send(event).await
     }
 
     /// Calls `handler` with every event of the channel, on a queue of its own, until the returned
@@ -150,16 +108,17 @@ impl<E: InvalidationEvent> Invalidator<E> {
         H: FnMut(E) -> R + Send + 'static,
         R: HandlerOutput<Mode>,
     {
-        let core = self.core();
+        let core = &self.core;
         let outlet = self.outlet();
-        let seat = Seat {
-            channel: Arc::clone(&core.channel),
+        let context = HandlerContext {
+            channel: Arc::clone(core.name()),
+            counters: Arc::clone(&core.channel.counters),
             outlet: Arc::clone(&outlet),
             runtime: core.bus.runtime(),
-            _running: core.bus.tasks().start(),
+            _running: core.bus.handlers().token(),
         };
-        let guard = OutletSeat::new(core, Arc::clone(&outlet));
-        if let Some(task) = R::start(handler, seat) {
+        let guard = OutletGuard::new(core, Arc::clone(&outlet));
+        if let Some(task) = R::start(handler, context) {
             // It is set once, here.
             let _ = outlet.task.set(task);
         }
@@ -173,7 +132,7 @@ impl<E: InvalidationEvent> Invalidator<E> {
     ///
     /// As [`subscribe`](Self::subscribe).
     pub fn events(&self) -> Events<E> {
-        let guard = OutletSeat::new(self.core(), self.outlet());
+        let guard = OutletGuard::new(&self.core, self.outlet());
         self.log_subscribed("stream");
         Events::new(guard)
     }
@@ -198,7 +157,7 @@ impl<E: InvalidationEvent> Invalidator<E> {
     ) -> Subscription {
         let subscriber = move |notice: Notice<'_, E>| match notice {
             Notice::Event(event) | Notice::Published(event) => subscriber(event),
-            Notice::Stale | Notice::Lost => subscriber(&E::all()),
+            Notice::Flush | Notice::Down => subscriber(&E::all()),
         };
         Self::attach(self, "inline subscriber", subscriber)
     }
@@ -209,48 +168,47 @@ impl<E: InvalidationEvent> Invalidator<E> {
         what: &str,
         cache: impl Fn(Notice<'_, E>) + Send + Sync + 'static,
     ) -> Subscription {
-        let subscription = Subscription::inline(this.core(), Inline::new(cache));
+        let subscription = Subscription::inline(&this.core, Inline::new(cache));
         this.log_subscribed(what);
         subscription
     }
 
-    /// Has a cache outside of this process emptied before an event leaves.
-    pub(crate) fn hook(this: &Self, hook: Hook<E>) -> HookSeat<E> {
-        HookSeat::new(this.core(), hook)
+    /// Has a cache outside of this process evict before an event leaves.
+    pub(crate) fn hook(this: &Self, hook: Hook<E>) -> HookGuard<E> {
+        HookGuard::new(&this.core, hook)
     }
 
     /// Whether the channel's events are proven to arrive now.
     #[must_use]
     pub fn health(&self) -> Health {
-        let core = self.core();
-        core.bus.checked(core.channel.health.get())
+        self.core.health()
     }
 
     /// The channel's health as it changes. A lease that runs out shows here a moment later than in
     /// [`health`](Self::health), which looks at the clock.
     #[must_use]
     pub fn watch_health(&self) -> watch::Receiver<Health> {
-        self.core().channel.health.watch()
+        self.core.channel.health.watch()
     }
 
     /// The runtime of the bus.
     pub(crate) fn runtime(this: &Self) -> runtime::Handle {
-        this.core().bus.runtime()
+        this.core.bus.runtime()
     }
 
     /// How long a canary proves that events arrive.
     pub(crate) fn lease_time(this: &Self) -> Duration {
-        this.core().bus.settings().lease
+        this.core.bus.settings().lease
     }
 
     /// What a cache looks at to know whether the channel is live.
     pub(crate) fn lease(this: &Self) -> Arc<Lease> {
-        Arc::clone(this.core().channel.health.lease())
+        Arc::clone(this.core.channel.health.lease())
     }
 
     /// What audits ask of a channel.
     pub(crate) fn core_of(this: &Self) -> Arc<Core<E>> {
-        Arc::clone(this.core())
+        Arc::clone(&this.core)
     }
 
     /// Waits until the channel is live. Returns at once where nothing is subscribed.
@@ -266,22 +224,22 @@ impl<E: InvalidationEvent> Invalidator<E> {
     ///
     /// Safe: it only waits.
     pub async fn ready(&self) -> Result<(), NotReady> {
-        let core = self.core();
+        let core = &self.core;
         core.bus
-            .ready(&core.channel.health, Some(&*core.channel))
+            .ready(&core.channel.health, Some(core.name()))
             .await
     }
 
     /// What has happened in the channel on this instance.
     #[must_use]
-    pub fn stats(&self) -> Stats {
-        self.core().channel.counters.snapshot()
+    pub fn stats(&self) -> ChannelStats {
+        self.core.channel.counters.snapshot()
     }
 
     /// The channel, with the namespace of the bus.
     #[must_use]
     pub fn channel(&self) -> &str {
-        self.core().channel.channel_name()
+        self.core.name()
     }
 
     /// The shape of the events.
@@ -291,26 +249,20 @@ impl<E: InvalidationEvent> Invalidator<E> {
     }
 
     fn outlet(&self) -> Arc<Outlet<E>> {
-        let core = self.core();
-        Arc::new(Outlet {
-            queue: Queue::new(core.bus.settings().queue),
-            task: OnceLock::new(),
-        })
+        Arc::new(Outlet::new(self.core.bus.settings().queue))
     }
 
-    fn log_subscribed(&self, what: &str) {
-        let core = self.core();
-        if core.registration.logging().subscription {
-            info!(channel = %core.channel.channel_name(), service = core.registration.service(), "{what} subscribed");
+    fn log_subscribed(&self, subscriber: &str) {
+        let declared = self.core.declared;
+        if declared.logging().subscription {
+            info!(channel = %self.channel(), service = declared.service(), "{subscriber} subscribed");
         }
     }
 }
 
 impl<E: InvalidationEvent> Clone for Invalidator<E> {
     fn clone(&self) -> Self {
-        Self {
-            methods: E::Methods::new(self.methods.publisher().clone()),
-        }
+        Self::of(Arc::clone(&self.core))
     }
 }
 
@@ -327,44 +279,6 @@ impl<E: InvalidationEvent> fmt::Debug for Invalidator<E> {
         f.debug_struct("Invalidator")
             .field("channel", &self.channel())
             .field("event", &E::SCHEMA.name())
-            .finish_non_exhaustive()
-    }
-}
-
-/// The [`Invalidator`] within a service.
-///
-/// It does not name the event, so that a service is a complete type even where its event lacks the
-/// derive: the one error then is the one that says so.
-#[doc(hidden)]
-#[derive(Clone)]
-pub struct Handle {
-    invalidator: Arc<dyn Any + Send + Sync>,
-    registration: &'static Registration,
-}
-
-impl Handle {
-    #[doc(hidden)]
-    #[must_use]
-    pub fn new<E: InvalidationEvent>(bus: &Bus, registration: &'static Registration) -> Self {
-        Self {
-            invalidator: Arc::new(Invalidator::<E>::new(bus, registration)),
-            registration,
-        }
-    }
-
-    #[doc(hidden)]
-    #[must_use]
-    pub fn get<E: InvalidationEvent>(&self) -> &Invalidator<E> {
-        let invalidator = self.invalidator.downcast_ref();
-        invalidator.expect("a service has one event")
-    }
-}
-
-impl fmt::Debug for Handle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Invalidator")
-            .field("channel", &self.registration.channel())
-            .field("event", &self.registration.schema().name())
             .finish_non_exhaustive()
     }
 }

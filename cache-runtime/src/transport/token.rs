@@ -1,14 +1,15 @@
 //! Fill tokens: what keeps a value that was loaded before an eviction out of the store.
 
-use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
+
+use crate::random;
 
 /// The keys that belong to one entry of a cache, without the namespace of the bus.
 ///
 /// The first part of each, up to the first `:`, is to be the name of the cache: access rules are
 /// suggested for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TokenNames {
+pub struct EntryKeys {
     /// Where the value is.
     pub value: String,
     /// Where the token of the load under way is.
@@ -24,7 +25,7 @@ pub struct TokenNames {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {
     /// With the namespace.
-    pub(super) names: TokenNames,
+    pub(super) names: EntryKeys,
     /// What is stored: with the generation in front of it, so that the next generation need not
     /// wait for its end.
     pub(super) stamp: Vec<u8>,
@@ -53,7 +54,7 @@ pub enum Seek {
 /// What became of asking for a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Acquired {
-    /// Load, and then [`fill`](super::Kv::fill), or [`give_up`](super::Kv::give_up).
+    /// Load, and then [`fill`](crate::__private::Keyspace::fill), or [`give_up`](crate::__private::Keyspace::give_up).
     Token(Token),
     /// The value is there.
     Found(Found),
@@ -73,9 +74,9 @@ pub enum Filled {
     Taken,
 }
 
-impl TokenNames {
+impl EntryKeys {
     /// The same in another place.
-    pub(super) fn map(&self, name: impl Fn(&str) -> String) -> Self {
+    pub(crate) fn map(&self, name: impl Fn(&str) -> String) -> Self {
         Self {
             value: name(&self.value),
             token: name(&self.token),
@@ -103,14 +104,32 @@ pub(super) fn opened(generation: &str, mut stored: Vec<u8>) -> Option<Vec<u8>> {
     Some(stored)
 }
 
-/// Something that no other call in any process returns: 32 characters.
-pub(crate) fn nonce() -> String {
-    // Seeded by the system, and another one for each call.
-    let random = RandomState::new();
-    format!("{:016x}{:016x}", random.hash_one(0), random.hash_one(1))
+/// A generation that nobody has used before. It is short, because every value carries it.
+pub(super) fn new_generation() -> String {
+    format!("{:016x}", random::number())
 }
 
-/// A generation as nobody has used it before: half as long, because every value carries it.
-pub(super) fn new_generation() -> String {
-    format!("{:016x}", RandomState::new().hash_one(0))
+/// What became of a conditional deletion.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeleteIf {
+    /// It was there and is deleted.
+    Deleted,
+    /// There was nothing.
+    Missing,
+    /// This is there instead, and stays.
+    Other(Vec<u8>),
+}
+
+/// How a value is compared before it is deleted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Compare {
+    Whole,
+    Start,
+}
+
+/// A TTL in milliseconds, as both backends take it: at least 1, and at most a century, far from where
+/// adding times overflows.
+pub(crate) fn millis(ttl: Duration) -> u64 {
+    const CENTURY: u64 = 100 * 365 * 24 * 60 * 60 * 1000;
+    u64::try_from(ttl.as_millis()).map_or(CENTURY, |millis| millis.clamp(1, CENTURY))
 }

@@ -4,14 +4,17 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::token::{Acquired, Filled, Found, Seek, Token, TokenNames};
-use super::token::{new_generation, nonce, opened, sealed};
-use super::{Compare, DeleteIf, millis};
+use crate::random::nonce;
+use crate::sync::Mutex;
+use crate::transport::token::{
+    Acquired, Compare, DeleteIf, EntryKeys, Filled, Found, Seek, Token, millis, new_generation,
+    opened, sealed,
+};
 
 /// Expired entries that a write frees, at most: more than it adds, so that they do not pile up.
 const SWEPT: usize = 4;
@@ -37,19 +40,19 @@ struct Entry {
 }
 
 impl Store {
-    pub(super) fn get(&self, key: &str) -> Option<Vec<u8>> {
+    pub(crate) fn get(&self, key: &str) -> Option<Vec<u8>> {
         self.lock().get(key).map(<[u8]>::to_vec)
     }
 
-    pub(super) fn get_with_ttl(&self, key: &str) -> Option<Found> {
+    pub(crate) fn get_with_ttl(&self, key: &str) -> Option<Found> {
         self.lock().found(key, "")
     }
 
-    pub(super) fn set(&self, key: &str, value: &[u8], ttl: Duration) {
+    pub(crate) fn set(&self, key: &str, value: &[u8], ttl: Duration) {
         self.lock().set(key, value.to_vec(), Some(ttl));
     }
 
-    pub(super) fn set_if_absent(&self, key: &str, value: &[u8], ttl: Duration) -> Option<Vec<u8>> {
+    pub(crate) fn set_if_absent(&self, key: &str, value: &[u8], ttl: Duration) -> Option<Vec<u8>> {
         let mut data = self.lock();
         match data.get(key) {
             None => data.set(key, value.to_vec(), Some(ttl)),
@@ -59,12 +62,12 @@ impl Store {
         None
     }
 
-    pub(super) fn delete(&self, keys: &[String]) -> u64 {
+    pub(crate) fn delete(&self, keys: &[String]) -> u64 {
         let mut data = self.lock();
         keys.iter().map(|key| u64::from(data.remove(key))).sum()
     }
 
-    pub(super) fn delete_if(&self, key: &str, value: &[u8], compare: Compare) -> DeleteIf {
+    pub(crate) fn delete_if(&self, key: &str, value: &[u8], compare: Compare) -> DeleteIf {
         let mut data = self.lock();
         let Some(found) = data.get(key) else {
             return DeleteIf::Missing;
@@ -80,16 +83,16 @@ impl Store {
         DeleteIf::Deleted
     }
 
-    pub(super) fn keys(&self, prefix: &str, limit: usize) -> Vec<String> {
+    pub(crate) fn keys(&self, prefix: &str, limit: usize) -> Vec<String> {
         let data = self.lock();
         data.keys(prefix).take(limit).map(str::to_owned).collect()
     }
 
-    pub(super) fn count(&self, prefix: &str) -> u64 {
+    pub(crate) fn count(&self, prefix: &str) -> u64 {
         self.lock().keys(prefix).count() as u64
     }
 
-    pub(super) fn lookup(&self, names: &TokenNames) -> Option<Found> {
+    pub(crate) fn lookup(&self, names: &EntryKeys) -> Option<Found> {
         let data = self.lock();
         let generation = match &names.generation {
             None => String::new(),
@@ -98,7 +101,7 @@ impl Store {
         data.found(&names.value, &generation)
     }
 
-    pub(super) fn acquire(&self, names: TokenNames, seek: Seek, ttl: Duration) -> Acquired {
+    pub(crate) fn acquire(&self, names: EntryKeys, seek: Seek, ttl: Duration) -> Acquired {
         let mut data = self.lock();
         let generation = data.generation(&names);
         if seek == Seek::Missing
@@ -119,7 +122,7 @@ impl Store {
         })
     }
 
-    pub(super) fn fill(&self, token: &Token, value: &[u8], ttl: Duration) -> Filled {
+    pub(crate) fn fill(&self, token: &Token, value: &[u8], ttl: Duration) -> Filled {
         let mut data = self.lock();
         match data.get(&token.names.token) {
             None => return Filled::Gone,
@@ -137,11 +140,11 @@ impl Store {
         Filled::Stored
     }
 
-    pub(super) fn give_up(&self, token: &Token) {
+    pub(crate) fn give_up(&self, token: &Token) {
         self.delete_if(&token.names.token, &token.stamp, Compare::Whole);
     }
 
-    pub(super) fn put(&self, names: &TokenNames, value: &[u8], ttl: Duration) {
+    pub(crate) fn put(&self, names: &EntryKeys, value: &[u8], ttl: Duration) {
         let mut data = self.lock();
         let generation = data.generation(names);
         data.remove(&names.token);
@@ -149,7 +152,7 @@ impl Store {
     }
 
     fn lock(&self) -> MutexGuard<'_, Data> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 
@@ -178,7 +181,7 @@ impl Data {
     }
 
     /// The generation of a cache, empty where it has none, and a new one where it was ended.
-    fn generation(&mut self, names: &TokenNames) -> String {
+    fn generation(&mut self, names: &EntryKeys) -> String {
         let Some(key) = &names.generation else {
             return String::new();
         };

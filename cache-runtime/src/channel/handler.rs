@@ -1,7 +1,6 @@
-//! User handlers: each runs apart, behind its own bounded queue, and cannot delay anybody else.
+//! User handlers. Each runs on its own, behind its own bounded queue, and delays nobody else.
 
 use std::future::{Future, poll_fn};
-use std::mem::size_of;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
@@ -10,61 +9,24 @@ use std::thread::{self, Thread};
 
 use tokio::runtime;
 use tokio::task::AbortHandle;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::warn;
 
-use crate::channel::{Channel, Outlet};
+use super::outlet::{Delivery, Outlet};
+use super::stats::Counters;
 use crate::event::InvalidationEvent;
-use crate::queue::Item;
-use crate::tasks::Running;
-
-/// What waits for a handler.
-pub(crate) enum Delivery<E> {
-    /// An event, and the length of its payload.
-    Event(E, usize),
-    /// Everything may be stale.
-    Stale,
-}
-
-impl<E> Delivery<E> {
-    pub(crate) fn into_event(self) -> E
-    where
-        E: InvalidationEvent,
-    {
-        match self {
-            Self::Event(event, _) => event,
-            Self::Stale => E::all(),
-        }
-    }
-}
-
-impl<E> Item for Delivery<E> {
-    fn weight(&self) -> usize {
-        match self {
-            Self::Event(_, payload) => size_of::<Self>() + payload,
-            Self::Stale => size_of::<Self>(),
-        }
-    }
-
-    fn collapse(queue: &mut Vec<Self>) -> Vec<Self> {
-        std::mem::replace(queue, vec![Self::Stale])
-    }
-
-    fn is_covered_by(&self, last: &Self) -> bool {
-        matches!((self, last), (Self::Stale, Self::Stale))
-    }
-}
 
 /// What a handler runs with.
 #[doc(hidden)]
-#[expect(
-    missing_debug_implementations,
-    reason = "only generated code could see it"
-)]
-pub struct Seat<E> {
-    pub(crate) channel: Arc<Channel<E>>,
+#[expect(missing_debug_implementations, reason = "users never see one")]
+pub struct HandlerContext<E> {
+    /// The channel, with its namespace.
+    pub(crate) channel: Arc<str>,
+    pub(crate) counters: Arc<Counters>,
     pub(crate) outlet: Arc<Outlet<E>>,
     pub(crate) runtime: runtime::Handle,
-    pub(crate) _running: Running,
+    /// Closing the bus waits until it is dropped.
+    pub(crate) _running: TaskTrackerToken,
 }
 
 /// What a handler may return: nothing, or a future of nothing.
@@ -72,12 +34,12 @@ pub struct Seat<E> {
 /// `Mode` only tells the two apart; it is always inferred.
 #[diagnostic::on_unimplemented(
     message = "a handler must return `()` or a future of `()`, not `{Self}`",
-    note = "handle errors inside the handler: nobody can be told of them outside"
+    note = "handle errors inside the handler: nobody outside receives them"
 )]
 pub trait HandlerOutput<Mode>: sealed::Sealed<Mode> + Sized {
     /// Starts the handler.
     #[doc(hidden)]
-    fn start<E, H>(handler: H, seat: Seat<E>) -> Option<AbortHandle>
+    fn start<E, H>(handler: H, context: HandlerContext<E>) -> Option<AbortHandle>
     where
         E: InvalidationEvent,
         H: FnMut(E) -> Self + Send + 'static;
@@ -98,92 +60,93 @@ mod sealed {
 }
 
 impl HandlerOutput<Blocking> for () {
-    /// On a thread of its own: a handler that blocks would hold up the runtime's.
-    fn start<E, H>(handler: H, seat: Seat<E>) -> Option<AbortHandle>
+    /// On a thread of its own, because a handler that blocks would hold up a worker of the runtime.
+    fn start<E, H>(handler: H, context: HandlerContext<E>) -> Option<AbortHandle>
     where
         E: InvalidationEvent,
         H: FnMut(E) + Send + 'static,
     {
-        let name = format!("cache:{}", seat.channel.channel_name());
-        // Moved to the thread if there is one, and back if there is none.
-        let work = Arc::new(std::sync::Mutex::new(Some((handler, seat))));
+        let name = format!("cache:{}", context.channel);
+        // Shared, so that it is still here if the thread cannot be started.
+        let work = Arc::new(std::sync::Mutex::new(Some((handler, context))));
         let claim = Arc::clone(&work);
         let spawned = thread::Builder::new().name(name).spawn(move || {
             let work = claim.lock().ok().and_then(|mut work| work.take());
-            if let Some((handler, seat)) = work {
-                let _context = seat.runtime.clone().enter();
-                block_on(drive_sync(handler, seat));
+            if let Some((handler, context)) = work {
+                let _entered = context.runtime.clone().enter();
+                block_on(drive_sync(handler, context));
             }
         });
         let error = spawned.err()?;
-        let (handler, seat) = work.lock().ok()?.take()?;
-        warn!(channel = %seat.channel.channel_name(), %error, "no thread for a handler; it runs on the runtime's");
-        let runtime = seat.runtime.clone();
-        Some(runtime.spawn(drive_sync(handler, seat)).abort_handle())
+        let (handler, context) = work.lock().ok()?.take()?;
+        warn!(channel = %context.channel, %error, "no thread could be started for a handler; it runs as a task");
+        let runtime = context.runtime.clone();
+        Some(runtime.spawn(drive_sync(handler, context)).abort_handle())
     }
 }
 
 impl<F: Future<Output = ()> + Send + 'static> HandlerOutput<Async> for F {
-    fn start<E, H>(handler: H, seat: Seat<E>) -> Option<AbortHandle>
+    fn start<E, H>(handler: H, context: HandlerContext<E>) -> Option<AbortHandle>
     where
         E: InvalidationEvent,
         H: FnMut(E) -> Self + Send + 'static,
     {
-        let runtime = seat.runtime.clone();
-        Some(runtime.spawn(drive_async(handler, seat)).abort_handle())
+        let runtime = context.runtime.clone();
+        Some(runtime.spawn(drive_async(handler, context)).abort_handle())
     }
 }
 
-async fn drive_sync<E, H>(mut handler: H, seat: Seat<E>)
+async fn drive_sync<E, H>(mut handler: H, context: HandlerContext<E>)
 where
     E: InvalidationEvent,
     H: FnMut(E) + Send,
 {
-    let mut makeup = Makeup::default();
+    let mut debt = Debt::default();
     let mut batch = Vec::new();
-    while seat.outlet.queue.take(&mut batch).await {
+    while context.outlet.queue.take(&mut batch).await {
         for delivery in batch.drain(..) {
-            let mut next = Some(makeup.choose(delivery));
+            let mut next = Some(debt.choose(delivery));
             while let Some(event) = next {
                 let clean = catch_unwind(AssertUnwindSafe(|| handler(event))).is_ok();
-                next = makeup.record(clean, &seat.channel);
+                next = debt.record(clean, &context);
             }
-            if seat.outlet.queue.is_closed() {
+            if context.outlet.queue.is_closed() {
                 break;
             }
         }
     }
 }
 
-async fn drive_async<E, H, F>(mut handler: H, seat: Seat<E>)
+async fn drive_async<E, H, F>(mut handler: H, context: HandlerContext<E>)
 where
     E: InvalidationEvent,
     H: FnMut(E) -> F + Send,
     F: Future<Output = ()> + Send,
 {
-    let mut makeup = Makeup::default();
+    let mut debt = Debt::default();
     let mut batch = Vec::new();
-    while seat.outlet.queue.take(&mut batch).await {
+    while context.outlet.queue.take(&mut batch).await {
         for delivery in batch.drain(..) {
-            let mut next = Some(makeup.choose(delivery));
+            let mut next = Some(debt.choose(delivery));
             while let Some(event) = next {
                 let clean = match catch_unwind(AssertUnwindSafe(|| handler(event))) {
                     Ok(future) => caught(future).await,
                     Err(_) => false,
                 };
-                next = makeup.record(clean, &seat.channel);
+                next = debt.record(clean, &context);
             }
         }
     }
 }
 
-/// Makes up for a panic: an `All` at once, or in place of the next event if that panics as well.
+/// What a handler is owed after a panic: `All`, at once. If that panics too, `All` takes the place of
+/// the next event.
 #[derive(Debug, Default)]
-struct Makeup {
+struct Debt {
     owed: bool,
 }
 
-impl Makeup {
+impl Debt {
     fn choose<E: InvalidationEvent>(&self, delivery: Delivery<E>) -> E {
         if self.owed {
             E::all()
@@ -192,18 +155,23 @@ impl Makeup {
         }
     }
 
-    /// Takes note of how the handler ended; what it has to be called with at once.
-    fn record<E: InvalidationEvent>(&mut self, clean: bool, channel: &Channel<E>) -> Option<E> {
+    /// Takes note of how a call ended. Returns what the handler is to be called with at once.
+    fn record<E: InvalidationEvent>(
+        &mut self,
+        clean: bool,
+        context: &HandlerContext<E>,
+    ) -> Option<E> {
         let first = !clean && !self.owed;
         self.owed = !clean;
         if !clean {
-            channel.panicked("handler");
+            context.counters.panicked(&context.channel, "handler");
         }
         first.then(E::all)
     }
 }
 
-/// Whether the future ended without a panic.
+/// Whether the future ended without a panic. `futures-util` has the like, which holds on to the
+/// handler's borrow for too long.
 async fn caught(future: impl Future<Output = ()>) -> bool {
     let mut future = pin!(Some(future));
     let clean = poll_fn(|cx| {
@@ -222,7 +190,8 @@ async fn caught(future: impl Future<Output = ()>) -> bool {
     clean && dropped
 }
 
-/// Waits on a plain thread. Only for futures that need no runtime to make progress.
+/// Waits on a plain thread for a future that needs no runtime. The runtime's own `block_on` would keep
+/// the handler from blocking on futures itself.
 fn block_on<F: Future>(future: F) -> F::Output {
     struct Unpark(Thread);
 

@@ -1,4 +1,4 @@
-//! A bus as a store of keys and values: what caches keep in Redis, or in its stand-in.
+//! The keys and values of a bus: what caches keep in Redis, or in its stand-in.
 //!
 //! Keys are given without the namespace of the bus, which is put before them as it is before
 //! channels. Both backends behave alike. A command that got no answer may have been carried out;
@@ -13,52 +13,30 @@
     expect(clippy::unused_async, reason = "the other backend has to wait")
 )]
 
-pub(crate) mod in_process;
-#[cfg(feature = "redis")]
-mod redis;
-mod token;
-
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::bus::Inner;
-use crate::cache::BuildError;
+use crate::bus::{Bus, Shared};
 use crate::health::Cause;
-use crate::transport::Backend;
-pub(crate) use token::nonce;
-pub use token::{Acquired, Filled, Found, Seek, Token, TokenNames};
+#[cfg(feature = "redis")]
+use crate::transport::redis::keys as redis;
+use crate::transport::{
+    Acquired, Backend, Compare, DeleteIf, EntryKeys, Filled, Found, Seek, Token,
+};
 
 /// The keys and values of a bus. Cheap to clone; keeps the bus going.
 ///
 /// Values may be any bytes. TTLs are in whole milliseconds, and one at least.
 #[derive(Clone)]
-pub struct Kv {
-    bus: Arc<Inner>,
-}
-
-/// What became of a conditional deletion.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum DeleteIf {
-    /// It was there and is deleted.
-    Deleted,
-    /// There was nothing.
-    Missing,
-    /// This is there instead, and stays.
-    Other(Vec<u8>),
-}
-
-/// How a value is compared before it is deleted.
-#[derive(Debug, Clone, Copy)]
-enum Compare {
-    Whole,
-    Start,
+pub struct Keyspace {
+    bus: Arc<Shared>,
 }
 
 /// Calls an operation of the backend in use: `method(arguments)`.
 macro_rules! dispatch {
-    ($kv:expr, $operation:ident($($argument:expr),*)) => {
-        match $kv.bus.backend()? {
+    ($keyspace:expr, $operation:ident($($argument:expr),*)) => {
+        match $keyspace.bus.backend()? {
             Backend::InProcess(store) => Ok(store.$operation($($argument),*)),
             #[cfg(feature = "redis")]
             Backend::Redis(redis) => redis::$operation(redis, $($argument),*).await,
@@ -66,9 +44,13 @@ macro_rules! dispatch {
     };
 }
 
-impl Kv {
-    pub(crate) fn new(bus: Arc<Inner>) -> Self {
-        Self { bus }
+impl Keyspace {
+    /// That of a bus.
+    #[must_use]
+    pub fn new(bus: &Bus) -> Self {
+        Self {
+            bus: Arc::clone(bus.shared()),
+        }
     }
 
     /// Whether the bus is closed: then every operation fails.
@@ -98,7 +80,7 @@ impl Kv {
 
     /// Stores a value unless there is one, which is returned. Of concurrent calls one stores.
     ///
-    /// The value must differ from those of other calls, by a [`nonce`]: it may be sent twice, and
+    /// The value must differ from those of other calls, by a nonce: it may be sent twice, and
     /// then the second has to know the first's for its own.
     pub async fn set_if_absent(
         &self,
@@ -144,7 +126,7 @@ impl Kv {
     }
 
     /// The value of an entry, unless it is of an ended generation. One round trip.
-    pub async fn lookup(&self, names: &TokenNames) -> Result<Option<Found>, Cause> {
+    pub async fn lookup(&self, names: &EntryKeys) -> Result<Option<Found>, Cause> {
         dispatch!(self, lookup(&self.names(names)))
     }
 
@@ -155,7 +137,7 @@ impl Kv {
     /// token ends by itself after `lock_ttl`.
     pub async fn acquire(
         &self,
-        names: &TokenNames,
+        names: &EntryKeys,
         seek: Seek,
         lock_ttl: Duration,
     ) -> Result<Acquired, Cause> {
@@ -174,12 +156,12 @@ impl Kv {
     }
 
     /// Stores a value that needs no token. Loads under way can no longer fill.
-    pub async fn put(&self, names: &TokenNames, value: &[u8], ttl: Duration) -> Result<(), Cause> {
+    pub async fn put(&self, names: &EntryKeys, value: &[u8], ttl: Duration) -> Result<(), Cause> {
         dispatch!(self, put(&self.names(names), value, ttl))
     }
 
     /// Deletes the values and tokens of entries. Loads under way can no longer fill.
-    pub async fn evict(&self, entries: &[TokenNames]) -> Result<(), Cause> {
+    pub async fn evict(&self, entries: &[EntryKeys]) -> Result<(), Cause> {
         let names = entries
             .iter()
             .flat_map(|names| [&names.value, &names.token]);
@@ -199,31 +181,13 @@ impl Kv {
         self.bus.settings().full_name(key)
     }
 
-    fn names(&self, names: &TokenNames) -> TokenNames {
+    fn names(&self, names: &EntryKeys) -> EntryKeys {
         names.map(|key| self.full(key))
     }
 }
 
-impl fmt::Debug for Kv {
+impl fmt::Debug for Keyspace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Kv").finish_non_exhaustive()
+        f.debug_struct("Keyspace").finish_non_exhaustive()
     }
-}
-
-/// Checks a name that is to be the first part of keys: it cannot run into the next part, nor needs
-/// it to be quoted in access rules.
-pub(crate) fn check_name(cache: &str) -> Result<(), BuildError> {
-    let spelled = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    if cache.is_empty() || !cache.chars().all(spelled) {
-        let what = format!("name {cache:?}: expected letters, digits, `-`, `_`, `.`");
-        return Err(BuildError::new(cache, what));
-    }
-    Ok(())
-}
-
-/// A TTL as both backends take it. More than a century is a century, far from where times
-/// overflow.
-fn millis(ttl: Duration) -> u64 {
-    const CENTURY: u64 = 100 * 365 * 24 * 60 * 60 * 1000;
-    u64::try_from(ttl.as_millis()).map_or(CENTURY, |millis| millis.clamp(1, CENTURY))
 }

@@ -9,14 +9,13 @@ use tokio::task::{JoinSet, coop};
 use tokio::time::{Instant, timeout_at};
 use tracing::{debug, error, info, warn};
 
-use crate::bus::settings::{CANARY_PREFIX, Settings, UnknownEvents};
+use super::inbox::{EVERY_GENERATION, Generation, Inbox, Signal};
 use crate::channel::Dispatch;
 use crate::clock::{Nanos, nanos};
 use crate::health::{Cause, Health, Reported};
 use crate::link::{Audience, ChannelId, Input, Link, Output};
-use crate::mailbox::{EVERY_GENERATION, Generation, Mailbox, Signal, Status, Wire};
-use crate::rejection_log::RejectionLog;
-use crate::transport::{Command, Connection, Transport};
+use crate::settings::{CANARY_PREFIX, OnRejected, Settings};
+use crate::transport::{Command, Connection, Status, Transport, Wire};
 
 /// Signals between two looks at the clock.
 const TICK_EVERY: usize = 128;
@@ -28,19 +27,19 @@ const LEASE_MARGIN: Duration = Duration::from_millis(50);
 
 /// When a bus was built, on two clocks.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Start {
-    pub(crate) at: Instant,
+pub(super) struct Start {
+    pub(super) at: Instant,
     /// As caches read it.
-    pub(crate) kernel: Nanos,
+    pub(super) kernel: Nanos,
 }
 
 /// See the module.
-pub(crate) struct Supervisor {
+pub(super) struct Supervisor {
     link: Link,
     start: Start,
     /// Time since the start, as of the present batch: reading the clock costs more than a message.
     now: Duration,
-    mailbox: Arc<Mailbox>,
+    inbox: Arc<Inbox>,
     transport: Transport,
     connection: Option<Connection>,
     generation: Generation,
@@ -58,26 +57,25 @@ pub(crate) struct Supervisor {
     /// By how much caches take the lease to be shorter than it is.
     lease_margin: Nanos,
     max_payload: usize,
-    unknown_events: UnknownEvents,
-    rejection_log: RejectionLog,
+    on_rejected: OnRejected,
 }
 
 impl Supervisor {
-    pub(crate) fn new(
+    pub(super) fn new(
         settings: &Settings,
         id: u64,
         start: Start,
-        mailbox: Arc<Mailbox>,
+        inbox: Arc<Inbox>,
         transport: Transport,
         health: Arc<Reported>,
         lease_until: Arc<AtomicU64>,
     ) -> Self {
         let canary = settings.full_name(&format!("{CANARY_PREFIX}{id:016x}"));
         Self {
-            link: Link::new(settings.link(id)),
+            link: Link::new(settings.timings(id)),
             start,
             now: Duration::ZERO,
-            mailbox,
+            inbox,
             transport,
             connection: None,
             generation: 0,
@@ -90,18 +88,17 @@ impl Supervisor {
             lease_until,
             lease_margin: nanos((settings.lease / 4).min(LEASE_MARGIN)),
             max_payload: settings.max_payload,
-            unknown_events: settings.unknown_events,
-            rejection_log: RejectionLog::new(settings.rejection_interval),
+            on_rejected: settings.on_rejected,
         }
     }
 
-    /// Runs until the mailbox is closed.
-    pub(crate) async fn run(mut self) {
+    /// Runs until the inbox is closed.
+    pub(super) async fn run(mut self) {
         let mut batch = Vec::new();
         loop {
             let taken = match self.link.timeout() {
-                Some(at) => timeout_at(self.start.at + at, self.mailbox.take(&mut batch)).await,
-                None => Ok(self.mailbox.take(&mut batch).await),
+                Some(at) => timeout_at(self.start.at + at, self.inbox.take(&mut batch)).await,
+                None => Ok(self.inbox.take(&mut batch).await),
             };
             self.now = self.start.at.elapsed();
             match taken {
@@ -128,7 +125,7 @@ impl Supervisor {
         }
     }
 
-    /// Feeds in that time has passed, if anything has become due. A mailbox that is never empty
+    /// Feeds in that time has passed, if anything has become due. A inbox that is never empty
     /// must not keep heartbeats from being sent.
     fn tick(&mut self) {
         if self
@@ -223,13 +220,9 @@ impl Supervisor {
             let Some((channel, _)) = self.channels.get(&id) else {
                 continue;
             };
-            let Err(reason) = channel.deliver(payload, self.max_payload) else {
-                continue;
-            };
-            let now = self.now;
-            self.rejection_log.log(now, channel.name(), &reason);
-            if self.unknown_events == UnknownEvents::EvictAll {
-                self.link.handle(now, Input::Rejected(id));
+            let accepted = channel.deliver(payload, self.max_payload);
+            if !accepted && self.on_rejected == OnRejected::Flush {
+                self.link.handle(self.now, Input::Rejected(id));
             }
         }
     }
@@ -269,9 +262,9 @@ impl Supervisor {
             Output::Stale(id, audience) => {
                 if let Some((channel, _)) = self.channels.get(&id) {
                     if audience != Audience::Inline {
-                        debug!(channel = %channel.name(), "subscribers are told that everything may be stale");
+                        debug!(channel = %channel.name(), "flush: events may have been lost");
                     }
-                    channel.stale(audience);
+                    channel.flush(audience);
                 }
             }
             Output::ChannelHealth(id, health) => {
@@ -290,17 +283,21 @@ impl Supervisor {
         self.connection = None;
         self.generation += 1;
         let generation = self.generation;
-        match self.transport.connect(generation, &self.mailbox) {
-            // Now, not through the mailbox: messages may be waiting there already.
+        let inbox = Arc::clone(&self.inbox);
+        let feed = Arc::new(move |wire| {
+            inbox.push(Signal::Wire(generation, wire));
+        });
+        match self.transport.connect(feed) {
+            // Now, not through the inbox: messages may be waiting there already.
             Ok(connection) => {
                 self.connection = Some(connection);
                 self.link.handle(self.now, Input::Connected);
             }
             Err(attempt) => {
-                let mailbox = Arc::clone(&self.mailbox);
+                let inbox = Arc::clone(&self.inbox);
                 self.tasks.spawn(async move {
                     let result = attempt.await;
-                    mailbox.push(Signal::Connected(generation, result));
+                    inbox.push(Signal::Connected(generation, result));
                 });
             }
         }
@@ -323,10 +320,10 @@ impl Supervisor {
                 }
             }
             Command::Pending(answer) => {
-                let mailbox = Arc::clone(&self.mailbox);
+                let inbox = Arc::clone(&self.inbox);
                 self.tasks.spawn(async move {
                     if let Some(status) = answer.await {
-                        mailbox.push(Signal::Wire(generation, Wire::Status(status)));
+                        inbox.push(Signal::Wire(generation, Wire::Status(status)));
                     }
                 });
             }
@@ -334,13 +331,13 @@ impl Supervisor {
     }
 
     fn send_canary(&mut self, number: u64) {
-        let (transport, mailbox) = (self.transport.clone(), Arc::clone(&self.mailbox));
+        let (transport, inbox) = (self.transport.clone(), Arc::clone(&self.inbox));
         let canary = Arc::clone(&self.canary);
         let generation = self.generation;
         self.tasks.spawn(async move {
             let payload = number.to_string().into_bytes();
             if let Err(cause) = transport.publish(&canary, payload).await {
-                mailbox.push(Signal::CanaryFailed(generation, cause));
+                inbox.push(Signal::CanaryFailed(generation, cause));
             }
         });
     }
@@ -350,14 +347,14 @@ impl Supervisor {
 impl Drop for Supervisor {
     fn drop(&mut self) {
         // Then whoever closed it has told everybody.
-        if self.mailbox.is_closed() {
+        if self.inbox.is_closed() {
             return;
         }
         let down = Health::Down(Cause::Stopped);
         self.health.set(&down);
         for (channel, _) in self.channels.values() {
             channel.health().set(&down);
-            channel.stale(Audience::Everyone);
+            channel.flush(Audience::Everyone);
         }
         error!("the task that receives events has ended; nothing is live any more");
     }

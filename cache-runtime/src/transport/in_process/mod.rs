@@ -1,20 +1,24 @@
 //! A bus within the process: instances that are attached to the same hub hear each other.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+mod store;
 
-use crate::kv::in_process::Store;
-use crate::mailbox::{EVERY_GENERATION, Mailbox, Signal, Status, Wire};
+use std::collections::HashSet;
+use std::sync::{Arc, Weak};
+
+use super::wire::{Feed, Status, Wire};
+use crate::sync::Mutex;
+pub(crate) use store::Store;
 
 /// What stands in for a server.
 #[derive(Default)]
 pub(crate) struct Hub {
-    /// In one lock with the delivery, so that all instances have all messages in one order.
+    /// Locked while a message is delivered, so that all instances receive messages in one order.
     attachments: Mutex<Vec<Weak<Attachment>>>,
     store: Store,
 }
 
 /// One instance on a hub.
+#[derive(Default)]
 pub(crate) struct Attachment {
     hub: Arc<Hub>,
     state: Mutex<State>,
@@ -22,22 +26,18 @@ pub(crate) struct Attachment {
 
 #[derive(Default)]
 struct State {
-    mailbox: Option<Arc<Mailbox>>,
+    feed: Option<Feed>,
     channels: HashSet<Box<str>>,
 }
 
 impl Hub {
-    pub(crate) fn new() -> Arc<Self> {
-        Arc::default()
-    }
-
     pub(crate) fn store(&self) -> &Store {
         &self.store
     }
 
     /// Delivers to every attached instance; returns how many of them are subscribed.
     pub(crate) fn publish(&self, channel: &str, payload: &[u8]) -> u64 {
-        let mut attachments = lock(&self.attachments);
+        let mut attachments = self.attachments.lock();
         attachments.retain(|attachment| attachment.strong_count() > 0);
         attachments
             .iter()
@@ -59,25 +59,24 @@ impl Attachment {
         &self.hub
     }
 
-    /// From now on everything that is published reaches the mailbox, in every channel. What asks
-    /// for a subscription is queued there too, so nothing that is published after it can be missed.
-    pub(crate) fn attach(self: &Arc<Self>, mailbox: &Arc<Mailbox>) {
-        lock(&self.state).mailbox = Some(Arc::clone(mailbox));
-        lock(&self.hub.attachments).push(Arc::downgrade(self));
+    /// From now on the feed takes everything that is published, in every channel. Whoever subscribes
+    /// afterwards misses nothing.
+    pub(crate) fn attach(self: &Arc<Self>, feed: Feed) {
+        self.state.lock().feed = Some(feed);
+        self.hub.attachments.lock().push(Arc::downgrade(self));
     }
 
     pub(crate) fn detach(&self) {
-        *lock(&self.state) = State::default();
+        *self.state.lock() = State::default();
     }
 
     fn deliver(&self, channel: &str, payload: &[u8]) -> bool {
-        let state = lock(&self.state);
-        if let Some(mailbox) = &state.mailbox {
-            let message = Wire::Message {
+        let state = self.state.lock();
+        if let Some(feed) = &state.feed {
+            feed(Wire::Message {
                 channel: channel.into(),
                 payload: payload.into(),
-            };
-            mailbox.push(Signal::Wire(EVERY_GENERATION, message));
+            });
         }
         state.channels.contains(channel)
     }
@@ -92,14 +91,14 @@ impl Subscriber {
     }
 
     pub(crate) fn subscribe(&self, channel: &str) -> Status {
-        lock(&self.0.state).channels.insert(channel.into());
+        self.0.state.lock().channels.insert(channel.into());
         Status::Confirmed {
             channel: channel.into(),
         }
     }
 
     pub(crate) fn unsubscribe(&self, channel: &str) -> Status {
-        lock(&self.0.state).channels.remove(channel);
+        self.0.state.lock().channels.remove(channel);
         Status::Unsubscribed {
             channel: channel.into(),
         }
@@ -108,10 +107,6 @@ impl Subscriber {
 
 impl Drop for Subscriber {
     fn drop(&mut self) {
-        lock(&self.0.state).channels.clear();
+        self.0.state.lock().channels.clear();
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

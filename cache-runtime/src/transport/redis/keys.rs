@@ -8,17 +8,20 @@ use std::time::Duration;
 
 use redis::{Cmd, FromRedisValue, cmd};
 
-use super::token::{Acquired, Filled, Found, Seek, Token, TokenNames};
-use super::token::{new_generation, nonce, opened, sealed};
-use super::{Compare, DeleteIf, millis};
+use super::Redis;
+use super::request::{Again, Call, Request, Script};
 use crate::health::Cause;
-use crate::transport::redis::{Again, Call, Redis, Request, Script};
+use crate::random::nonce;
+use crate::transport::token::{
+    Acquired, Compare, DeleteIf, EntryKeys, Filled, Found, Seek, Token, millis, new_generation,
+    opened, sealed,
+};
 
-static SET_IF_ABSENT: Script = Script::new(include_str!("redis/set_if_absent.lua"));
-static DELETE_IF: Script = Script::new(include_str!("redis/delete_if.lua"));
-static ACQUIRE: Script = Script::new(include_str!("redis/acquire.lua"));
-static FILL: Script = Script::new(include_str!("redis/fill.lua"));
-static PUT: Script = Script::new(include_str!("redis/put.lua"));
+static SET_IF_ABSENT: Script = Script::new(include_str!("set_if_absent.lua"));
+static DELETE_IF: Script = Script::new(include_str!("delete_if.lua"));
+static ACQUIRE: Script = Script::new(include_str!("acquire.lua"));
+static FILL: Script = Script::new(include_str!("fill.lua"));
+static PUT: Script = Script::new(include_str!("put.lua"));
 
 /// Keys that the server looks at in one step of a scan.
 const STEP: usize = 1000;
@@ -26,19 +29,19 @@ const STEP: usize = 1000;
 /// Keys that one command deletes.
 const MOST_DELETED: usize = 1000;
 
-pub(super) async fn get(redis: &Redis, key: &str) -> Result<Option<Vec<u8>>, Cause> {
+pub(crate) async fn get(redis: &Redis, key: &str) -> Result<Option<Vec<u8>>, Cause> {
     let request = Request::Command(on("GET", key));
     redis.request(&request, Again::Yes, key).await
 }
 
-pub(super) async fn get_with_ttl(redis: &Redis, key: &str) -> Result<Option<Found>, Cause> {
+pub(crate) async fn get_with_ttl(redis: &Redis, key: &str) -> Result<Option<Found>, Cause> {
     // In this order the TTL is never that of a later value.
     let request = Request::all([on("PTTL", key), on("GET", key)]);
     let (ttl, value): (i64, Option<Vec<u8>>) = redis.request(&request, Again::Yes, key).await?;
     Ok(value.map(|value| found(value, ttl)))
 }
 
-pub(super) async fn set(
+pub(crate) async fn set(
     redis: &Redis,
     key: &str,
     value: &[u8],
@@ -50,7 +53,7 @@ pub(super) async fn set(
     redis.request(&request, Again::No, key).await
 }
 
-pub(super) async fn set_if_absent(
+pub(crate) async fn set_if_absent(
     redis: &Redis,
     key: &str,
     value: &[u8],
@@ -61,7 +64,7 @@ pub(super) async fn set_if_absent(
     run(redis, &SET_IF_ABSENT, &[key], &arguments, Again::Yes).await
 }
 
-pub(super) async fn delete(redis: &Redis, keys: &[String]) -> Result<u64, Cause> {
+pub(crate) async fn delete(redis: &Redis, keys: &[String]) -> Result<u64, Cause> {
     let mut deleted = 0;
     for keys in keys.chunks(MOST_DELETED) {
         let mut command = cmd("DEL");
@@ -74,7 +77,7 @@ pub(super) async fn delete(redis: &Redis, keys: &[String]) -> Result<u64, Cause>
     Ok(deleted)
 }
 
-pub(super) async fn delete_if(
+pub(crate) async fn delete_if(
     redis: &Redis,
     key: &str,
     value: &[u8],
@@ -93,7 +96,7 @@ pub(super) async fn delete_if(
     })
 }
 
-pub(super) async fn count(redis: &Redis, prefix: &str) -> Result<u64, Cause> {
+pub(crate) async fn count(redis: &Redis, prefix: &str) -> Result<u64, Cause> {
     // A key may be met twice. Its hash takes less room than the key.
     let (hasher, mut seen) = (RandomState::new(), HashSet::new());
     scan(redis, prefix, |key| {
@@ -104,7 +107,7 @@ pub(super) async fn count(redis: &Redis, prefix: &str) -> Result<u64, Cause> {
     Ok(seen.len() as u64)
 }
 
-pub(super) async fn keys(redis: &Redis, prefix: &str, limit: usize) -> Result<Vec<String>, Cause> {
+pub(crate) async fn keys(redis: &Redis, prefix: &str, limit: usize) -> Result<Vec<String>, Cause> {
     let mut keys = BTreeSet::new();
     scan(redis, prefix, |key| {
         if keys.len() < limit {
@@ -151,7 +154,7 @@ fn pattern(prefix: &str) -> String {
     pattern
 }
 
-pub(super) async fn lookup(redis: &Redis, names: &TokenNames) -> Result<Option<Found>, Cause> {
+pub(crate) async fn lookup(redis: &Redis, names: &EntryKeys) -> Result<Option<Found>, Cause> {
     let Some(generation) = &names.generation else {
         return get_with_ttl(redis, &names.value).await;
     };
@@ -169,9 +172,9 @@ pub(super) async fn lookup(redis: &Redis, names: &TokenNames) -> Result<Option<F
     Ok(value.map(|value| found(value, ttl)))
 }
 
-pub(super) async fn acquire(
+pub(crate) async fn acquire(
     redis: &Redis,
-    names: TokenNames,
+    names: EntryKeys,
     seek: Seek,
     ttl: Duration,
 ) -> Result<Acquired, Cause> {
@@ -196,7 +199,7 @@ pub(super) async fn acquire(
     })
 }
 
-pub(super) async fn fill(
+pub(crate) async fn fill(
     redis: &Redis,
     token: &Token,
     value: &[u8],
@@ -214,15 +217,15 @@ pub(super) async fn fill(
     })
 }
 
-pub(super) async fn give_up(redis: &Redis, token: &Token) -> Result<(), Cause> {
+pub(crate) async fn give_up(redis: &Redis, token: &Token) -> Result<(), Cause> {
     let arguments: [&[u8]; 2] = [&token.stamp, b"whole"];
     let key = [&*token.names.token];
     run(redis, &DELETE_IF, &key, &arguments, Again::Yes).await
 }
 
-pub(super) async fn put(
+pub(crate) async fn put(
     redis: &Redis,
-    names: &TokenNames,
+    names: &EntryKeys,
     value: &[u8],
     ttl: Duration,
 ) -> Result<(), Cause> {
@@ -247,7 +250,7 @@ async fn run<T: FromRedisValue>(
     redis.request(&Request::Script(call), again, keys[0]).await
 }
 
-fn keys_of(names: &TokenNames) -> Vec<&str> {
+fn keys_of(names: &EntryKeys) -> Vec<&str> {
     let keys = [&names.value, &names.token].into_iter();
     keys.chain(&names.generation).map(String::as_str).collect()
 }

@@ -7,7 +7,7 @@ use crate::event::{EventSchema, InvalidationEvent};
 
 /// What one annotated service declares: its channel, its event and its place in the source.
 #[derive(Clone, Copy)]
-pub struct Registration {
+pub struct DeclaredChannel {
     channel: &'static str,
     service: &'static str,
     event: fn() -> TypeId,
@@ -27,9 +27,9 @@ pub struct Logging {
     pub publish: bool,
 }
 
-inventory::collect!(&'static Registration);
+inventory::collect!(&'static DeclaredChannel);
 
-impl Registration {
+impl DeclaredChannel {
     #[doc(hidden)]
     #[must_use]
     pub const fn new<E: InvalidationEvent>(
@@ -93,9 +93,9 @@ impl Registration {
     }
 }
 
-impl fmt::Debug for Registration {
+impl fmt::Debug for DeclaredChannel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Registration")
+        f.debug_struct("DeclaredChannel")
             .field("channel", &self.channel)
             .field("service", &self.service)
             .field("event", &self.schema.name())
@@ -105,7 +105,7 @@ impl fmt::Debug for Registration {
 }
 
 /// `service (event) at file:line:column`
-impl fmt::Display for Registration {
+impl fmt::Display for DeclaredChannel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -140,8 +140,8 @@ impl fmt::Display for Registration {
 /// assert_eq!(channels[0].schema().variants()[0].wire(), "user");
 /// ```
 #[must_use]
-pub fn channels() -> Vec<&'static Registration> {
-    let mut all: Vec<_> = inventory::iter::<&'static Registration>
+pub fn channels() -> Vec<&'static DeclaredChannel> {
+    let mut all: Vec<_> = inventory::iter::<&'static DeclaredChannel>
         .into_iter()
         .copied()
         .collect();
@@ -150,7 +150,7 @@ pub fn channels() -> Vec<&'static Registration> {
 }
 
 /// Two services that use one channel for different events.
-pub(crate) fn conflict() -> Option<(&'static Registration, &'static Registration)> {
+pub(crate) fn conflict() -> Option<(&'static DeclaredChannel, &'static DeclaredChannel)> {
     channels()
         .windows(2)
         .map(|pair| (pair[0], pair[1]))

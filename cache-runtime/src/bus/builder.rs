@@ -1,0 +1,123 @@
+//! What a bus can be set to.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::queue::Bounds;
+use crate::settings::{OnRejected, Settings};
+
+/// Settings of a bus, made by `Bus::redis` and [`Bus::local`](crate::Bus::local).
+#[must_use = "a builder does nothing until it is connected"]
+#[derive(Clone)]
+pub struct BusBuilder {
+    pub(super) target: Target,
+    pub(super) settings: Settings,
+}
+
+/// What carries the events.
+#[derive(Clone)]
+pub(super) enum Target {
+    Local,
+    /// The address, which may hold a password.
+    #[cfg(feature = "redis")]
+    Redis(String),
+}
+
+impl BusBuilder {
+    pub(super) fn new(target: Target) -> Self {
+        Self {
+            target,
+            settings: Settings::default(),
+        }
+    }
+
+    /// Puts every channel, and every key that caches keep in Redis, under a prefix: `prod` makes
+    /// `prod:cache:users` of `cache:users`. None by default.
+    pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
+        self.settings.namespace = Some(namespace.into());
+        self
+    }
+
+    /// The instance's name, which `CLIENT LIST` shows for its connections: `bot-1:events` and
+    /// `bot-1:publish`. By default the program's name and process id.
+    #[cfg(feature = "redis")]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.settings.name = name.into();
+        self
+    }
+
+    /// Time from one canary to the next; [`defaults::HEARTBEAT`](crate::defaults::HEARTBEAT) by default.
+    pub fn heartbeat(mut self, heartbeat: Duration) -> Self {
+        self.settings.heartbeat = heartbeat;
+        self
+    }
+
+    /// How long a canary proves that events arrive; [`defaults::LEASE`](crate::defaults::LEASE) by default, and at least two
+    /// heartbeats. A silent loss is noticed within this time.
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.settings.lease = lease;
+        self
+    }
+
+    /// Waits between attempts to reconnect: the first, doubled with each attempt, and the longest;
+    /// each shortened by up to a half at random, so that instances do not reconnect together.
+    /// [`defaults::BACKOFF_MIN`](crate::defaults::BACKOFF_MIN) and [`defaults::BACKOFF_MAX`](crate::defaults::BACKOFF_MAX) by default.
+    pub fn backoff(mut self, first: Duration, longest: Duration) -> Self {
+        self.settings.backoff_min = first;
+        self.settings.backoff_max = longest;
+        self
+    }
+
+    /// Longest time to connect, log-in included; [`defaults::CONNECT_TIMEOUT`](crate::defaults::CONNECT_TIMEOUT) by default.
+    #[cfg(feature = "redis")]
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.connect_timeout = timeout;
+        self
+    }
+
+    /// Longest time to wait for the server's answer to a command; [`defaults::RESPONSE_TIMEOUT`](crate::defaults::RESPONSE_TIMEOUT) by
+    /// default.
+    #[cfg(feature = "redis")]
+    pub fn response_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.response_timeout = timeout;
+        self
+    }
+
+    /// What may wait for one handler, in events and in bytes, before it turns into one `All`;
+    /// [`defaults::QUEUE_EVENTS`](crate::defaults::QUEUE_EVENTS) and [`defaults::QUEUE_BYTES`](crate::defaults::QUEUE_BYTES) by default.
+    pub fn queue(mut self, events: usize, bytes: usize) -> Self {
+        self.settings.queue = Bounds {
+            items: events,
+            bytes,
+        };
+        self
+    }
+
+    /// Longest payload in bytes, sent or received; [`defaults::MAX_PAYLOAD`](crate::defaults::MAX_PAYLOAD) by default.
+    pub fn max_payload(mut self, bytes: usize) -> Self {
+        self.settings.max_payload = bytes;
+        self
+    }
+
+    /// What follows when a message is rejected; [`OnRejected::Flush`] by default.
+    pub fn on_rejected(mut self, policy: OnRejected) -> Self {
+        self.settings.on_rejected = policy;
+        self
+    }
+
+    /// Least time between two flushes of a channel because of rejected messages;
+    /// [`defaults::REJECTION_INTERVAL`](crate::defaults::REJECTION_INTERVAL) by default.
+    pub fn rejection_interval(mut self, interval: Duration) -> Self {
+        self.settings.rejection_interval = interval;
+        self
+    }
+}
+
+/// Without the address, which may hold a password.
+impl fmt::Debug for BusBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BusBuilder")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}

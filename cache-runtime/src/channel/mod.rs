@@ -1,0 +1,192 @@
+//! A channel of a bus: who listens, and how a payload reaches them.
+
+pub(crate) mod handler;
+mod hook;
+mod inline;
+mod outlet;
+mod registration;
+mod stats;
+mod subscribers;
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tracing::{Level, debug, enabled, warn};
+
+use crate::counters::count;
+use crate::event::InvalidationEvent;
+use crate::health::{Health, Reported};
+use crate::link::{Audience, ChannelId};
+use crate::log_throttle::LogThrottle;
+pub(crate) use hook::Hook;
+pub(crate) use inline::{Inline, Notice};
+pub(crate) use outlet::{Delivery, Outlet};
+pub(crate) use registration::conflict;
+pub use registration::{DeclaredChannel, Logging, channels, check_channel};
+pub use stats::ChannelStats;
+pub(crate) use stats::Counters;
+use subscribers::Subscribers;
+
+/// A channel, with the type of its events.
+pub(crate) struct Channel<E> {
+    id: ChannelId,
+    name: Arc<str>,
+    pub(crate) inline: Subscribers<Inline<E>>,
+    pub(crate) outlets: Subscribers<Outlet<E>>,
+    pub(crate) hooks: Subscribers<Hook<E>>,
+    pub(crate) health: Reported,
+    pub(crate) counters: Arc<Counters>,
+    log_events: AtomicBool,
+    rejections: LogThrottle,
+}
+
+/// A channel, whatever its events.
+pub(crate) trait Dispatch: Any + Send + Sync {
+    fn id(&self) -> ChannelId;
+    /// With the namespace.
+    fn name(&self) -> &Arc<str>;
+    /// Decodes a payload and hands the event to every subscriber; `false` if it is rejected.
+    fn deliver(&self, payload: &[u8], max_payload: usize) -> bool;
+    /// Tells subscribers that events may have been lost.
+    fn flush(&self, audience: Audience);
+    fn health(&self) -> &Reported;
+    /// Caches, inline subscribers, handlers and streams.
+    fn subscribers(&self) -> usize;
+    fn stats(&self) -> ChannelStats;
+    /// Ends every subscription.
+    fn close(&self);
+}
+
+impl<E: InvalidationEvent> Channel<E> {
+    pub(crate) fn new(id: ChannelId, name: Arc<str>) -> Self {
+        Self {
+            id,
+            name,
+            inline: Subscribers::new(),
+            outlets: Subscribers::new(),
+            hooks: Subscribers::new(),
+            health: Reported::new(Health::Idle),
+            counters: Arc::default(),
+            log_events: AtomicBool::new(false),
+            rejections: LogThrottle::default(),
+        }
+    }
+
+    /// One of the channel's services wants received events to be logged.
+    pub(crate) fn log_events(&self) {
+        self.log_events.store(true, Ordering::Relaxed);
+    }
+
+    /// Runs the inline subscribers on an event that is about to be published.
+    pub(crate) fn apply_published(&self, event: &E) {
+        self.tell_inline(|| Notice::Published(event));
+    }
+
+    fn tell_inline<'a>(&self, notice: impl Fn() -> Notice<'a, E>)
+    where
+        E: 'a,
+    {
+        for subscriber in self.inline.snapshot().iter() {
+            subscriber.apply(notice(), || {
+                self.counters.panicked(&self.name, "inline subscriber");
+            });
+        }
+    }
+
+    /// Whoever may publish must not be able to flood the log.
+    fn rejected(&self, reason: &str) {
+        count(&self.counters.rejected);
+        if let Some(skipped) = self.rejections.admit() {
+            warn!(channel = %self.name, reason, skipped, "message rejected");
+        }
+    }
+
+    fn push(&self, outlet: &Outlet<E>, delivery: Delivery<E>) {
+        if outlet.queue.push(delivery) {
+            count(&self.counters.overflows);
+        }
+    }
+
+    fn decode(payload: &[u8], max_payload: usize) -> Result<E, String> {
+        // A field's `Deserialize` is the user's code.
+        catch_unwind(AssertUnwindSafe(|| E::decode_within(payload, max_payload)))
+            .map_err(|_| "the decoder panicked".to_owned())?
+            .map_err(|rejection| rejection.to_string())
+    }
+}
+
+impl<E: InvalidationEvent> Dispatch for Channel<E> {
+    fn id(&self) -> ChannelId {
+        self.id
+    }
+
+    fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    fn deliver(&self, payload: &[u8], max_payload: usize) -> bool {
+        let event = match Self::decode(payload, max_payload) {
+            Ok(event) => event,
+            Err(reason) => {
+                self.rejected(&reason);
+                return false;
+            }
+        };
+        count(&self.counters.received);
+        let outlets = self.outlets.snapshot();
+        if self.log_events.load(Ordering::Relaxed) && enabled!(Level::DEBUG) {
+            // A field's `Serialize` is the user's code.
+            let text = catch_unwind(AssertUnwindSafe(|| event.describe().to_string()));
+            debug!(channel = %self.name, event = text.unwrap_or_default(), "event received");
+        }
+        self.tell_inline(|| Notice::Event(&event));
+        let Some((last, others)) = outlets.split_last() else {
+            return true;
+        };
+        // Every handler owns its event. Most channels have one handler, and decoding again for
+        // another one asks no event to be `Clone`.
+        for outlet in others {
+            let delivery = Self::decode(payload, max_payload).map_or(Delivery::Flush, |event| {
+                Delivery::Event(event, payload.len())
+            });
+            self.push(outlet, delivery);
+        }
+        self.push(last, Delivery::Event(event, payload.len()));
+        true
+    }
+
+    fn flush(&self, audience: Audience) {
+        match audience {
+            Audience::Inline => self.tell_inline(|| Notice::Down),
+            Audience::Everyone => self.tell_inline(|| Notice::Flush),
+            Audience::Handlers => {}
+        }
+        if audience != Audience::Inline {
+            count(&self.counters.flushes);
+            for outlet in self.outlets.snapshot().iter() {
+                self.push(outlet, Delivery::Flush);
+            }
+        }
+    }
+
+    fn health(&self) -> &Reported {
+        &self.health
+    }
+
+    fn subscribers(&self) -> usize {
+        self.inline.snapshot().len() + self.outlets.snapshot().len()
+    }
+
+    fn stats(&self) -> ChannelStats {
+        self.counters.snapshot()
+    }
+
+    fn close(&self) {
+        self.health.set(&Health::Closed);
+        for outlet in self.outlets.snapshot().iter() {
+            outlet.close();
+        }
+    }
+}

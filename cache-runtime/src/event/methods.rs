@@ -1,0 +1,101 @@
+//! What the `invalidate_…` methods of an event hang on.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_util::future::BoxFuture;
+
+use crate::error::PublishError;
+
+/// How many subscribers the server has handed an event to.
+///
+/// This is no proof of delivery: Redis counts a subscriber that is stuck or cut off until its buffers
+/// are full. The [`Health`](crate::Health) of a channel is what proves that events arrive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Receipt {
+    receivers: u64,
+}
+
+impl Receipt {
+    pub(crate) fn new(receivers: u64) -> Self {
+        Self { receivers }
+    }
+
+    /// Subscriber connections at the time, this instance's own among them.
+    #[must_use]
+    pub fn receivers(&self) -> u64 {
+        self.receivers
+    }
+}
+
+/// An event that is being published, as the `invalidate_…` methods return it. Await it.
+///
+/// # Errors
+///
+/// As [`Invalidator::publish`](crate::Invalidator::publish).
+///
+/// # Cancel safety
+///
+/// Dropped before it is done, the event may or may not have left.
+#[must_use = "an event is published when this is awaited"]
+pub struct Publishing<'a> {
+    future: BoxFuture<'a, Result<Receipt, PublishError>>,
+}
+
+impl<'a> Publishing<'a> {
+    pub(crate) fn new(
+        publishing: impl Future<Output = Result<Receipt, PublishError>> + Send + 'a,
+    ) -> Self {
+        Self {
+            future: Box::pin(publishing),
+        }
+    }
+}
+
+impl Future for Publishing<'_> {
+    type Output = Result<Receipt, PublishError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.future.as_mut().poll(cx)
+    }
+}
+
+impl fmt::Debug for Publishing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Publishing").finish_non_exhaustive()
+    }
+}
+
+/// Carries the `invalidate_…` methods of an event. The derive implements it.
+#[doc(hidden)]
+pub trait EventMethods<E>: Send + Sync {
+    fn new(publisher: Publisher<E>) -> Self;
+}
+
+/// Publishes the events of one channel on one bus.
+pub(crate) trait Publish<E>: Send + Sync {
+    fn publish(&self, event: E) -> Publishing<'_>;
+}
+
+/// What generated methods publish with. It names no service, so that an event depends on none.
+#[doc(hidden)]
+pub struct Publisher<E>(Arc<dyn Publish<E>>);
+
+impl<E> Publisher<E> {
+    pub(crate) fn new(publish: Arc<dyn Publish<E>>) -> Self {
+        Self(publish)
+    }
+
+    #[doc(hidden)]
+    pub fn publish(&self, event: E) -> Publishing<'_> {
+        self.0.publish(event)
+    }
+}
+
+impl<E> fmt::Debug for Publisher<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Publisher").finish_non_exhaustive()
+    }
+}

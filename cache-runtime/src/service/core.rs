@@ -1,0 +1,94 @@
+//! What an `Invalidator` and its subscriptions share: a bus, and a channel of it.
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use tracing::debug;
+
+use crate::bus::Shared;
+use crate::channel::{Channel, DeclaredChannel, Dispatch};
+use crate::counters::count;
+use crate::error::PublishError;
+use crate::event::{InvalidationEvent, Publish, Publishing, Receipt};
+use crate::health::Health;
+
+pub(crate) struct Core<E: InvalidationEvent> {
+    pub(crate) bus: Arc<Shared>,
+    pub(crate) channel: Arc<Channel<E>>,
+    pub(crate) declared: &'static DeclaredChannel,
+}
+
+impl<E: InvalidationEvent> Core<E> {
+    /// The channel, with its namespace.
+    pub(crate) fn name(&self) -> &Arc<str> {
+        self.channel.name()
+    }
+
+    pub(crate) fn health(&self) -> Health {
+        self.bus.checked(self.channel.health.get())
+    }
+
+    /// One more subscriber wants the channel's events.
+    pub(super) fn want(&self) {
+        self.bus.want(Arc::clone(&self.channel) as _);
+    }
+
+    /// One fewer does.
+    pub(super) fn unwant(&self) {
+        self.bus.unwant(&*self.channel);
+    }
+
+    pub(super) async fn send(&self, event: &E) -> Result<Receipt, PublishError> {
+        let hooks = self.channel.hooks.snapshot();
+        // In this order, and before the first await: once the event has evicted from this instance's
+        // memory, nothing reads the old value from a cache that instances share. What begins here
+        // goes on when this future is dropped.
+        let evicting = hooks.iter().map(|hook| (hook.evict)(event));
+        let evicting: Vec<_> = evicting.collect();
+        self.channel.apply_published(event);
+        let evicted = join_all(evicting).await;
+        let sent = self.send_encoded(event).await;
+        let failed = hooks.iter().zip(evicted).find_map(|(hook, result)| {
+            let cause = result.err()?;
+            Some((Arc::clone(&hook.cache), cause))
+        });
+        match failed {
+            None => sent,
+            Some((cache, cause)) => {
+                let name = Arc::clone(self.name());
+                Err(PublishError::not_evicted(name, sent.err(), cache, cause))
+            }
+        }
+    }
+
+    async fn send_encoded(&self, event: &E) -> Result<Receipt, PublishError> {
+        let name = self.name();
+        let payload = event
+            .encode()
+            .map_err(|error| PublishError::encode(Arc::clone(name), error))?;
+        let (length, limit) = (payload.len(), self.bus.settings().max_payload);
+        if length > limit {
+            return Err(PublishError::too_large(Arc::clone(name), length, limit));
+        }
+        let counters = &self.channel.counters;
+        match self.bus.publish(name, payload).await {
+            Ok(receivers) => {
+                count(&counters.published);
+                if self.declared.logging().publish {
+                    debug!(channel = %name, event = %event.describe(), receivers, "event published");
+                }
+                Ok(Receipt::new(receivers))
+            }
+            Err(cause) => {
+                count(&counters.publish_failures);
+                Err(PublishError::transport(Arc::clone(name), cause))
+            }
+        }
+    }
+}
+
+impl<E: InvalidationEvent> Publish<E> for Core<E> {
+    fn publish(&self, event: E) -> Publishing<'_> {
+        Publishing::new(async move { self.send(&event).await })
+    }
+}

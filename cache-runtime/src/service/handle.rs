@@ -1,0 +1,48 @@
+//! The [`Invalidator`] within a service.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use super::invalidator::Invalidator;
+use crate::bus::Bus;
+use crate::channel::DeclaredChannel;
+use crate::event::InvalidationEvent;
+
+/// The [`Invalidator`] within a service.
+///
+/// It does not name the event, so that a service is a complete type even where its event lacks the
+/// derive: the one error then is the one that says so.
+#[doc(hidden)]
+#[derive(Clone)]
+pub struct Handle {
+    invalidator: Arc<dyn Any + Send + Sync>,
+    declared: &'static DeclaredChannel,
+}
+
+impl Handle {
+    #[doc(hidden)]
+    #[must_use]
+    pub fn new<E: InvalidationEvent>(bus: &Bus, declared: &'static DeclaredChannel) -> Self {
+        Self {
+            invalidator: Arc::new(Invalidator::<E>::new(bus, declared)),
+            declared,
+        }
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub fn get<E: InvalidationEvent>(&self) -> &Invalidator<E> {
+        let invalidator = self.invalidator.downcast_ref();
+        invalidator.expect("a service has one event")
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Invalidator")
+            .field("channel", &self.declared.channel())
+            .field("event", &self.declared.schema().name())
+            .finish_non_exhaustive()
+    }
+}

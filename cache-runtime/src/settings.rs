@@ -1,0 +1,169 @@
+//! The settings of a bus.
+
+use std::time::Duration;
+
+use crate::defaults;
+use crate::health::Cause;
+use crate::link::Timings;
+use crate::queue::Bounds;
+
+/// What the channel begins with on which an instance hears its own canaries.
+pub(crate) const CANARY_PREFIX: &str = "cache-runtime:canary:";
+
+/// Longer times are a mistake, and adding them up could overflow.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What follows when a message is rejected: an event of an unknown type, as from a newer publisher,
+/// or anything else that is no event of the channel. It is counted and logged in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum OnRejected {
+    /// A flush, because the message may have meant anything: subscribers receive `All`, at once for
+    /// the first message and then at most once per interval.
+    #[default]
+    Flush,
+    /// Nothing. What the message was to evict stays cached until its TTL.
+    Ignore,
+}
+
+/// The settings of a bus, whatever carries its events.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) namespace: Option<String>,
+    #[cfg(feature = "redis")]
+    pub(crate) name: String,
+    pub(crate) heartbeat: Duration,
+    pub(crate) lease: Duration,
+    pub(crate) backoff_min: Duration,
+    pub(crate) backoff_max: Duration,
+    pub(crate) rejection_interval: Duration,
+    #[cfg(feature = "redis")]
+    pub(crate) connect_timeout: Duration,
+    #[cfg(feature = "redis")]
+    pub(crate) response_timeout: Duration,
+    pub(crate) queue: Bounds,
+    pub(crate) max_payload: usize,
+    pub(crate) on_rejected: OnRejected,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            namespace: None,
+            #[cfg(feature = "redis")]
+            name: default_name(),
+            heartbeat: defaults::HEARTBEAT,
+            lease: defaults::LEASE,
+            backoff_min: defaults::BACKOFF_MIN,
+            backoff_max: defaults::BACKOFF_MAX,
+            rejection_interval: defaults::REJECTION_INTERVAL,
+            #[cfg(feature = "redis")]
+            connect_timeout: defaults::CONNECT_TIMEOUT,
+            #[cfg(feature = "redis")]
+            response_timeout: defaults::RESPONSE_TIMEOUT,
+            queue: Bounds {
+                items: defaults::QUEUE_EVENTS,
+                bytes: defaults::QUEUE_BYTES,
+            },
+            max_payload: defaults::MAX_PAYLOAD,
+            on_rejected: OnRejected::default(),
+        }
+    }
+}
+
+/// The program's file name and its process id: enough to tell instances apart on one host.
+#[cfg(feature = "redis")]
+fn default_name() -> String {
+    let program = std::env::args_os().next().unwrap_or_default();
+    let program = std::path::Path::new(&program)
+        .file_stem()
+        .map_or_else(|| "cache-runtime".into(), |stem| stem.to_string_lossy());
+    let name: String = program.chars().filter(char::is_ascii_graphic).collect();
+    format!("{name}-{}", std::process::id())
+}
+
+impl Settings {
+    /// A channel's name on the wire.
+    pub(crate) fn full_name(&self, channel: &str) -> String {
+        match &self.namespace {
+            Some(namespace) => format!("{namespace}:{channel}"),
+            None => channel.to_owned(),
+        }
+    }
+
+    /// How much may wait for the supervisor, of all channels together.
+    pub(crate) fn inbox(&self) -> Bounds {
+        Bounds {
+            items: defaults::INBOX_MESSAGES,
+            bytes: defaults::INBOX_BYTES.max(self.max_payload.saturating_mul(2)),
+        }
+    }
+
+    pub(crate) fn timings(&self, seed: u64) -> Timings {
+        Timings {
+            heartbeat: self.heartbeat,
+            lease: self.lease,
+            backoff_min: self.backoff_min,
+            backoff_max: self.backoff_max,
+            rejection_interval: self.rejection_interval,
+            seed,
+        }
+    }
+
+    pub(crate) fn check(&self) -> Result<(), Cause> {
+        let unusable = |what: String| Err(Cause::Settings(what.into()));
+        let spelled = |c: char| c.is_ascii_alphanumeric() || ":-_.".contains(c);
+        if let Some(namespace) = &self.namespace
+            && (namespace.is_empty() || !namespace.chars().all(spelled))
+        {
+            return unusable(format!(
+                "namespace {namespace:?}: expected letters, digits, `:`, `-`, `_`, `.`"
+            ));
+        }
+        #[cfg(feature = "redis")]
+        if self.name.is_empty() || !self.name.chars().all(|c| c.is_ascii_graphic()) {
+            return unusable(format!(
+                "name {:?}: expected printable ASCII characters without spaces",
+                self.name
+            ));
+        }
+        for (what, value) in [
+            ("heartbeat", self.heartbeat),
+            ("backoff", self.backoff_min),
+            #[cfg(feature = "redis")]
+            ("connect timeout", self.connect_timeout),
+            #[cfg(feature = "redis")]
+            ("response timeout", self.response_timeout),
+        ] {
+            if value.is_zero() {
+                return unusable(format!("{what}: expected more than zero"));
+            }
+        }
+        for (what, value) in [
+            ("heartbeat", self.heartbeat),
+            ("lease", self.lease),
+            ("backoff", self.backoff_max),
+            ("rejection interval", self.rejection_interval),
+        ] {
+            if value > LONGEST {
+                return unusable(format!("{what} of {value:?}: expected at most a day"));
+            }
+        }
+        if self.lease < self.heartbeat * 2 {
+            return unusable(format!(
+                "lease of {:?}: expected at least two heartbeats of {:?}, so that one late canary is no loss",
+                self.lease, self.heartbeat
+            ));
+        }
+        if self.backoff_max < self.backoff_min {
+            return unusable(format!(
+                "backoff from {:?} to {:?}: expected the first to be the shorter",
+                self.backoff_min, self.backoff_max
+            ));
+        }
+        if self.queue.items == 0 || self.queue.bytes == 0 || self.max_payload == 0 {
+            return unusable("queue and payload bounds: expected more than zero".to_owned());
+        }
+        Ok(())
+    }
+}

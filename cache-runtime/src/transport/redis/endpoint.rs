@@ -1,0 +1,124 @@
+//! Where a server is, and how connections to it are opened.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
+use redis::{AsyncConnectionConfig, Client, ConnectionAddr, IntoConnectionInfo, ProtocolVersion};
+use tokio::time::timeout;
+use tracing::debug;
+
+use super::failure::Failures;
+use crate::health::Cause;
+use crate::settings::Settings;
+
+/// What both connections have in common.
+pub(super) struct Endpoint {
+    client: Client,
+    name: String,
+    connect_timeout: Duration,
+    response_timeout: Duration,
+    pub(super) failures: Arc<Failures>,
+}
+
+impl Endpoint {
+    pub(super) fn new(url: &str, settings: &Settings) -> Result<Self, Cause> {
+        // The library's own message may quote the address, and with it the password.
+        let unusable = |what: &str| Cause::Settings(what.into());
+        let info = url.into_connection_info().map_err(|_| {
+            unusable(
+                "address: expected `redis://user:password@host:port/db`, `rediss://…` or \
+                 `redis+unix:///path`",
+            )
+        })?;
+        let given = info.redis_settings();
+        // Without a password, what stands where the user should may be the password.
+        let user = given.password().and(given.username());
+        let failures = Arc::new(Failures {
+            address: describe(info.addr()),
+            user: user.map(str::to_owned),
+            has_password: given.password().is_some(),
+            namespace: settings.namespace.clone(),
+        });
+        // Databases do not separate channels, so choosing one could only fail.
+        let redis = given.clone().set_protocol(ProtocolVersion::RESP3).set_db(0);
+        // Silence of the peer is noticed by the lease; these free the sockets soon after.
+        let tcp = TcpSettings::default().set_nodelay(true).set_keepalive(
+            TcpKeepalive::new()
+                .with_time(Duration::from_secs(10))
+                .with_interval(Duration::from_secs(5)),
+        );
+        #[cfg(target_os = "linux")]
+        let tcp = tcp.set_user_timeout(settings.lease);
+        let info = info.set_redis_settings(redis).set_tcp_settings(tcp);
+        #[cfg(feature = "tls-rustls")]
+        if matches!(info.addr(), ConnectionAddr::TcpTls { .. }) {
+            choose_cryptography();
+        }
+        let client = Client::open(info).map_err(|error| {
+            let what = error.category().to_owned();
+            unusable(&format!("address {}: {what}", failures.address))
+        })?;
+        Ok(Self {
+            client,
+            name: settings.name.clone(),
+            connect_timeout: settings.connect_timeout,
+            response_timeout: settings.response_timeout,
+            failures,
+        })
+    }
+
+    /// Connects, logs in and names the connection `name:role`.
+    pub(super) async fn open(
+        &self,
+        role: &str,
+        config: AsyncConnectionConfig,
+    ) -> Result<MultiplexedConnection, Cause> {
+        let config = config
+            // The limit below covers every step of it.
+            .set_connection_timeout(None)
+            .set_response_timeout(Some(self.response_timeout));
+        let connecting = async {
+            let mut connection = self
+                .client
+                .get_multiplexed_async_connection_with_config(&config)
+                .await?;
+            let named: redis::RedisResult<()> = redis::cmd("CLIENT")
+                .arg("SETNAME")
+                .arg(format!("{}:{role}", self.name))
+                .query_async(&mut connection)
+                .await;
+            match named {
+                // A name is a comfort; an access rule against it is no reason to fail.
+                Err(error) if !error.is_unrecoverable_error() => {
+                    debug!(%error, "the connection could not be named");
+                }
+                other => other?,
+            }
+            Ok(connection)
+        };
+        match timeout(self.connect_timeout, connecting).await {
+            Ok(connected) => connected.map_err(|error| self.failures.cause(&error)),
+            Err(_) => Err(self.failures.timeout("connecting", self.connect_timeout)),
+        }
+    }
+}
+
+fn describe(address: &ConnectionAddr) -> String {
+    match address {
+        ConnectionAddr::Tcp(host, port) => format!("{host}:{port}"),
+        ConnectionAddr::TcpTls { host, port, .. } => format!("{host}:{port} (TLS)"),
+        ConnectionAddr::Unix(path) => path.display().to_string(),
+        _ => "an unknown address".to_owned(),
+    }
+}
+
+/// rustls takes its cryptography from the process, and panics where nobody has chosen one.
+#[cfg(feature = "tls-rustls")]
+fn choose_cryptography() {
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        // It fails only if somebody else was faster, which serves as well.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    }
+}
