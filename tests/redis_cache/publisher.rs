@@ -38,8 +38,7 @@ async fn names_the_cache_that_could_not_evict_and_tries_again() {
         "{error:?}"
     );
     let text_of = error.to_string();
-    let start =
-        "published to channel `cache:texts`, but cache `texts` could not evict in Redis: ";
+    let start = "published to channel `cache:texts`, but cache `texts` could not evict in Redis: ";
     assert!(text_of.starts_with(start), "{text_of}");
 
     // Nobody who knows of the event reads the old value.

@@ -1,5 +1,6 @@
-//! The time that caches go by: the kernel's, or a test's.
+//! The clocks of caches: the kernel's, or a test's.
 
+mod kernel;
 mod ticker;
 
 use std::fmt;
@@ -7,20 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Nanoseconds on a cache's clock.
-pub(crate) type Nanos = u64;
+pub(crate) use kernel::{Nanos, nanos, precise};
 
-/// More than any setting may be, and far from where adding two of them overflows: 100 years.
-const LONGEST: Nanos = 100 * 365 * 24 * 60 * 60 * 1_000_000_000;
-
-/// A duration as it is added to a time; what is longer than a century is a century.
-pub(crate) fn nanos(duration: Duration) -> Nanos {
-    u64::try_from(duration.as_nanos()).map_or(LONGEST, |nanos| nanos.min(LONGEST))
-}
-
-/// A clock for tests, which stands still until it is told to go on.
+/// A clock for tests, which moves only when [`advance`](Self::advance) is called.
 ///
-/// Give it to a cache's builder to see entries expire without waiting. Clones show the same time.
+/// With it, a test sees a cache's entries expire without waiting. Clones show the same time.
 ///
 /// # Examples
 ///
@@ -75,12 +67,12 @@ impl fmt::Debug for ManualClock {
 /// What a cache reads on every access.
 #[derive(Debug, Clone, Default)]
 pub(crate) enum Clock {
-    /// The kernel's monotonic clock, to the tick: a few milliseconds coarse, and several times
-    /// cheaper to read than to the nanosecond. It goes on while the process is stopped, which a
-    /// clock kept by a thread of the process would not.
+    /// The kernel's monotonic clock as of its latest tick: a few milliseconds coarse, and several
+    /// times cheaper to read than the precise one. It goes on while the process is stopped.
     #[default]
     Kernel,
-    /// The same as a thread of the process has last read it; it costs nothing.
+    /// The same clock as a thread of the process has last read it. Reading it costs a load, but it
+    /// stands still while the process is stopped.
     Ticker,
     Manual(ManualClock),
 }
@@ -93,50 +85,5 @@ impl Clock {
             Self::Ticker => ticker::now(),
             Self::Manual(clock) => clock.now(),
         }
-    }
-}
-
-pub(crate) use kernel::precise;
-
-#[cfg(any(target_os = "linux", target_os = "android"))]
-mod kernel {
-    use rustix::time::{ClockId, Timespec, clock_gettime};
-
-    use super::Nanos;
-
-    /// The time as of the kernel's latest tick: never ahead of [`precise`], and behind by up to two
-    /// ticks of a few milliseconds.
-    #[inline]
-    pub(crate) fn coarse() -> Nanos {
-        from(clock_gettime(ClockId::MonotonicCoarse))
-    }
-
-    /// The same clock to the nanosecond.
-    pub(crate) fn precise() -> Nanos {
-        from(clock_gettime(ClockId::Monotonic))
-    }
-
-    #[inline]
-    fn from(time: Timespec) -> Nanos {
-        // Time since the start of the machine: neither part is negative.
-        time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned()
-    }
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-mod kernel {
-    use std::sync::LazyLock;
-    use std::time::Instant;
-
-    use super::{Nanos, nanos};
-
-    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-
-    pub(crate) fn coarse() -> Nanos {
-        precise()
-    }
-
-    pub(crate) fn precise() -> Nanos {
-        nanos(START.elapsed())
     }
 }

@@ -1,13 +1,13 @@
-//! A clock that costs a load to read, kept by a thread that sleeps while nobody reads it.
+//! A clock that costs a load to read. A thread keeps it, and sleeps while nobody reads it.
 //!
-//! It stands still together with the process, so only what may be stale for a while goes by it.
+//! It stands still while the process is stopped, so only caches that may be stale for a while use it.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use super::{Nanos, kernel};
+use super::kernel::{self, Nanos};
 
 /// How far the clock may be behind, as long as the thread gets its turn.
 const TICK: Duration = Duration::from_millis(10);
@@ -62,7 +62,7 @@ fn tick() {
         };
         if idle == PATIENCE {
             NOW.store(0, Ordering::Relaxed);
-            // Whoever finds 0 from now on unparks it, and so does one who has just done so.
+            // A reader that finds 0, even just before this line, unparks the thread.
             thread::park();
             idle = 0;
         }

@@ -1,0 +1,59 @@
+//! The kernel's monotonic clock.
+
+use std::time::Duration;
+
+pub(crate) use platform::{coarse, precise};
+
+/// Nanoseconds on a cache's clock.
+pub(crate) type Nanos = u64;
+
+/// A century: longer than any setting, and far from where adding two times overflows.
+const LONGEST: Nanos = 100 * 365 * 24 * 60 * 60 * 1_000_000_000;
+
+/// A duration to add to a time. More than a century counts as a century.
+pub(crate) fn nanos(duration: Duration) -> Nanos {
+    u64::try_from(duration.as_nanos()).map_or(LONGEST, |nanos| nanos.min(LONGEST))
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod platform {
+    use rustix::time::{ClockId, Timespec, clock_gettime};
+
+    use super::Nanos;
+
+    /// The time as of the kernel's latest tick: never ahead of [`precise`], and behind it by up to two
+    /// ticks of a few milliseconds.
+    #[inline]
+    pub(crate) fn coarse() -> Nanos {
+        from(clock_gettime(ClockId::MonotonicCoarse))
+    }
+
+    /// The same clock to the nanosecond.
+    pub(crate) fn precise() -> Nanos {
+        from(clock_gettime(ClockId::Monotonic))
+    }
+
+    #[inline]
+    fn from(time: Timespec) -> Nanos {
+        // Time since the machine started: neither part is negative.
+        time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned()
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+mod platform {
+    use std::sync::LazyLock;
+    use std::time::Instant;
+
+    use super::{Nanos, nanos};
+
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+    pub(crate) fn coarse() -> Nanos {
+        precise()
+    }
+
+    pub(crate) fn precise() -> Nanos {
+        nanos(START.elapsed())
+    }
+}
