@@ -263,6 +263,6 @@ pub mod __private {
 
     /// The protocol core, for the simulator.
     pub mod link {
-        pub use crate::link::{Audience, ChannelId, Input, Link, Output, Settings};
+        pub use crate::link::{Audience, ChannelId, Input, Link, Output, Timings};
     }
 }

@@ -214,29 +214,29 @@ impl Supervisor {
     }
 
     fn message(&mut self, id: ChannelId, payload: &[u8]) {
-        self.link.handle(self.now, Input::Message(id));
-        while let Some(output) = self.link.poll_output() {
-            let Output::Deliver(id) = output else {
-                self.act(output);
-                continue;
-            };
-            let Some((channel, _)) = self.channels.get(&id) else {
-                continue;
-            };
-            let Err(reason) = channel.deliver(payload, self.max_payload) else {
-                continue;
-            };
-            let now = self.now;
-            self.rejection_log.log(now, channel.name(), &reason);
-            if self.unknown_events == UnknownEvents::EvictAll {
-                self.link.handle(now, Input::Rejected(id));
-            }
+        if !self.link.accepts(id) {
+            return;
+        }
+        let Some((channel, _)) = self.channels.get(&id) else {
+            return;
+        };
+        let Err(reason) = channel.deliver(payload, self.max_payload) else {
+            return;
+        };
+        self.rejection_log.log(self.now, channel.name(), &reason);
+        if self.unknown_events == UnknownEvents::EvictAll {
+            self.link.handle(self.now, Input::Rejected(id));
+            self.carry_out();
         }
     }
 
     fn feed(&mut self, input: Input) {
         self.now = self.start.at.elapsed();
         self.link.handle(self.now, input);
+        self.carry_out();
+    }
+
+    fn carry_out(&mut self) {
         while let Some(output) = self.link.poll_output() {
             self.act(output);
         }
@@ -264,9 +264,7 @@ impl Supervisor {
                     channel.health().renew(until);
                 }
             }
-            // Only a message asks for a delivery, and `message` sees to it.
-            Output::Deliver(_) => {}
-            Output::Stale(id, audience) => {
+            Output::Flush(id, audience) => {
                 if let Some((channel, _)) = self.channels.get(&id) {
                     if audience != Audience::Inline {
                         debug!(channel = %channel.name(), "subscribers are told that everything may be stale");

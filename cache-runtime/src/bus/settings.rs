@@ -100,8 +100,8 @@ impl Settings {
         }
     }
 
-    pub(crate) fn link(&self, seed: u64) -> link::Settings {
-        link::Settings {
+    pub(crate) fn link(&self, seed: u64) -> link::Timings {
+        link::Timings {
             heartbeat: self.heartbeat,
             lease: self.lease,
             backoff_min: self.backoff_min,
