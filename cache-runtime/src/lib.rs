@@ -188,7 +188,6 @@ mod bus;
 mod cache;
 mod channel;
 mod clock;
-mod codec;
 pub mod defaults;
 mod error;
 mod event;
@@ -210,6 +209,7 @@ mod subscription;
 mod supervisor;
 mod tasks;
 mod transport;
+mod wire;
 
 pub use audit::{Audit, audit};
 pub use bus::Bus;
@@ -224,9 +224,8 @@ pub use cache::redis::{
 pub use cache::ttl::{self, TtlCache};
 pub use cache::{BuildError, CacheStats, Evict, NotStored};
 pub use clock::ManualClock;
-pub use codec::{Description, EncodeError, Rejection, RejectionKind};
 pub use error::{ConnectError, NotReady, PublishError};
-pub use event::{EventSchema, FieldSchema, InvalidationEvent, VariantSchema};
+pub use event::InvalidationEvent;
 pub use handler::HandlerOutput;
 pub use health::{Cause, Health};
 pub use publish::{Publishing, Receipt};
@@ -235,18 +234,21 @@ pub use service::{Invalidator, Service};
 pub use services::{AlreadyRegistered, MissingService, Services};
 pub use stats::Stats;
 pub use subscription::{Events, Subscription};
+pub use wire::{
+    Description, EncodeError, EventSchema, FieldSchema, Rejection, RejectionKind, VariantSchema,
+};
 
 /// What generated code uses; not for users, and without any promise of stability.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::bus::{kv, publish_raw};
-    pub use crate::codec::{
-        EventField, FieldType, NoOption, Probe, Slot, Writer, field, refuse_option, scan,
-    };
     pub use crate::kv::{Acquired, DeleteIf, Filled, Found, Kv, Seek, Token, TokenNames};
     pub use crate::publish::{EventMethods, Publisher};
     pub use crate::registry::{Logging, Registration, check_channel};
     pub use crate::service::Handle;
+    pub use crate::wire::{
+        EventField, FieldType, Member, NoOption, Probe, Writer, field, refuse_option, scan,
+    };
     pub use ::inventory;
 
     use crate::{CoherentCache, Evict};

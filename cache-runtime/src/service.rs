@@ -13,7 +13,7 @@ use tracing::info;
 use crate::bus::{Bus, Inner};
 use crate::channel::{Channel, Hook, Outlet};
 use crate::error::{NotReady, PublishError};
-use crate::event::{EventSchema, InvalidationEvent};
+use crate::event::InvalidationEvent;
 use crate::handler::{HandlerOutput, Seat};
 use crate::health::Health;
 use crate::inline::{Inline, Notice};
@@ -23,6 +23,7 @@ use crate::publish::{EventMethods, Publisher, Receipt};
 use crate::registry::Registration;
 use crate::stats::Stats;
 use crate::subscription::{Events, HookSeat, OutletSeat, Subscription};
+use crate::wire::EventSchema;
 
 /// A service of one channel, as `#[cache_invalidation]` writes it.
 ///

@@ -2,10 +2,10 @@
 
 use super::report::Place;
 use crate::bus::Inner;
-use crate::event::EventSchema;
 use crate::health::Health;
 use crate::registry::{self, Registration};
 use crate::stats::Stats;
+use crate::wire::EventSchema;
 
 /// A service's channel under one name, with what every bus that has it says.
 pub(super) struct Channel {

@@ -6,9 +6,9 @@ use super::peers::Peer;
 use super::report::{Audit, Bound, EvictedBy, Kind, Risk, Row, State, Traffic, why};
 use super::table::Length;
 use super::{Described, Seen};
-use crate::event::VariantSchema;
 use crate::health::Health;
 use crate::stats::Stats;
+use crate::wire::VariantSchema;
 
 pub(super) fn assemble(mut caches: Vec<Described>, channels: &[Channel], peers: &[Peer]) -> Audit {
     let place = |cache: &Described| (cache.place.file(), cache.place.line());

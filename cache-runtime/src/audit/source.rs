@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::event::{EventSchema, InvalidationEvent};
+use crate::event::InvalidationEvent;
 use crate::health::Health;
 use crate::service::{Core, Invalidator};
 use crate::stats::Stats;
+use crate::wire::EventSchema;
 
 /// How often each event was applied to a cache, and how often it evicted nothing.
 pub(crate) struct VariantCounts(Box<[Count]>);

@@ -14,10 +14,10 @@ use super::peers::Peer;
 use super::report::{Bound, Kind, Place, State};
 use super::rows::assemble;
 use super::{Audit, Described, Evicts, Seen};
-use crate::event::{EventSchema, VariantSchema};
 use crate::health::Health;
 use crate::kv::Found;
 use crate::stats::Stats;
+use crate::wire::{EventSchema, VariantSchema};
 
 const MINUTE: Duration = Duration::from_secs(60);
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
 use crate::bus::settings::CANARY_PREFIX;
-use crate::codec::Quoted;
 use crate::health::Cause;
+use crate::wire::Quoted;
 
 /// What a command names.
 #[derive(Clone, Copy)]
