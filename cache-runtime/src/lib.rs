@@ -199,6 +199,7 @@ mod lane;
 mod link;
 mod liveness;
 mod mailbox;
+mod place;
 mod publish;
 mod registry;
 mod rejection_log;
@@ -209,6 +210,7 @@ mod subscription;
 mod supervisor;
 mod tasks;
 mod transport;
+mod weak_list;
 mod wire;
 
 pub use audit::{Audit, audit};
@@ -242,7 +244,7 @@ pub use wire::{
 #[doc(hidden)]
 pub mod __private {
     pub use crate::bus::{kv, publish_raw};
-    pub use crate::kv::{Acquired, DeleteIf, Filled, Found, Kv, Seek, Token, TokenNames};
+    pub use crate::kv::{Acquired, DeleteIf, Filled, Found, Kv, Record, Seek, Token, TokenNames};
     pub use crate::publish::{EventMethods, Publisher};
     pub use crate::registry::{Logging, Registration, check_channel};
     pub use crate::service::Handle;

@@ -7,7 +7,7 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::audit::Place;
+use crate::place::Place;
 
 /// Services by their type, so that code far from the start-up need not be handed them.
 ///

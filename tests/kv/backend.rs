@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use cache_runtime::__private::{Kv, TokenNames, kv};
-use cache_runtime::Bus;
+use cache_runtime::__private::{Found, Kv, TokenNames, kv};
+use cache_runtime::{Bus, Cause};
 use support::{Server, eventually};
 
 /// Longer than any test takes.
@@ -52,6 +52,16 @@ async fn connect(server: &Server) -> Bus {
 pub(crate) async fn gone(kv: &Kv, key: &str) {
     let get = async || kv.get(key).await.unwrap();
     eventually("the key to expire", get, Option::is_none).await;
+}
+
+/// A value and how much longer it lives: what a cache without generations finds.
+pub(crate) async fn found(kv: &Kv, key: &str) -> Result<Option<Found>, Cause> {
+    let names = TokenNames {
+        value: key.to_owned(),
+        token: "token".to_owned(),
+        generation: None,
+    };
+    kv.lookup(&names).await
 }
 
 /// An entry of a cache that can be evicted at once.

@@ -1,8 +1,8 @@
 //! The channels of the program, and what the buses of this process say of them.
 
-use super::report::Place;
 use crate::bus::Inner;
 use crate::health::Health;
+use crate::place::Place;
 use crate::registry::{self, Registration};
 use crate::stats::Stats;
 use crate::wire::EventSchema;
@@ -22,7 +22,10 @@ impl Channel {
         Self {
             service: registration.service(),
             schema: registration.schema(),
-            place: registration.into(),
+            place: Place {
+                file: registration.file(),
+                line: registration.line(),
+            },
             name,
             uses,
         }

@@ -1,9 +1,10 @@
 //! What looks wrong, and what to do about it.
 
-use super::peers::Peer;
+use super::enrolled::Described;
+use super::peer::Peer;
 use super::report::{Flag, Kind, Risk, Row, State, why};
+use super::source::{Evicts, Seen};
 use super::table::{Length, list};
-use super::{Described, Evicts, Seen};
 
 /// `caches` are those of the first rows.
 pub(super) fn raise(rows: &mut [Row], caches: &[Described], peers: &[Peer]) {

@@ -1,12 +1,11 @@
 //! What an audit says.
 
 use std::fmt;
-use std::panic::Location;
 use std::time::Duration;
 
-use super::Evicts;
+use super::source::Evicts;
 use crate::health::Health;
-use crate::registry::Registration;
+use crate::place::Place;
 use crate::stats::Stats;
 
 /// Every cache and every channel of this process, how it does, and what looks wrong with it; made
@@ -102,41 +101,6 @@ pub struct Traffic {
     pub subscribers: usize,
     /// What has happened in it.
     pub stats: Stats,
-}
-
-/// A place in the source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Place {
-    /// The file, as the compiler names it.
-    pub file: &'static str,
-    /// The line, from 1.
-    pub line: u32,
-}
-
-impl From<&'static Location<'static>> for Place {
-    fn from(location: &'static Location<'static>) -> Self {
-        Self {
-            file: location.file(),
-            line: location.line(),
-        }
-    }
-}
-
-impl From<&Registration> for Place {
-    fn from(registration: &Registration) -> Self {
-        Self {
-            file: registration.file(),
-            line: registration.line(),
-        }
-    }
-}
-
-/// `file:line`
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.file, self.line)
-    }
 }
 
 /// What a row of an audit is.

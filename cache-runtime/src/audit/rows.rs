@@ -1,11 +1,12 @@
 //! From what caches and buses say to the rows of an audit.
 
 use super::channels::Channel;
+use super::enrolled::Described;
 use super::flags;
-use super::peers::Peer;
+use super::peer::Peer;
 use super::report::{Audit, Bound, EvictedBy, Kind, Risk, Row, State, Traffic, why};
+use super::source::Seen;
 use super::table::Length;
-use super::{Described, Seen};
 use crate::health::Health;
 use crate::stats::Stats;
 use crate::wire::VariantSchema;

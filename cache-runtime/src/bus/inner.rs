@@ -13,7 +13,6 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
 use super::settings::Settings;
-use crate::audit::Roll;
 use crate::channel::{Channel, Dispatch};
 use crate::clock;
 use crate::error::NotReady;
@@ -26,12 +25,13 @@ use crate::registry::Registration;
 use crate::supervisor::{Start, Supervisor};
 use crate::tasks::Tasks;
 use crate::transport::{Backend, Transport};
+use crate::weak_list::WeakList;
 
 /// Longest time that [`Bus::close`](super::Bus::close) waits for the receiving task, and once more for the handlers.
 const CLOSE_STEP: Duration = Duration::from_millis(90);
 
 /// For audits.
-static BUSES: Roll<Inner> = Roll::new();
+static BUSES: WeakList<Inner> = WeakList::new();
 
 /// What all handles of a bus share.
 pub(crate) struct Inner {

@@ -11,6 +11,9 @@ use crate::link;
 /// The start of the channel on which an instance hears its own canaries.
 pub(crate) const CANARY_PREFIX: &str = "cache-runtime:canary:";
 
+/// The key of the records that instances leave for each other's audits.
+pub(crate) const AUDIT_KEY: &str = "cache-runtime:audit";
+
 /// More than this is a mistake, and would overflow the arithmetic of time somewhere.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 

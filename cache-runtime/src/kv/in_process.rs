@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::token::{Acquired, Filled, Found, Seek, Token, TokenNames};
 use super::token::{new_generation, nonce, opened, sealed};
-use super::{Compare, DeleteIf, millis};
+use super::{Compare, DeleteIf, Record, millis};
 
 /// Expired entries that a write frees, at most: more than it adds, so that they do not pile up.
 const SWEPT: usize = 4;
@@ -39,10 +39,6 @@ struct Entry {
 impl Store {
     pub(super) fn get(&self, key: &str) -> Option<Vec<u8>> {
         self.lock().get(key).map(<[u8]>::to_vec)
-    }
-
-    pub(super) fn get_with_ttl(&self, key: &str) -> Option<Found> {
-        self.lock().found(key, "")
     }
 
     pub(super) fn set(&self, key: &str, value: &[u8], ttl: Duration) {
@@ -80,9 +76,16 @@ impl Store {
         DeleteIf::Deleted
     }
 
-    pub(super) fn keys(&self, prefix: &str, limit: usize) -> Vec<String> {
-        let data = self.lock();
-        data.keys(prefix).take(limit).map(str::to_owned).collect()
+    #[expect(clippy::unused_self, reason = "as the other backend")]
+    pub(super) fn exchange_records(
+        &self,
+        _key: &str,
+        _process: &str,
+        _content: &[u8],
+        _ttl: Duration,
+        _most: usize,
+    ) -> Vec<Record> {
+        Vec::new()
     }
 
     pub(super) fn count(&self, prefix: &str) -> u64 {

@@ -23,6 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::bus::Inner;
+use crate::bus::settings::AUDIT_KEY;
 use crate::cache::BuildError;
 use crate::health::Cause;
 use crate::transport::Backend;
@@ -46,6 +47,17 @@ pub enum DeleteIf {
     Missing,
     /// This is there instead, and stays.
     Other(Vec<u8>),
+}
+
+/// What another process has left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// The process, as it calls itself.
+    pub process: String,
+    /// How long ago it was left.
+    pub age: Duration,
+    /// What it says.
+    pub content: Vec<u8>,
 }
 
 /// How a value is compared before it is deleted.
@@ -84,11 +96,6 @@ impl Kv {
     /// The value of a key.
     pub async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Cause> {
         dispatch!(self, get(&self.full(key)))
-    }
-
-    /// The value of a key, and how much longer it lives at least, in one round trip.
-    pub async fn get_with_ttl(&self, key: &str) -> Result<Option<Found>, Cause> {
-        dispatch!(self, get_with_ttl(&self.full(key)))
     }
 
     /// Stores a value, whatever was there.
@@ -131,16 +138,20 @@ impl Kv {
         dispatch!(self, count(&self.full(prefix)))
     }
 
-    /// Up to `limit` of the keys that begin like this, in order. It looks for them as
-    /// [`count`](Self::count) does.
-    pub async fn keys(&self, prefix: &str, limit: usize) -> Result<Vec<String>, Cause> {
-        let full = self.full(prefix);
-        let namespace = full.len() - prefix.len();
-        let mut keys: Vec<String> = dispatch!(self, keys(&full, limit))?;
-        for key in &mut keys {
-            key.drain(..namespace);
-        }
-        Ok(keys)
+    /// Leaves a record of this process where all processes of the server find it, and returns those of
+    /// the others, the youngest first. A record is dropped after `ttl`, and the oldest are beyond
+    /// `most`. The server's clock decides. One round trip, and one key.
+    ///
+    /// An in-process bus has no other processes: nothing is kept or returned.
+    pub async fn exchange_records(
+        &self,
+        process: &str,
+        content: &[u8],
+        ttl: Duration,
+        most: usize,
+    ) -> Result<Vec<Record>, Cause> {
+        let key = self.full(AUDIT_KEY);
+        dispatch!(self, exchange_records(&key, process, content, ttl, most))
     }
 
     /// The value of an entry, unless it is of an ended generation. One round trip.

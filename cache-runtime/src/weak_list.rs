@@ -1,0 +1,75 @@
+//! A list that does not keep its items alive.
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+/// Shorter lists are not searched for dropped items.
+const SHORT: usize = 32;
+
+/// A list of items that live elsewhere. Dropped items are removed now and then, so that the list is
+/// never much longer than twice the number of living ones.
+pub(crate) struct WeakList<T: ?Sized>(Mutex<Items<T>>);
+
+struct Items<T: ?Sized> {
+    items: Vec<Weak<T>>,
+    /// The length at which dropped items are removed.
+    limit: usize,
+}
+
+impl<T: ?Sized> WeakList<T> {
+    pub(crate) const fn new() -> Self {
+        Self(Mutex::new(Items {
+            items: Vec::new(),
+            limit: SHORT,
+        }))
+    }
+
+    pub(crate) fn add(&self, item: Weak<T>) {
+        let mut list = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if list.items.len() >= list.limit {
+            list.items.retain(|other| other.strong_count() > 0);
+            list.limit = (list.items.len() * 2).max(SHORT);
+        }
+        list.items.push(item);
+    }
+
+    /// All that live, in the order in which they were added.
+    pub(crate) fn living(&self) -> Vec<Arc<T>> {
+        // The caller drops what this returns: an item may be dropped by that, but not under the lock.
+        let list = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        list.items.iter().filter_map(Weak::upgrade).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn length(list: &WeakList<i32>) -> usize {
+        list.0.lock().unwrap().items.len()
+    }
+
+    #[test]
+    fn dropped_items_are_not_listed() {
+        let list = WeakList::new();
+        let (a, b) = (Arc::new(1), Arc::new(2));
+        list.add(Arc::downgrade(&a));
+        list.add(Arc::downgrade(&b));
+        assert_eq!(list.living(), [Arc::clone(&a), b]);
+        drop(a);
+        assert!(list.living().is_empty());
+    }
+
+    #[test]
+    fn dropped_items_are_removed() {
+        let list = WeakList::new();
+        let living: Vec<_> = (0..100).map(Arc::new).collect();
+        for item in &living {
+            list.add(Arc::downgrade(item));
+        }
+        for i in 0..10_000 {
+            list.add(Arc::downgrade(&Arc::new(i)));
+        }
+        assert_eq!(list.living(), living);
+        assert!(length(&list) <= 2 * living.len() + 32, "{}", length(&list));
+    }
+}
