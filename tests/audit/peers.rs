@@ -73,8 +73,8 @@ async fn processes_see_each_other() {
     let text = |name: &str| {
         format!(
             "minor: peers-shared: other instances have a TTL cache of this name: `{name}` (just \
-             now); their values may differ for up to 5 min. Take a `CoherentCache` where that would \
-             be wrong, and another name where they hold different things"
+             now); their values may differ for up to 5 min. Take a `CoherentCache` if that is \
+             wrong, and another name if they hold different things"
         )
     };
     // It has written its own record before this one was read.

@@ -1,4 +1,4 @@
-//! The channels of the program, and what the buses of this process say of them.
+//! The channels of the program, as the buses of this process see them.
 
 use crate::bus::Inner;
 use crate::health::Health;
@@ -7,12 +7,12 @@ use crate::registry::{self, Registration};
 use crate::stats::Stats;
 use crate::wire::EventSchema;
 
-/// A service's channel under one name, with what every bus that has it says.
+/// A service's channel under one name, as every bus that has it sees it.
 pub(super) struct Channel {
     pub(super) service: &'static str,
     pub(super) schema: &'static EventSchema,
     pub(super) place: Place,
-    /// With the namespace of the buses; without where there are none.
+    /// With the namespace of the buses, if there are any.
     pub(super) name: String,
     pub(super) uses: Vec<Use>,
 }
