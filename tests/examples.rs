@@ -139,7 +139,7 @@ async fn audit() {
         "requests ",
         "CHANNEL ",
         "FLAGS",
-        "nobody has published in channel",
+        "nothing was published or received in channel",
         "event `avatar` evicts nothing",
         "{\"rows\":[",
         "channel-activation: bypassing, because the bus is closed",

@@ -5,8 +5,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::codec::EncodeError;
 use crate::health::Cause;
+use crate::wire::EncodeError;
 
 /// A bus could not be built or connected.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -19,10 +19,11 @@ use std::time::Duration;
 
 use crate::bus::{Bus, Shared};
 use crate::health::Cause;
+use crate::settings::AUDIT_KEY;
 #[cfg(feature = "redis")]
 use crate::transport::redis::keys as redis;
 use crate::transport::{
-    Acquired, Backend, Compare, DeleteIf, EntryKeys, Filled, Found, Seek, Token,
+    Acquired, Backend, Compare, DeleteIf, EntryKeys, Filled, Found, Record, Seek, Token,
 };
 
 /// The keys and values of a bus. Cheap to clone; keeps the bus going.
@@ -68,11 +69,6 @@ impl Keyspace {
         dispatch!(self, get(&self.full(key)))
     }
 
-    /// The value of a key, and how much longer it lives at least, in one round trip.
-    pub async fn get_with_ttl(&self, key: &str) -> Result<Option<Found>, Cause> {
-        dispatch!(self, get_with_ttl(&self.full(key)))
-    }
-
     /// Stores a value, whatever was there.
     pub async fn set(&self, key: &str, value: &[u8], ttl: Duration) -> Result<(), Cause> {
         dispatch!(self, set(&self.full(key), value, ttl))
@@ -113,16 +109,20 @@ impl Keyspace {
         dispatch!(self, count(&self.full(prefix)))
     }
 
-    /// Up to `limit` of the keys that begin like this, in order. It looks for them as
-    /// [`count`](Self::count) does.
-    pub async fn keys(&self, prefix: &str, limit: usize) -> Result<Vec<String>, Cause> {
-        let full = self.full(prefix);
-        let namespace = full.len() - prefix.len();
-        let mut keys: Vec<String> = dispatch!(self, keys(&full, limit))?;
-        for key in &mut keys {
-            key.drain(..namespace);
-        }
-        Ok(keys)
+    /// Leaves a record of this process where all processes of the server find it, and returns those of
+    /// the others, the youngest first. A record is dropped after `ttl`, and the oldest are beyond
+    /// `most`. The server's clock decides. One round trip, and one key.
+    ///
+    /// An in-process bus has no other processes: nothing is kept or returned.
+    pub async fn exchange_records(
+        &self,
+        process: &str,
+        content: &[u8],
+        ttl: Duration,
+        most: usize,
+    ) -> Result<Vec<Record>, Cause> {
+        let key = self.full(AUDIT_KEY);
+        dispatch!(self, exchange_records(&key, process, content, ttl, most))
     }
 
     /// The value of an entry, unless it is of an ended generation. One round trip.

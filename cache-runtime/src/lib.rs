@@ -187,7 +187,6 @@ mod bus;
 mod cache;
 mod channel;
 mod clock;
-mod codec;
 mod counters;
 pub mod defaults;
 mod error;
@@ -196,6 +195,7 @@ mod health;
 mod keyspace;
 mod link;
 mod log_throttle;
+mod place;
 mod queue;
 mod random;
 mod service;
@@ -203,6 +203,7 @@ mod settings;
 mod sync;
 mod transport;
 mod weak_list;
+mod wire;
 
 pub use audit::{Audit, audit};
 pub use bus::{Bus, BusBuilder};
@@ -218,27 +219,29 @@ pub use cache::{BuildError, CacheStats, Evict, NotStored};
 pub use channel::handler::HandlerOutput;
 pub use channel::{ChannelStats, DeclaredChannel, channels};
 pub use clock::ManualClock;
-pub use codec::{Description, EncodeError, Rejection, RejectionKind};
 pub use error::{ConnectError, NotReady, PublishError};
-pub use event::{EventSchema, FieldSchema, InvalidationEvent, Publishing, Receipt, VariantSchema};
+pub use event::{InvalidationEvent, Publishing, Receipt};
 pub use health::{Cause, Health};
 pub use service::{
     AlreadyRegistered, Events, Invalidator, MissingService, Service, Services, Subscription,
 };
 pub use settings::OnRejected;
+pub use wire::{
+    Description, EncodeError, EventSchema, FieldSchema, Rejection, RejectionKind, VariantSchema,
+};
 
 /// What generated code uses; not for users, and without any promise of stability.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::bus::publish_raw;
     pub use crate::channel::{DeclaredChannel, Logging, check_channel};
-    pub use crate::codec::{
-        EventField, FieldType, NoOption, Probe, Slot, Writer, field, refuse_option, scan,
-    };
     pub use crate::event::{EventMethods, Publisher};
     pub use crate::keyspace::Keyspace;
     pub use crate::service::Handle;
-    pub use crate::transport::{Acquired, DeleteIf, EntryKeys, Filled, Found, Seek, Token};
+    pub use crate::transport::{Acquired, DeleteIf, EntryKeys, Filled, Found, Record, Seek, Token};
+    pub use crate::wire::{
+        EventField, FieldType, Member, NoOption, Probe, Writer, field, refuse_option, scan,
+    };
     pub use ::inventory;
 
     use crate::{CoherentCache, Evict};

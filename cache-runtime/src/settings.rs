@@ -10,6 +10,9 @@ use crate::queue::Bounds;
 /// What the channel begins with on which an instance hears its own canaries.
 pub(crate) const CANARY_PREFIX: &str = "cache-runtime:canary:";
 
+/// The key of the records that instances leave for each other's audits.
+pub(crate) const AUDIT_KEY: &str = "cache-runtime:audit";
+
 /// Longer times are a mistake, and adding them up could overflow.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 

@@ -1,49 +1,42 @@
-//! A list of what lives, which keeps nothing alive.
+//! A list that does not keep its items alive.
 
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use crate::sync::Mutex;
-
-/// Shorter lists are not searched for what is dead.
+/// Shorter lists are not searched for dropped items.
 const SHORT: usize = 32;
 
-/// Entries whose value is gone are removed now and then, so that the list is never much longer than
-/// twice the number of the living.
-pub(crate) struct WeakList<T: ?Sized>(Mutex<List<T>>);
+/// A list of items that live elsewhere. Dropped items are removed now and then, so that the list is
+/// never much longer than twice the number of living ones.
+pub(crate) struct WeakList<T: ?Sized>(Mutex<Items<T>>);
 
-struct List<T: ?Sized> {
-    entries: Vec<Weak<T>>,
-    /// The length at which the dead are removed.
+struct Items<T: ?Sized> {
+    items: Vec<Weak<T>>,
+    /// The length at which dropped items are removed.
     limit: usize,
 }
 
 impl<T: ?Sized> WeakList<T> {
     pub(crate) const fn new() -> Self {
-        Self(Mutex::new(List {
-            entries: Vec::new(),
+        Self(Mutex::new(Items {
+            items: Vec::new(),
             limit: SHORT,
         }))
     }
 
-    pub(crate) fn add(&self, one: Weak<T>) {
-        let mut list = self.0.lock();
-        if list.entries.len() >= list.limit {
-            list.entries.retain(|other| other.strong_count() > 0);
-            list.limit = (list.entries.len() * 2).max(SHORT);
+    pub(crate) fn add(&self, item: Weak<T>) {
+        let mut list = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if list.items.len() >= list.limit {
+            list.items.retain(|other| other.strong_count() > 0);
+            list.limit = (list.items.len() * 2).max(SHORT);
         }
-        list.entries.push(one);
-    }
-
-    #[cfg(test)]
-    pub(crate) fn len(&self) -> usize {
-        self.0.lock().entries.len()
+        list.items.push(item);
     }
 
     /// All that live, in the order in which they were added.
     pub(crate) fn living(&self) -> Vec<Arc<T>> {
-        // Nothing is dropped under the lock: a dropped value may be the last of its kind.
-        let list = self.0.lock();
-        list.entries.iter().filter_map(Weak::upgrade).collect()
+        // The caller drops what this returns: an item may be dropped by that, but not under the lock.
+        let list = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        list.items.iter().filter_map(Weak::upgrade).collect()
     }
 }
 
@@ -51,8 +44,12 @@ impl<T: ?Sized> WeakList<T> {
 mod tests {
     use super::*;
 
+    fn length(list: &WeakList<i32>) -> usize {
+        list.0.lock().unwrap().items.len()
+    }
+
     #[test]
-    fn the_dead_are_not_on_it() {
+    fn dropped_items_are_not_listed() {
         let list = WeakList::new();
         let (a, b) = (Arc::new(1), Arc::new(2));
         list.add(Arc::downgrade(&a));
@@ -63,16 +60,16 @@ mod tests {
     }
 
     #[test]
-    fn the_dead_are_struck_off() {
+    fn dropped_items_are_removed() {
         let list = WeakList::new();
         let living: Vec<_> = (0..100).map(Arc::new).collect();
-        for one in &living {
-            list.add(Arc::downgrade(one));
+        for item in &living {
+            list.add(Arc::downgrade(item));
         }
         for i in 0..10_000 {
             list.add(Arc::downgrade(&Arc::new(i)));
         }
         assert_eq!(list.living(), living);
-        assert!(list.len() <= 2 * living.len() + 32, "{}", list.len());
+        assert!(length(&list) <= 2 * living.len() + 32, "{}", length(&list));
     }
 }

@@ -28,8 +28,8 @@ async fn a_channel_that_is_silent() {
     assert_eq!(
         found,
         [
-            "minor: flags-silent: nobody has published in channel `audit:silent` yet, as far as \
-             this instance has heard; check that whoever changes a value publishes it afterwards"
+            "minor: flags-silent: nothing was published or received in channel `audit:silent` yet; \
+             check that every change of a value is published afterwards"
         ]
     );
     assert!(audit().flags().any(|flag| flag.to_string() == found[0]));
@@ -108,8 +108,8 @@ async fn a_cache_whose_bus_is_closed() {
         texts(&row),
         [
             "critical: flags-closed: channel `audit:closed` is not live: the bus is closed; until \
-             it is, every read loads, and nothing is stored. What stands in the way is the error \
-             of `bus.ready()`"
+             it is, every read loads, and nothing is stored. The error of `bus.ready()` says what \
+             to change"
         ]
     );
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cache_runtime::__private::Keyspace;
+use cache_runtime::__private::{EntryKeys, Keyspace};
 use cache_runtime::{Dedup, Release, Reservation, defaults};
 use support::eventually;
 use tokio::task::JoinSet;
@@ -55,7 +55,12 @@ pub(crate) async fn a_reservation_ends_with_its_ttl(on: Backend) {
     let default = Dedup::builder(&on.bus, "default").build().unwrap();
     let first = default.reserve("1", "Ada").await;
     assert_eq!(first, Ok(Reservation::Reserved));
-    let stored = Keyspace::new(&on.bus).get_with_ttl("default:d:1").await;
+    let names = EntryKeys {
+        value: "default:d:1".to_owned(),
+        token: "token".to_owned(),
+        generation: None,
+    };
+    let stored = Keyspace::new(&on.bus).lookup(&names).await;
     let ttl = stored.unwrap().expect("it is there").ttl.unwrap();
     assert!(ttl <= defaults::DEDUP_TTL, "{ttl:?}");
 }

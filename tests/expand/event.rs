@@ -33,8 +33,13 @@ const _: () = {
             payload: &[::core::primitive::u8],
             max_payload: ::core::primitive::usize,
         ) -> ::core::result::Result<Self, __rt::Rejection> {
-            let mut slots = [__p::Slot::EMPTY; 1];
-            let variant = match __p::scan(&__SCHEMA, payload, max_payload, &mut slots) {
+            let mut members = [__p::Member::EMPTY; 1];
+            let variant = match __p::scan(
+                &__SCHEMA,
+                payload,
+                max_payload,
+                &mut members,
+            ) {
                 ::core::result::Result::Ok(value) => value,
                 ::core::result::Result::Err(error) => {
                     return ::core::result::Result::Err(error);
@@ -44,7 +49,7 @@ const _: () = {
                 match variant {
                     0 => {
                         Self::Channel {
-                            channel_id: match __p::field(&__SCHEMA, 0, 0, &slots) {
+                            channel_id: match __p::field(&__SCHEMA, 0, 0, &members) {
                                 ::core::result::Result::Ok(value) => value,
                                 ::core::result::Result::Err(error) => {
                                     return ::core::result::Result::Err(error);

@@ -38,8 +38,13 @@ const _: () = {
             payload: &[::core::primitive::u8],
             max_payload: ::core::primitive::usize,
         ) -> ::core::result::Result<Self, __rt::Rejection> {
-            let mut slots = [__p::Slot::EMPTY; 2];
-            let variant = match __p::scan(&__SCHEMA, payload, max_payload, &mut slots) {
+            let mut members = [__p::Member::EMPTY; 2];
+            let variant = match __p::scan(
+                &__SCHEMA,
+                payload,
+                max_payload,
+                &mut members,
+            ) {
                 ::core::result::Result::Ok(value) => value,
                 ::core::result::Result::Err(error) => {
                     return ::core::result::Result::Err(error);
@@ -49,7 +54,7 @@ const _: () = {
                 match variant {
                     0 => {
                         Self::Greeting {
-                            r#type: match __p::field(&__SCHEMA, 0, 0, &slots) {
+                            r#type: match __p::field(&__SCHEMA, 0, 0, &members) {
                                 ::core::result::Result::Ok(value) => value,
                                 ::core::result::Result::Err(error) => {
                                     return ::core::result::Result::Err(error);
@@ -57,7 +62,7 @@ const _: () = {
                             },
                             list: match __p::field::<
                                 <Vec<Key> as __p::FieldType>::Itself,
-                            >(&__SCHEMA, 0, 1, &slots) {
+                            >(&__SCHEMA, 0, 1, &members) {
                                 ::core::result::Result::Ok(value) => value,
                                 ::core::result::Result::Err(error) => {
                                     return ::core::result::Result::Err(error);

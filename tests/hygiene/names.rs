@@ -40,7 +40,7 @@ pub enum Internals {
         /// .
         writer: u8,
         /// .
-        slots: Vec<u8>,
+        members: Vec<u8>,
         /// .
         bus: bool,
         /// .

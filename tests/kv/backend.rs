@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use cache_runtime::__private::{EntryKeys, Keyspace};
-use cache_runtime::Bus;
+use cache_runtime::__private::{EntryKeys, Found, Keyspace};
+use cache_runtime::{Bus, Cause};
 use support::{Server, eventually};
 
 /// Longer than any test takes.
@@ -52,6 +52,16 @@ async fn connect(server: &Server) -> Bus {
 pub(crate) async fn gone(kv: &Keyspace, key: &str) {
     let get = async || kv.get(key).await.unwrap();
     eventually("the key to expire", get, Option::is_none).await;
+}
+
+/// A value and how much longer it lives: what a cache without generations finds.
+pub(crate) async fn found(kv: &Keyspace, key: &str) -> Result<Option<Found>, Cause> {
+    let names = EntryKeys {
+        value: key.to_owned(),
+        token: "token".to_owned(),
+        generation: None,
+    };
+    kv.lookup(&names).await
 }
 
 /// An entry of a cache that can be evicted at once.

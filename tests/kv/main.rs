@@ -3,6 +3,7 @@
 mod access;
 mod backend;
 mod contention;
+mod records;
 mod redis;
 mod resending;
 mod scan;
@@ -51,7 +52,6 @@ both![
     scan::every_key_that_begins_so_is_counted_once,
     scan::patterns_are_no_patterns,
     scan::what_has_expired_is_not_counted,
-    scan::keys_are_listed_in_order_up_to_a_limit,
     tokens::one_holds_the_token_until_it_fills,
     tokens::a_value_that_is_there_needs_no_token,
     tokens::a_refresh_needs_one_all_the_same,

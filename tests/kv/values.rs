@@ -5,16 +5,16 @@ use std::time::Duration;
 use cache_runtime::__private::{DeleteIf, Found, Keyspace, Seek};
 use cache_runtime::Cause;
 
-use crate::backend::{Backend, LONG, SHORT, entry, gone};
+use crate::backend::{Backend, LONG, SHORT, entry, found, gone};
 
 pub(crate) async fn what_was_set_last_is_there(on: Backend) {
     assert_eq!(on.kv.get("key").await, Ok(None));
-    assert_eq!(on.kv.get_with_ttl("key").await, Ok(None));
+    assert_eq!(found(&on.kv, "key").await, Ok(None));
     on.kv.set("key", b"one", LONG).await.unwrap();
     on.kv.set("other", b"three", LONG).await.unwrap();
     on.kv.set("key", b"two", LONG).await.unwrap();
     assert_eq!(on.kv.get("key").await, Ok(Some(b"two".to_vec())));
-    let Found { value, ttl } = on.kv.get_with_ttl("key").await.unwrap().unwrap();
+    let Found { value, ttl } = found(&on.kv, "key").await.unwrap().unwrap();
     assert_eq!(value, b"two");
     let ttl = ttl.expect("it expires");
     assert!(ttl <= LONG && ttl > LONG / 2, "{ttl:?}");
@@ -40,7 +40,7 @@ pub(crate) async fn any_bytes_and_any_key_will_do(on: Backend) {
 pub(crate) async fn what_has_expired_is_gone(on: Backend) {
     on.kv.set("key", b"value", SHORT).await.unwrap();
     gone(&on.kv, "key").await;
-    assert_eq!(on.kv.get_with_ttl("key").await, Ok(None));
+    assert_eq!(found(&on.kv, "key").await, Ok(None));
     assert_eq!(on.kv.delete(&["key"]).await, Ok(0));
     assert_eq!(
         on.kv.delete_if_equal("key", b"value").await,
@@ -63,17 +63,17 @@ pub(crate) async fn any_ttl_will_do(on: Backend) {
         gone(&on.kv, "short").await;
     }
     on.kv.set("long", b"value", Duration::MAX).await.unwrap();
-    let found = on.kv.get_with_ttl("long").await.unwrap().unwrap();
+    let found = found(&on.kv, "long").await.unwrap().unwrap();
     assert!(found.ttl.unwrap() > LONG * 24 * 366, "{found:?}");
 }
 
 pub(crate) async fn what_is_there_is_not_set_again(on: Backend) {
     assert_eq!(on.kv.set_if_absent("key", b"one", LONG).await, Ok(None));
-    let found = on.kv.set_if_absent("key", b"two", SHORT).await;
-    assert_eq!(found, Ok(Some(b"one".to_vec())));
+    let other = on.kv.set_if_absent("key", b"two", SHORT).await;
+    assert_eq!(other, Ok(Some(b"one".to_vec())));
     // As when it is sent twice.
     assert_eq!(on.kv.set_if_absent("key", b"one", SHORT).await, Ok(None));
-    let ttl = on.kv.get_with_ttl("key").await.unwrap().unwrap().ttl;
+    let ttl = found(&on.kv, "key").await.unwrap().unwrap().ttl;
     assert!(ttl > Some(LONG / 2), "{ttl:?}");
 }
 
@@ -148,14 +148,15 @@ pub(crate) async fn a_closed_instance_refuses_and_others_go_on(on: Backend) {
     on.bus.close().await;
     let (kv, closed) = (&on.kv, Some(Cause::Closed));
     assert_eq!(kv.get("key").await.err(), closed);
-    assert_eq!(kv.get_with_ttl("key").await.err(), closed);
+    assert_eq!(found(kv, "key").await.err(), closed);
     assert_eq!(kv.set("key", b"", LONG).await.err(), closed);
     assert_eq!(kv.set_if_absent("key", b"", LONG).await.err(), closed);
     assert_eq!(kv.delete(&["key"]).await.err(), closed);
     assert_eq!(kv.delete(&[]).await.err(), closed);
     assert_eq!(kv.delete_if_equal("key", b"").await.err(), closed);
     assert_eq!(kv.count("").await.err(), closed);
-    assert_eq!(kv.keys("", 1).await.err(), closed);
+    let exchanged = kv.exchange_records("me", b"", LONG, 9).await;
+    assert_eq!(exchanged.err(), closed);
     assert_eq!(kv.lookup(&entry("a")).await.err(), closed);
     let acquired = kv.acquire(&entry("a"), Seek::Missing, LONG).await;
     assert_eq!(acquired.err(), closed);

@@ -76,8 +76,13 @@ impl Place {
 
     /// How much longer a key lives.
     pub(crate) async fn ttl(&self, key: &str) -> Duration {
+        let names = private::EntryKeys {
+            value: key.to_owned(),
+            token: String::new(),
+            generation: None,
+        };
         let found = private::Keyspace::new(&self.instance().await)
-            .get_with_ttl(key)
+            .lookup(&names)
             .await;
         found
             .unwrap()
@@ -97,9 +102,15 @@ impl Place {
         match self {
             Self::InProcess(bus) => {
                 let kv = private::Keyspace::new(bus);
-                let keys = kv.keys(prefix, usize::MAX).await.unwrap();
+                let entries = ["a", "a:1", "b", "c", "d", "fetched", "got", "set"];
+                let keys = ["v", "t"]
+                    .into_iter()
+                    .flat_map(|kind| entries.map(|entry| format!("{prefix}{kind}:{entry}")));
+                let keys: Vec<_> = keys.chain([format!("{prefix}g")]).collect();
                 let keys: Vec<_> = keys.iter().map(String::as_str).collect();
                 kv.delete(&keys).await.unwrap();
+                let left = kv.count(prefix).await.unwrap();
+                assert_eq!(left, 0, "keys that are not in the list above");
             }
             Self::Redis(server, _) => {
                 server.admin().await.run::<()>(&["FLUSHALL"]).await;

@@ -8,22 +8,22 @@ use cache_runtime::{Cause, Health};
 
 use crate::ledger::{Event, Ledger};
 
-/// Follows what the link is told and what it says.
+/// Follows the inputs and outputs of the link.
 #[derive(Debug)]
 pub(crate) struct Check {
     pub(crate) ledger: Ledger,
     pub(crate) violation: Option<String>,
-    settings: Timings,
-    /// Without it every subscription may have missed what was published before it.
+    timings: Timings,
+    /// Whether subscriptions are gapless. If not, each may have missed what was published before it.
     gapless: bool,
     connection: Connection,
     commands: BTreeSet<ChannelId>,
     lease: Duration,
     channels: BTreeMap<ChannelId, Told>,
     canaries: u32,
-    /// Heartbeats apart, only these let a canary be sent.
+    /// Inputs after which a canary may be sent, apart from heartbeats.
     occasions: u32,
-    /// Waits for the output behind it, which says what it was for.
+    /// The channel of a flush of everyone, until the output behind it shows what it was for.
     everyone: Option<ChannelId>,
     /// The only output that is allowed next.
     next: Option<Output>,
@@ -36,26 +36,26 @@ enum Connection {
     Open,
 }
 
-/// What users of a channel were told.
+/// What subscribers of a channel were told.
 #[derive(Debug)]
 struct Told {
-    /// As far as the link knows.
+    /// Whether the link takes it to have subscribers.
     wanted: bool,
     health: Health,
     /// Something was lost since the channel was live for the last time.
     lost: bool,
-    /// Handlers have to know of a loss by then.
+    /// By when handlers have to be flushed.
     due: Option<Duration>,
-    /// The latest flush on account of an unreadable message.
+    /// The latest flush because of a rejected message.
     flushed: Option<Duration>,
 }
 
 impl Check {
-    pub(crate) fn new(settings: Timings, gapless: bool) -> Self {
+    pub(crate) fn new(timings: Timings, gapless: bool) -> Self {
         Self {
             ledger: Ledger::default(),
             violation: None,
-            settings,
+            timings,
             gapless,
             connection: Connection::None,
             commands: BTreeSet::new(),
@@ -104,7 +104,7 @@ impl Check {
             Input::Subscribe(id) => {
                 let told = self.told(*id);
                 told.wanted = true;
-                // Whoever comes now has not been told of anything.
+                // New subscribers may be flushed at once, whatever the interval.
                 told.flushed = None;
             }
             Input::Unsubscribe(id) => {
@@ -128,7 +128,7 @@ impl Check {
                 self.commands.remove(id);
             }
             Input::Refused(id, _) | Input::Unsubscribed(id) => {
-                // May let go of canaries that waited for it.
+                // A canary may have waited for this answer.
                 self.occasions += 1;
                 self.commands.remove(id);
             }
@@ -173,13 +173,7 @@ impl Check {
             }
             Output::SendCanary(_) => self.canary(now),
             Output::Lease { until } => self.lease(now, *until),
-            Output::Deliver(id) => {
-                self.require(self.connection == Connection::Open, || {
-                    format!("{output:?} without a connection")
-                });
-                self.require(*id != ChannelId::CANARY, || "a canary delivered".into());
-            }
-            Output::Stale(id, audience) => self.stale(*id, *audience),
+            Output::Flush(id, audience) => self.flush(*id, *audience),
             Output::ChannelHealth(id, health) => {
                 self.channel_health(now, *id, health, everyone == Some(*id));
             }
@@ -193,7 +187,15 @@ impl Check {
         }
     }
 
-    /// The link has nothing more to say for now.
+    /// A message of this channel is going to be delivered.
+    pub(crate) fn accepted(&mut self, id: ChannelId) {
+        self.require(self.connection == Connection::Open, || {
+            format!("a message of {id:?} accepted without a connection")
+        });
+        self.require(id != ChannelId::CANARY, || "a canary delivered".into());
+    }
+
+    /// The link has no more outputs for now.
     pub(crate) fn drained(&mut self, now: Duration) {
         if let Some(id) = self.everyone.take() {
             self.everyone(now, id, None);
@@ -205,7 +207,7 @@ impl Check {
 
     fn canary(&mut self, now: Duration) {
         self.canaries += 1;
-        let heartbeats = now.as_nanos() / self.settings.heartbeat.as_nanos();
+        let heartbeats = now.as_nanos() / self.timings.heartbeat.as_nanos();
         let most = 1 + u128::from(self.occasions) + heartbeats;
         let (connection, canaries) = (self.connection, self.canaries);
         self.require(connection == Connection::Open, || {
@@ -224,13 +226,13 @@ impl Check {
         let live = self.channels.iter().filter(|(_, t)| t.health.is_live());
         let live: Vec<_> = live.map(|(id, _)| *id).collect();
         for id in live {
-            self.on_firm_ground(id);
+            self.nothing_missed(id);
         }
     }
 
-    /// A live channel knows of everything that was published up to a lease ago.
-    fn on_firm_ground(&mut self, id: ChannelId) {
-        let by = self.lease.saturating_sub(self.settings.lease);
+    /// Every event up to a lease ago has reached a live channel, or was flushed.
+    fn nothing_missed(&mut self, id: ChannelId) {
+        let by = self.lease.saturating_sub(self.timings.lease);
         if let Some(event) = self.ledger.missed_by_inline(id, by) {
             self.require(false, || {
                 format!("{id:?} is live without event {event}, published by {by:?}")
@@ -238,8 +240,8 @@ impl Check {
         }
     }
 
-    fn stale(&mut self, id: ChannelId, audience: Audience) {
-        self.ledger.stale(id, audience);
+    fn flush(&mut self, id: ChannelId, audience: Audience) {
+        self.ledger.flush(id, audience);
         let told = self.told(id);
         let live = told.health.is_live();
         if audience != Audience::Inline {
@@ -249,15 +251,15 @@ impl Check {
             self.everyone = Some(id);
         } else {
             self.require(!live, || {
-                format!("{id:?}: {audience:?} told of a loss while it is live")
+                format!("{id:?}: {audience:?} flushed while it is live")
             });
         }
     }
 
-    /// An `Everyone` is either for a recovery, and the channel is live at once, or for unreadable
-    /// messages, and then the next one has to wait.
+    /// A flush of everyone is for a recovery, and the channel is live at once, or for rejected
+    /// messages, and then the next one has to wait for the interval.
     fn everyone(&mut self, now: Duration, id: ChannelId, next: Option<&Output>) {
-        let interval = self.settings.rejection_interval;
+        let interval = self.timings.rejection_interval;
         let told = self.told(id);
         let recovery = next == Some(&Output::ChannelHealth(id, Health::Live))
             && (told.lost || told.health != Health::Down(Cause::Rejected));
@@ -271,7 +273,7 @@ impl Check {
     }
 
     fn channel_health(&mut self, now: Duration, id: ChannelId, health: &Health, flushed: bool) {
-        let lease = self.settings.lease;
+        let lease = self.timings.lease;
         let (lease_until, gapless) = (self.lease, self.gapless);
         let told = self.told(id);
         let before = std::mem::replace(&mut told.health, health.clone());
@@ -283,20 +285,20 @@ impl Check {
                 told.due = None;
                 let lost = std::mem::take(&mut told.lost);
                 self.require(flushed || gapless && !lost, || {
-                    format!("{id:?} is live without an `Everyone` just before")
+                    format!("{id:?} is live without a flush of everyone just before")
                 });
                 self.require(now < lease_until, || {
                     format!("{id:?} is live without a lease")
                 });
-                self.on_firm_ground(id);
+                self.nothing_missed(id);
             }
             Health::Down(cause) if before.is_live() && *cause != Cause::Rejected => {
                 let wanted = self.ledger.is_wanted(id);
                 let told = self.told(id);
                 told.due = wanted.then_some(now + lease);
-                self.next = Some(Output::Stale(id, Audience::Inline));
+                self.next = Some(Output::Flush(id, Audience::Inline));
             }
-            // Forgotten: whoever comes next is new.
+            // The next subscriber is the first again.
             Health::Idle => {
                 self.channels.remove(&id);
             }
@@ -316,7 +318,7 @@ impl Check {
     pub(crate) fn on_time(&mut self, now: Duration) {
         for (id, told) in &self.channels {
             let rule = if told.due.is_some_and(|due| due <= now) {
-                "handlers do not know of a loss after a lease"
+                "handlers were not flushed within a lease"
             } else if told.health.is_live() && now >= self.lease {
                 "live after the end of the lease"
             } else {
@@ -332,12 +334,12 @@ impl Check {
         let (live, missed): (bool, Option<Event>) = (self.all_live(), self.ledger.missed());
         self.require(live, || "not live in the end".to_owned());
         if let Some(event) = missed {
-            self.require(false, || format!("event {event} was lost without a word"));
+            self.require(false, || format!("event {event} was lost without a flush"));
         }
         let idle = self.ledger.wanted().next().is_none();
         let none = self.connection == Connection::None;
         self.require(idle == none, || {
-            "a connection that nobody wants, or none where one is wanted".to_owned()
+            "a connection without subscribers, or subscribers without a connection".to_owned()
         });
     }
 }

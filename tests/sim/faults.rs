@@ -1,4 +1,4 @@
-//! What can go wrong, and how it is done to the world.
+//! What can fail, and how the world makes it fail.
 
 use std::time::Duration;
 
@@ -21,13 +21,13 @@ pub(crate) enum Fault {
     HoleDown,
     /// What the server sends is late.
     Late,
-    /// The server stands still.
+    /// The server does nothing for a while.
     Freeze,
     /// The server goes away and comes back without subscriptions.
     Restart,
     /// The server discards what it has to send, and ends the connection.
     OutputBuffer,
-    /// The server ends a subscription that nobody had asked it to end.
+    /// The server ends a subscription by itself.
     Unsubscribe,
     /// The server refuses a channel for a while.
     Refuse,
@@ -37,10 +37,10 @@ pub(crate) enum Fault {
     CanaryFailing,
     /// Canaries vanish.
     CanaryHole,
-    /// More messages than the mailbox holds.
+    /// More messages than the inbox holds.
     Overflow,
-    /// Messages that nobody can read.
-    Unreadable,
+    /// Messages that are rejected.
+    Malformed,
     /// The process does not run for a while.
     Pause,
 }
@@ -60,7 +60,7 @@ impl Fault {
         Self::CanaryFailing,
         Self::CanaryHole,
         Self::Overflow,
-        Self::Unreadable,
+        Self::Malformed,
         Self::Pause,
     ];
 
@@ -69,7 +69,7 @@ impl Fault {
         Self::CanaryFailing,
         Self::CanaryHole,
         Self::Overflow,
-        Self::Unreadable,
+        Self::Malformed,
         Self::Pause,
     ];
 }
@@ -77,7 +77,7 @@ impl Fault {
 impl World {
     pub(crate) fn strike(&mut self) {
         let fault = self.rng.pick(&self.plan.faults);
-        let lease = self.plan.settings.lease;
+        let lease = self.plan.timings.lease;
         let outage = self.rng.between(lease / 10, lease * 2);
         let end = self.now + outage;
         self.blame = fault;
@@ -123,18 +123,18 @@ impl World {
             Fault::CanaryHole => self.canary_hole = self.canary_hole.max(end),
             Fault::Overflow => {
                 self.process.stalled = self.process.stalled.max(self.now + ms(50));
-                self.burst(2 * self.plan.mailbox);
+                self.burst(2 * self.plan.inbox);
             }
-            Fault::Unreadable => {
-                let interval = self.plan.settings.rejection_interval;
-                self.unreadable = self.now + self.rng.between(ms(1), 3 * interval);
+            Fault::Malformed => {
+                let interval = self.plan.timings.rejection_interval;
+                self.malformed = self.now + self.rng.between(ms(1), 3 * interval);
             }
             Fault::Pause if self.rng.one_in(3) => {
                 self.process.stalled = self.process.stalled.max(end);
             }
             Fault::Pause => self.process.stopped = self.process.stopped.max(end),
         }
-        self.calm = self.calm.max(end + ms(50)).max(self.unreadable);
+        self.calm = self.calm.max(end + ms(50)).max(self.malformed);
     }
 
     /// Many events at once, or as soon as the server does anything.
@@ -162,7 +162,7 @@ impl World {
         }
     }
 
-    /// As Redis does it: whoever may no longer have what it has is cut off.
+    /// As Redis does: it disconnects clients that lose access to a channel they are subscribed to.
     fn refuse(&mut self, id: ChannelId, until: Duration) {
         self.server.refused.insert(id, until);
         self.hang_up(true);

@@ -1,4 +1,4 @@
-//! Every event that was published, and what subscribers heard of it.
+//! Every event that was published, and whether subscribers received it or were flushed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -20,13 +20,13 @@ pub(crate) struct Ledger {
 struct Record {
     channel: ChannelId,
     at: Duration,
-    readable: bool,
+    valid: bool,
     wanted: bool,
     delivered: bool,
     lost: Option<Fault>,
 }
 
-/// Of a channel that is wanted: events that subscribers have neither received nor been told of.
+/// Of a channel with subscribers: events that they have neither received nor been flushed for.
 #[derive(Debug, Default)]
 struct Open {
     inline: BTreeSet<Event>,
@@ -38,7 +38,7 @@ impl Ledger {
         self.open.entry(channel).or_default();
     }
 
-    /// Whoever might miss something is gone.
+    /// The last subscriber has left.
     pub(crate) fn forget(&mut self, channel: ChannelId) {
         for event in self.open.remove(&channel).unwrap_or_default().inline {
             self.records[event].wanted = false;
@@ -53,13 +53,13 @@ impl Ledger {
         self.open.contains_key(&channel)
     }
 
-    pub(crate) fn published(&mut self, at: Duration, channel: ChannelId, readable: bool) -> Event {
+    pub(crate) fn published(&mut self, at: Duration, channel: ChannelId, valid: bool) -> Event {
         let event = self.records.len();
         let open = self.open.get_mut(&channel);
         self.records.push(Record {
             channel,
             at,
-            readable,
+            valid,
             wanted: open.is_some(),
             delivered: false,
             lost: None,
@@ -71,16 +71,16 @@ impl Ledger {
         event
     }
 
-    /// The first fault that an event met is the one that it was lost to.
+    /// An event counts as lost to the first fault that it met.
     pub(crate) fn lost(&mut self, event: Event, to: Fault) {
         self.records[event].lost.get_or_insert(to);
     }
 
-    /// Hands an event to the subscribers; whether they can read it.
+    /// Delivers an event; `false` if it is rejected.
     pub(crate) fn deliver(&mut self, event: Event) -> bool {
         let record = &mut self.records[event];
-        if !record.readable {
-            record.lost.get_or_insert(Fault::Unreadable);
+        if !record.valid {
+            record.lost.get_or_insert(Fault::Malformed);
             return false;
         }
         record.delivered = true;
@@ -91,7 +91,7 @@ impl Ledger {
         true
     }
 
-    pub(crate) fn stale(&mut self, channel: ChannelId, audience: Audience) {
+    pub(crate) fn flush(&mut self, channel: ChannelId, audience: Audience) {
         if let Some(open) = self.open.get_mut(&channel) {
             if audience != Audience::Handlers {
                 open.inline.clear();
@@ -102,13 +102,13 @@ impl Ledger {
         }
     }
 
-    /// An event, published by then, that inline subscribers know nothing of.
+    /// An event, published by then, that inline subscribers have missed.
     pub(crate) fn missed_by_inline(&self, channel: ChannelId, by: Duration) -> Option<Event> {
         let first = *self.open.get(&channel)?.inline.first()?;
         (self.records[first].at <= by).then_some(first)
     }
 
-    /// An event that somebody knows nothing of.
+    /// An event that some subscriber has missed.
     pub(crate) fn missed(&self) -> Option<Event> {
         self.open
             .values()
@@ -116,7 +116,7 @@ impl Ledger {
             .copied()
     }
 
-    /// Who was to receive it, and who did: for the totals.
+    /// What became of every event that had subscribers.
     pub(crate) fn outcomes(&self) -> impl Iterator<Item = Outcome> + '_ {
         self.records
             .iter()
@@ -133,6 +133,6 @@ impl Ledger {
 pub(crate) enum Outcome {
     Delivered,
     Lost(Fault),
-    /// The world cannot say why: a mistake of the world.
+    /// Lost without a fault: a mistake in the simulation.
     Vanished,
 }

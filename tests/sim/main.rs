@@ -1,8 +1,8 @@
-//! The shipped protocol core in a world that fails in every way known to `staleness.md`.
+//! The shipped protocol core in a simulated world, with every fault that can lose an event.
 //!
-//! Server, network, clock and tasks are simulated; everything follows from the seed. The world
-//! drives the link as the supervisor does, and checks after every output that no loss goes
-//! unnoticed.
+//! Server, network, clock and tasks are simulated, and everything follows from the seed. The world
+//! drives the link as the supervisor does, and checks after every output that no event is lost
+//! without a flush.
 //!
 //! ```text
 //! cargo test --test sim                                   # DEFAULT_SEEDS seeds

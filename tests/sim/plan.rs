@@ -10,18 +10,18 @@ use crate::world::ms;
 
 #[derive(Debug)]
 pub(crate) struct Plan {
-    pub(crate) settings: Timings,
-    /// Without a server: messages reach the mailbox at once, and connections never break.
+    pub(crate) timings: Timings,
+    /// Without a server: messages reach the inbox at once, and connections never break.
     pub(crate) in_process: bool,
-    /// Kinds of faults in this run. Where there is but one, every loss is its doing.
+    /// Kinds of faults in this run. If there is only one, it caused every loss.
     pub(crate) faults: Vec<Fault>,
     pub(crate) connect_timeout: Duration,
     pub(crate) response_timeout: Duration,
-    /// Signals that the mailbox holds.
-    pub(crate) mailbox: usize,
+    /// Signals that the inbox holds.
+    pub(crate) inbox: usize,
     pub(crate) channels: u32,
     pub(crate) users_come_and_go: bool,
-    /// Longest time between two events, and between two faults.
+    /// The longest times between two events and between two faults.
     pub(crate) event_gap: Duration,
     pub(crate) fault_gap: Duration,
     pub(crate) faults_end: Duration,
@@ -49,11 +49,11 @@ impl Plan {
         let heartbeat = rng.between(ms(40), ms(200));
         let heartbeats = if rng.one_in(8) { 40 } else { 10 };
         let lease = rng.between(heartbeat * 2, heartbeat * heartbeats);
-        // In the process nothing but this wait keeps a connection from being there.
+        // Without a server this wait is the only time without a connection.
         let shortest = if in_process { ms(500) } else { ms(50) };
         let backoff_min = rng.between(ms(1), shortest);
         Self {
-            settings: Timings {
+            timings: Timings {
                 heartbeat,
                 lease,
                 backoff_min,
@@ -64,7 +64,7 @@ impl Plan {
             in_process,
             connect_timeout: rng.between(ms(200), ms(1000)),
             response_timeout: rng.between(ms(200), ms(1000)),
-            mailbox: usize::try_from(8 + rng.below(24)).expect("a small number"),
+            inbox: usize::try_from(8 + rng.below(24)).expect("a small number"),
             channels: 1 + u32::try_from(rng.below(4)).expect("a small number"),
             users_come_and_go: in_process || !single && rng.one_in(2),
             faults,
@@ -74,15 +74,15 @@ impl Plan {
         }
     }
 
-    /// How long it may take, without faults, until everything is live.
+    /// How long it may take until everything is live, once no fault lasts.
     pub(crate) fn patience(&self) -> Duration {
-        // A silent connection is noticed; what was on its way fails; then, twice, the longest wait
-        // and an attempt; a refused channel is tried again; and what is unreadable is answered.
-        self.settings.lease
+        // A silent connection is noticed; commands on their way fail; then, twice, the longest wait
+        // and an attempt; a refused channel is tried again; and rejected messages get their flush.
+        self.timings.lease
             + self.response_timeout
-            + 2 * (self.settings.backoff_max + self.connect_timeout)
-            + self.settings.backoff_max
-            + self.settings.rejection_interval
+            + 2 * (self.timings.backoff_max + self.connect_timeout)
+            + self.timings.backoff_max
+            + self.timings.rejection_interval
             + ms(200)
     }
 }

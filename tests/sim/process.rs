@@ -11,25 +11,25 @@ use crate::queue::{Command, Happening};
 use crate::server::Wire;
 use crate::world::{World, ms};
 
-/// Numbers connections, so that nothing of an old one is taken for news.
+/// Numbers connections, so that what an old one sent is told from what the present one sends.
 pub(crate) type Generation = u64;
 
 #[derive(Debug)]
 pub(crate) struct Process {
     link: Link,
-    mailbox: Vec<Signal>,
+    inbox: Vec<Signal>,
     pub(crate) generation: Generation,
     connected: bool,
     /// An attempt to connect is on its way.
     attempt: bool,
-    /// The latest attempt that took too long: nobody hears what becomes of it.
+    /// The latest attempt that took too long; its result is ignored.
     given_up: Generation,
     /// Commands that were not answered yet.
     commands: BTreeMap<u64, ChannelId>,
     command: u64,
-    /// When it looks into its mailbox next.
+    /// When it takes from its inbox next.
     wake: Option<Duration>,
-    /// Faults, by the time when they end: the supervisor's task does not run, and nothing does.
+    /// Until when the supervisor's task does not run, and the whole process does not run.
     pub(crate) stalled: Duration,
     pub(crate) stopped: Duration,
 }
@@ -56,10 +56,10 @@ impl Signal {
 }
 
 impl Process {
-    pub(crate) fn new(settings: Timings) -> Self {
+    pub(crate) fn new(timings: Timings) -> Self {
         Self {
-            link: Link::new(settings),
-            mailbox: Vec::new(),
+            link: Link::new(timings),
+            inbox: Vec::new(),
             generation: 0,
             connected: false,
             attempt: false,
@@ -75,20 +75,20 @@ impl Process {
 
 impl World {
     pub(crate) fn post(&mut self, signal: Signal) {
-        if self.process.mailbox.len() >= self.plan.mailbox {
+        if self.process.inbox.len() >= self.plan.inbox {
             self.collapse();
         }
-        self.process.mailbox.push(signal);
+        self.process.inbox.push(signal);
         let soon = Duration::from_micros(self.rng.below(100));
         self.wake_by(self.now + soon);
     }
 
-    /// Messages may be discarded if the link is told; what changes its state may not.
+    /// Messages may be discarded, as an overflow is a loss; signals that change the link's state may not.
     fn collapse(&mut self) {
         let (messages, mut kept): (Vec<_>, Vec<_>) =
-            self.process.mailbox.drain(..).partition(Signal::is_message);
+            self.process.inbox.drain(..).partition(Signal::is_message);
         kept.push(Signal::Overflow);
-        self.process.mailbox = kept;
+        self.process.inbox = kept;
         self.trace(|| format!("overflow: {} discarded", messages.len()));
         for message in messages {
             if let Signal::Wire(_, Wire::Message(_, event))
@@ -150,7 +150,7 @@ impl World {
         if self.now < runs {
             return self.wake_by(runs);
         }
-        for signal in std::mem::take(&mut self.process.mailbox) {
+        for signal in std::mem::take(&mut self.process.inbox) {
             self.receive(signal);
         }
         if self.process.link.timeout().is_some_and(|at| self.now >= at) {
@@ -163,7 +163,7 @@ impl World {
         }
     }
 
-    /// What was due a moment ago has been done, unless nothing could be done.
+    /// What was due a moment ago has been done, unless the process did not run.
     pub(crate) fn check_the_time(&mut self) {
         let moment = self.now.saturating_sub(ms(1));
         if moment > self.process.stalled.max(self.process.stopped) {
@@ -201,16 +201,15 @@ impl World {
             Wire::Canary(number) => Input::Canary(number),
             Wire::Disconnected(cause) => Input::Disconnected(cause),
             Wire::Message(id, event) => {
-                self.handle(Input::Message(id));
-                // As in the supervisor, what follows from a rejection is done in the same round.
-                while let Some(output) = self.process.link.poll_output() {
-                    self.act(&output);
-                    if output == Output::Deliver(id) && !self.check.ledger.deliver(event) {
-                        self.handle(Input::Rejected(id));
+                let accepted = self.process.link.accepts(id);
+                self.trace(|| format!("-> event {event} in {id:?}, accepted: {accepted}"));
+                if accepted {
+                    self.check.accepted(id);
+                    if !self.check.ledger.deliver(event) {
+                        self.feed(Input::Rejected(id));
                     }
                 }
-                self.check.ledger.lost(event, self.blame);
-                return self.check.drained(self.now);
+                return self.check.ledger.lost(event, self.blame);
             }
         };
         self.feed(input);
@@ -242,10 +241,9 @@ impl World {
             Output::Subscribe(id) => self.command(id, Command::Subscribe),
             Output::Unsubscribe(id) => self.command(id, Command::Unsubscribe),
             Output::SendCanary(number) => self.send_canary(number),
-            // The check keeps what users are told.
+            // For the check only.
             Output::Lease { .. }
-            | Output::Deliver(_)
-            | Output::Stale(..)
+            | Output::Flush(..)
             | Output::ChannelHealth(..)
             | Output::LinkHealth(_) => {}
         }
@@ -295,7 +293,7 @@ impl World {
             .push(self.now + self.plan.response_timeout, timeout);
     }
 
-    /// Over the other connection, which knows no order: it may be replaced, and it may repeat.
+    /// Over the other connection, which may reorder canaries and may send them twice.
     fn send_canary(&mut self, number: u64) {
         let arrival = self.now + self.delay();
         if self.now < self.canary_failing || self.now < self.server.down {

@@ -1,4 +1,4 @@
-//! What is going to happen, in order of time.
+//! What is going to happen, in the order of time.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,9 +12,9 @@ use crate::server::Wire;
 pub(crate) enum Happening {
     /// An event is published.
     Publish(ChannelId),
-    /// Somebody who publishes now and then does so.
+    /// The publisher that publishes now and then does so.
     Publisher,
-    /// Users of this process subscribe or unsubscribe.
+    /// Subscribers of this process come or leave.
     Users,
     /// Something fails.
     Strike,
@@ -26,13 +26,13 @@ pub(crate) enum Happening {
     Canary(u64),
     /// At the process: something from a connection.
     Arrive(Generation, Wire),
-    /// At the process: the end of patience with an attempt to connect.
+    /// At the process: an attempt to connect times out.
     ConnectTimeout(Generation),
-    /// At the process: the end of patience with a command, by its number.
+    /// At the process: a command times out, by its number.
     CommandTimeout(Generation, u64),
     /// At the process: a canary that could not be published.
     CanaryFailed,
-    /// The process looks into its mailbox and at its clock.
+    /// The process takes from its inbox and looks at its clock.
     Wake,
 }
 
@@ -42,7 +42,7 @@ pub(crate) enum Command {
     Unsubscribe,
 }
 
-/// Of two things at one time, the one that was put in first comes first.
+/// What was pushed first comes first, of things at the same time.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     items: BTreeMap<(Duration, Ticket), Happening>,
@@ -57,7 +57,7 @@ impl Queue {
         self.items.insert((at, self.tickets), what);
     }
 
-    /// Puts something back, to happen later; things that are put back keep their order.
+    /// Puts something back, to happen later. Things that are put back keep their order.
     pub(crate) fn postpone(&mut self, until: Duration, ticket: Ticket, what: Happening) {
         self.items.insert((until, ticket), what);
     }
@@ -67,7 +67,7 @@ impl Queue {
         Some((at, ticket, what))
     }
 
-    /// Every ticket so far is at most this.
+    /// The highest ticket so far.
     pub(crate) fn latest_ticket(&self) -> Ticket {
         self.tickets
     }

@@ -27,21 +27,21 @@ pub(crate) enum Wire {
 #[derive(Debug, Default)]
 pub(crate) struct Server {
     pub(crate) connection: Option<Connection>,
-    /// Faults, by the time when they end.
+    /// Until when these faults last.
     pub(crate) down: Duration,
     pub(crate) frozen: Duration,
     pub(crate) refused: BTreeMap<ChannelId, Duration>,
 }
 
-/// The two directions keep their order; each piece takes its own time.
+/// Each direction keeps its order; each piece takes its own time.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) generation: Generation,
     pub(crate) subscribed: BTreeSet<ChannelId>,
-    /// When the latest piece arrives; nothing arrives before it.
+    /// When the latest piece arrives; later pieces arrive after it.
     pub(crate) upwards: Duration,
     pub(crate) downwards: Duration,
-    /// What goes in does not come out.
+    /// Pieces of this direction vanish.
     pub(crate) hole_up: bool,
     pub(crate) hole_down: bool,
 }
@@ -60,7 +60,7 @@ impl Connection {
 }
 
 impl World {
-    /// Time that a piece takes from one end to the other: little enough for canaries to be in time.
+    /// How long a piece is on its way: short enough for canaries to be in time.
     pub(crate) fn delay(&mut self) -> Duration {
         let longest = if self.rng.one_in(20) { ms(15) } else { ms(3) };
         self.rng.between(Duration::from_micros(50), longest)
@@ -107,14 +107,14 @@ impl World {
         self.send_down(answer);
     }
 
-    /// An event of another instance, unless nobody can publish now.
+    /// Publishes an event of another instance, unless the server is down.
     pub(crate) fn publish(&mut self, id: ChannelId) {
         if self.now < self.server.down {
             return;
         }
-        let readable = self.now >= self.unreadable || self.rng.one_in(3);
-        let event = self.check.ledger.published(self.now, id, readable);
-        self.trace(|| format!("published {event:?} in {id:?}, readable: {readable}"));
+        let valid = self.now >= self.malformed || self.rng.one_in(3);
+        let event = self.check.ledger.published(self.now, id, valid);
+        self.trace(|| format!("published {event:?} in {id:?}, valid: {valid}"));
         if self.plan.in_process {
             self.post(Signal::EveryGeneration(Wire::Message(id, event)));
             return;
@@ -151,7 +151,7 @@ impl World {
         let Some(connection) = self.server.connection.as_mut() else {
             return;
         };
-        // The server may know a newer connection, or none: the end of this one is on its way.
+        // The server may have a newer connection, or none: the end of this one is on its way.
         if connection.generation != self.process.generation || connection.hole_up {
             return;
         }
@@ -176,7 +176,7 @@ impl World {
         self.queue.push(connection.downwards, arrival);
     }
 
-    /// The server ends the connection; what is on its way still arrives, or does not.
+    /// The server ends the connection. What is on its way still arrives if `deliver_the_rest`.
     pub(crate) fn hang_up(&mut self, deliver_the_rest: bool) {
         let Some(generation) = self.server.connection.as_ref().map(|c| c.generation) else {
             return;
@@ -194,7 +194,7 @@ impl World {
             .is_some_and(|(cut, last)| generation == cut && ticket <= last)
     }
 
-    /// Something that was thrown away.
+    /// A piece that was thrown away.
     pub(crate) fn cut_off(&mut self, wire: &Wire) {
         if let Wire::Message(_, event) = wire {
             self.check.ledger.lost(*event, self.blame);

@@ -69,7 +69,7 @@ impl fmt::Display for Totals {
         let lost: u64 = self.faults.values().map(|count| count.lost).sum();
         writeln!(
             f,
-            "{} runs: {} events, {} delivered, {lost} lost, every one of these told; live again \
+            "{} runs: {} events, {} delivered, {lost} lost, each followed by a flush; live again \
              {:?} after the last fault at the latest",
             self.runs, self.events, self.delivered, self.slowest_recovery
         )?;

@@ -17,7 +17,7 @@ pub(crate) const fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
-/// Everything there is.
+/// Everything that is simulated.
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) plan: Plan,
@@ -29,23 +29,23 @@ pub(crate) struct World {
     pub(crate) check: Check,
     /// Up to this ticket, what was on its way from this connection is lost.
     pub(crate) cut: Option<(Generation, Ticket)>,
-    /// Faults, by the time when they end.
+    /// Until when these faults last.
     pub(crate) canary_failing: Duration,
     pub(crate) canary_hole: Duration,
-    pub(crate) unreadable: Duration,
-    /// When all of them have ended.
+    pub(crate) malformed: Duration,
+    /// When all faults have ended.
     pub(crate) calm: Duration,
-    /// What loses an event for which nothing else can be blamed.
+    /// The fault that an event counts as lost to if no other is known.
     pub(crate) blame: Fault,
     pub(crate) struck: Vec<Fault>,
-    /// Nobody publishes any more.
+    /// The publisher has ended.
     quiet: bool,
     recovery: Duration,
     tracing: bool,
 }
 
 impl World {
-    /// Whatever the result, the world says what has happened in it.
+    /// The world is returned with either result, for the totals.
     pub(crate) fn run(seed: u64, tracing: bool) -> (Self, Result<(), String>) {
         let mut rng = Rng::new(seed);
         let plan = Plan::new(&mut rng);
@@ -54,14 +54,14 @@ impl World {
             rng,
             queue: Queue::default(),
             server: Server::default(),
-            process: Process::new(plan.settings.clone()),
-            check: Check::new(plan.settings.clone(), plan.in_process),
+            process: Process::new(plan.timings.clone()),
+            check: Check::new(plan.timings.clone(), plan.in_process),
             cut: None,
             canary_failing: Duration::ZERO,
             canary_hole: Duration::ZERO,
-            unreadable: Duration::ZERO,
-            // Holes last until they are noticed.
-            calm: plan.faults_end + plan.settings.lease + plan.response_timeout,
+            malformed: Duration::ZERO,
+            // A hole lasts until it is noticed.
+            calm: plan.faults_end + plan.timings.lease + plan.response_timeout,
             blame: Fault::Starting,
             struck: Vec::new(),
             quiet: false,
@@ -91,8 +91,8 @@ impl World {
         self.trace(|| "settled, or too late".to_owned());
         self.check
             .require(self.now <= patience, || "not live in time".to_owned());
-        // Long enough for whatever is left to show.
-        let settled = self.now + 2 * self.plan.settings.rejection_interval + ms(200);
+        // Long enough for every flush that is still owed.
+        let settled = self.now + 2 * self.plan.timings.rejection_interval + ms(200);
         self.pass_until(|world| world.now > settled)?;
         self.quiet = true;
         self.pass_until(|world| world.now > settled + ms(200))?;
@@ -100,7 +100,7 @@ impl World {
         self.check.violation.take().map_or(Ok(()), Err)
     }
 
-    /// Or until nothing ever happens again.
+    /// Ends as well if nothing is left to happen.
     fn pass_until(&mut self, done: impl Fn(&Self) -> bool) -> Result<(), String> {
         while !done(self) {
             let Some((at, ticket, what)) = self.queue.pop() else {

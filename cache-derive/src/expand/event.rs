@@ -112,7 +112,7 @@ fn decode(event: &Event<'_>) -> TokenStream {
             let position = Literal::usize_unsuffixed(j);
             let ty = turbofish(field);
             let read =
-                quote_spanned!(mixed=> __p::field #ty (&__SCHEMA, #index, #position, &slots));
+                quote_spanned!(mixed=> __p::field #ty (&__SCHEMA, #index, #position, &members));
             or_return(&read)
         });
         let value = construct(variant, &fields.collect::<Vec<_>>());
@@ -122,10 +122,10 @@ fn decode(event: &Event<'_>) -> TokenStream {
             quote_spanned!(mixed=> #index => #value)
         }
     });
-    let scan = quote_spanned!(mixed=> __p::scan(&__SCHEMA, payload, max_payload, &mut slots));
+    let scan = quote_spanned!(mixed=> __p::scan(&__SCHEMA, payload, max_payload, &mut members));
     let variant = or_return(&scan);
     quote_spanned! {mixed=>
-        let mut slots = [__p::Slot::EMPTY; #most];
+        let mut members = [__p::Member::EMPTY; #most];
         let variant = #variant;
         ::core::result::Result::Ok(match variant {
             #(#arms,)*

@@ -1,18 +1,18 @@
-//! The channels of the program, and what the buses of this process say of them.
+//! The channels of the program, as the buses of this process see them.
 
-use super::report::Place;
 use crate::bus::Shared;
 use crate::channel::ChannelStats;
 use crate::channel::{self, DeclaredChannel};
-use crate::event::EventSchema;
 use crate::health::Health;
+use crate::place::Place;
+use crate::wire::EventSchema;
 
-/// A service's channel under one name, with what every bus that has it says.
+/// A service's channel under one name, as every bus that has it sees it.
 pub(super) struct Channel {
     pub(super) service: &'static str,
     pub(super) schema: &'static EventSchema,
     pub(super) place: Place,
-    /// With the namespace of the buses; without where there are none.
+    /// With the namespace of the buses, if there are any.
     pub(super) name: String,
     pub(super) uses: Vec<Use>,
 }
@@ -22,7 +22,10 @@ impl Channel {
         Self {
             service: registration.service(),
             schema: registration.schema(),
-            place: registration.into(),
+            place: Place {
+                file: registration.file(),
+                line: registration.line(),
+            },
             name,
             uses,
         }

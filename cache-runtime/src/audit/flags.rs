@@ -1,9 +1,10 @@
-//! What looks wrong, and what to do about it.
+//! What looks wrong in an audit, and what to do about it.
 
-use super::peers::Peer;
+use super::enrolled::Described;
+use super::peer::Peer;
 use super::report::{Flag, Kind, Risk, Row, State, why};
+use super::source::{Evicts, Seen};
 use super::table::{Length, list};
-use super::{Described, Evicts, Seen};
 
 /// `caches` are those of the first rows.
 pub(super) fn raise(rows: &mut [Row], caches: &[Described], peers: &[Peer]) {
@@ -29,10 +30,10 @@ pub(super) fn raise(rows: &mut [Row], caches: &[Described], peers: &[Peer]) {
     }
 }
 
-/// How bad it is, and the text.
+/// A risk and the text of its flag.
 type Found = (Risk, String);
 
-/// A coherent cache that hears nothing.
+/// A coherent cache that receives nothing.
 fn silent(cache: &Described, found: &mut Vec<Found>) {
     for Seen {
         channel,
@@ -43,20 +44,20 @@ fn silent(cache: &Described, found: &mut Vec<Found>) {
     {
         if !health.is_live() {
             let meanwhile = match (&cache.state, cache.kind) {
-                (State::Unproven(_), _) => "it is read all the same, and may be stale",
+                (State::Unproven(_), _) => "it is read all the same, and its values may be stale",
                 (_, Kind::CoherentRedis) => "nothing is read from memory",
                 _ => "every read loads, and nothing is stored",
             };
             let text = format!(
-                "channel `{channel}` is not live: {}; until it is, {meanwhile}. What stands in the \
-                 way is the error of `bus.ready()`",
+                "channel `{channel}` is not live: {}; until it is, {meanwhile}. The error of \
+                 `bus.ready()` says what to change",
                 why(health)
             );
             found.push((Risk::Critical, text));
         } else if stats.received + stats.published == 0 {
             let text = format!(
-                "nobody has published in channel `{channel}` yet, as far as this instance has \
-                 heard; check that whoever changes a value publishes it afterwards"
+                "nothing was published or received in channel `{channel}` yet; check that every \
+                 change of a value is published afterwards"
             );
             found.push((Risk::Minor, text));
         }
@@ -102,12 +103,12 @@ fn differ(cache: &Described) -> String {
     let ttl = cache.ttl.map(Length);
     let ttl = ttl.map_or_else(|| "the TTL".to_owned(), |ttl| ttl.to_string());
     format!(
-        "their values may differ for up to {ttl}. Take a `CoherentCache` where that would be wrong, \
-         and another name where they hold different things"
+        "their values may differ for up to {ttl}. Take a `CoherentCache` if that is wrong, and \
+         another name if they hold different things"
     )
 }
 
-/// Events that were applied and that no cache evicts anything on.
+/// Events that were applied, and on which no cache evicts anything.
 fn idle_events(row: &Row, caches: &[Described], peers: &[Peer], found: &mut Vec<Found>) {
     let Some(traffic) = &row.channel else { return };
     let sources = || {
@@ -115,7 +116,7 @@ fn idle_events(row: &Row, caches: &[Described], peers: &[Peer], found: &mut Vec<
         let all = all.flat_map(|cache| cache.evicted_by.iter().map(move |seen| (cache, seen)));
         all.filter(|(_, seen)| *seen.channel == *row.name)
     };
-    // What other subscribers do is not known.
+    // It is not known what other subscribers do with it.
     if sources().count() < traffic.subscribers {
         return;
     }
@@ -137,8 +138,8 @@ fn idle_events(row: &Row, caches: &[Described], peers: &[Peer], found: &mut Vec<
         let names = list(&names);
         found.push(if *event == traffic.all {
             let text = format!(
-                "event `{event}` means that everything is stale, and evicts nothing from {names}: \
-                 the closure given to `evict_on` is to return `Evict::All` for it"
+                "event `{event}` is the one that flushes, but evicts nothing from {names}: the \
+                 closure given to `evict_on` must return `Evict::All` for it"
             );
             (Risk::Critical, text)
         } else {

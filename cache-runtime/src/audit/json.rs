@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
-use serde_json::{Value, json};
+use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use super::report::{Audit, Bound, EvictedBy, Flag, Row, Traffic};
+use super::source::Evicts;
 
 impl Audit {
     /// The audit as JSON: an object with `rows`, each with what a [`Row`] holds and its `flags`.
-    /// Keys are in camel case, times in milliseconds; what there is none of is `null`.
+    /// Keys are in camel case and times in milliseconds. What does not apply is `null`.
     ///
     /// # Examples
     ///
@@ -19,93 +19,103 @@ impl Audit {
     ///
     /// let notified = Cooldown::<u64>::new(Duration::from_secs(60 * 60));
     /// let json = cache_runtime::audit().to_json();
-    /// # let json = json.to_string();
     /// assert!(json.contains(r#""kind":"cooldown""#));
     /// assert!(json.contains(r#""ttlMs":3600000"#));
     /// ```
     #[must_use]
+    #[expect(
+        clippy::missing_panics_doc,
+        reason = "it has no key that is not a string"
+    )]
     pub fn to_json(&self) -> String {
-        self.value().to_string()
-    }
-
-    fn value(&self) -> Value {
-        json!({ "rows": self.rows.iter().map(row).collect::<Vec<_>>() })
+        serde_json::to_string(self).expect("an audit is JSON")
     }
 }
 
-/// As [`to_json`](Audit::to_json) writes it.
-impl Serialize for Audit {
+/// Serializes a type as an object, by hand: `derive` would make every user compile `serde_derive`.
+macro_rules! object {
+    ($type:ident as $value:ident { $($key:literal: $member:expr,)* }) => {
+        impl Serialize for $type {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                let $value = self;
+                let keys = [$($key),*].len();
+                let mut object = serializer.serialize_struct(stringify!($type), keys)?;
+                $(object.serialize_field($key, &$member)?;)*
+                object.end()
+            }
+        }
+    };
+}
+
+object! { Audit as audit {
+    "rows": audit.rows,
+} }
+
+object! { Row as row {
+    "name": row.name,
+    "kind": row.kind.as_str(),
+    "file": row.place.file,
+    "line": row.place.line,
+    "ttlMs": row.ttl.map(millis),
+    "bound": row.bound,
+    "entries": row.entries,
+    "hits": row.hits,
+    "misses": row.misses,
+    "hitRatio": row.hit_ratio(),
+    "evictedBy": row.evicted_by,
+    "risk": row.risk.as_str(),
+    "why": row.why,
+    "state": row.state.as_str(),
+    "reason": row.state.reason(),
+    "channel": row.channel,
+    "flags": row.flags,
+} }
+
+object! { EvictedBy as source {
+    "channel": source.channel,
+    "events": source.events,
+} }
+
+object! { Evicts as evicts {
+    "event": evicts.event,
+    "applied": evicts.applied,
+    "evicted": evicts.evicted,
+} }
+
+object! { Traffic as traffic {
+    "service": traffic.service,
+    "events": traffic.events,
+    "all": traffic.all,
+    "caches": traffic.caches,
+    "subscribers": traffic.subscribers,
+    "received": traffic.stats.received,
+    "rejected": traffic.stats.rejected,
+    "published": traffic.stats.published,
+    "publishFailures": traffic.stats.publish_failures,
+    "flushes": traffic.stats.flushes,
+    "overflows": traffic.stats.overflows,
+    "panics": traffic.stats.panics,
+} }
+
+object! { Flag as flag {
+    "about": flag.about,
+    "risk": flag.risk.as_str(),
+    "text": flag.text,
+} }
+
+/// `{"entries":100}`, `{"weight":100}`, `"ttl"` or `null`.
+impl Serialize for Bound {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.value().serialize(serializer)
+        let (key, limit) = match self {
+            Self::Entries(entries) => ("entries", entries),
+            Self::Weight(weight) => ("weight", weight),
+            Self::Ttl => return serializer.serialize_str("ttl"),
+            Self::None => return serializer.serialize_none(),
+        };
+        let mut object = serializer.serialize_struct("Bound", 1)?;
+        object.serialize_field(key, limit)?;
+        object.end()
     }
-}
-
-fn row(row: &Row) -> Value {
-    json!({
-        "name": row.name,
-        "kind": row.kind.as_str(),
-        "file": row.place.file,
-        "line": row.place.line,
-        "ttlMs": row.ttl.map(millis),
-        "bound": bound(row.bound),
-        "entries": row.entries,
-        "hits": row.hits,
-        "misses": row.misses,
-        "hitRatio": row.hit_ratio(),
-        "evictedBy": row.evicted_by.iter().map(evicted_by).collect::<Vec<_>>(),
-        "risk": row.risk.as_str(),
-        "why": row.why,
-        "state": row.state.as_str(),
-        "reason": row.state.reason(),
-        "channel": row.channel.as_ref().map(traffic),
-        "flags": row.flags.iter().map(flag).collect::<Vec<_>>(),
-    })
-}
-
-fn bound(bound: Bound) -> Value {
-    match bound {
-        Bound::Entries(entries) => json!({ "entries": entries }),
-        Bound::Weight(weight) => json!({ "weight": weight }),
-        Bound::Ttl => json!("ttl"),
-        Bound::None => Value::Null,
-    }
-}
-
-fn evicted_by(source: &EvictedBy) -> Value {
-    let events = source.events.iter().map(|evicts| {
-        json!({
-            "event": evicts.event,
-            "applied": evicts.applied,
-            "evicted": evicts.evicted,
-        })
-    });
-    json!({ "channel": source.channel, "events": events.collect::<Vec<_>>() })
-}
-
-fn traffic(traffic: &Traffic) -> Value {
-    let stats = &traffic.stats;
-    json!({
-        "service": traffic.service,
-        "events": traffic.events,
-        "all": traffic.all,
-        "caches": traffic.caches,
-        "subscribers": traffic.subscribers,
-        "received": stats.received,
-        "rejected": stats.rejected,
-        "published": stats.published,
-        "publishFailures": stats.publish_failures,
-        "flushes": stats.flushes,
-        "overflows": stats.overflows,
-        "panics": stats.panics,
-    })
-}
-
-fn flag(flag: &Flag) -> Value {
-    json!({
-        "about": flag.about,
-        "risk": flag.risk.as_str(),
-        "text": flag.text,
-    })
 }
 
 fn millis(time: Duration) -> u64 {

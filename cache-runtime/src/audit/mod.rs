@@ -1,25 +1,24 @@
-//! What caches and channels there are in the program, how they do, and what looks wrong with them.
+//! The caches and channels of the program, the state of each, and what looks wrong with them.
 //!
-//! [`audit()`] lists those of this process; [`Bus::audit`](crate::Bus::audit) also asks other
-//! instances for the names of their caches. [`Risk`] says how the scaling risk is told.
+//! [`audit()`] lists those of this process. [`Bus::audit`](crate::Bus::audit) also reads what other
+//! instances have said of theirs. [`Risk`] is about running in several instances.
 //!
-//! What is flagged:
+//! Flagged are:
 //!
-//! - a coherent cache with a silent channel: it is not live (critical), or nothing was published or
-//!   received in it yet (minor);
-//! - a [`TtlCache`](crate::TtlCache) whose name another one has, in this process or, as far as they
-//!   have audited within [`RECORD_TTL`], in other instances (minor);
-//! - an event that evicts nothing anywhere: it was applied, and every closure given to an `evict_on`
-//!   of its channel answered with `Evict::Nothing`, and nothing else subscribes (minor; critical for
-//!   the event that means that everything is stale).
-
-// `source` is what a cache keeps of each `evict_on`; `channels` asks the buses; `report` is what
-// comes of it, `rows` makes it and `flags` says what is wrong in it; `table` and `json` write it.
+//! - a coherent cache with a channel that is not live (critical), or in which nothing was published or
+//!   received yet (minor);
+//! - a [`TtlCache`](crate::TtlCache) with the name of another one, in this process or in an instance
+//!   that has audited within [`RECORD_TTL`] (minor);
+//! - an event that evicts nothing anywhere: it was applied, every `evict_on` of its channel returned
+//!   `Evict::Nothing` for it, and there are no other subscribers (minor; critical for the event that
+//!   flushes).
 
 mod channels;
+mod enrolled;
 mod flags;
+mod instances;
 mod json;
-mod peers;
+mod peer;
 mod report;
 mod rows;
 mod source;
@@ -27,51 +26,20 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use std::panic::Location;
-use std::sync::{Arc, Weak};
-use std::time::Duration;
-
-use crate::weak_list::WeakList;
-
-pub use peers::{AuditError, RECORD_TTL};
-pub use report::{Audit, Bound, EvictedBy, Flag, Kind, Place, Risk, Row, State, Traffic};
+pub use crate::place::Place;
+use channels::uses;
+use enrolled::described;
+pub(crate) use enrolled::{Audited, Described, enroll};
+pub use instances::AuditError;
+pub use peer::RECORD_TTL;
+pub use report::{Audit, Bound, EvictedBy, Flag, Kind, Risk, Row, State, Traffic};
+use rows::assemble;
 pub use source::Evicts;
-pub(crate) use source::{Seen, Source};
+pub(crate) use source::Source;
 
-/// A cache that an audit lists.
-pub(crate) trait Audited: Send + Sync {
-    fn describe(&self) -> Described;
-}
-
-/// A cache at the time of an audit.
-pub(crate) struct Described {
-    pub(crate) name: Arc<str>,
-    pub(crate) kind: Kind,
-    /// Where it was built.
-    pub(crate) place: &'static Location<'static>,
-    pub(crate) ttl: Option<Duration>,
-    pub(crate) bound: Bound,
-    /// `None` where nothing is kept in this process.
-    pub(crate) entries: Option<u64>,
-    pub(crate) hits: u64,
-    pub(crate) misses: u64,
-    /// One for each `evict_on`: [`Source::describe`].
-    pub(crate) evicted_by: Vec<Seen>,
-    pub(crate) state: State,
-    /// The [`id`](crate::bus::Shared::id) of its bus, if it has one.
-    pub(crate) bus: Option<u64>,
-}
-
-static CACHES: WeakList<dyn Audited> = WeakList::new();
-
-/// Has audits list a cache for as long as it lives.
-pub(crate) fn enroll(cache: Weak<dyn Audited>) {
-    CACHES.add(cache);
-}
-
-/// Every cache and every channel of this process, how it does, and what looks wrong with it.
+/// Every cache and every channel of this process, its state, and what looks wrong with it.
 ///
-/// It asks no server. [`Bus::audit`](crate::Bus::audit) does, and so knows of other instances.
+/// It asks no server. [`Bus::audit`](crate::Bus::audit) does, and so knows about other instances.
 ///
 /// # Examples
 ///
@@ -92,10 +60,5 @@ pub(crate) fn enroll(cache: Weak<dyn Audited>) {
 /// ```
 #[must_use]
 pub fn audit() -> Audit {
-    rows::assemble(described(), &channels::uses(), &[])
-}
-
-fn described() -> Vec<Described> {
-    let caches = CACHES.living();
-    caches.iter().map(|cache| cache.describe()).collect()
+    assemble(described(), &uses(), &[])
 }

@@ -1,19 +1,18 @@
-//! What an audit says.
+//! The result of an audit.
 
 use std::fmt;
-use std::panic::Location;
 use std::time::Duration;
 
-use super::Evicts;
+use super::source::Evicts;
 use crate::channel::ChannelStats;
-use crate::channel::DeclaredChannel;
 use crate::health::Health;
+use crate::place::Place;
 
-/// Every cache and every channel of this process, how it does, and what looks wrong with it; made
-/// by [`audit()`](super::audit) and [`Bus::audit`](crate::Bus::audit).
+/// Every cache and every channel of this process, its state, and what looks wrong with it. Made by
+/// [`audit()`](crate::audit()) and [`Bus::audit`](crate::Bus::audit).
 ///
 /// `Display` writes it as a table of at most 100 characters a line, or as many as the format says:
-/// `{audit:80}`. What is longer in itself, such as a name, is not cut.
+/// `{audit:80}`. Words that are longer, such as names, are not cut.
 #[derive(Debug, Clone)]
 pub struct Audit {
     pub(super) rows: Vec<Row>,
@@ -46,7 +45,7 @@ pub struct Row {
     pub ttl: Option<Duration>,
     /// What bounds the cache in this process.
     pub bound: Bound,
-    /// How many entries there are in this process; `None` where nothing is kept in it.
+    /// How many entries there are in this process; `None` if it keeps nothing in it.
     pub entries: Option<u64>,
     /// Reads that found an entry.
     pub hits: u64,
@@ -56,18 +55,18 @@ pub struct Row {
     pub evicted_by: Vec<EvictedBy>,
     /// What several instances mean for it.
     pub risk: Risk,
-    /// Why that is so.
+    /// The reason for the risk.
     pub why: String,
-    /// How it does.
+    /// Its state at the time of the audit.
     pub state: State,
-    /// What only channels have.
+    /// For channels only: what passes through.
     pub channel: Option<Traffic>,
     /// What looks wrong.
     pub flags: Vec<Flag>,
 }
 
 impl Row {
-    /// The part of all reads that found an entry, from 0 to 1; `None` where nothing was read.
+    /// The share of reads that found an entry, from 0 to 1; `None` if there were no reads.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "a ratio needs no more")]
     pub fn hit_ratio(&self) -> Option<f64> {
@@ -82,7 +81,7 @@ impl Row {
 pub struct EvictedBy {
     /// The channel, with its namespace.
     pub channel: String,
-    /// Its events, and what has come of each.
+    /// Its events, and what each has evicted.
     pub events: Vec<Evicts>,
 }
 
@@ -94,7 +93,7 @@ pub struct Traffic {
     pub service: &'static str,
     /// The names of its events on the wire.
     pub events: Vec<&'static str>,
-    /// The one of them that means that everything is stale.
+    /// The one of them that flushes.
     pub all: &'static str,
     /// The names of the caches that its events evict from.
     pub caches: Vec<String>,
@@ -102,41 +101,6 @@ pub struct Traffic {
     pub subscribers: usize,
     /// What has happened in it.
     pub stats: ChannelStats,
-}
-
-/// A place in the source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Place {
-    /// The file, as the compiler names it.
-    pub file: &'static str,
-    /// The line, from 1.
-    pub line: u32,
-}
-
-impl From<&'static Location<'static>> for Place {
-    fn from(location: &'static Location<'static>) -> Self {
-        Self {
-            file: location.file(),
-            line: location.line(),
-        }
-    }
-}
-
-impl From<&DeclaredChannel> for Place {
-    fn from(registration: &DeclaredChannel) -> Self {
-        Self {
-            file: registration.file(),
-            line: registration.line(),
-        }
-    }
-}
-
-/// `file:line`
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.file, self.line)
-    }
 }
 
 /// What a row of an audit is.
@@ -183,33 +147,33 @@ pub enum Bound {
     Entries(u64),
     /// This weight, in the user's own unit.
     Weight(u64),
-    /// It keeps nothing in memory: what is in Redis is bounded by its TTL.
+    /// It keeps nothing in memory, and its entries in Redis end with their TTL.
     Ttl,
     /// There is nothing to bound.
     None,
 }
 
-/// What it means for a cache that a service runs in several instances, from good to bad.
+/// What it means for a cache that a service runs in several instances, from best to worst.
 ///
 /// | kind | risk | because |
 /// |---|---|---|
-/// | coherent | none | events evict on every instance what one has changed |
-/// | redis, coherent redis | none | what is in Redis is the same for all |
-/// | redis with a memory level | minor | what one instance has in memory may be behind Redis |
-/// | dedup | none | it is decided in Redis, for all together |
+/// | coherent | none | events evict changed values on every instance |
+/// | redis, coherent redis | none | all instances share Redis |
+/// | redis with a memory level | minor | the memory of one instance may be behind Redis |
+/// | dedup | none | Redis decides for all instances |
 /// | channel | none | it carries events and keeps nothing |
 /// | ttl | minor | an instance may be behind by up to the TTL |
-/// | cooldown | minor | each instance has its own: `n` of them allow `n` times as much |
-/// | coherent, or coherent redis, in the state [`Unproven`](State::Unproven) | critical | what must not be stale may be |
+/// | cooldown | minor | each instance has its own: `n` instances allow `n` times as much |
+/// | coherent, or coherent redis, in the state [`Unproven`](State::Unproven) | critical | values that must not be stale may be |
 ///
-/// A coherent cache that bypasses is slow, and right: its risk stays none.
+/// A coherent cache that bypasses is slow but correct: its risk stays none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Risk {
-    /// Several instances see what one would.
+    /// Several instances see the same as one.
     None,
-    /// They may differ where that does no harm, if the right kind was chosen.
+    /// They may differ, which is harmless if the right kind of cache was chosen.
     Minor,
-    /// They may differ where that is wrong.
+    /// They may differ although they must not.
     Critical,
 }
 
@@ -225,31 +189,31 @@ impl Risk {
     }
 }
 
-/// How a cache or a channel does at the moment.
+/// The state of a cache or a channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum State {
-    /// It works as it is meant to: its events are proven to arrive, or Redis answered last.
+    /// It works: its events are proven to arrive, or Redis has answered the last request.
     Live,
-    /// Reads go past the cache to their loader, and store nothing; or past its memory, to Redis.
-    /// With the reason.
+    /// Reads go past the cache to their loader and store nothing, or past its memory to Redis; with
+    /// the reason.
     Bypassing(String),
     /// Reads are served although events are not proven to arrive, as the cache's builder allows;
     /// with the reason why they are not.
     Unproven(String),
     /// It fails, or its channel is not live; with the reason.
     Down(String),
-    /// It needs nobody else.
+    /// It needs no bus and no server.
     Local,
-    /// Nothing is subscribed to the channel.
+    /// The channel has no subscribers.
     Idle,
-    /// No bus of this process has the channel: its service is declared, and not built.
+    /// No bus of this process has the channel: its service is declared but not built.
     Unused,
 }
 
 impl State {
-    /// The state of a coherent cache: the health of its channels, and whether it may be read all
-    /// the same.
+    /// The state of a coherent cache, by the health of its channels and whether it serves values
+    /// while they are not live.
     pub(crate) fn of(health: &Health, serves: bool) -> Self {
         match (health, serves) {
             (Health::Live, _) => Self::Live,
@@ -273,7 +237,7 @@ impl State {
         }
     }
 
-    /// Why it is not live, where it should be.
+    /// Why it is not live, if it should be.
     #[must_use]
     pub fn reason(&self) -> Option<&str> {
         match self {

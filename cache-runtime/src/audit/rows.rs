@@ -1,14 +1,15 @@
-//! From what caches and buses say to the rows of an audit.
+//! The rows of an audit, from what caches and buses say.
 
 use super::channels::Channel;
+use super::enrolled::Described;
 use super::flags;
-use super::peers::Peer;
+use super::peer::Peer;
 use super::report::{Audit, Bound, EvictedBy, Kind, Risk, Row, State, Traffic, why};
+use super::source::Seen;
 use super::table::Length;
-use super::{Described, Seen};
 use crate::channel::ChannelStats;
-use crate::event::VariantSchema;
 use crate::health::Health;
+use crate::wire::VariantSchema;
 
 pub(super) fn assemble(mut caches: Vec<Described>, channels: &[Channel], peers: &[Peer]) -> Audit {
     let place = |cache: &Described| (cache.place.file(), cache.place.line());
@@ -59,42 +60,34 @@ fn risk(cache: &Described) -> (Risk, String) {
         let why = "it is read although events are not proven to arrive, as its builder allows";
         return (Risk::Critical, why.to_owned());
     }
-    match cache.kind {
-        Kind::Coherent => (
-            Risk::None,
-            "events evict on every instance what one has changed".to_owned(),
-        ),
+    let (risk, why) = match cache.kind {
+        Kind::Coherent => (Risk::None, "events evict changed values on every instance"),
         Kind::CoherentRedis => (
             Risk::None,
-            "what is in Redis is the same for all instances, and events evict it".to_owned(),
+            "all instances share Redis, and events evict from it",
         ),
         Kind::Redis if cache.entries.is_some() => (
             Risk::Minor,
-            "what is in Redis is the same for all instances; what one has in memory may be behind it"
-                .to_owned(),
+            "all instances share Redis, but the memory of one may be behind it",
         ),
-        Kind::Redis => (
-            Risk::None,
-            "what is in Redis is the same for all instances".to_owned(),
+        Kind::Redis => (Risk::None, "all instances share Redis"),
+        Kind::Dedup => (Risk::None, "Redis decides for all instances"),
+        Kind::Channel => (Risk::None, CHANNEL),
+        Kind::Cooldown => (
+            Risk::Minor,
+            "local is correct for a limit per instance; n instances allow n times as much",
         ),
-        Kind::Dedup => (
-            Risk::None,
-            "it is decided in Redis, for all instances together".to_owned(),
-        ),
-        Kind::Channel => (Risk::None, "it carries events and keeps nothing".to_owned()),
         Kind::Ttl => {
             let ttl = cache.ttl.map(Length);
             let ttl = ttl.map_or_else(|| "its TTL".to_owned(), |ttl| ttl.to_string());
             let why = format!("an instance may be behind another by up to {ttl}");
-            (Risk::Minor, why)
+            return (Risk::Minor, why);
         }
-        Kind::Cooldown => (
-            Risk::Minor,
-            "local is correct for a limit per instance; n instances allow n times as much"
-                .to_owned(),
-        ),
-    }
+    };
+    (risk, why.to_owned())
 }
+
+const CHANNEL: &str = "it carries events and keeps nothing";
 
 fn channel(channel: &Channel, caches: &[Described]) -> Row {
     let uses = &channel.uses;
@@ -119,7 +112,7 @@ fn channel(channel: &Channel, caches: &[Described]) -> Row {
         misses: 0,
         evicted_by: Vec::new(),
         risk: Risk::None,
-        why: "it carries events and keeps nothing".to_owned(),
+        why: CHANNEL.to_owned(),
         state: state(channel),
         channel: Some(Traffic {
             service: channel.service,
@@ -133,7 +126,7 @@ fn channel(channel: &Channel, caches: &[Described]) -> Row {
     }
 }
 
-/// The worst of what the buses say; where nothing is subscribed on one, another counts.
+/// The worst state of all buses. A bus without subscribers counts only if all are.
 fn state(channel: &Channel) -> State {
     let healths = || channel.uses.iter().map(|usage| &usage.health);
     let lost = |health: &&Health| !matches!(health, Health::Live | Health::Idle);

@@ -1,12 +1,13 @@
-//! What a cache keeps of an `evict_on`, for audits: whose events they are, and what came of them.
+//! What a cache keeps of an `evict_on`, for audits: the channel, and what its events have evicted.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::channel::ChannelStats;
-use crate::event::{EventSchema, InvalidationEvent};
+use crate::event::InvalidationEvent;
 use crate::health::Health;
 use crate::service::{Core, Invalidator};
+use crate::wire::EventSchema;
 
 /// How often each event was applied to a cache, and how often it evicted nothing.
 pub(crate) struct VariantCounts(Box<[Count]>);
@@ -23,8 +24,8 @@ impl VariantCounts {
         Self(counts.collect())
     }
 
-    /// An event was applied. `evicts` is false where the cache's closure says that it evicts
-    /// nothing, and true where it says something, whether or not that was cached.
+    /// An event was applied. `evicts` is false if the cache's closure returned `Evict::Nothing`, and
+    /// true otherwise, whether or not the entries it named were cached.
     pub(crate) fn record(&self, variant: usize, evicts: bool) {
         let Some(count) = self.0.get(variant) else {
             return;
@@ -36,8 +37,8 @@ impl VariantCounts {
     }
 }
 
-/// One `evict_on` of a cache. It keeps the bus going, as a subscription does: it belongs into the
-/// cache, and only its [`counts`](Self::counts) into the subscriber.
+/// One `evict_on` of a cache. It keeps the bus alive, as a subscription does. So it belongs to the
+/// cache; the subscriber gets only its [`counts`](Self::counts).
 pub(crate) struct Source {
     core: Arc<dyn Watched>,
     counts: Arc<VariantCounts>,
@@ -82,7 +83,7 @@ impl Source {
         }
     }
 
-    /// What the subscriber is to [record](VariantCounts::record) every event in.
+    /// Where the subscriber [records](VariantCounts::record) every event.
     pub(crate) fn counts(&self) -> Arc<VariantCounts> {
         Arc::clone(&self.counts)
     }
@@ -104,7 +105,7 @@ impl Source {
             .iter()
             .zip(counts)
             .map(|(variant, count)| {
-                // In this order: it was applied before it was idle.
+                // In this order, as it was applied before it was idle.
                 let idle = count.idle.load(Ordering::Relaxed);
                 let applied = count.applied.load(Ordering::Relaxed);
                 Evicts {
@@ -132,7 +133,7 @@ pub(crate) struct Seen {
     pub(crate) stats: ChannelStats,
 }
 
-/// What came of one kind of event in one cache.
+/// What one kind of event has evicted from one cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Evicts {

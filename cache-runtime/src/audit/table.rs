@@ -3,11 +3,12 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::report::{Audit, Bound, Kind, Risk, Row, State, Traffic};
+use super::report::{Audit, Bound, EvictedBy, Kind, Risk, Row, State, Traffic};
+use super::source::Evicts;
 
-/// Characters a line, unless the format says otherwise.
+/// Characters in a line, unless the format says otherwise.
 const WIDTH: usize = 100;
-/// What stands before the details of a row.
+/// Before the details of a row.
 const INDENT: &str = "    ";
 
 impl fmt::Display for Audit {
@@ -37,7 +38,7 @@ impl fmt::Display for Audit {
     }
 }
 
-/// A column: its title, whether it is aligned to the right, and what stands in it.
+/// A column: its title, whether it is aligned to the right, and its cell in a row.
 struct Column(&'static str, bool, fn(&Row) -> String);
 
 const CACHES: [Column; 9] = [
@@ -67,49 +68,35 @@ const CHANNELS: [Column; 6] = [
     Column("DECLARED AT", false, |row| row.place.to_string()),
 ];
 
-/// A line a row, with its details under it. Where the places, which are last, do not fit, they are
-/// details too.
+/// One line for each row, with its details below. If the last column, the places, does not fit, the
+/// places are details too.
 fn table(
     f: &mut fmt::Formatter<'_>,
     width: usize,
     columns: &[Column],
     rows: &[&Row],
 ) -> fmt::Result {
-    let cells: Vec<Vec<String>> = rows
-        .iter()
-        .map(|row| columns.iter().map(|column| (column.2)(row)).collect())
-        .collect();
-    let widest = |i: usize| {
-        let cells = cells.iter().map(|cells| length(&cells[i]));
-        cells.chain([columns[i].0.len()]).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..columns.len()).map(widest).collect();
-    let total = widths.iter().sum::<usize>() + 2 * (columns.len() - 1);
-    let fits = total <= width;
-    let shown = if fits {
-        columns.len()
-    } else {
-        columns.len() - 1
-    };
-    let line = |f: &mut fmt::Formatter<'_>, cells: &mut dyn Iterator<Item = &str>| {
-        let mut line = String::new();
-        for ((cell, width), column) in cells.zip(&widths).zip(columns).take(shown) {
-            if !line.is_empty() {
-                line.push_str("  ");
-            }
-            let space = " ".repeat(width.saturating_sub(length(cell)));
-            let (before, after) = if column.1 {
-                (&*space, "")
+    let titles = columns.iter().map(|column| column.0.to_owned()).collect();
+    let cells = |row| columns.iter().map(|column| (column.2)(row)).collect();
+    let mut lines: Vec<Vec<String>> = vec![titles];
+    lines.extend(rows.iter().copied().map(cells));
+    let widest = |i: usize| lines.iter().map(|cells| length(&cells[i])).max();
+    let widths: Vec<usize> = (0..columns.len()).filter_map(widest).collect();
+    let fits = widths.iter().sum::<usize>() + 2 * (columns.len() - 1) <= width;
+    let shown = columns.len() - usize::from(!fits);
+
+    let described = std::iter::once(None).chain(rows.iter().map(Some));
+    for (cells, row) in lines.iter().zip(described) {
+        let cells = cells.iter().zip(columns).zip(&widths).take(shown);
+        let cells = cells.map(|((cell, column), &width)| {
+            if column.1 {
+                format!("{cell:>width$}")
             } else {
-                ("", &*space)
-            };
-            line.extend([before, cell, after]);
-        }
-        writeln!(f, "{}", line.trim_end())
-    };
-    line(f, &mut columns.iter().map(|column| column.0))?;
-    for (row, cells) in rows.iter().zip(&cells) {
-        line(f, &mut cells.iter().map(String::as_str))?;
+                format!("{cell:width$}")
+            }
+        });
+        writeln!(f, "{}", cells.collect::<Vec<_>>().join("  ").trim_end())?;
+        let Some(row) = row else { continue };
         if !fits {
             let title = columns[shown].0.to_lowercase();
             wrap(f, width, INDENT, &format!("{title} {}", row.place))?;
@@ -122,22 +109,7 @@ fn table(
 }
 
 fn details(row: &Row) -> Vec<String> {
-    let mut details = Vec::new();
-    for source in &row.evicted_by {
-        let idle = |applied: u64, evicted: u64| applied > 0 && evicted == 0;
-        let names = |wanted: bool| {
-            let events = source.events.iter();
-            let events = events.filter(|event| idle(event.applied, event.evicted) == wanted);
-            events.map(|event| event.event).collect::<Vec<_>>()
-        };
-        let (evicting, idle) = (names(false), names(true));
-        let but = match &*idle {
-            [] => String::new(),
-            idle => format!(", but not by {}", list(idle)),
-        };
-        let evicting = list(&evicting);
-        details.push(format!("evicted by {}: {evicting}{but}", source.channel));
-    }
+    let mut details: Vec<String> = row.evicted_by.iter().map(evicted_by).collect();
     if let Some(traffic) = &row.channel {
         details.extend(traffic_details(traffic, &row.state));
     } else {
@@ -151,6 +123,20 @@ fn details(row: &Row) -> Vec<String> {
         details.push(row.state.to_string());
     }
     details
+}
+
+fn evicted_by(source: &EvictedBy) -> String {
+    let idle = |event: &&Evicts| event.applied > 0 && event.evicted == 0;
+    let (idle, evicting): (Vec<_>, Vec<_>) = source.events.iter().partition(idle);
+    let names = |events: Vec<&Evicts>| {
+        let names: Vec<_> = events.iter().map(|event| event.event).collect();
+        list(&names)
+    };
+    let but = match idle.len() {
+        0 => String::new(),
+        _ => format!(", but not by {}", names(idle)),
+    };
+    format!("evicted by {}: {}{but}", source.channel, names(evicting))
 }
 
 fn traffic_details(traffic: &Traffic, state: &State) -> Vec<String> {
@@ -193,21 +179,17 @@ fn or_none(value: Option<impl fmt::Display>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())
 }
 
-/// Writes a text on as many lines as it takes, further ones indented.
+/// Writes a text on as many lines as it takes, the further ones indented.
 fn wrap(f: &mut fmt::Formatter<'_>, width: usize, indent: &str, text: &str) -> fmt::Result {
-    let mut line = indent.to_owned();
-    let mut empty = true;
-    for word in text.split(' ') {
-        if !empty && length(&line) + 1 + length(word) > width {
+    let (first, rest) = text.split_once(' ').unwrap_or((text, ""));
+    let mut line = format!("{indent}{first}");
+    for word in rest.split(' ').filter(|word| !word.is_empty()) {
+        if length(&line) + 1 + length(word) > width {
             writeln!(f, "{line}")?;
-            line = format!("{indent}  ");
-            empty = true;
+            line = format!("{indent}  {word}");
+        } else {
+            line.extend([" ", word]);
         }
-        if !empty {
-            line.push(' ');
-        }
-        line.push_str(word);
-        empty = false;
     }
     writeln!(f, "{line}")
 }
@@ -223,7 +205,7 @@ pub(super) fn list(items: &[impl AsRef<str>]) -> String {
     items.join(", ")
 }
 
-/// A number with its thousands apart: `10,000`.
+/// A number with its thousands separated: `10,000`.
 struct Number(u64);
 
 impl fmt::Display for Number {
@@ -256,7 +238,7 @@ impl fmt::Display for Length {
         let mut left = self.0.as_millis();
         let mut written = 0;
         for (i, (unit, millis)) in UNITS.into_iter().enumerate() {
-            // One day is better known as so many hours.
+            // Less than two days are hours.
             if unit == "d" && left < 2 * millis {
                 continue;
             }

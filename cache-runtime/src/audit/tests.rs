@@ -9,14 +9,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::channels::{Channel, Use};
-use super::peers::Peer;
-use super::report::{Bound, Kind, Place, State};
+use super::peer::Peer;
+use super::report::{Bound, Kind, State};
 use super::rows::assemble;
-use super::{Audit, Described, Evicts, Seen};
+use super::source::Seen;
+use super::{Audit, Described, Evicts};
 use crate::channel::ChannelStats;
-use crate::event::{EventSchema, VariantSchema};
 use crate::health::Health;
-use crate::transport::Found;
+use crate::place::Place;
+use crate::transport::Record;
+use crate::wire::{EventSchema, VariantSchema};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -105,10 +107,10 @@ fn channel(name: &str, uses: impl IntoIterator<Item = (Health, ChannelStats, usi
 
 /// Another instance, which audited three and a half minutes ago.
 fn peer(record: &str) -> Option<Peer> {
-    let ttl = super::RECORD_TTL.saturating_sub(MINUTE * 7 / 2);
-    Peer::read(&Found {
-        value: record.as_bytes().to_vec(),
-        ttl: Some(ttl),
+    Peer::read(&Record {
+        process: "1".to_owned(),
+        age: MINUTE * 7 / 2,
+        content: record.as_bytes().to_vec(),
     })
 }
 

@@ -211,25 +211,26 @@ impl Supervisor {
     }
 
     fn message(&mut self, id: ChannelId, payload: &[u8]) {
-        self.link.handle(self.now, Input::Message(id));
-        while let Some(output) = self.link.poll_output() {
-            let Output::Deliver(id) = output else {
-                self.act(output);
-                continue;
-            };
-            let Some((channel, _)) = self.channels.get(&id) else {
-                continue;
-            };
-            let accepted = channel.deliver(payload, self.max_payload);
-            if !accepted && self.on_rejected == OnRejected::Flush {
-                self.link.handle(self.now, Input::Rejected(id));
-            }
+        if !self.link.accepts(id) {
+            return;
+        }
+        let Some((channel, _)) = self.channels.get(&id) else {
+            return;
+        };
+        let accepted = channel.deliver(payload, self.max_payload);
+        if !accepted && self.on_rejected == OnRejected::Flush {
+            self.link.handle(self.now, Input::Rejected(id));
+            self.carry_out();
         }
     }
 
     fn feed(&mut self, input: Input) {
         self.now = self.start.at.elapsed();
         self.link.handle(self.now, input);
+        self.carry_out();
+    }
+
+    fn carry_out(&mut self) {
         while let Some(output) = self.link.poll_output() {
             self.act(output);
         }
@@ -257,9 +258,7 @@ impl Supervisor {
                     channel.health().renew(until);
                 }
             }
-            // Only a message asks for a delivery, and `message` sees to it.
-            Output::Deliver(_) => {}
-            Output::Stale(id, audience) => {
+            Output::Flush(id, audience) => {
                 if let Some((channel, _)) = self.channels.get(&id) {
                     if audience != Audience::Inline {
                         debug!(channel = %channel.name(), "flush: events may have been lost");

@@ -3,7 +3,8 @@
 use std::any::TypeId;
 use std::fmt;
 
-use crate::event::{EventSchema, InvalidationEvent};
+use crate::event::InvalidationEvent;
+use crate::wire::EventSchema;
 
 /// What one annotated service declares: its channel, its event and its place in the source.
 #[derive(Clone, Copy)]

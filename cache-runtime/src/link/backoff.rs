@@ -1,8 +1,8 @@
-//! How long to wait before the next attempt to connect.
+//! The wait before the next attempt to connect.
 
 use std::time::Duration;
 
-/// Doubles with every failure, with "equal jitter": between half of the wait and all of it.
+/// Doubles the wait with every failure, with "equal jitter": between half of it and all of it.
 #[derive(Debug)]
 pub(super) struct Backoff {
     failures: u32,
@@ -21,7 +21,7 @@ impl Backoff {
         self.failures = 0;
     }
 
-    /// The wait after one failure more.
+    /// Counts a failure; the wait after it.
     pub(super) fn next(&mut self, first: Duration, longest: Duration) -> Duration {
         let wait = first
             .saturating_mul(1 << self.failures.min(16))

@@ -1,20 +1,20 @@
-//! One channel of a link: where its subscription stands, and what its subscribers are owed.
+//! One channel of a link: its subscription, and the flush that its subscribers are owed.
 
 use std::time::Duration;
 
 use super::rejections::Rejections;
 use crate::health::{Cause, Health};
 
-/// Where a subscription stands on the present connection. At most one command a channel is on its
-/// way at any time, so that the server's answers cannot be mistaken.
+/// A channel's subscription on the present connection. At most one command of a channel is on its
+/// way at any time, so that it is clear which command an answer is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Subscription {
+pub(super) enum SubscriptionState {
     None,
-    /// Sent, not answered. `retry` where it was refused before.
+    /// Sent, not answered. `retry` if it was refused before.
     Sent {
         retry: bool,
     },
-    /// Confirmed. Live once a canary with this number, or a later one, has come back.
+    /// Confirmed. Proven once a canary with this number, or a later one, has come back.
     Confirmed {
         canary: u64,
         proven: bool,
@@ -26,8 +26,9 @@ pub(super) enum Subscription {
     Ending,
 }
 
-impl Subscription {
-    /// What lost messages leave: the subscription stands, but has to be proven anew.
+impl SubscriptionState {
+    /// After a loss on a connection that goes on: a confirmed subscription stays so, but has to be
+    /// proven again.
     pub(super) fn unproven(self, next_canary: u64) -> Self {
         match self {
             Self::Confirmed { .. } => Self::Confirmed {
@@ -40,48 +41,50 @@ impl Subscription {
 }
 
 #[derive(Debug)]
-pub(super) struct Channel {
-    /// Whether anybody wants its events.
+pub(super) struct ChannelState {
+    /// Whether it has subscribers.
     pub(super) wanted: bool,
-    pub(super) subscription: Subscription,
-    /// Why the server will not have the subscription, until it does.
+    pub(super) subscription: SubscriptionState,
+    /// Why the server refuses the subscription, until it confirms it.
     pub(super) refusal: Option<Cause>,
     pub(super) rejections: Rejections,
+    /// As it was last told.
     pub(super) health: Health,
-    debt: Debt,
+    owed: Owed,
+    /// When the loss happened that a flush is owed for.
     lost_at: Duration,
-    /// Whether anything was lost since somebody subscribed: then no subscription is gapless.
+    /// Whether events may have been lost since the first subscriber came: then a gapless
+    /// subscription does not save the flush.
     lost: bool,
 }
 
-/// What subscribers are to be told before the channel is live.
+/// The flush that is owed before the channel is live again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Debt {
-    None,
-    /// That everything may be stale.
-    Owed,
-    /// The same once more: handlers were told early, because it took long.
-    ToldEarly,
+enum Owed {
+    Nothing,
+    Flush,
+    /// Handlers were flushed after a lease already, and everyone is flushed once more at the end.
+    FlushAgain,
 }
 
-impl Channel {
+impl ChannelState {
     pub(super) fn new(now: Duration) -> Self {
         Self {
             wanted: false,
-            subscription: Subscription::None,
+            subscription: SubscriptionState::None,
             refusal: None,
             rejections: Rejections::default(),
             health: Health::Idle,
-            // Before it is live for the first time there is nothing to hurry for, but what was
-            // published since somebody subscribed has been missed.
-            debt: Debt::ToldEarly,
+            // New subscribers have cached nothing that handlers would have to hear of after a lease.
+            // They have missed what was published before the subscription took effect.
+            owed: Owed::FlushAgain,
             lost_at: now,
             lost: false,
         }
     }
 
-    /// Somebody wants its events, after nobody did. A subscription may still be on its way, or be
-    /// ending, but what was published meanwhile went to nobody: nothing is proven of it.
+    /// The first subscriber has come. A subscription of earlier subscribers may still be on its way
+    /// or be ending; it proves nothing, as the events in between went to nobody.
     pub(super) fn want(&mut self, now: Duration) {
         *self = Self {
             wanted: true,
@@ -93,53 +96,55 @@ impl Channel {
     }
 
     pub(super) fn is_subscribed(&self) -> bool {
-        matches!(self.subscription, Subscription::Confirmed { .. })
+        matches!(self.subscription, SubscriptionState::Confirmed { .. })
     }
 
     pub(super) fn confirmed(&mut self, next_canary: u64, gapless: bool) {
-        if !matches!(self.subscription, Subscription::Sent { .. }) {
+        if !matches!(self.subscription, SubscriptionState::Sent { .. }) {
             return;
         }
-        self.subscription = Subscription::Confirmed {
+        self.subscription = SubscriptionState::Confirmed {
             canary: next_canary,
             proven: false,
         };
         self.refusal = None;
         if gapless && !self.lost {
-            self.debt = Debt::None;
+            self.owed = Owed::Nothing;
         }
     }
 
     pub(super) fn refused(&mut self, cause: Cause, retry_at: Duration) {
-        if matches!(self.subscription, Subscription::Sent { .. }) {
-            self.subscription = Subscription::Refused { retry_at };
+        if matches!(self.subscription, SubscriptionState::Sent { .. }) {
+            self.subscription = SubscriptionState::Refused { retry_at };
             self.refusal = Some(cause);
         }
     }
 
-    /// A canary has come back: it proves every subscription confirmed before it was sent.
+    /// A canary has come back, which proves every subscription confirmed before it was sent.
     pub(super) fn proven(&mut self, id: u64) {
-        if let Subscription::Confirmed { canary, proven } = &mut self.subscription
+        if let SubscriptionState::Confirmed { canary, proven } = &mut self.subscription
             && id >= *canary
         {
             *proven = true;
         }
     }
 
-    /// Whether the next canary is the first that would prove this subscription.
+    /// Whether the next canary is the first that proves this subscription.
     pub(super) fn needs_canary(&self, next: u64) -> bool {
-        matches!(self.subscription, Subscription::Confirmed { canary, proven: false } if canary == next)
+        matches!(
+            self.subscription,
+            SubscriptionState::Confirmed { canary, proven: false } if canary == next
+        )
     }
 
-    /// Takes note of a loss; whether subscribers had anything to lose.
+    /// Takes note that events may have been lost; whether this is news, and no flush was owed yet.
     pub(super) fn lost(&mut self, now: Duration) -> bool {
         self.rejections.covered();
         self.lost = true;
-        if self.debt != Debt::None {
-            // Told already, and nothing was proven since.
+        if self.owed != Owed::Nothing {
             return false;
         }
-        self.debt = Debt::Owed;
+        self.owed = Owed::Flush;
         self.lost_at = now;
         true
     }
@@ -149,18 +154,18 @@ impl Channel {
         self.lost = true;
     }
 
-    /// Whether handlers are to be told now, because the channel is not live for so long.
-    pub(super) fn told_early(&mut self, now: Duration, lease: Duration) -> bool {
-        let due = self.debt == Debt::Owed && now >= self.lost_at + lease;
+    /// Whether to flush handlers now, as the channel has not been live again for a lease.
+    pub(super) fn flushes_early(&mut self, now: Duration, lease: Duration) -> bool {
+        let due = self.owed == Owed::Flush && now >= self.lost_at + lease;
         if due {
-            self.debt = Debt::ToldEarly;
+            self.owed = Owed::FlushAgain;
         }
         due
     }
 
-    /// Settles what is owed; whether anything was.
-    pub(super) fn pay(&mut self) -> bool {
-        std::mem::replace(&mut self.debt, Debt::None) != Debt::None
+    /// Settles the flush that is owed; whether one was.
+    pub(super) fn settle(&mut self) -> bool {
+        std::mem::replace(&mut self.owed, Owed::Nothing) != Owed::Nothing
     }
 
     pub(super) fn current_health(&self, connection_cause: Option<&Cause>) -> Health {
@@ -168,10 +173,10 @@ impl Channel {
             return Health::Down(cause.clone());
         }
         match self.subscription {
-            Subscription::Confirmed { proven: true, .. } if self.rejections.owed() => {
+            SubscriptionState::Confirmed { proven: true, .. } if self.rejections.owed() => {
                 Health::Down(Cause::Rejected)
             }
-            Subscription::Confirmed { proven: true, .. } => Health::Live,
+            SubscriptionState::Confirmed { proven: true, .. } => Health::Live,
             _ => match (connection_cause, &self.health) {
                 (Some(cause), _) | (None, Health::Down(cause)) => Health::Down(cause.clone()),
                 (None, _) => Health::Connecting,
@@ -179,12 +184,14 @@ impl Channel {
         }
     }
 
+    /// When something becomes due for this channel: a retry, an early flush, or the end of a window
+    /// of rejections.
     pub(super) fn timeout(&self, lease: Duration, open: bool) -> Option<Duration> {
         let retry = match self.subscription {
-            Subscription::Refused { retry_at } if open && self.wanted => Some(retry_at),
+            SubscriptionState::Refused { retry_at } if open && self.wanted => Some(retry_at),
             _ => None,
         };
-        let early = (self.debt == Debt::Owed).then(|| self.lost_at + lease);
+        let early = (self.owed == Owed::Flush).then(|| self.lost_at + lease);
         [retry, early, self.rejections.timeout()]
             .into_iter()
             .flatten()

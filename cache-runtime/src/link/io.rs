@@ -4,79 +4,60 @@ use std::time::Duration;
 
 use crate::health::{Cause, Health};
 
-/// A channel of this link; one channel keeps its id for good.
+/// A channel of this link. A channel keeps its id for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ChannelId(pub u32);
 
 impl ChannelId {
-    /// The link's own channel, on which it hears its canaries.
+    /// The link's own channel, on which its canaries come back.
     pub const CANARY: Self = Self(0);
 
-    pub(super) fn slot(self) -> usize {
+    pub(super) fn index(self) -> usize {
         self.0 as usize
     }
-}
-
-/// The durations that the link goes by, and the seed of its jitter.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Timings {
-    /// Time from one canary to the next.
-    pub heartbeat: Duration,
-    /// How long the latest canary that came back proves that events arrive.
-    pub lease: Duration,
-    /// Wait before the first attempt to reconnect; doubled with every attempt that fails.
-    pub backoff_min: Duration,
-    /// Longest wait between two attempts.
-    pub backoff_max: Duration,
-    /// Least time between two `All` events on account of unreadable messages in a channel.
-    pub rejection_interval: Duration,
-    /// Seed of the jitter, so that instances do not reconnect in step.
-    pub seed: u64,
 }
 
 /// What has happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
-    /// Somebody wants the events of a channel.
+    /// A channel has its first subscriber.
     Subscribe(ChannelId),
-    /// Nobody wants them any more.
+    /// A channel has lost its last subscriber.
     Unsubscribe(ChannelId),
-    /// The connection asked for by [`Output::Connect`] is there.
+    /// The connection asked for by [`Output::Connect`] is open.
     Connected,
-    /// There is no such connection, or it ended.
+    /// The attempt to connect failed, or the connection ended.
     Disconnected(Cause),
-    /// The server confirmed a subscription. `gapless` where it took effect before `Subscribe`
-    /// returned to the caller, so that there was no time to miss anything.
+    /// The server confirmed a subscription.
     Confirmed {
         /// The channel.
         channel: ChannelId,
-        /// Whether nothing can have been missed since the subscription was asked for.
+        /// Whether the subscription took effect before the call that asked for it returned, so that
+        /// no event can have been missed in between.
         gapless: bool,
     },
-    /// The server will not have this subscription; others are not affected.
+    /// The server refused a subscription. Other channels are not affected.
     Refused(ChannelId, Cause),
-    /// The server says that a subscription has ended.
+    /// The server ended a subscription.
     Unsubscribed(ChannelId),
-    /// A message arrived.
-    Message(ChannelId),
-    /// A message that was delivered could not be read.
+    /// A message that `Link::accepts` let pass was rejected.
     Rejected(ChannelId),
     /// A canary came back.
     Canary(u64),
     /// A canary could not be sent.
     CanaryFailed(Cause),
-    /// Messages that had arrived were discarded unread.
+    /// Messages that had arrived were discarded.
     Overflow,
     /// Time has passed.
     Tick,
 }
 
-/// What is to be done, in order.
+/// What to do, in this order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
     /// Open a connection; answer with `Connected` or `Disconnected`.
     Connect,
-    /// Drop the connection; nothing of it may be fed in any more.
+    /// Drop the connection; feed in nothing more that comes from it.
     Disconnect,
     /// Send a subscription; answer with `Confirmed`, `Refused` or `Disconnected`.
     Subscribe(ChannelId),
@@ -84,25 +65,23 @@ pub enum Output {
     Unsubscribe(ChannelId),
     /// Publish a canary, over the connection that publishes events.
     SendCanary(u64),
-    /// Until when the canaries seen so far prove that events arrive.
+    /// The canaries that came back prove that events arrive.
     Lease {
-        /// Time on the same scale as the inputs' `now`.
+        /// Until then, on the scale of the inputs' `now`.
         until: Duration,
     },
-    /// Hand the message over to the channel's subscribers.
-    Deliver(ChannelId),
-    /// Tell the channel's subscribers that everything may be stale.
-    Stale(ChannelId, Audience),
+    /// Flush a channel: its subscribers take every cached value for stale.
+    Flush(ChannelId, Audience),
     /// A channel's health has changed.
     ChannelHealth(ChannelId, Health),
     /// The health of the whole link has changed.
     LinkHealth(Health),
 }
 
-/// Who is told of a loss.
+/// Which subscribers of a channel a flush is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Audience {
-    /// Inline subscribers: caches, which must be empty before anything else happens.
+    /// Inline subscribers: caches, which are emptied before anything else happens.
     Inline,
     /// Handlers and streams.
     Handlers,

@@ -1,4 +1,5 @@
-//! The protocol core: when events may have been lost, who is told, and when a channel is live.
+//! The protocol core: when events may have been lost, which flushes follow, and when a channel is
+//! live.
 //!
 //! A state machine without sockets, tasks or a clock. The supervisor feeds it with [`Input`]s and
 //! the time since some fixed moment, and carries out the [`Output`]s in their order. Tests and the
@@ -8,32 +9,36 @@
 //! - its subscription is confirmed on the present connection;
 //! - a canary that was sent after that has come back, and less than a lease has passed since the
 //!   latest such canary was sent;
-//! - no unreadable message waits for the `All` that covers it.
+//! - no rejected message waits for its flush.
 //!
-//! Whatever ends this is a loss. A loss is told to inline subscribers at once, and to everybody
-//! just before the channel is live again, when the subscription is known to have no gap. Handlers
-//! are told early as well where that takes longer than the lease.
+//! Whatever ends this is a loss. A loss flushes inline subscribers at once, and everyone just before
+//! the channel is live again, when the subscription is known to have no gap. If that takes longer
+//! than the lease, handlers are flushed after the lease as well.
 
 mod backoff;
+mod canaries;
 mod channel;
 mod io;
 mod rejections;
 #[cfg(test)]
 mod tests;
+mod timings;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::health::{Cause, Health};
 use backoff::Backoff;
-use channel::{Channel, Subscription};
-pub use io::{Audience, ChannelId, Input, Output, Timings};
+use canaries::Canaries;
+use channel::{ChannelState, SubscriptionState};
+pub use io::{Audience, ChannelId, Input, Output};
+pub use timings::Timings;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Connection {
-    /// Not wanted.
+    /// No channel has subscribers.
     None,
-    /// To be opened at the time given.
+    /// The next attempt is at this time.
     Waiting(Duration),
     Opening,
     Open,
@@ -42,51 +47,27 @@ enum Connection {
 /// The state machine. See the module.
 #[derive(Debug)]
 pub struct Link {
-    settings: Timings,
+    timings: Timings,
     connection: Connection,
     /// Why there is no connection, or why it proves nothing.
     cause: Option<Cause>,
     backoff: Backoff,
-    channels: Vec<Option<Channel>>,
+    channels: Vec<Option<ChannelState>>,
     canaries: Canaries,
     health: Health,
     outputs: VecDeque<Output>,
 }
 
-/// Canaries on their way, and what those that came back prove.
-#[derive(Debug, Default)]
-struct Canaries {
-    next: u64,
-    /// When the latest was sent, or when the connection was opened if none was.
-    last: Duration,
-    in_flight: VecDeque<(u64, Duration)>,
-    /// When the connection's first was sent: from then on it has to prove itself.
-    first: Option<Duration>,
-    /// When the latest canary that came back had been sent.
-    proof: Option<Duration>,
-}
-
-impl Canaries {
-    /// Nothing of a connection that has ended proves anything.
-    fn end(&mut self) {
-        self.in_flight.clear();
-        self.proof = None;
-    }
-}
-
-/// More canaries than this are never in flight: later ones prove all that earlier ones do.
-const MAX_CANARIES: usize = 16;
-
 impl Link {
     /// A link with nothing subscribed.
     #[must_use]
-    pub fn new(settings: Timings) -> Self {
-        let backoff = Backoff::new(settings.seed);
-        let mut canary = Channel::new(Duration::ZERO);
-        // For as long as there is a connection.
+    pub fn new(timings: Timings) -> Self {
+        let backoff = Backoff::new(timings.seed);
+        let mut canary = ChannelState::new(Duration::ZERO);
+        // Subscribed for as long as there is a connection.
         canary.wanted = true;
         Self {
-            settings,
+            timings,
             connection: Connection::None,
             cause: None,
             backoff,
@@ -100,17 +81,6 @@ impl Link {
     /// Takes an input. `now` must not go back.
     pub fn handle(&mut self, now: Duration, input: Input) {
         match input {
-            Input::Message(id) => {
-                // Nearly every input is a message: nothing else can change with it.
-                match self.channel_mut(id) {
-                    Some(channel) if channel.is_subscribed() => {
-                        self.outputs.push_back(Output::Deliver(id));
-                    }
-                    Some(channel) => channel.missed(),
-                    None => {}
-                }
-                return;
-            }
             Input::Subscribe(id) => self.subscribe(now, id),
             Input::Unsubscribe(id) => self.unsubscribe(id),
             Input::Connected => self.connected(now),
@@ -121,10 +91,28 @@ impl Link {
             Input::Rejected(id) => self.rejected(now, id),
             Input::Canary(id) => self.canary(now, id),
             Input::CanaryFailed(cause) => self.cause = Some(cause),
-            Input::Overflow => self.lose(now, &Cause::Overflow, Subscription::unproven),
+            Input::Overflow => self.lose(now, &Cause::Overflow, SubscriptionState::unproven),
             Input::Tick => {}
         }
         self.advance(now);
+    }
+
+    /// Whether to deliver a message of this channel that arrived now. A message that comes while there
+    /// is no subscription is not delivered, and the channel takes note that it was missed.
+    ///
+    /// Apart from that nothing changes: there are no outputs to poll for, and [`timeout`] stays.
+    ///
+    /// [`timeout`]: Self::timeout
+    #[must_use]
+    pub fn accepts(&mut self, channel: ChannelId) -> bool {
+        match self.channel_mut(channel) {
+            Some(channel) if channel.is_subscribed() => true,
+            Some(channel) => {
+                channel.missed();
+                false
+            }
+            None => false,
+        }
     }
 
     /// The next thing to do.
@@ -148,7 +136,7 @@ impl Link {
             .channels
             .iter()
             .flatten()
-            .filter_map(|channel| channel.timeout(self.settings.lease, open))
+            .filter_map(|channel| channel.timeout(self.timings.lease, open))
             .min();
         connection.into_iter().chain(channels).min()
     }
@@ -159,12 +147,12 @@ impl Link {
         &self.health
     }
 
-    fn channel_mut(&mut self, id: ChannelId) -> Option<&mut Channel> {
-        self.channels.get_mut(id.slot())?.as_mut()
+    fn channel_mut(&mut self, id: ChannelId) -> Option<&mut ChannelState> {
+        self.channels.get_mut(id.index())?.as_mut()
     }
 
     /// The users' channels, without the link's own.
-    fn users(&self) -> impl Iterator<Item = (ChannelId, &Channel)> {
+    fn users(&self) -> impl Iterator<Item = (ChannelId, &ChannelState)> {
         (0..)
             .map(ChannelId)
             .zip(&self.channels)
@@ -173,10 +161,10 @@ impl Link {
     }
 
     fn subscribe(&mut self, now: Duration, id: ChannelId) {
-        if self.channels.len() <= id.slot() {
-            self.channels.resize_with(id.slot() + 1, || None);
+        if self.channels.len() <= id.index() {
+            self.channels.resize_with(id.index() + 1, || None);
         }
-        let channel = self.channels[id.slot()].get_or_insert_with(|| Channel::new(now));
+        let channel = self.channels[id.index()].get_or_insert_with(|| ChannelState::new(now));
         if !channel.wanted {
             let news = channel.health != Health::Connecting;
             channel.want(now);
@@ -205,13 +193,9 @@ impl Link {
     fn connected(&mut self, now: Duration) {
         if self.connection == Connection::Opening {
             self.connection = Connection::Open;
-            // It was the last connection's.
+            // Of the connection before.
             self.cause = None;
-            self.canaries = Canaries {
-                next: self.canaries.next,
-                last: now,
-                ..Canaries::default()
-            };
+            self.canaries.begin(now);
         }
     }
 
@@ -219,7 +203,7 @@ impl Link {
         if self.connection == Connection::Open {
             self.outputs.push_back(Output::Disconnect);
         }
-        self.lose(now, &cause, |_, _| Subscription::None);
+        self.lose(now, &cause, |_, _| SubscriptionState::None);
         self.cause = Some(cause);
         self.canaries.end();
         if matches!(self.connection, Connection::Open | Connection::Opening) {
@@ -227,15 +211,15 @@ impl Link {
                 backoff_min,
                 backoff_max,
                 ..
-            } = self.settings;
+            } = self.timings;
             let wait = self.backoff.next(backoff_min, backoff_max);
             self.connection = Connection::Waiting(now + wait);
         }
     }
 
     fn confirmed(&mut self, id: ChannelId, gapless: bool) {
-        let next_canary = self.canaries.next;
-        // Nobody is told of what is lost in the link's own channel: it stays as it is at first.
+        let next_canary = self.canaries.next();
+        // The link's own channel has no subscribers to flush, so its losses are never news.
         let gapless = gapless && id != ChannelId::CANARY;
         if let Some(channel) = self.channel_mut(id) {
             channel.confirmed(next_canary, gapless);
@@ -243,7 +227,7 @@ impl Link {
     }
 
     fn refused(&mut self, now: Duration, id: ChannelId, cause: Cause) {
-        let retry = now + self.settings.backoff_max;
+        let retry = now + self.timings.backoff_max;
         if let Some(channel) = self.channel_mut(id) {
             channel.refused(cause, retry);
         }
@@ -253,63 +237,55 @@ impl Link {
         let Some(channel) = self.channel_mut(id) else {
             return;
         };
-        if channel.subscription == Subscription::Ending {
-            channel.subscription = Subscription::None;
+        if channel.subscription == SubscriptionState::Ending {
+            channel.subscription = SubscriptionState::None;
         } else if self.connection == Connection::Open {
-            // The replies of this connection can no longer be told apart, so it has to go.
+            // It is no longer clear which command of this connection an answer is for.
             self.disconnected(now, Cause::Unsubscribed);
         }
     }
 
     fn rejected(&mut self, now: Duration, id: ChannelId) {
-        let interval = self.settings.rejection_interval;
+        let interval = self.timings.rejection_interval;
         if let Some(channel) = self.channel_mut(id)
             && channel.rejections.record(now, interval)
         {
             self.outputs
-                .push_back(Output::Stale(id, Audience::Everyone));
+                .push_back(Output::Flush(id, Audience::Everyone));
         }
     }
 
     fn canary(&mut self, now: Duration, id: u64) {
-        let Some(index) = self
-            .canaries
-            .in_flight
-            .iter()
-            .position(|&(sent, _)| sent == id)
-        else {
+        let Some(until) = self.canaries.returned(now, id, self.timings.lease) else {
             return;
         };
-        let (_, sent_at) = self.canaries.in_flight[index];
-        self.canaries.in_flight.drain(..=index);
-        if now >= sent_at + self.settings.lease {
-            return;
-        }
-        self.canaries.proof = Some(sent_at);
         self.backoff.reset();
         self.cause = None;
-        self.outputs.push_back(Output::Lease {
-            until: sent_at + self.settings.lease,
-        });
+        self.outputs.push_back(Output::Lease { until });
         for channel in self.channels.iter_mut().flatten() {
             channel.proven(id);
         }
     }
 
-    /// Every channel loses what it had; `left` is what remains of a subscription.
-    fn lose(&mut self, now: Duration, cause: &Cause, left: fn(Subscription, u64) -> Subscription) {
-        let next_canary = self.canaries.next;
-        for (slot, channel) in (0..).zip(&mut self.channels) {
+    /// Events of every channel may have been lost; `left` is what remains of a subscription.
+    fn lose(
+        &mut self,
+        now: Duration,
+        cause: &Cause,
+        left: fn(SubscriptionState, u64) -> SubscriptionState,
+    ) {
+        let next_canary = self.canaries.next();
+        for (index, channel) in (0..).zip(&mut self.channels) {
             let Some(channel) = channel else { continue };
             channel.subscription = left(channel.subscription, next_canary);
             if channel.lost(now) {
-                // Not live first, stale second: nobody may serve in between.
+                // The health first, the flush second: caches serve nothing in between.
                 channel.health = Health::Down(cause.clone());
-                let id = ChannelId(slot);
+                let id = ChannelId(index);
                 if id != ChannelId::CANARY {
                     self.outputs
                         .push_back(Output::ChannelHealth(id, channel.health.clone()));
-                    self.outputs.push_back(Output::Stale(id, Audience::Inline));
+                    self.outputs.push_back(Output::Flush(id, Audience::Inline));
                 }
             }
         }
@@ -344,29 +320,29 @@ impl Link {
         self.cause = None;
         self.canaries.end();
         for channel in self.channels.iter_mut().flatten() {
-            channel.subscription = Subscription::None;
+            channel.subscription = SubscriptionState::None;
         }
     }
 
     fn send_subscriptions(&mut self, now: Duration) {
-        for (slot, channel) in (0..).zip(&mut self.channels) {
+        for (index, channel) in (0..).zip(&mut self.channels) {
             let Some(channel) = channel else { continue };
-            let id = ChannelId(slot);
+            let id = ChannelId(index);
             let wanted = channel.wanted;
             match channel.subscription {
-                Subscription::None if wanted => {
-                    channel.subscription = Subscription::Sent { retry: false };
+                SubscriptionState::None if wanted => {
+                    channel.subscription = SubscriptionState::Sent { retry: false };
                 }
-                Subscription::Refused { retry_at } if wanted && now >= retry_at => {
-                    channel.subscription = Subscription::Sent { retry: true };
+                SubscriptionState::Refused { retry_at } if wanted && now >= retry_at => {
+                    channel.subscription = SubscriptionState::Sent { retry: true };
                 }
-                Subscription::Confirmed { .. } if !wanted => {
-                    channel.subscription = Subscription::Ending;
+                SubscriptionState::Confirmed { .. } if !wanted => {
+                    channel.subscription = SubscriptionState::Ending;
                     self.outputs.push_back(Output::Unsubscribe(id));
                     continue;
                 }
-                Subscription::Refused { .. } if !wanted => {
-                    channel.subscription = Subscription::None;
+                SubscriptionState::Refused { .. } if !wanted => {
+                    channel.subscription = SubscriptionState::None;
                     continue;
                 }
                 _ => continue,
@@ -375,70 +351,63 @@ impl Link {
         }
     }
 
-    /// The canary that proves new subscriptions waits for all of them, so that channels get live
-    /// together; one that was refused before does not hold up the others. A heartbeat waits for
-    /// none: it proves what was confirmed before it.
+    /// The canary that proves new subscriptions waits until all of them are answered, so that
+    /// channels become live together; a retry of a refused one is not waited for. A heartbeat waits
+    /// for none: it proves what was confirmed before it.
     fn send_canary(&mut self, now: Duration) {
-        let next = self.canaries.next;
+        let next = self.canaries.next();
         let mut all = self.channels.iter().flatten();
-        let pending = all.any(|c| c.subscription == Subscription::Sent { retry: false });
+        let pending = all.any(|c| c.subscription == SubscriptionState::Sent { retry: false });
         let mut all = self.channels.iter().flatten();
         let unproven = !pending && self.listens() && all.any(|channel| channel.needs_canary(next));
         if unproven || self.heartbeat_due().is_some_and(|due| now >= due) {
-            let id = self.canaries.next;
-            self.canaries.next += 1;
-            self.canaries.last = now;
-            self.canaries.first.get_or_insert(now);
-            if self.canaries.in_flight.len() == MAX_CANARIES {
-                self.canaries.in_flight.pop_front();
-            }
-            self.canaries.in_flight.push_back((id, now));
+            let id = self.canaries.send(now);
             self.outputs.push_back(Output::SendCanary(id));
         }
     }
 
-    /// Whether canaries would be heard.
+    /// Whether canaries can come back.
     fn listens(&self) -> bool {
-        self.channels[ChannelId::CANARY.slot()]
+        self.channels[ChannelId::CANARY.index()]
             .as_ref()
-            .is_some_and(Channel::is_subscribed)
+            .is_some_and(ChannelState::is_subscribed)
     }
 
     fn forget_unwanted(&mut self) {
-        for (slot, channel) in (0..).zip(&mut self.channels).skip(1) {
-            let unused = |c: &Channel| !c.wanted && c.subscription == Subscription::None;
+        for (index, channel) in (0..).zip(&mut self.channels).skip(1) {
+            let unused = |c: &ChannelState| !c.wanted && c.subscription == SubscriptionState::None;
             if channel.as_ref().is_some_and(unused) {
                 *channel = None;
                 self.outputs
-                    .push_back(Output::ChannelHealth(ChannelId(slot), Health::Idle));
+                    .push_back(Output::ChannelHealth(ChannelId(index), Health::Idle));
             }
         }
     }
 
-    /// Brings every channel's state up to date: pays what is owed, and tells of changes.
+    /// Flushes what is due, and reports every channel's health if it has changed.
     fn settle_channels(&mut self, now: Duration) {
         let open = self.connection == Connection::Open;
         let (canary, users) = self.channels.split_at_mut(1);
-        // Without canaries nothing gets live, so their refusal is everybody's.
+        // Without canaries no channel can be live, so their refusal is every channel's cause.
         let refused = canary[0].as_ref().and_then(|c| c.refusal.as_ref());
-        for (slot, channel) in (1..).zip(users) {
+        for (index, channel) in (1..).zip(users) {
             let Some(channel) = channel else { continue };
-            let id = ChannelId(slot);
-            if channel.told_early(now, self.settings.lease) {
+            let id = ChannelId(index);
+            if channel.flushes_early(now, self.timings.lease) {
                 self.outputs
-                    .push_back(Output::Stale(id, Audience::Handlers));
+                    .push_back(Output::Flush(id, Audience::Handlers));
             }
-            let unreadable = channel
+            let rejected = channel
                 .rejections
-                .expire(now, self.settings.rejection_interval);
+                .expire(now, self.timings.rejection_interval);
             let connection_cause = if open { refused } else { self.cause.as_ref() };
             let health = channel.current_health(connection_cause);
             let changed = health != channel.health;
-            // Stale first, live second. Once is enough for everything that is owed.
-            let recovered = changed && health.is_live() && channel.pay();
-            if unreadable || recovered {
+            // The flush first, live second. One flush settles everything that is owed.
+            let recovered = changed && health.is_live() && channel.settle();
+            if rejected || recovered {
                 self.outputs
-                    .push_back(Output::Stale(id, Audience::Everyone));
+                    .push_back(Output::Flush(id, Audience::Everyone));
             }
             if changed {
                 channel.health = health;
@@ -470,12 +439,10 @@ impl Link {
 
     fn heartbeat_due(&self) -> Option<Duration> {
         self.listens()
-            .then(|| self.canaries.last + self.settings.heartbeat)
+            .then(|| self.canaries.heartbeat_due(self.timings.heartbeat))
     }
 
-    /// When the present connection has to have proven itself; not at all without canaries.
     fn lease_end(&self) -> Option<Duration> {
-        let since = self.canaries.proof.or(self.canaries.first)?;
-        Some(since + self.settings.lease)
+        self.canaries.lease_end(self.timings.lease)
     }
 }

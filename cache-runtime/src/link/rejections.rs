@@ -1,20 +1,20 @@
-//! Unreadable messages: each may have meant anything, so everything is stale; but a flood of them
-//! must not become a flood of flushes.
+//! The flushes that rejected messages call for, at most one an interval.
 
 use std::time::Duration;
 
-/// Of a window's unreadable messages, the first is answered at once and the others together, when
-/// the window ends.
+/// A rejected message may have evicted anything, so it calls for a flush; but a flood of them must
+/// not become a flood of flushes. The first opens a window and is flushed at once. Those within the
+/// window share one flush, at its end.
 #[derive(Debug, Default)]
 pub(super) struct Rejections {
-    /// End of the window that the latest answer opened.
+    /// End of the window that the latest flush opened.
     window: Option<Duration>,
-    /// Whether messages of this window are still unanswered.
+    /// Whether messages of this window still wait for their flush.
     owed: bool,
 }
 
 impl Rejections {
-    /// Takes note of an unreadable message; whether to answer it now.
+    /// Takes note of a rejected message; whether to flush now.
     pub(super) fn record(&mut self, now: Duration, interval: Duration) -> bool {
         let quiet = self.window.is_none_or(|end| now >= end) && !self.owed;
         if quiet {
@@ -25,7 +25,7 @@ impl Rejections {
         quiet
     }
 
-    /// Ends the window if it is over; whether an answer is due.
+    /// Ends the window if it is over; whether to flush now.
     pub(super) fn expire(&mut self, now: Duration, interval: Duration) -> bool {
         if self.window.is_none_or(|end| now < end) {
             return false;
@@ -35,12 +35,12 @@ impl Rejections {
         due
     }
 
-    /// A loss of the whole channel covers what is owed here.
+    /// The whole channel is going to be flushed, which covers what is owed here.
     pub(super) fn covered(&mut self) {
         self.owed = false;
     }
 
-    /// Whether messages are unanswered: the channel is not live in between.
+    /// Whether a flush is owed. The channel is not live before it.
     pub(super) fn owed(&self) -> bool {
         self.owed
     }

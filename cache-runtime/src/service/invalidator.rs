@@ -15,8 +15,9 @@ use crate::bus::Bus;
 use crate::channel::handler::{HandlerContext, HandlerOutput};
 use crate::channel::{ChannelStats, DeclaredChannel, Hook, Inline, Notice, Outlet};
 use crate::error::{NotReady, PublishError};
-use crate::event::{EventMethods, EventSchema, InvalidationEvent, Publisher, Receipt};
+use crate::event::{EventMethods, InvalidationEvent, Publisher, Receipt};
 use crate::health::{Health, Lease};
+use crate::wire::EventSchema;
 
 /// Publishes and subscribes to the events of one channel on one bus.
 ///

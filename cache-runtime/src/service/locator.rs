@@ -7,7 +7,7 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
-use crate::audit::Place;
+use crate::place::Place;
 use crate::sync::RwLock;
 
 /// Services by their type, so that code far from the start-up need not be handed them.

@@ -28,7 +28,7 @@ use crate::settings::Settings;
 use in_process::Attachment;
 pub(crate) use in_process::Store;
 pub(crate) use token::Compare;
-pub use token::{Acquired, DeleteIf, EntryKeys, Filled, Found, Seek, Token};
+pub use token::{Acquired, DeleteIf, EntryKeys, Filled, Found, Record, Seek, Token};
 pub(crate) use wire::{Feed, Status, Wire};
 
 /// Cheap to clone: clones share their connections.

@@ -120,6 +120,17 @@ pub enum DeleteIf {
     Other(Vec<u8>),
 }
 
+/// What another process has left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// The process, as it calls itself.
+    pub process: String,
+    /// How long ago it was left.
+    pub age: Duration,
+    /// What it says.
+    pub content: Vec<u8>,
+}
+
 /// How a value is compared before it is deleted.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Compare {

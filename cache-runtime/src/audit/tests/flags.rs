@@ -22,11 +22,11 @@ fn a_coherent_cache_whose_channel_is_not_live() {
         flags(&audit),
         [
             "critical: names: channel `cache:users` is not live: the connection ended; until it is, \
-             every read loads, and nothing is stored. What stands in the way is the error of \
-             `bus.ready()`"
+             every read loads, and nothing is stored. The error of `bus.ready()` says what to \
+             change"
         ]
     );
-    // Slow, and right.
+    // Slow but correct.
     assert_eq!(audit.rows()[0].risk, super::super::Risk::None);
     assert_eq!(
         audit.rows()[0].state.to_string(),
@@ -41,7 +41,7 @@ fn a_cache_that_is_read_although_its_channel_is_not_live() {
     let audit = audit(vec![names], &[]);
     let text = flags(&audit).concat();
     assert!(
-        text.contains("it is read all the same, and may be stale"),
+        text.contains("it is read all the same, and its values may be stale"),
         "{text}"
     );
     assert!(text.contains("not live: the bus is connecting;"), "{text}");
@@ -49,10 +49,10 @@ fn a_cache_that_is_read_although_its_channel_is_not_live() {
 }
 
 #[test]
-fn a_channel_in_which_nobody_has_published() {
+fn a_channel_in_which_nothing_was_published() {
     let silent = coherent("names", USERS, &Health::Live, [(0, 0); 3]);
-    let text = "minor: names: nobody has published in channel `cache:users` yet, as far as this \
-                instance has heard; check that whoever changes a value publishes it afterwards";
+    let text = "minor: names: nothing was published or received in channel `cache:users` yet; \
+                check that every change of a value is published afterwards";
     assert_eq!(flags(&audit(vec![silent], &[])), [text]);
 
     let mut publishing = coherent("names", USERS, &Health::Live, [(0, 0); 3]);
@@ -78,8 +78,8 @@ fn ttl_caches_of_one_name_in_this_process() {
         found[0],
         format!(
             "minor: suggestions: another TTL cache of this process has this name (built at \
-             {second}), and their values may differ for up to 1 min. Take a `CoherentCache` where \
-             that would be wrong, and another name where they hold different things",
+             {second}), and their values may differ for up to 1 min. Take a `CoherentCache` if that \
+             is wrong, and another name if they hold different things",
             second = Place::from(second)
         )
     );
@@ -94,15 +94,15 @@ fn a_ttl_cache_whose_name_other_instances_use() {
         found,
         [
             "minor: suggestions: other instances have a TTL cache of this name: `bot-7\\n` (3 min \
-             ago); their values may differ for up to 1 min. Take a `CoherentCache` where that would \
-             be wrong, and another name where they hold different things"
+             ago); their values may differ for up to 1 min. Take a `CoherentCache` if that is \
+             wrong, and another name if they hold different things"
         ]
     );
     assert_eq!(flags(&audit(caches(), &[])), [""; 0]);
 }
 
 #[test]
-fn records_that_are_none() {
+fn rejected_records() {
     for record in [
         "",
         "[]",
@@ -142,7 +142,7 @@ fn an_event_that_evicts_nothing() {
     // Two services of one channel: once is enough.
     let twice = &[channel(USERS, live(2)), channel(USERS, live(2))];
     assert_eq!(flags(&audit(caches(), twice)).len(), 1);
-    // A handler: what it does is its own affair.
+    // It is not known what a handler does with it.
     let handled = audit(caches(), &[channel(USERS, live(3))]);
     assert_eq!(flags(&handled), [""; 0]);
     // It evicts elsewhere.
@@ -163,8 +163,8 @@ fn everything_evicts_nothing() {
     assert_eq!(
         found,
         [
-            "critical: cache:users: event `all` means that everything is stale, and evicts nothing \
-             from `names`: the closure given to `evict_on` is to return `Evict::All` for it"
+            "critical: cache:users: event `all` is the one that flushes, but evicts nothing from \
+             `names`: the closure given to `evict_on` must return `Evict::All` for it"
         ]
     );
 }

@@ -139,7 +139,7 @@ fn json_holds_the_same() {
                 ],
             }],
             "risk": "none",
-            "why": "events evict on every instance what one has changed",
+            "why": "events evict changed values on every instance",
             "state": "bypassing",
             "reason": "the server cannot be reached: refused",
             "channel": null,

@@ -47,9 +47,9 @@ fn it_fits_a_terminal() {
 CACHE        KIND        TTL   BOUND  ENTRIES  HITS  RISK   STATE      BUILT AT
 activations  coherent   30 s  10,000    1,234  67 %  none   live       src/caches.rs:10
     evicted by cache:channel-activation-invalidation: user, all, but not by renamed
-    no risk: events evict on every instance what one has changed
+    no risk: events evict changed values on every instance
 models       redis      24 h     TTL        -     -  none   bypassing  src/caches.rs:200
-    no risk: what is in Redis is the same for all instances
+    no risk: all instances share Redis
     bypassing: the server cannot be reached: connection refused
 notified     cooldown  1 min   1,000        0     -  minor  local      src/caches.rs:3000
     minor risk: local is correct for a limit per instance; n instances allow n times as much

@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Doing;
-use crate::codec::Quoted;
 use crate::health::Cause;
+use crate::wire::Quoted;
 
 /// It is not known whether a key is reserved, or not how many are.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::codec::Quoted;
 use crate::random::nonce;
+use crate::wire::Quoted;
 
 /// A new reservation. The nonce only tells those of one owner apart.
 pub(super) fn encode(owner: &str) -> Vec<u8> {

@@ -15,9 +15,9 @@ use super::lock::Ticket;
 use super::settings::RedisAway;
 use super::stats::count;
 use crate::cache::{Storing, Turn};
-use crate::codec::Quoted;
 use crate::health::Cause;
 use crate::transport::{EntryKeys, Filled, Seek};
+use crate::wire::Quoted;
 
 /// What looking in Redis has come to.
 pub(super) enum Sought<V> {

@@ -20,10 +20,10 @@ use crate::cache::coherent::proof::Proof;
 use crate::cache::release::Releasing;
 use crate::cache::{Engine, Storing};
 use crate::clock::{Nanos, nanos};
-use crate::codec::{Prose, Quoted};
 use crate::health::{Cause, Health};
 use crate::keyspace::Keyspace;
 use crate::transport::{EntryKeys, Found};
+use crate::wire::{Prose, Quoted};
 
 pub(super) struct Inner<V> {
     pub(super) name: Arc<str>,

@@ -12,9 +12,9 @@ use super::inner::Inner;
 use super::lock::Taken;
 use super::stats::count;
 use crate::cache::Storing;
-use crate::codec::{Prose, Quoted};
 use crate::health::Cause;
 use crate::transport::Seek;
+use crate::wire::{Prose, Quoted};
 
 /// How long an entry is left alone after its refresh has failed, or has left it as due as it was:
 /// where nothing was stored, or for too short a time.

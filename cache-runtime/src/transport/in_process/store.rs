@@ -12,8 +12,8 @@ use tokio::time::Instant;
 use crate::random::nonce;
 use crate::sync::Mutex;
 use crate::transport::token::{
-    Acquired, Compare, DeleteIf, EntryKeys, Filled, Found, Seek, Token, millis, new_generation,
-    opened, sealed,
+    Acquired, Compare, DeleteIf, EntryKeys, Filled, Found, Record, Seek, Token, millis,
+    new_generation, opened, sealed,
 };
 
 /// Expired entries that a write frees, at most: more than it adds, so that they do not pile up.
@@ -42,10 +42,6 @@ struct Entry {
 impl Store {
     pub(crate) fn get(&self, key: &str) -> Option<Vec<u8>> {
         self.lock().get(key).map(<[u8]>::to_vec)
-    }
-
-    pub(crate) fn get_with_ttl(&self, key: &str) -> Option<Found> {
-        self.lock().found(key, "")
     }
 
     pub(crate) fn set(&self, key: &str, value: &[u8], ttl: Duration) {
@@ -83,9 +79,16 @@ impl Store {
         DeleteIf::Deleted
     }
 
-    pub(crate) fn keys(&self, prefix: &str, limit: usize) -> Vec<String> {
-        let data = self.lock();
-        data.keys(prefix).take(limit).map(str::to_owned).collect()
+    #[expect(clippy::unused_self, reason = "as the other backend")]
+    pub(crate) fn exchange_records(
+        &self,
+        _key: &str,
+        _process: &str,
+        _content: &[u8],
+        _ttl: Duration,
+        _most: usize,
+    ) -> Vec<Record> {
+        Vec::new()
     }
 
     pub(crate) fn count(&self, prefix: &str) -> u64 {

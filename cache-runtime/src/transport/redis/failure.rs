@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
-use crate::codec::Quoted;
 use crate::health::Cause;
-use crate::settings::CANARY_PREFIX;
+use crate::settings::{AUDIT_KEY, CANARY_PREFIX};
+use crate::wire::Quoted;
 
 /// What a command names.
 #[derive(Clone, Copy)]
@@ -111,13 +111,16 @@ impl Failures {
     }
 
     fn key_permission(&self, error: &RedisError, key: &str) -> std::sync::Arc<str> {
+        let audit = key.ends_with(AUDIT_KEY);
+        let commands = if audit { AUDIT_COMMANDS } else { KEY_COMMANDS };
         // Everything of the namespace, or of the one cache.
-        let start = match &self.namespace {
-            Some(namespace) => namespace,
-            None => key.split_once(':').map_or(key, |(cache, _)| cache),
+        let keys = match &self.namespace {
+            Some(namespace) => format!("{namespace}:*"),
+            None if audit => key.to_owned(),
+            None => format!("{}:*", key.split_once(':').map_or(key, |(cache, _)| cache)),
         };
         format!(
-            "key {}: {}; allow it: ACL SETUSER {} {KEY_COMMANDS} ~{start}:*",
+            "key {}: {}; allow it: ACL SETUSER {} {commands} ~{keys}",
             Quoted(key),
             error.detail().unwrap_or("no permission"),
             self.user()
@@ -142,3 +145,6 @@ const COMMANDS: &str = "+hello +client|setname +subscribe +unsubscribe +publish"
 
 /// What caches in Redis send beside that.
 const KEY_COMMANDS: &str = "+get +set +del +pttl +scan +eval +evalsha";
+
+/// What an audit across instances sends.
+const AUDIT_COMMANDS: &str = "+eval +evalsha +time +hset +hgetall +hdel +pexpire";

@@ -2,7 +2,7 @@
 //!
 //! Redis 6.0 is enough, so scripts do what `SET … NX GET` and its like would do.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
@@ -13,14 +13,15 @@ use super::request::{Again, Call, Request, Script};
 use crate::health::Cause;
 use crate::random::nonce;
 use crate::transport::token::{
-    Acquired, Compare, DeleteIf, EntryKeys, Filled, Found, Seek, Token, millis, new_generation,
-    opened, sealed,
+    Acquired, Compare, DeleteIf, EntryKeys, Filled, Found, Record, Seek, Token, millis,
+    new_generation, opened, sealed,
 };
 
 static SET_IF_ABSENT: Script = Script::new(include_str!("set_if_absent.lua"));
 static DELETE_IF: Script = Script::new(include_str!("delete_if.lua"));
 static ACQUIRE: Script = Script::new(include_str!("acquire.lua"));
 static FILL: Script = Script::new(include_str!("fill.lua"));
+static EXCHANGE_RECORDS: Script = Script::new(include_str!("exchange_records.lua"));
 static PUT: Script = Script::new(include_str!("put.lua"));
 
 /// Keys that the server looks at in one step of a scan.
@@ -34,7 +35,7 @@ pub(crate) async fn get(redis: &Redis, key: &str) -> Result<Option<Vec<u8>>, Cau
     redis.request(&request, Again::Yes, key).await
 }
 
-pub(crate) async fn get_with_ttl(redis: &Redis, key: &str) -> Result<Option<Found>, Cause> {
+async fn get_with_ttl(redis: &Redis, key: &str) -> Result<Option<Found>, Cause> {
     // In this order the TTL is never that of a later value.
     let request = Request::all([on("PTTL", key), on("GET", key)]);
     let (ttl, value): (i64, Option<Vec<u8>>) = redis.request(&request, Again::Yes, key).await?;
@@ -99,33 +100,6 @@ pub(crate) async fn delete_if(
 pub(crate) async fn count(redis: &Redis, prefix: &str) -> Result<u64, Cause> {
     // A key may be met twice. Its hash takes less room than the key.
     let (hasher, mut seen) = (RandomState::new(), HashSet::new());
-    scan(redis, prefix, |key| {
-        seen.insert(hasher.hash_one(key));
-        true
-    })
-    .await?;
-    Ok(seen.len() as u64)
-}
-
-pub(crate) async fn keys(redis: &Redis, prefix: &str, limit: usize) -> Result<Vec<String>, Cause> {
-    let mut keys = BTreeSet::new();
-    scan(redis, prefix, |key| {
-        if keys.len() < limit {
-            // What is no text is not one of ours.
-            keys.extend(String::from_utf8(key));
-        }
-        keys.len() < limit
-    })
-    .await?;
-    Ok(keys.into_iter().collect())
-}
-
-/// Goes through the keys that begin like this, for as long as it is wanted.
-async fn scan(
-    redis: &Redis,
-    prefix: &str,
-    mut each: impl FnMut(Vec<u8>) -> bool,
-) -> Result<(), Cause> {
     let pattern = pattern(prefix);
     let mut cursor = 0;
     loop {
@@ -134,11 +108,33 @@ async fn scan(
         command.arg("COUNT").arg(STEP);
         let request = Request::Command(command);
         let (next, keys): (u64, Vec<Vec<u8>>) = redis.request(&request, Again::Yes, prefix).await?;
-        if !keys.into_iter().all(&mut each) || next == 0 {
-            return Ok(());
+        seen.extend(keys.into_iter().map(|key| hasher.hash_one(key)));
+        if next == 0 {
+            return Ok(seen.len() as u64);
         }
         cursor = next;
     }
+}
+
+pub(crate) async fn exchange_records(
+    redis: &Redis,
+    key: &str,
+    process: &str,
+    content: &[u8],
+    ttl: Duration,
+    most: usize,
+) -> Result<Vec<Record>, Cause> {
+    let (ttl, most) = (millis(ttl).to_string(), most.to_string());
+    let arguments = [process.as_bytes(), content, ttl.as_bytes(), most.as_bytes()];
+    // Twice, the second replaces the first's record.
+    let others: Vec<(u64, Vec<u8>, Vec<u8>)> =
+        run(redis, &EXCHANGE_RECORDS, &[key], &arguments, Again::Yes).await?;
+    let record = |(age, process, content): (_, Vec<u8>, _)| Record {
+        process: String::from_utf8_lossy(&process).into_owned(),
+        age: Duration::from_millis(age),
+        content,
+    };
+    Ok(others.into_iter().map(record).collect())
 }
 
 /// What matches everything that begins like this.

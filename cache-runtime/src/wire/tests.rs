@@ -1,4 +1,4 @@
-//! An event as the derive would write it, and what the codec makes of payloads for it.
+//! An event as the derive would write it, and payloads that are accepted, rejected and written for it.
 
 mod accepted;
 mod rejected;
@@ -6,8 +6,9 @@ mod written;
 
 use serde::{Deserialize, Serialize};
 
-use super::{EncodeError, Rejection, Slot, Writer, field, scan};
-use crate::event::{EventSchema, FieldSchema, VariantSchema};
+use super::{
+    EncodeError, EventSchema, FieldSchema, Member, Rejection, VariantSchema, Writer, field, scan,
+};
 
 #[derive(Debug, Clone, PartialEq)]
 enum Event {
@@ -101,27 +102,29 @@ static SCHEMA: EventSchema = EventSchema::new(
 );
 
 fn decode(payload: impl AsRef<[u8]>) -> Result<Event, Rejection> {
-    let mut slots = [Slot::EMPTY; 3];
-    Ok(match scan(&SCHEMA, payload.as_ref(), LIMIT, &mut slots)? {
-        0 => Event::Channel {
-            channel_id: field(&SCHEMA, 0, 0, &slots)?,
+    let mut members = [Member::EMPTY; 3];
+    Ok(
+        match scan(&SCHEMA, payload.as_ref(), LIMIT, &mut members)? {
+            0 => Event::Channel {
+                channel_id: field(&SCHEMA, 0, 0, &members)?,
+            },
+            1 => Event::Add {
+                entry: field(&SCHEMA, 1, 0, &members)?,
+            },
+            2 => Event::Keys {
+                keys: field(&SCHEMA, 2, 0, &members)?,
+            },
+            3 => Event::Count {
+                small: field(&SCHEMA, 3, 0, &members)?,
+                big: field(&SCHEMA, 3, 1, &members)?,
+                on: field(&SCHEMA, 3, 2, &members)?,
+            },
+            4 => Event::Odd {
+                odd: field(&SCHEMA, 4, 0, &members)?,
+            },
+            _ => Event::All,
         },
-        1 => Event::Add {
-            entry: field(&SCHEMA, 1, 0, &slots)?,
-        },
-        2 => Event::Keys {
-            keys: field(&SCHEMA, 2, 0, &slots)?,
-        },
-        3 => Event::Count {
-            small: field(&SCHEMA, 3, 0, &slots)?,
-            big: field(&SCHEMA, 3, 1, &slots)?,
-            on: field(&SCHEMA, 3, 2, &slots)?,
-        },
-        4 => Event::Odd {
-            odd: field(&SCHEMA, 4, 0, &slots)?,
-        },
-        _ => Event::All,
-    })
+    )
 }
 
 fn encode(event: &Event, out: &mut Vec<u8>) -> Result<(), EncodeError> {

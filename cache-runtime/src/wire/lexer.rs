@@ -8,14 +8,14 @@
     reason = "measured: without it decoding takes half as long again"
 )]
 
+use super::member::{Kind, Text, Value};
 use super::seen::Seen;
-use super::slot::{Kind, Text, Value};
 use super::text::{equal, is_plain, special, special_soon};
 
 /// How many objects and arrays may contain one another.
 pub(super) const MAX_DEPTH: usize = 128;
 
-/// Why a text is not accepted.
+/// What is wrong with a text.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Defect {
     Syntax { at: usize, expected: &'static str },
@@ -27,7 +27,7 @@ pub(super) enum Defect {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Keys {
     Unique,
-    /// For finding a defect of the syntax behind a duplicate.
+    /// To find defects of the syntax first, even behind a duplicate.
     Any,
 }
 
@@ -170,8 +170,8 @@ impl<'a> Lexer<'a> {
         Ok(Text { raw, escaped })
     }
 
-    /// Steps behind the closing quote, which is at `end` if nothing else is. Tells whether there
-    /// are escapes.
+    /// Steps behind the closing quote. `end` is where the first special character is. Tells whether
+    /// there are escapes.
     #[inline(always)]
     fn end_of_string(&mut self, end: usize) -> Result<bool, Defect> {
         self.at = end;
@@ -309,7 +309,7 @@ impl<'a> Lexer<'a> {
     }
 }
 
-/// Where a value ends that is no string, and its kind.
+/// Where a value other than a string ends, and its kind.
 #[inline(never)]
 fn other_value(mut lexer: Lexer<'_>, depth: usize) -> Result<(usize, Kind), Defect> {
     let kind = match lexer.peek() {

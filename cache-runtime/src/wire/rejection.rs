@@ -1,24 +1,24 @@
-//! Why a payload is not an event.
+//! Why a payload was rejected.
 
 use std::fmt::{self, Display};
 use std::str::Utf8Error;
 
-use super::lex::MAX_DEPTH;
-use super::slot::Value;
+use super::lexer::MAX_DEPTH;
+use super::member::Value;
+use super::schema::{EventSchema, FieldSchema, VariantSchema};
 use super::text::{Plain, Quoted, list};
-use crate::event::{EventSchema, FieldSchema, VariantSchema};
 
-/// Why a payload was not accepted as an event.
+/// Why a payload was rejected.
 ///
-/// The text names the key, what was expected and what was found. It is fit for logs whoever wrote
-/// the payload: values are shortened, and what does not print is escaped.
+/// The text names the key, what was expected and what was found. It is safe to log, whatever the
+/// payload holds: values are shortened, and characters that do not print are escaped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejection(Box<Parts>);
 
 /// The kinds of [`Rejection`].
 ///
-/// Of several defects one is reported, always the same: first what concerns the whole payload, then
-/// duplicate keys, the tag, extra keys, missing keys, and at last the values.
+/// Of several defects one is reported, by this order: the payload as a whole, duplicate keys, the
+/// tag, extra keys, missing keys, values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RejectionKind {
@@ -34,11 +34,11 @@ pub enum RejectionKind {
     NotAnObject,
     /// An object, at any depth, has a key twice.
     DuplicateKey,
-    /// The event's type is none of this enum.
+    /// The enum has no variant for the event's type.
     UnknownEvent,
-    /// A key of the event has no counterpart among its fields.
+    /// The event has a key that its variant does not have.
     ExtraKey,
-    /// A field, or the event's type, is not there.
+    /// A field or the event's type is missing.
     MissingKey,
     /// A value is empty where the event does not allow it.
     EmptyValue,
@@ -46,7 +46,7 @@ pub enum RejectionKind {
     WrongValue,
 }
 
-/// Every text in here is shortened and escaped already.
+/// Every text is shortened and escaped already.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Parts {
     kind: RejectionKind,

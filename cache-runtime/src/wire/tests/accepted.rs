@@ -1,3 +1,5 @@
+//! Payloads that are accepted.
+
 use super::*;
 
 fn accepts(payload: &str, event: &Event) {

@@ -1,7 +1,8 @@
-//! Structs are objects: serde would read them from arrays as well, and so take a field for another.
+//! Structs are read from objects only. serde would read them from arrays too, and might so take one
+//! field for another.
 //!
-//! A wrapper around a deserializer that asks for a map wherever a type asks for a struct, at any
-//! depth. (Types that serde buffers first, such as untagged enums, are beyond its reach.)
+//! A wrapper around a deserializer, which asks for a map wherever a type asks for a struct, at any
+//! depth. It does not reach into types that serde buffers first, such as untagged enums.
 
 use std::fmt;
 
@@ -9,7 +10,7 @@ use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess, Visitor,
 };
 
-/// Wraps whatever serde hands around while it reads a value.
+/// Wraps whatever serde passes on while it reads a value.
 pub(super) struct Strict<T>(pub(super) T);
 
 macro_rules! forward_to_deserializer {

@@ -4,8 +4,8 @@ use std::any::Any;
 use std::fmt::{self, Display};
 
 use super::decode::EventField;
+use super::schema::{EventSchema, VariantSchema};
 use super::text::{Prose, is_plain};
-use crate::event::{EventSchema, VariantSchema};
 
 /// Appends one event to a buffer. After an error the buffer is as it was before.
 #[derive(Debug)]
@@ -14,7 +14,7 @@ pub struct Writer<'a> {
     variant: &'static VariantSchema,
     out: &'a mut Vec<u8>,
     start: usize,
-    /// The first thing that went wrong; nothing is written after it.
+    /// The first error; nothing is written after it.
     failed: Option<EncodeError>,
 }
 
@@ -71,7 +71,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Writes what stands before the value, and tells where the value begins.
+    /// Writes the key; the position where the value begins.
     fn lead(&mut self, index: usize) -> usize {
         let lead = self.variant.fields()[index].lead();
         self.out.extend_from_slice(lead.as_bytes());

@@ -1,19 +1,18 @@
-//! The thorough decoder: one rule after the other, and the reason for what is not accepted.
+//! The thorough pass: one rule after the other, and the reason for a rejection.
 
-use super::lex::{Defect, Keys, Lexer};
+use super::lexer::{Defect, Keys, Lexer};
+use super::member::{Kind, Member, Text};
 use super::rejection::Rejection;
-use super::scan::is_empty;
+use super::schema::{EventSchema, FieldSchema, VariantSchema};
 use super::seen::Seen;
-use super::slot::{Kind, Slot, Text};
 use super::text::{Quoted, list};
-use crate::event::{EventSchema, FieldSchema, VariantSchema};
 
-/// Decides about a payload that the quicker decoders did not accept.
+/// Decides about a payload that the quicker passes did not accept.
 #[cold]
 pub(super) fn diagnose<'a>(
     schema: &'static EventSchema,
     text: &'a str,
-    slots: &mut [Slot<'a>],
+    out: &mut [Member<'a>],
 ) -> Result<usize, Rejection> {
     check_syntax(text)?;
     let members = members(text)?;
@@ -21,12 +20,12 @@ pub(super) fn diagnose<'a>(
     let variant = &schema.variants()[index];
     check_extra(schema, variant, &members)?;
     check_missing(schema, variant, &members)?;
-    for (field, slot) in variant.fields().iter().zip(slots) {
+    for (field, place) in variant.fields().iter().zip(out) {
         if let Some(member) = find(&members, field.wire()) {
-            if is_empty(field, &member.value) {
+            if member.value.is_wrongly_empty(field) {
                 return Err(Rejection::empty_value(field.wire(), &member.value));
             }
-            *slot = *member;
+            *place = *member;
         }
     }
     Ok(index)
@@ -43,7 +42,7 @@ fn check_syntax(text: &str) -> Result<(), Rejection> {
 }
 
 /// Every key has to be unique here, in nested objects too.
-fn members(text: &str) -> Result<Vec<Slot<'_>>, Rejection> {
+fn members(text: &str) -> Result<Vec<Member<'_>>, Rejection> {
     let mut members = Vec::new();
     let mut seen = Seen::new();
     let mut within = None;
@@ -56,7 +55,7 @@ fn members(text: &str) -> Result<Vec<Slot<'_>>, Rejection> {
         within = Some(key);
         let value = lexer.value(2)?;
         within = None;
-        members.push(Slot { key, value });
+        members.push(Member { key, value });
         Ok(())
     });
     match read {
@@ -82,7 +81,7 @@ fn reject(text: &str, defect: Defect, within: Option<Text<'_>>) -> Rejection {
     }
 }
 
-fn find_variant(schema: &'static EventSchema, members: &[Slot<'_>]) -> Result<usize, Rejection> {
+fn find_variant(schema: &'static EventSchema, members: &[Member<'_>]) -> Result<usize, Rejection> {
     let Some(tag) = find(members, schema.tag()) else {
         return Err(Rejection::missing_tag(schema, &found(members)));
     };
@@ -103,7 +102,7 @@ fn find_variant(schema: &'static EventSchema, members: &[Slot<'_>]) -> Result<us
 fn check_extra(
     schema: &'static EventSchema,
     variant: &'static VariantSchema,
-    members: &[Slot<'_>],
+    members: &[Member<'_>],
 ) -> Result<(), Rejection> {
     let known = |key: &Text<'_>| {
         key.is(schema.tag()) || variant.fields().iter().any(|field| key.is(field.wire()))
@@ -121,7 +120,7 @@ fn check_extra(
 fn check_missing(
     schema: &'static EventSchema,
     variant: &'static VariantSchema,
-    members: &[Slot<'_>],
+    members: &[Member<'_>],
 ) -> Result<(), Rejection> {
     let wires = || variant.fields().iter().map(FieldSchema::wire);
     match wires().find(|wire| find(members, wire).is_none()) {
@@ -138,12 +137,12 @@ fn check_missing(
     }
 }
 
-fn find<'m, 'a>(members: &'m [Slot<'a>], key: &str) -> Option<&'m Slot<'a>> {
+fn find<'m, 'a>(members: &'m [Member<'a>], key: &str) -> Option<&'m Member<'a>> {
     members.iter().find(|member| member.key.is(key))
 }
 
 /// A few of the keys, for a message.
-fn found(members: &[Slot<'_>]) -> String {
+fn found(members: &[Member<'_>]) -> String {
     const FEW: usize = 4;
     let keys: Vec<_> = members
         .iter()

@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use super::slot::Text;
+use super::member::Text;
 
 const FEW: usize = 8;
 
-/// Keys that were seen: the first few in place, further ones in a set.
+/// Keys that were seen: the first few in an array, further ones in a set.
 pub(super) struct Seen<'a> {
     few: [Option<Text<'a>>; FEW],
     many: BTreeSet<Cow<'a, [u8]>>,

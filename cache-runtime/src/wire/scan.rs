@@ -1,14 +1,14 @@
 //! From a payload to the values of one variant.
 
 use super::diagnose::diagnose;
-use super::lex::{Defect, Keys, Lexer};
+use super::lexer::{Defect, Keys, Lexer};
+use super::member::Member;
 use super::rejection::Rejection;
-use super::slot::{Slot, Value};
+use super::schema::{EventSchema, FieldSchema, VariantSchema};
 use super::text::equal;
-use crate::event::{EventSchema, FieldSchema, VariantSchema};
 
-/// Finds the variant of a payload and puts the values of its fields into `slots`, in the order of
-/// the schema. `slots` has room for the fields of any one variant.
+/// Finds the variant of a payload and puts the values of its fields into `members`, in the order of
+/// the schema. `members` has room for the fields of any one variant.
 ///
 /// # Errors
 ///
@@ -17,7 +17,7 @@ pub fn scan<'a>(
     schema: &'static EventSchema,
     payload: &'a [u8],
     max_payload: usize,
-    slots: &mut [Slot<'a>],
+    members: &mut [Member<'a>],
 ) -> Result<usize, Rejection> {
     if payload.len() > max_payload {
         return Err(Rejection::too_large(payload.len(), max_payload));
@@ -26,25 +26,25 @@ pub fn scan<'a>(
         Ok(text) => text,
         Err(error) => return Err(Rejection::not_utf8(error)),
     };
-    compact(schema, text, slots)
-        .or_else(|| any_spelling(schema, text, slots))
-        .map_or_else(|| diagnose(schema, text, slots), Ok)
+    compact(schema, text, members)
+        .or_else(|| any_spelling(schema, text, members))
+        .map_or_else(|| diagnose(schema, text, members), Ok)
 }
 
-/// Keys without escapes, no white space between them, the tag first or last: what most JSON writers
-/// make of an event, whatever the order of its fields.
+/// Keys without escapes, no white space between them, the tag first or last. Most JSON writers spell
+/// an event so, whatever the order of its fields.
 #[inline]
 fn compact<'a>(
     schema: &'static EventSchema,
     text: &'a str,
-    slots: &mut [Slot<'a>],
+    members: &mut [Member<'a>],
 ) -> Option<usize> {
     let variants = schema.variants();
     let tagged = tag_first(variants, text);
     let mut first = tagged.is_none();
-    let (index, members) = tagged.or_else(|| tag_last(variants, text))?;
+    let (index, rest) = tagged.or_else(|| tag_last(variants, text))?;
     let fields = variants[index].fields();
-    let mut lexer = Lexer::new(members, Keys::Unique);
+    let mut lexer = Lexer::new(rest, Keys::Unique);
     for next in 0..fields.len() {
         // A lead begins with the comma that the first of all members does not have.
         let skip = usize::from(first);
@@ -55,18 +55,18 @@ fn compact<'a>(
             fields.iter().position(|field| lexer.literal(lead(field)))?
         };
         first = false;
-        let slot = slots.get_mut(place)?;
-        if slot.is_taken() {
+        let member = members.get_mut(place)?;
+        if member.is_present() {
             return None;
         }
         if next + 1 == fields.len()
             && let Some(value) = lexer.last_string()
         {
-            slot.value = value;
-            return (!is_empty(&fields[place], &value)).then_some(index);
+            member.value = value;
+            return (!value.is_wrongly_empty(&fields[place])).then_some(index);
         }
-        slot.value = lexer.value(2).ok()?;
-        if is_empty(&fields[place], &slot.value) {
+        member.value = lexer.value(2).ok()?;
+        if member.value.is_wrongly_empty(&fields[place]) {
             return None;
         }
     }
@@ -97,17 +97,21 @@ fn tag_last<'a>(variants: &'static [VariantSchema], text: &'a str) -> Option<(us
     if variants[index].fields().is_empty() {
         return None;
     }
-    let members = &text[..text.len() - tag(&variants[index]).len()];
-    Some((index, members.strip_suffix(',')?))
+    let rest = &text[..text.len() - tag(&variants[index]).len()];
+    Some((index, rest.strip_suffix(',')?))
 }
 
 /// Keys in any order, each spelled in any way. Allocates nothing.
 #[inline(never)]
-fn any_spelling<'a>(schema: &EventSchema, text: &'a str, slots: &mut [Slot<'a>]) -> Option<usize> {
+fn any_spelling<'a>(
+    schema: &EventSchema,
+    text: &'a str,
+    members: &mut [Member<'a>],
+) -> Option<usize> {
     let mut lexer = Lexer::new(text, Keys::Unique);
     let mut variant = None;
     let mut used = 0;
-    // What is wrong does not matter here.
+    // `diagnose` finds out what is wrong.
     let wrong = Defect::Depth { at: 0 };
     lexer.space();
     lexer
@@ -121,9 +125,9 @@ fn any_spelling<'a>(schema: &EventSchema, text: &'a str, slots: &mut [Slot<'a>])
                 variant = Some(index.ok_or(wrong)?);
             } else {
                 // More keys than any variant has fields are too many.
-                let slot = slots.get_mut(used).ok_or(wrong)?;
-                slot.key = key;
-                slot.value = lexer.value(2)?;
+                let member = members.get_mut(used).ok_or(wrong)?;
+                member.key = key;
+                member.value = lexer.value(2)?;
                 used += 1;
             }
             Ok(())
@@ -137,21 +141,15 @@ fn any_spelling<'a>(schema: &EventSchema, text: &'a str, slots: &mut [Slot<'a>])
         return None;
     }
     for (index, field) in fields.iter().enumerate() {
-        let found = slots[index..used]
+        let found = members[index..used]
             .iter()
-            .position(|slot| slot.key.is(field.wire()))?;
+            .position(|member| member.key.is(field.wire()))?;
         if found != 0 {
-            slots.swap(index, index + found);
+            members.swap(index, index + found);
         }
-        if is_empty(field, &slots[index].value) {
+        if members[index].value.is_wrongly_empty(field) {
             return None;
         }
     }
     variant
-}
-
-/// Whether the value is empty where that is not allowed.
-#[inline]
-pub(super) fn is_empty(field: &FieldSchema, value: &Value<'_>) -> bool {
-    field.non_empty() && value.is_empty()
 }

@@ -1,8 +1,9 @@
-//! A key and its value, as they stand in the payload.
+//! A member of a JSON object: a key and its value, as they stand in the payload.
 
 use std::fmt::{self, Display, Write as _};
 use std::str::FromStr;
 
+use super::schema::FieldSchema;
 use super::text::{Plain, Quoted, equal};
 
 /// What stands between the quotes of a JSON string. It is UTF-8 and its escapes are valid.
@@ -97,7 +98,7 @@ fn escape(rest: &str) -> (char, &str) {
 /// `rest` begins after `\u`.
 fn unicode(rest: &str) -> (char, &str) {
     let (high, after) = unit(rest);
-    // A second half exists only where the first one asks for it: the lexer has seen to that.
+    // The lexer has made sure that a second half follows a first one, and only there.
     let (low, rest) = match after.strip_prefix("\\u") {
         Some(pair) if (0xd800..0xdc00).contains(&high) => unit(pair),
         _ => {
@@ -170,8 +171,14 @@ impl Value<'_> {
         matches!(self.kind, Kind::Integer | Kind::Number).then_some(self.text)
     }
 
+    /// Whether this is empty where the field does not allow it.
+    #[inline]
+    pub(super) fn is_wrongly_empty(&self, field: &FieldSchema) -> bool {
+        field.non_empty() && self.is_empty()
+    }
+
     /// Whether this is `""`, `[]` or `{}`.
-    pub(super) fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool {
         match self.kind {
             Kind::Plain => self.text.len() == 2,
             Kind::Array | Kind::Object => self.text[1..].trim_start().starts_with([']', '}']),
@@ -196,16 +203,16 @@ impl Value<'_> {
     }
 }
 
-/// A key and its value; where the scanner leaves a field for generated code to pick up.
+/// A key and its value. `scan` leaves the fields of an event in a slice of these.
 #[derive(Debug, Clone, Copy)]
-pub struct Slot<'a> {
+pub struct Member<'a> {
     pub(super) key: Text<'a>,
     pub(super) value: Value<'a>,
 }
 
-impl Slot<'_> {
-    /// A slot that nothing was put into.
-    pub const EMPTY: Slot<'static> = Slot {
+impl Member<'_> {
+    /// No member yet.
+    pub const EMPTY: Member<'static> = Member {
         key: Text {
             raw: b"",
             escaped: false,
@@ -216,9 +223,9 @@ impl Slot<'_> {
         },
     };
 
-    /// Whether something was put in: no value is without text.
+    /// Whether this is a member. No value is without text.
     #[inline]
-    pub(super) fn is_taken(&self) -> bool {
+    pub(super) fn is_present(&self) -> bool {
         !self.value.text.is_empty()
     }
 }

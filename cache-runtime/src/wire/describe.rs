@@ -3,10 +3,10 @@
 use std::fmt::{self, Display, Write as _};
 
 use super::encode::EncodeError;
+use super::member::{Member, Value};
 use super::scan::scan;
-use super::slot::{Slot, Value};
+use super::schema::EventSchema;
 use super::text::{Plain, Quoted, shorten};
-use crate::event::{EventSchema, InvalidationEvent};
 
 /// How many characters a description has at most.
 const LONGEST: usize = 256;
@@ -30,24 +30,15 @@ impl fmt::Debug for Description {
     }
 }
 
-pub(crate) fn describe<E: InvalidationEvent>(event: &E) -> Description {
-    let mut json = Vec::new();
-    let written = event.encode_into(&mut json);
-    Description::new(E::SCHEMA, &json, written.err().as_ref())
-}
-
 impl Description {
-    pub(super) fn new(
-        schema: &'static EventSchema,
-        json: &[u8],
-        error: Option<&EncodeError>,
-    ) -> Self {
-        let text = match error {
-            Some(error) => error.to_string(),
-            None => readable(schema, json).unwrap_or_else(|| {
-                // Written by an implementation of serde that is not true to itself.
+    /// Describes an event as it was encoded. If it could not be, the description says why.
+    pub(crate) fn new(schema: &'static EventSchema, encoded: Result<&[u8], &EncodeError>) -> Self {
+        let text = match encoded {
+            Ok(json) => readable(schema, json).unwrap_or_else(|| {
+                // Some field's `Serialize` and its `Deserialize` disagree.
                 Plain(&String::from_utf8_lossy(json)).to_string()
             }),
+            Err(error) => error.to_string(),
         };
         let (shown, cut) = shorten(&text, LONGEST - 1);
         Self(format!("{shown}{}", if cut { "…" } else { "" }))
@@ -59,14 +50,14 @@ fn readable(schema: &'static EventSchema, json: &[u8]) -> Option<String> {
         .variants()
         .iter()
         .map(|variant| variant.fields().len());
-    let mut slots = vec![Slot::EMPTY; fields.max().unwrap_or_default()];
-    let index = scan(schema, json, json.len(), &mut slots).ok()?;
+    let mut members = vec![Member::EMPTY; fields.max().unwrap_or_default()];
+    let index = scan(schema, json, json.len(), &mut members).ok()?;
     let variant = schema.variants().get(index)?;
 
     let mut text = variant.wire().to_owned();
-    for (index, (field, slot)) in variant.fields().iter().zip(&slots).enumerate() {
+    for (index, (field, member)) in variant.fields().iter().zip(&members).enumerate() {
         let before = if index == 0 { " {" } else { ", " };
-        let _ = write!(text, "{before}{}: {}", field.wire(), Shown(&slot.value));
+        let _ = write!(text, "{before}{}: {}", field.wire(), Shown(&member.value));
     }
     if !variant.fields().is_empty() {
         text.push('}');

@@ -1,4 +1,4 @@
-//! Searching text eight bytes at a time, and showing untrusted text to people.
+//! Searching text eight bytes at a time, and showing untrusted text in messages and logs.
 #![expect(clippy::inline_always, reason = "measured, as in the lexer")]
 
 use std::fmt::{self, Display, Write as _};
@@ -59,8 +59,8 @@ pub(super) fn is_plain(text: &[u8]) -> bool {
     all == 0
 }
 
-/// The high bit of every byte that ends the search. Only the lowest bit that is set is exact: what
-/// a subtraction borrows may make more of the bytes above.
+/// The high bit of every byte that ends the search. Only the lowest bit that is set is exact: a borrow
+/// may set bits of the bytes above it.
 #[inline]
 const fn hits(word: u64) -> u64 {
     let control = word.wrapping_sub(0x20 * ONES);
@@ -74,8 +74,8 @@ const fn first(hits: u64) -> usize {
     hits.trailing_zeros() as usize / 8
 }
 
-/// Whether two short texts are equal, without a call. The ends are looked at first, since literals
-/// of one enum begin alike.
+/// Whether two short texts are equal, without a call. The ends are compared first, as literals of one
+/// enum begin alike.
 #[inline(always)]
 pub(super) fn equal(a: &[u8], b: &[u8]) -> bool {
     if a.len() != b.len() {
@@ -93,8 +93,8 @@ pub(super) fn equal(a: &[u8], b: &[u8]) -> bool {
     a == b
 }
 
-/// Quotes text for a message: shortened, with everything escaped that does not print, bidirectional
-/// and zero-width characters among it.
+/// Quotes text for a message: shortened, with every character escaped that does not print,
+/// bidirectional and zero-width ones included.
 pub(crate) struct Quoted<'a>(pub(crate) &'a str);
 
 impl Display for Quoted<'_> {
@@ -107,7 +107,7 @@ impl Display for Quoted<'_> {
 /// Like [`Quoted`] for text that is JSON or prose already: quotes and backslashes stay as they are.
 pub(super) struct Plain<'a>(pub(super) &'a str);
 
-/// Like [`Plain`] for text that is mostly the program's own, and may be longer.
+/// Like [`Plain`] for text that is mostly the program's own and may be longer.
 pub(crate) struct Prose<'a>(pub(crate) &'a str);
 
 impl Display for Plain<'_> {

@@ -6,13 +6,13 @@ use std::marker::PhantomData;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::member::{Kind, Member, Value};
 use super::rejection::Rejection;
-use super::slot::{Kind, Slot, Value};
+use super::schema::{EventSchema, FieldSchema, VariantSchema};
 use super::strict::Strict;
 use super::text::{Plain, Prose};
-use crate::event::{EventSchema, FieldSchema, VariantSchema};
 
-/// What a field of an event may be: whatever serde can write and read without borrowing.
+/// The types of fields: all that serde can write, and can read without borrowing.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a field of an invalidation event",
     label = "this type cannot be written to and read from JSON",
@@ -23,9 +23,9 @@ pub trait EventField: Serialize + DeserializeOwned + 'static {}
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + 'static> EventField for T {}
 
-/// What a field's type is to generated code: `<T as FieldType>::Itself` is `T`. It reports once what
-/// `T` lacks, though decoding and encoding both need it. rustc words its report by one trait or the
-/// other, so both say the same.
+/// How generated code names a field's type: `<T as FieldType>::Itself` is `T`. So what `T` lacks is
+/// reported once, though decoding and encoding both need it. rustc words its report by this trait or
+/// by [`EventField`], so both say the same.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a field of an invalidation event",
     label = "this type cannot be written to and read from JSON",
@@ -41,7 +41,7 @@ impl<T: EventField> FieldType for T {
     type Itself = T;
 }
 
-/// Tells whether a type is an `Option`, by whatever name: the constant of `Probe<Option<T>>` hides
+/// Tells whether a type is an `Option`, even behind an alias: the constant of `Probe<Option<T>>` hides
 /// that of every `Probe<T>`.
 #[derive(Debug)]
 pub struct Probe<T>(PhantomData<T>);
@@ -59,11 +59,11 @@ pub trait NoOption {
 
 impl<T> NoOption for Probe<T> {}
 
-/// Stops the compiler at an optional field.
+/// Makes an optional field an error of the compiler.
 ///
 /// # Panics
 ///
-/// While compiling, with what is wrong.
+/// At compile time, if the field is optional.
 #[track_caller]
 pub const fn refuse_option(is_option: bool) {
     assert!(
@@ -88,26 +88,27 @@ pub fn field<T: EventField>(
     schema: &'static EventSchema,
     variant: usize,
     field: usize,
-    slots: &[Slot<'_>],
+    members: &[Member<'_>],
 ) -> Result<T, Rejection> {
-    let value = &slots[field].value;
+    let value = &members[field].value;
     let mut read = None::<T>;
     if native(value, &mut read) {
         return read
-            .ok_or_else(|| Place::new(schema, variant, field).wrong_native(value, &None::<T>));
+            .ok_or_else(|| Rejected::new(schema, variant, field).wrong_native(value, &None::<T>));
     }
     if value.kind == Kind::Null {
-        return Err(Place::new(schema, variant, field).null(value));
+        return Err(Rejected::new(schema, variant, field).null(value));
     }
     let mut json = serde_json::Deserializer::from_str(value.text);
     T::deserialize(Strict(&mut json)).or_else(|_| {
-        explain(value).map_err(|why| Place::new(schema, variant, field).wrong_foreign(value, &why))
+        explain(value)
+            .map_err(|why| Rejected::new(schema, variant, field).wrong_foreign(value, &why))
     })
 }
 
-/// Reads strings, bools and integers without serde. False: it is another type.
+/// Reads strings, bools and numbers without serde; `false` if the field has another type.
 ///
-/// `place` is an `Option` of the field's type; inlined, only the branch for that type is left.
+/// `place` is an `Option` of the field's type. Inlined, only the branch for that type is left.
 #[expect(
     clippy::inline_always,
     reason = "it looks too large until it is inlined"
@@ -138,7 +139,7 @@ fn native(value: &Value<'_>, place: &mut dyn Any) -> bool {
     macro_rules! read_float {
         ($($float:ty)*) => {$(
             if let Some(place) = place.downcast_mut::<Option<$float>>() {
-                // What is too large becomes infinite, and could not be written again.
+                // Too large a number becomes infinite, which could not be written again.
                 *place = value.number().and_then(|text| text.parse().ok());
                 *place = place.filter(|float| float.is_finite());
                 return true;
@@ -149,7 +150,7 @@ fn native(value: &Value<'_>, place: &mut dyn Any) -> bool {
     false
 }
 
-/// Reads the value once more, to learn where in it the defect is.
+/// Reads the value once more, to find where in it the defect is.
 #[cold]
 fn explain<T: DeserializeOwned>(value: &Value<'_>) -> Result<T, Why> {
     let mut json = serde_json::Deserializer::from_str(value.text);
@@ -159,7 +160,7 @@ fn explain<T: DeserializeOwned>(value: &Value<'_>) -> Result<T, Why> {
     })
 }
 
-/// What serde has against a value.
+/// Why serde rejects a value.
 struct Why {
     /// Such as `mode`, `[1].id`, or `.` for the value itself.
     path: String,
@@ -167,13 +168,13 @@ struct Why {
     message: String,
 }
 
-/// A field that is rejected.
-struct Place {
+/// The field whose value is rejected.
+struct Rejected {
     variant: &'static VariantSchema,
     field: &'static FieldSchema,
 }
 
-impl Place {
+impl Rejected {
     #[cold]
     fn new(schema: &'static EventSchema, variant: usize, field: usize) -> Self {
         let variant = &schema.variants()[variant];
@@ -224,7 +225,7 @@ impl Place {
             let key = format!("{key}.{name}");
             return Rejection::missing_key(&key, self.variant, "an object without it");
         }
-        // What was expected comes last, and is the program's own text; what was found is not.
+        // What was expected comes last and is the program's own text. What was found is the payload's.
         if let Some((found, expected)) = message.rsplit_once(", expected ") {
             let kinds = ["invalid type: ", "invalid value: "];
             let value = kinds.iter().find_map(|kind| found.strip_prefix(kind));

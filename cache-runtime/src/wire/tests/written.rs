@@ -1,5 +1,7 @@
+//! Events as they are encoded, and as logs describe them.
+
 use super::*;
-use crate::codec::Description;
+use crate::wire::Description;
 
 fn written(event: &Event) -> String {
     let mut out = Vec::new();
@@ -9,8 +11,8 @@ fn written(event: &Event) -> String {
 
 fn described(event: &Event) -> String {
     let mut json = Vec::new();
-    let error = encode(event, &mut json).err();
-    Description::new(&SCHEMA, &json, error.as_ref()).to_string()
+    let written = encode(event, &mut json);
+    Description::new(&SCHEMA, written.as_ref().map(|()| &*json)).to_string()
 }
 
 fn keys(keys: &[&str]) -> Event {
@@ -122,9 +124,15 @@ fn a_failing_serializer() {
     assert_eq!(out, b"before");
     assert_eq!((error.variant(), error.field()), ("Add", "entry"));
 
-    let mut slots = [Slot::EMPTY; 3];
-    scan(&SCHEMA, br#"{"type":"add","entry":[1]}"#, LIMIT, &mut slots).unwrap();
-    let rejection = field::<Failing>(&SCHEMA, 1, 0, &slots).err().unwrap();
+    let mut members = [Member::EMPTY; 3];
+    scan(
+        &SCHEMA,
+        br#"{"type":"add","entry":[1]}"#,
+        LIMIT,
+        &mut members,
+    )
+    .unwrap();
+    let rejection = field::<Failing>(&SCHEMA, 1, 0, &members).err().unwrap();
     assert_eq!(
         rejection.to_string(),
         "key \"entry\": expected `Entry`, found an array: no\\nway"

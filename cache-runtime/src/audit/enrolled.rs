@@ -1,0 +1,46 @@
+//! The caches of this process.
+
+use std::panic::Location;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use super::report::{Bound, Kind, State};
+use super::source::Seen;
+use crate::weak_list::WeakList;
+
+/// A cache that audits list.
+pub(crate) trait Audited: Send + Sync {
+    fn describe(&self) -> Described;
+}
+
+/// A cache at the time of an audit.
+pub(crate) struct Described {
+    pub(crate) name: Arc<str>,
+    pub(crate) kind: Kind,
+    /// Where it was built.
+    pub(crate) place: &'static Location<'static>,
+    pub(crate) ttl: Option<Duration>,
+    pub(crate) bound: Bound,
+    /// `None` if it keeps nothing in this process.
+    pub(crate) entries: Option<u64>,
+    pub(crate) hits: u64,
+    pub(crate) misses: u64,
+    /// One for each `evict_on`.
+    pub(crate) evicted_by: Vec<Seen>,
+    pub(crate) state: State,
+    /// The id of its bus, if it has one.
+    pub(crate) bus: Option<u64>,
+}
+
+static CACHES: WeakList<dyn Audited> = WeakList::new();
+
+/// Makes audits list a cache for as long as it lives.
+pub(crate) fn enroll(cache: Weak<dyn Audited>) {
+    CACHES.add(cache);
+}
+
+/// Every cache of this process.
+pub(super) fn described() -> Vec<Described> {
+    let caches = CACHES.living();
+    caches.iter().map(|cache| cache.describe()).collect()
+}

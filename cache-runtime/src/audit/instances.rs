@@ -1,0 +1,95 @@
+//! The audit that other instances have to do with.
+
+use std::fmt;
+use std::sync::LazyLock;
+
+use tracing::warn;
+
+use super::channels::uses;
+use super::enrolled::described;
+use super::peer::{Peer, RECORD_TTL, record};
+use super::report::Audit;
+use super::rows::assemble;
+use crate::bus::Bus;
+use crate::health::Cause;
+use crate::keyspace::Keyspace;
+use crate::random;
+
+/// At most this many records are kept: beyond, the oldest are dropped.
+const MOST_RECORDS: usize = 1024;
+
+/// A record is that of a process, as caches in memory belong to no bus. Random, and new with every
+/// start.
+static PROCESS: LazyLock<String> = LazyLock::new(|| format!("{:016x}", random::number()));
+
+impl Bus {
+    /// As [`audit()`](crate::audit()), and with what it takes other instances to know: their TTL
+    /// caches of the same names, and the events that evict something there.
+    ///
+    /// Each call leaves a record of this process in the hash `cache-runtime:audit` and reads those of
+    /// the others, in one round trip. So instances see each other once each has audited, and for
+    /// [`RECORD_TTL`](crate::audit::RECORD_TTL) from then on, whether or not they still run. Of more
+    /// than 1024 records the oldest are dropped. Access rules have to allow `~cache-runtime:audit
+    /// +eval +evalsha +time +hset +hgetall +hdel +pexpire`.
+    ///
+    /// An in-process bus has no other processes: there it is [`audit()`](crate::audit()).
+    ///
+    /// # Errors
+    ///
+    /// If Redis cannot be reached, does not answer in time or refuses it, or if the bus is closed.
+    /// [`audit()`](crate::audit()) needs no server.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: at most, this process has left its record.
+    pub async fn audit(&self) -> Result<Audit, AuditError> {
+        let peers = self.peers().await.map_err(|cause| AuditError { cause })?;
+        Ok(assemble(described(), &uses(), &peers))
+    }
+
+    async fn peers(&self) -> Result<Vec<Peer>, Cause> {
+        #[cfg(feature = "redis")]
+        let instance = &self.shared().settings().name;
+        // No other process can read it.
+        #[cfg(not(feature = "redis"))]
+        let instance = "";
+        let own = record(instance, &described());
+        let kv = Keyspace::new(self);
+        let records = kv.exchange_records(&PROCESS, own.as_bytes(), RECORD_TTL, MOST_RECORDS);
+        let peers = records.await?.into_iter().filter_map(|record| {
+            let peer = Peer::read(&record);
+            if peer.is_none() {
+                let process = record.process;
+                warn!(?process, "another instance's audit record was rejected");
+            }
+            peer
+        });
+        Ok(peers.collect())
+    }
+}
+
+/// Other instances could not be asked for their caches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditError {
+    cause: Cause,
+}
+
+impl AuditError {
+    /// What prevented it.
+    #[must_use]
+    pub fn cause(&self) -> &Cause {
+        &self.cause
+    }
+}
+
+impl fmt::Display for AuditError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let cause = &self.cause;
+        write!(
+            f,
+            "other instances could not be asked for their caches: {cause}"
+        )
+    }
+}
+
+impl std::error::Error for AuditError {}

@@ -1,0 +1,104 @@
+//! Canaries, and the lease that they prove.
+
+use super::fixture::{
+    A, At, CANARY, HEARTBEAT, LEASE, confirmed, down, lease, live, refusal, timings,
+};
+use crate::health::Cause;
+use crate::link::{Audience, Input, Link, Output, Timings};
+
+#[test]
+fn one_a_heartbeat() {
+    let mut at = At::live();
+    assert_eq!(at.timeout(), Some(HEARTBEAT));
+    assert_eq!(at.tick_after(HEARTBEAT - 1), []);
+    assert_eq!(at.tick_after(1), [Output::SendCanary(1)]);
+    assert_eq!(at.timeout(), Some(2 * HEARTBEAT));
+}
+
+#[test]
+fn the_lease_counts_from_when_it_was_sent() {
+    let mut at = At::live();
+    at.tick_after(HEARTBEAT);
+    assert_eq!(
+        at.later(300).feed(Input::Canary(1)),
+        [lease(HEARTBEAT + LEASE)]
+    );
+}
+
+#[test]
+fn without_one_the_lease_ends_the_connection() {
+    let mut at = At::live();
+    for _ in 0..3 {
+        at.tick_after(HEARTBEAT);
+    }
+    assert_eq!(at.timeout(), Some(LEASE));
+    let outputs = at.tick_after(HEARTBEAT);
+    assert_eq!(
+        outputs[..3],
+        [
+            Output::Disconnect,
+            down(A, Cause::LeaseExpired),
+            Output::Flush(A, Audience::Inline)
+        ]
+    );
+}
+
+#[test]
+fn what_kept_it_from_being_sent_is_the_cause() {
+    let mut at = At::live();
+    assert_eq!(at.feed(Input::CanaryFailed(refusal())), []);
+    let outputs = at.tick_after(LEASE);
+    assert_eq!(outputs[1], down(A, refusal()));
+}
+
+#[test]
+fn a_connection_on_which_none_ever_comes_back_ends_however_many_are_sent() {
+    let many = Timings {
+        lease: 100 * timings().heartbeat,
+        ..timings()
+    };
+    let mut at = At {
+        link: Link::new(many),
+        now: 0,
+    };
+    at.feed(Input::Subscribe(A));
+    at.feed(Input::Connected);
+    at.feed(confirmed(CANARY));
+    at.feed(confirmed(A));
+    for _ in 1..100 {
+        assert!(matches!(
+            at.tick_after(HEARTBEAT)[..],
+            [Output::SendCanary(_)]
+        ));
+    }
+    assert_eq!(at.tick_after(HEARTBEAT)[0], Output::Disconnect);
+}
+
+#[test]
+fn a_late_one_proves_nothing() {
+    let mut at = At::subscribing();
+    at.feed(confirmed(CANARY));
+    at.feed(confirmed(A));
+    let outputs = at.later(LEASE).feed(Input::Canary(0));
+    assert_eq!(outputs[0], Output::Disconnect);
+    assert!(!outputs.contains(&live(A)));
+}
+
+#[test]
+fn one_of_an_earlier_connection_proves_nothing() {
+    let mut at = At::live();
+    at.tick_after(HEARTBEAT);
+    at.feed(Input::Disconnected(Cause::Disconnected));
+    at.wait_for_connect();
+    assert_eq!(at.reconnect(1), []);
+    assert!(at.feed(Input::Canary(2)).contains(&live(A)));
+}
+
+#[test]
+fn a_later_one_proves_what_an_earlier_one_would() {
+    let mut at = At::overflowed();
+    at.tick_after(HEARTBEAT);
+    assert!(at.feed(Input::Canary(2)).contains(&live(A)));
+    assert_eq!(at.feed(Input::Canary(1)), []);
+    assert_eq!(at.feed(Input::Canary(2)), []);
+}

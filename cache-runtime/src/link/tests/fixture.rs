@@ -1,0 +1,153 @@
+//! A link at a time, and short names for what it takes and gives.
+
+use std::time::Duration;
+
+use crate::health::{Cause, Health};
+use crate::link::{Audience, ChannelId, Input, Link, Output, Timings};
+
+pub(super) const CANARY: ChannelId = ChannelId::CANARY;
+pub(super) const A: ChannelId = ChannelId(1);
+pub(super) const B: ChannelId = ChannelId(2);
+
+pub(super) const HEARTBEAT: u64 = 500;
+pub(super) const LEASE: u64 = 2_000;
+pub(super) const BACKOFF_MAX: u64 = 1_000;
+pub(super) const INTERVAL: u64 = 1_000;
+
+pub(super) const fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+pub(super) fn timings() -> Timings {
+    Timings {
+        heartbeat: ms(HEARTBEAT),
+        lease: ms(LEASE),
+        backoff_min: ms(20),
+        backoff_max: ms(BACKOFF_MAX),
+        rejection_interval: ms(INTERVAL),
+        seed: 1,
+    }
+}
+
+/// A link at a time, in milliseconds.
+pub(super) struct At {
+    pub(super) link: Link,
+    pub(super) now: u64,
+}
+
+impl At {
+    pub(super) fn start() -> Self {
+        Self {
+            link: Link::new(timings()),
+            now: 0,
+        }
+    }
+
+    /// Connected, with both subscriptions of a first channel on their way.
+    pub(super) fn subscribing() -> Self {
+        let mut at = Self::start();
+        at.feed(Input::Subscribe(A));
+        at.feed(Input::Connected);
+        at
+    }
+
+    /// With a channel that is live since time 0; the next canary has number 1.
+    pub(super) fn live() -> Self {
+        let mut at = Self::subscribing();
+        at.feed(confirmed(CANARY));
+        at.feed(confirmed(A));
+        at.feed(Input::Canary(0));
+        assert_eq!(at.link.health(), &Health::Live);
+        at
+    }
+
+    /// As [`live`](Self::live), after a loss that left the connection and needs canary 1.
+    pub(super) fn overflowed() -> Self {
+        let mut at = Self::live();
+        at.feed(Input::Overflow);
+        at
+    }
+
+    pub(super) fn feed(&mut self, input: Input) -> Vec<Output> {
+        self.link.handle(ms(self.now), input);
+        std::iter::from_fn(|| self.link.poll_output()).collect()
+    }
+
+    /// Whether a message would be delivered. It never leads to outputs.
+    pub(super) fn accepts(&mut self, channel: ChannelId) -> bool {
+        let accepts = self.link.accepts(channel);
+        assert_eq!(self.link.poll_output(), None);
+        accepts
+    }
+
+    pub(super) fn later(&mut self, milliseconds: u64) -> &mut Self {
+        self.now += milliseconds;
+        self
+    }
+
+    pub(super) fn tick_after(&mut self, milliseconds: u64) -> Vec<Output> {
+        self.later(milliseconds).feed(Input::Tick)
+    }
+
+    pub(super) fn timeout(&self) -> Option<u64> {
+        let at = self.link.timeout()?;
+        Some(at.as_millis().try_into().unwrap())
+    }
+
+    /// Confirms the two subscriptions and has the canary come back.
+    pub(super) fn reconnect(&mut self, canary: u64) -> Vec<Output> {
+        self.feed(Input::Connected);
+        self.feed(confirmed(CANARY));
+        self.feed(confirmed(A));
+        self.feed(Input::Canary(canary))
+    }
+
+    /// Ticks until the link opens a connection; the wait.
+    pub(super) fn wait_for_connect(&mut self) -> Duration {
+        let start = ms(self.now);
+        for _ in 0..10 {
+            let next = self.link.timeout().unwrap();
+            self.link.handle(next, Input::Tick);
+            let outputs: Vec<_> = std::iter::from_fn(|| self.link.poll_output()).collect();
+            if outputs.contains(&Output::Connect) {
+                self.now = next.as_millis().try_into().unwrap();
+                return next.saturating_sub(start);
+            }
+        }
+        panic!("no attempt to connect");
+    }
+}
+
+pub(super) fn confirmed(channel: ChannelId) -> Input {
+    Input::Confirmed {
+        channel,
+        gapless: false,
+    }
+}
+
+pub(super) fn gapless(channel: ChannelId) -> Input {
+    Input::Confirmed {
+        channel,
+        gapless: true,
+    }
+}
+
+pub(super) fn refusal() -> Cause {
+    Cause::Refused("no access".into())
+}
+
+pub(super) fn lease(until: u64) -> Output {
+    Output::Lease { until: ms(until) }
+}
+
+pub(super) fn down(id: ChannelId, cause: Cause) -> Output {
+    Output::ChannelHealth(id, Health::Down(cause))
+}
+
+pub(super) fn everyone(id: ChannelId) -> Output {
+    Output::Flush(id, Audience::Everyone)
+}
+
+pub(super) fn live(id: ChannelId) -> Output {
+    Output::ChannelHealth(id, Health::Live)
+}

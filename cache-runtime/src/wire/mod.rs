@@ -1,0 +1,43 @@
+//! The wire format: strict JSON in, canonical JSON out.
+//!
+//! Everything here goes by the [schema](EventSchema), so that the derive generates no more for an enum
+//! than a table and a few calls. A payload takes up to three passes:
+//!
+//! 1. the spelling of most writers, by comparing it with the schema's literals;
+//! 2. any order and spelling;
+//! 3. a thorough one, which decides what is rejected and why.
+//!
+//! The first two only accept. What they do not accept goes on to the next.
+//!
+//! Defects are looked for in this order, and the first one found is reported: length, UTF-8, syntax
+//! and depth, root, duplicate keys, tag, extra keys, missing keys, empty values, and at last the types
+//! of the values, in the order of the schema.
+//!
+//! Where JSON leaves a choice: a number of any size passes where it is ignored (`1e999` in a further
+//! key of a nested struct), but not as the value of a field; integers have neither fraction nor
+//! exponent, and `-0` is not one; a field is never null, though a part of a nested value may be.
+
+mod decode;
+mod describe;
+mod diagnose;
+mod encode;
+mod lexer;
+mod member;
+mod rejection;
+mod scan;
+mod schema;
+mod seen;
+mod strict;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+pub use decode::{EventField, FieldType, NoOption, Probe, field, refuse_option};
+pub use describe::Description;
+pub use encode::{EncodeError, Writer};
+pub use member::Member;
+pub use rejection::{Rejection, RejectionKind};
+pub use scan::scan;
+pub use schema::{EventSchema, FieldSchema, VariantSchema};
+pub(crate) use text::{Prose, Quoted};
