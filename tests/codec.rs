@@ -1,5 +1,5 @@
-//! The wire format against a slow reference, with random events and with payloads that random
-//! edits have spoiled.
+//! The wire format against a slow reference, with random events and with payloads spoiled by random
+//! edits.
 
 #[path = "codec/reference.rs"]
 mod reference;
@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// Every kind of field, and names that are not as plain as usual.
+/// Every kind of field, and unusual names.
 #[derive(Debug, Clone, PartialEq, InvalidationEvent)]
 #[invalidation(tag = "event type")]
 enum Event {
@@ -130,7 +130,7 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// What is done to a payload: its members in another order, spaced and escaped, then a few edits.
+/// How a payload is spoiled: its members reordered, spaced and escaped, then a few edits.
 #[derive(Debug, Clone)]
 struct Spoiling {
     rotate: usize,
@@ -145,12 +145,12 @@ enum Edit {
     Insert(prop::sample::Index, &'static str),
     Replace(prop::sample::Index, u8),
     Swap(prop::sample::Index, prop::sample::Index),
-    /// Repeats a stretch behind itself.
+    /// Repeats some bytes behind themselves.
     Repeat(prop::sample::Index, usize),
     Truncate(prop::sample::Index),
 }
 
-/// Pieces that matter to JSON or to these events.
+/// Pieces that mean something in JSON or in these events.
 const PIECES: &[&str] = &[
     "{",
     "}",
@@ -275,7 +275,7 @@ fn agree(payload: &[u8]) -> Result<(), TestCaseError> {
     let reference = reference::decode(payload);
     let shown = payload.escape_ascii();
     match (&ours, &reference) {
-        // The reference keeps numbers as `f64`, also those that nobody reads.
+        // The reference keeps numbers as `f64`, even those that are ignored.
         (Ok(_), Err(reason)) if reason.contains("number out of range") => {}
         (Ok(ours), Ok(reference)) => prop_assert_eq!(ours, reference, "{}", shown),
         (Err(rejection), Err(_)) => {

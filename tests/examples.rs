@@ -139,7 +139,7 @@ async fn audit() {
         "requests ",
         "CHANNEL ",
         "FLAGS",
-        "nothing was published or received in channel",
+        "nothing was published or received",
         "event `avatar` evicts nothing",
         "{\"rows\":[",
         "channel-activation: bypassing, because the bus is closed",

@@ -1,8 +1,8 @@
 //! Payloads of eleven services with the verdicts of their validators, one JSON object a line.
 //!
-//! `EVENT_VECTORS` names another file of this form. Of each row, `service`, `payload`, `accept` and,
-//! where it is accepted, `event` matter here; `reference_accepts` is what the services in production
-//! say, which accept duplicate keys.
+//! `EVENT_VECTORS` names another file of this form. A row has `service`, `payload`, `accept` and, if
+//! accepted, `event`. `reference_accepts` is the verdict of the services in production, which accept
+//! duplicate keys.
 
 #[path = "../examples/events/mod.rs"]
 mod events;
@@ -34,7 +34,7 @@ struct Row {
     event: Option<Value>,
 }
 
-/// How many rows were accepted and rejected, as they should be.
+/// How many rows were accepted and rejected, each as expected.
 #[derive(Default)]
 struct Counts {
     accepted: usize,

@@ -1,5 +1,5 @@
-//! What audits say of real caches and channels. Audits are of the whole process, and so of all tests
-//! that run at the same time: each has names of its own.
+//! Audits of real caches and channels. An audit is of the whole process, and so of all tests that run
+//! at the same time: each test has names of its own.
 
 mod flags;
 mod peers;
@@ -14,7 +14,7 @@ use std::time::Duration;
 pub(crate) enum UserEvent {
     /// One user.
     User { user_id: String },
-    /// One is called otherwise.
+    /// One has another name.
     Renamed { user_id: String },
     /// Everything.
     All,
@@ -37,7 +37,7 @@ pub(crate) fn coherent(name: &str, users: &Invalidator<UserEvent>) -> CoherentCa
         .unwrap()
 }
 
-/// A bus over a server that notices its end soon.
+/// A bus over a server, which soon notices if the server ends.
 pub(crate) fn builder(url: &str) -> BusBuilder {
     Bus::redis(url)
         .heartbeat(Duration::from_millis(50))
@@ -60,7 +60,7 @@ pub(crate) fn row(name: &str) -> Row {
     row.clone()
 }
 
-/// What is flagged in the only row of this name.
+/// The flags of the only row of this name.
 #[track_caller]
 pub(crate) fn flags(name: &str) -> Vec<String> {
     texts(&row(name))

@@ -1,4 +1,4 @@
-//! What instances say to each other.
+//! Audits across instances.
 
 use cache_runtime::audit::{AuditError, Risk};
 use cache_runtime::{Audit, Bus, Cause, TtlCache, cache_invalidation};
@@ -22,7 +22,7 @@ fn flags_in(audit: &Audit, name: &str) -> Vec<String> {
 const URL: &str = "URL";
 const KEY: &str = "cache-runtime:audit";
 
-/// The other process: it audits when it is told to.
+/// The other process, which audits at once and once more when it reads a line.
 async fn the_other() {
     let url = std::env::var(URL).unwrap();
     let bus = builder(&url).name("the-other").connect().await.unwrap();
@@ -57,7 +57,7 @@ async fn processes_see_each_other() {
     let _names = coherent("peers-names", &users);
     bus.ready().await.unwrap();
     users.invalidate_renamed("1").await.unwrap();
-    // As often as it likes, it does not see itself; nor does another bus of this process.
+    // It never sees itself, and neither does another bus of this process.
     for bus in [&bus, &bus, &builder(&url).connect().await.unwrap()] {
         let audit = bus.audit().await.unwrap();
         assert_eq!(flags_in(&audit, "peers-shared"), [""; 0]);
@@ -86,9 +86,9 @@ async fn processes_see_each_other() {
     assert_eq!(flags_in(&audit, "peers-shared"), [text("the-other")]);
     assert_eq!(rows(&audit, "peers-shared")[0].flags[0].risk, Risk::Minor);
     assert_eq!(flags_in(&audit, "peers-own"), [""; 0]);
-    // There, something does.
+    // In the other process a cache evicts on it.
     assert_eq!(flags_in(&audit, "audit:elsewhere"), [""; 0]);
-    // Without asking, it is not known.
+    // `audit()` does not ask.
     assert_eq!(flags("peers-shared"), [""; 0]);
 
     other.tell("again").await;
@@ -158,7 +158,7 @@ async fn a_namespace_has_records_of_its_own() {
 }
 
 #[tokio::test]
-async fn where_nobody_can_be_asked_that_is_said() {
+async fn without_a_server_it_fails() {
     let mut server = Server::start().await;
     let bus = builder(&server.url()).connect().await.unwrap();
     server.kill9();

@@ -1,4 +1,4 @@
-//! What is listed, and what is said of it.
+//! The rows of audits.
 
 use std::time::Duration;
 
@@ -63,7 +63,7 @@ async fn a_coherent_cache() {
         [
             ("user", true, true),
             ("renamed", false, false),
-            // What a loss evicts is no event.
+            // A flush is not an event.
             ("all", false, false)
         ]
     );

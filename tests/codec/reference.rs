@@ -1,4 +1,4 @@
-//! The rules once more, slowly: by way of `serde_json::Value`, with a check for duplicate keys.
+//! The same rules, slowly: through `serde_json::Value`, with a check for duplicate keys.
 
 use std::collections::HashSet;
 use std::fmt;
