@@ -70,8 +70,7 @@ struct Instance {
 impl Instance {
     fn new(bus: &Bus) -> Result<Self, Box<dyn Error>> {
         let service = ChannelActivationInvalidation::new(bus);
-        let active = CoherentCache::builder("channel-activation")
-            .ttl(TTL)
+        let active = CoherentCache::builder("channel-activation", TTL)
             .evict_on(&service, |event| match event {
                 ChannelActivationEvent::Channel { channel_id } => Evict::key(channel_id),
                 ChannelActivationEvent::All => Evict::All,
@@ -130,7 +129,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 async fn bug(database: &Database) -> Result<(), Box<dyn Error>> {
     println!("\n1. The bug: B keeps activations in a TtlCache, for 30 s");
     let clock = ManualClock::new();
-    let cache = TtlCache::builder().ttl(TTL).clock(&clock).build()?;
+    let cache = TtlCache::builder("cache", TTL).clock(&clock).build()?;
     let is_active = || cache.get_or_load(CHANNEL, || async { database.is_active() });
 
     database.set_active(true);

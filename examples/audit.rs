@@ -74,8 +74,7 @@ struct Caches {
 impl Caches {
     fn new(bus: &Bus) -> Result<Self, Box<dyn Error>> {
         Ok(Self {
-            active: CoherentCache::builder("channel-activation")
-                .ttl(MINUTE / 2)
+            active: CoherentCache::builder("channel-activation", MINUTE / 2)
                 .evict_on(
                     &ChannelActivationInvalidation::new(bus),
                     |event| match event {
@@ -84,8 +83,7 @@ impl Caches {
                     },
                 )
                 .build()?,
-            denied: CoherentCache::builder("denylist")
-                .ttl(5 * MINUTE)
+            denied: CoherentCache::builder("denylist", 5 * MINUTE)
                 .max_entries(50_000)
                 .evict_on(&DenylistInvalidation::new(bus), |event| match event {
                     DenylistEvent::User { user_id } => Evict::key(user_id),
@@ -105,13 +103,11 @@ impl Caches {
                 .ttl(24 * HOUR)
                 .memory(5 * MINUTE, 10)
                 .build()?,
-            suggestions: TtlCache::builder()
-                .name("autocomplete")
-                .ttl(MINUTE)
+            suggestions: TtlCache::builder("autocomplete", MINUTE)
                 .max_entries(500)
                 .build()?,
             requests: Dedup::builder(bus, "requests").build()?,
-            notified: Cooldown::builder(HOUR).name("notifications").build()?,
+            notified: Cooldown::builder("notifications", HOUR).build()?,
         })
     }
 

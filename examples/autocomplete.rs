@@ -31,9 +31,7 @@ type Suggestions = TtlCache<String, Vec<String>>;
 
 /// What each instance builds. Keys are `user:what was typed`.
 fn suggestions(clock: &ManualClock) -> Result<Suggestions, BuildError> {
-    TtlCache::builder()
-        .name("autocomplete")
-        .ttl(MINUTE)
+    TtlCache::builder("autocomplete", MINUTE)
         .max_entries(500)
         .clock(clock)
         .build()

@@ -18,8 +18,7 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 
 /// What each instance builds.
 fn notified(clock: &ManualClock) -> Result<Cooldown<String>, BuildError> {
-    Cooldown::builder(HOUR)
-        .name("notifications")
+    Cooldown::builder("notifications", HOUR)
         .max_entries(1_000)
         .clock(clock)
         .build()

@@ -42,8 +42,7 @@ struct InstanceB {
 impl InstanceB {
     async fn start(bus: &Bus) -> Result<Self, Box<dyn Error>> {
         let service = ChannelActivationInvalidation::new(bus);
-        let active = CoherentCache::builder("channel-activation")
-            .ttl(Duration::from_secs(30))
+        let active = CoherentCache::builder("channel-activation", Duration::from_secs(30))
             .evict_on(&service, |event| match event {
                 ChannelActivationEvent::Channel { channel_id } => Evict::key(channel_id),
                 ChannelActivationEvent::All => Evict::All,

@@ -34,8 +34,7 @@ async fn coherent(entries: usize) -> (Rows, CoherentCache<u64, String>) {
     // Not even a machine that is very busy lets the lease run out.
     let bus = Bus::local().lease(HOUR).connect_lazy().unwrap();
     let rows = Rows::new(&bus);
-    let cache = CoherentCache::builder("rows")
-        .ttl(HOUR)
+    let cache = CoherentCache::builder("rows", HOUR)
         .max_entries(entries)
         .evict_on(&rows, |event| match event {
             RowEvent::Row { row } => Evict::key(*row),
@@ -88,7 +87,7 @@ fn a_million_entries_are_given_back_once_everything_was_evicted() {
     let filled = growth(|| {
         runtime.block_on(async {
             for row in 0..ENTRIES {
-                cache.reserve(&row).fill(value()).unwrap();
+                cache.begin_load(&row).store(value()).unwrap();
             }
         });
     });
@@ -114,7 +113,10 @@ fn a_million_entries_are_given_back_once_everything_was_evicted() {
 #[test]
 fn clearing_gives_everything_back() {
     const ENTRIES: u64 = 100_000;
-    let cache = TtlCache::builder().max_entries(120_000).build().unwrap();
+    let cache = TtlCache::builder("cache", Duration::from_secs(300))
+        .max_entries(120_000)
+        .build()
+        .unwrap();
     let filled = growth(|| (0..ENTRIES).for_each(|row| cache.insert(row, value())));
     let freed = growth(|| cache.clear());
     tell("100,000 entries, cleared", filled, filled + freed);
@@ -130,8 +132,7 @@ fn clearing_gives_everything_back() {
 fn what_has_expired_is_given_back_by_further_use() {
     const ENTRIES: u64 = 20_000;
     let clock = ManualClock::new();
-    let cache = TtlCache::builder()
-        .ttl(HOUR)
+    let cache = TtlCache::builder("cache", HOUR)
         .max_entries(24_000)
         .clock(&clock)
         .build()
@@ -158,13 +159,13 @@ async fn beside_a_stuck_load(rows: &Rows, cache: &CoherentCache<u64, String>, ro
     for _ in 0..rounds {
         // Somebody waits for it, and loses patience; and somebody has a token.
         assert!(poll_once(cache.get_or_load(&0, pending::<String>)).is_none());
-        let token = cache.reserve(&0);
+        let token = cache.begin_load(&0);
         // What it loads is evicted; whoever comes then loads, and is stuck too.
         rows.invalidate_row(0).await.unwrap();
         let next = Box::pin(cache.get_or_load(&0, pending::<String>));
         drop(std::mem::replace(&mut stuck, next));
         assert!(poll_once(stuck.as_mut()).is_none());
-        assert!(token.fill(value()).is_err());
+        assert!(token.store(value()).is_err());
         tokio::task::yield_now().await;
     }
 }

@@ -9,7 +9,7 @@ use tokio::task::yield_now;
 #[tokio::test]
 async fn those_who_wait_share_a_value_that_is_not_stored() {
     let clock = ManualClock::new();
-    let cache = TtlCache::<String, u32>::builder()
+    let cache = TtlCache::<String, u32>::builder("cache", Duration::from_secs(300))
         .ttl_by(|_| Duration::ZERO)
         .clock(&clock)
         .build()

@@ -11,13 +11,20 @@ pub(crate) fn read(counter: &AtomicU64) -> u64 {
     counter.load(Ordering::Relaxed)
 }
 
+/// The part of all reads that were hits, from 0 to 1; `None` where nothing was read.
+#[expect(clippy::cast_precision_loss, reason = "a ratio needs no more")]
+pub(crate) fn ratio(hits: u64, misses: u64) -> Option<f64> {
+    let reads = hits + misses;
+    (reads > 0).then(|| hits as f64 / reads as f64)
+}
+
 /// A public struct of numbers, and the struct of atomics behind it, whose `snapshot` gives the
 /// numbers. What is `derived` has no atomic: it is 0 in a snapshot, and whoever takes one sets it.
 macro_rules! counters {
     (
         $(#[$meta:meta])*
         pub struct $stats:ident from $counters:ident {
-            $($(#[$doc:meta])* $counted:ident,)*
+            counted { $($(#[$doc:meta])* $counted:ident,)* }
             $(derived { $($(#[$derived_doc:meta])* $derived:ident,)* })?
         }
     ) => {

@@ -34,8 +34,7 @@
 //! let bus = Bus::in_process();
 //!
 //! let service = ChannelActivationInvalidation::new(&bus);
-//! let active = CoherentCache::<String, bool>::builder("channel-activation")
-//!     .ttl(Duration::from_secs(30))
+//! let active = CoherentCache::<String, bool>::builder("channel-activation", Duration::from_secs(30))
 //!     .evict_on(&service, |event| match event {
 //!         ChannelActivationEvent::Channel { channel_id } => Evict::key(channel_id),
 //!         ChannelActivationEvent::All => Evict::All,
@@ -119,9 +118,7 @@
 //! # async fn search(typed: &str) -> Vec<String> { vec![typed.to_owned()] }
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), cache_runtime::BuildError> {
-//! let suggestions = TtlCache::<String, Vec<String>>::builder()
-//!     .name("autocomplete")
-//!     .ttl(Duration::from_secs(60))
+//! let suggestions = TtlCache::<String, Vec<String>>::builder("autocomplete", Duration::from_secs(60))
 //!     .max_entries(500)
 //!     .build()?;
 //! let found = suggestions.get_or_load("ad", || search("ad")).await;
@@ -156,10 +153,13 @@
 //! use std::time::Duration;
 //! use cache_runtime::Cooldown;
 //!
-//! let notified = Cooldown::<String>::new(Duration::from_secs(60 * 60));
+//! # fn main() -> Result<(), cache_runtime::BuildError> {
+//! let notified = Cooldown::<String>::builder("notified", Duration::from_secs(60 * 60)).build()?;
 //! if notified.try_start("ada").is_started() {
 //!     // notify her
 //! }
+//! # Ok(())
+//! # }
 //! ```
 //!
 //! # What is a loss, and who is told
@@ -168,7 +168,7 @@
 //! that the server ends, a message that cannot be understood, a panic in a handler. A channel is
 //! [live](Health::Live) while its subscription is confirmed and a canary, published and received
 //! over the same two connections as events, is younger than the lease. While it is not, a
-//! [`CoherentCache`] bypasses, unless [`WhileDisconnected`] says otherwise. [`Invalidator::subscribe`]
+//! [`CoherentCache`] bypasses, unless [`WhileDown`] says otherwise. [`Invalidator::subscribe`]
 //! says when handlers receive `All`, and [`Invalidator::subscribe_inline`] when caches do.
 //!
 //! # Features
@@ -207,7 +207,7 @@ mod wire;
 
 pub use audit::{Audit, audit};
 pub use bus::{Bus, BusBuilder};
-pub use cache::coherent::{self, CoherentCache, FillToken, WhileDisconnected};
+pub use cache::coherent::{self, CoherentCache, LoadToken, WhileDown};
 pub use cache::cooldown::{self, Cooldown, Start};
 pub use cache::dedup::{self, Dedup, DedupError, Release, Reservation};
 pub use cache::redis::{

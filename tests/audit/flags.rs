@@ -1,7 +1,7 @@
 //! What is flagged in caches and channels as they come to be so.
 
 use cache_runtime::audit::{Risk, State, audit};
-use cache_runtime::{Bus, CoherentCache, Evict, TtlCache, WhileDisconnected, cache_invalidation};
+use cache_runtime::{Bus, CoherentCache, Evict, TtlCache, WhileDown, cache_invalidation};
 use support::{Server, eventually};
 
 use crate::{TTL, UserEvent, builder, coherent, flags, row, rows, texts};
@@ -77,8 +77,7 @@ async fn an_event_that_evicts_nothing() {
     // And so may another cache, here or in another instance.
     let other = bus.another_instance();
     let others = IdleEvent::new(&other);
-    let renamed = CoherentCache::<String, u32>::builder("flags-idle-other")
-        .ttl(TTL)
+    let renamed = CoherentCache::<String, u32>::builder("flags-idle-other", TTL)
         .evict_on(&others, |_event| Evict::All)
         .build()
         .unwrap();
@@ -120,10 +119,9 @@ async fn a_server_that_is_gone_and_comes_back() {
     let bus = builder(&server.url()).connect().await.unwrap();
     let users = Lost::new(&bus);
     let _strict = coherent("flags-lost", &users);
-    let _lax = CoherentCache::<String, u32>::builder("flags-lax")
-        .ttl(TTL)
+    let _lax = CoherentCache::<String, u32>::builder("flags-lax", TTL)
         .evict_on(&users, |_event| Evict::All)
-        .while_disconnected(WhileDisconnected::ServeUntilTtl)
+        .while_down(WhileDown::ServeUntilTtl)
         .build()
         .unwrap();
     bus.ready().await.unwrap();
@@ -176,8 +174,7 @@ async fn a_server_that_is_gone_and_comes_back() {
 #[test]
 fn two_ttl_caches_of_one_name() {
     let build = || {
-        TtlCache::<u32, u32>::builder()
-            .name("flags-twice")
+        TtlCache::<u32, u32>::builder("flags-twice", TTL)
             .build()
             .unwrap()
     };
@@ -193,7 +190,7 @@ fn two_ttl_caches_of_one_name() {
         assert!(
             found[0].starts_with(&format!(
                 "minor: flags-twice: another TTL cache of this process has this name (built at {}), \
-                 and their values may differ for up to 5 min.",
+                 and their values may differ for up to 30 s.",
                 row.place
             )),
             "{found:?}"

@@ -25,8 +25,7 @@ pub(crate) const TTL: Duration = Duration::from_secs(30);
 /// A coherent cache on which renaming has no effect.
 #[track_caller]
 pub(crate) fn coherent(name: &str, users: &Invalidator<UserEvent>) -> CoherentCache<String, u32> {
-    CoherentCache::builder(name)
-        .ttl(TTL)
+    CoherentCache::builder(name, TTL)
         .max_entries(100)
         .evict_on(users, |event| match event {
             UserEvent::User { user_id } => Evict::key(user_id),

@@ -4,13 +4,13 @@ use cache_runtime::audit::{AuditError, Risk};
 use cache_runtime::{Audit, Bus, Cause, TtlCache, cache_invalidation};
 use support::{Admin, Child, Server, role};
 
-use crate::{UserEvent, builder, coherent, flags, rows, texts};
+use crate::{TTL, UserEvent, builder, coherent, flags, rows, texts};
 
 #[cache_invalidation(channel = "audit:elsewhere", event = UserEvent)]
 struct Elsewhere;
 
 fn cache(name: &str) -> TtlCache<u32, u32> {
-    TtlCache::builder().name(name).build().unwrap()
+    TtlCache::builder(name, TTL).build().unwrap()
 }
 
 fn flags_in(audit: &Audit, name: &str) -> Vec<String> {
@@ -27,11 +27,11 @@ async fn the_other() {
     let url = std::env::var(URL).unwrap();
     let bus = builder(&url).name("the-other").connect().await.unwrap();
     let users = Elsewhere::new(&bus);
-    let _renamed = cache_runtime::CoherentCache::<String, u32>::builder("peers-renamed")
-        .ttl(crate::TTL)
-        .evict_on(&users, |_event| cache_runtime::Evict::All)
-        .build()
-        .unwrap();
+    let _renamed =
+        cache_runtime::CoherentCache::<String, u32>::builder("peers-renamed", crate::TTL)
+            .evict_on(&users, |_event| cache_runtime::Evict::All)
+            .build()
+            .unwrap();
     bus.ready().await.unwrap();
     users.invalidate_renamed("1").await.unwrap();
     let _caches = (cache("peers-shared"), cache("peers-others"));
@@ -73,7 +73,7 @@ async fn processes_see_each_other() {
     let text = |name: &str| {
         format!(
             "minor: peers-shared: other instances have a TTL cache of this name: `{name}` (just \
-             now); their values may differ for up to 5 min. Take a `CoherentCache` if that is \
+             now); their values may differ for up to 30 s. Take a `CoherentCache` if that is \
              wrong, and another name if they hold different things"
         )
     };

@@ -72,10 +72,8 @@ async fn a_coherent_cache() {
 #[test]
 fn caches_that_are_local() {
     let built = line!() + 1;
-    let ttl = TtlCache::<u32, u32>::builder()
-        .name("rows-ttl")
-        .max_weight(64, |_| 1);
-    let ttl = ttl.ttl(TTL).build().unwrap();
+    let ttl = TtlCache::<u32, u32>::builder("rows-ttl", TTL).max_weight(64, |_| 1);
+    let ttl = ttl.build().unwrap();
     ttl.insert(1, 1);
     let found = row("rows-ttl");
     assert_eq!((found.kind, &found.state), (Kind::Ttl, &State::Local));
@@ -87,9 +85,7 @@ fn caches_that_are_local() {
     assert_eq!(found.why, "an instance may be behind another by up to 30 s");
 
     let built = line!() + 1;
-    let cooldown = Cooldown::<u32>::builder(TTL)
-        .name("rows-cooldown")
-        .max_entries(5);
+    let cooldown = Cooldown::<u32>::builder("rows-cooldown", TTL).max_entries(5);
     let cooldown = cooldown.build().unwrap();
     let _ = cooldown.try_start(&1);
     let found = row("rows-cooldown");
@@ -98,17 +94,11 @@ fn caches_that_are_local() {
     assert_eq!(found.ttl, Some(TTL));
     assert_eq!((found.bound, found.entries), (Bound::Entries(5), Some(1)));
     assert_eq!((found.risk, found.flags.len()), (Risk::Minor, 0));
-
-    // Without a name it is that of the place.
-    let cooldown = Cooldown::<u32>::new(Duration::from_secs(1));
-    let found = row(cooldown.name());
-    assert_eq!(found.place.to_string(), cooldown.name());
 }
 
 #[test]
 fn caches_that_are_gone_are_not_listed() {
-    let cache = TtlCache::<u32, u32>::builder()
-        .name("rows-gone")
+    let cache = TtlCache::<u32, u32>::builder("rows-gone", TTL)
         .build()
         .unwrap();
     let clone = cache.clone();
@@ -184,8 +174,7 @@ fn a_service_that_is_not_built() {
 
 #[test]
 fn json_holds_what_the_rows_hold() {
-    let cache = TtlCache::<u32, u32>::builder()
-        .name("rows-json")
+    let cache = TtlCache::<u32, u32>::builder("rows-json", TTL)
         .build()
         .unwrap();
     cache.insert(1, 1);

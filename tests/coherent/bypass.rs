@@ -25,13 +25,13 @@ async fn before_the_first_proof() {
         assert!(!cache.contains("1"));
     }
     assert!(cache.is_empty());
-    let token = cache.reserve("1");
-    assert_eq!(token.fill(1), Err(NotStored::Bypassed));
+    let token = cache.begin_load("1");
+    assert_eq!(token.store(1), Err(NotStored::Bypassed));
 
     // What was begun without a proof may not be stored with one.
-    let token = cache.reserve("1");
+    let token = cache.begin_load("1");
     bus.ready().await.unwrap();
-    assert!(token.fill(1).is_err());
+    assert!(token.store(1).is_err());
     loader.read(&cache, "1").await;
     assert_eq!(cache.get("1"), Some(4));
 }
@@ -44,12 +44,12 @@ async fn from_the_loss_of_the_server_to_its_return() {
     let loader = Loader::default();
     loader.read(&cache, "1").await;
     assert_eq!(cache.get("1"), Some(1));
-    let token = cache.reserve("2");
+    let token = cache.begin_load("2");
 
     server.kill9();
     lost(&users).await;
     assert!(held(&cache).is_empty(), "emptied at once");
-    assert!(token.fill(1).is_err());
+    assert!(token.store(1).is_err());
     for expected in 2..=3 {
         assert_eq!(loader.read(&cache, "1").await, expected);
     }

@@ -148,8 +148,7 @@ async fn that_make_the_closure_panic_evict_everything() {
     let users = Users::new(&bus);
     let panics = Arc::new(AtomicBool::new(false));
     let panicking = Arc::clone(&panics);
-    let cache = CoherentCache::<String, u64>::builder("users")
-        .ttl(HOUR)
+    let cache = CoherentCache::<String, u64>::builder("users", HOUR)
         .evict_on(&users, move |event| {
             assert!(!panicking.load(Ordering::SeqCst), "as the test wants it");
             evict(event)
@@ -160,11 +159,11 @@ async fn that_make_the_closure_panic_evict_everything() {
     for key in KEYS {
         Loader::default().read(&cache, key).await;
     }
-    let token = cache.reserve("3:c");
+    let token = cache.begin_load("3:c");
     panics.store(true, Ordering::SeqCst);
     users.invalidate_user("1:a").await.unwrap();
     assert!(held(&cache).is_empty());
-    assert!(token.fill(1).is_err(), "loads are barred too");
+    assert!(token.store(1).is_err(), "loads are barred too");
     assert_eq!(users.stats().panics, 1);
 
     panics.store(false, Ordering::SeqCst);
@@ -179,8 +178,7 @@ async fn that_make_the_closure_panic_evict_everything() {
 async fn whose_predicate_panics_evict_everything() {
     let bus = Bus::in_process();
     let users = Users::new(&bus);
-    let cache = CoherentCache::<String, u64>::builder("users")
-        .ttl(HOUR)
+    let cache = CoherentCache::<String, u64>::builder("users", HOUR)
         .evict_on(&users, |_event| {
             Evict::matching(|key: &String| {
                 assert_ne!(key, "1:b", "as the test wants it");

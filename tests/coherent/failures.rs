@@ -79,8 +79,8 @@ async fn of_a_setting_that_panics_leave_nothing_behind() {
         assert!(read(0).await.unwrap_err().is_panic());
         assert_eq!(cache.stats().loading, 0, "the load stays");
         assert_eq!(within("the next load", read(1)).await.unwrap(), 1);
-        let token = cache.reserve("2");
-        let filled = std::panic::catch_unwind(AssertUnwindSafe(|| token.fill(0)));
+        let token = cache.begin_load("2");
+        let filled = std::panic::catch_unwind(AssertUnwindSafe(|| token.store(0)));
         assert!(filled.is_err());
         assert_eq!(cache.stats().loading, 0, "the token stays");
     }
@@ -88,10 +88,9 @@ async fn of_a_setting_that_panics_leave_nothing_behind() {
 
 fn forgiving(users: &Users, clock: &ManualClock) -> Cache {
     let minute = Duration::from_secs(60);
-    CoherentCache::builder("users")
-        .ttl(minute)
+    CoherentCache::builder("users", minute)
         .evict_on(users, crate::evict)
-        .stale_on_error_despite_coherence(minute)
+        .stale_on_error(minute)
         .clock(clock)
         .build()
         .unwrap()

@@ -34,8 +34,7 @@ async fn dropping_the_last_unsubscribes_and_drops_what_it_held() {
     let called = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&called);
     let value = Arc::new(());
-    let cache = CoherentCache::<String, Arc<()>>::builder("users")
-        .ttl(HOUR)
+    let cache = CoherentCache::<String, Arc<()>>::builder("users", HOUR)
         .evict_on(&users, move |event| {
             counted.fetch_add(1, Ordering::SeqCst);
             crate::evict(event)
@@ -82,7 +81,7 @@ async fn what_is_stored_right_after_an_eviction_stays() {
     let filling = cache.clone();
     // Right after the cache, and before any task of it runs.
     let _subscription = users.subscribe_inline(move |_event| {
-        filling.reserve("1").fill(7).unwrap();
+        filling.begin_load("1").store(7).unwrap();
     });
     let other = Users::new(&bus.another_instance());
     other.invalidate_all().await.unwrap();
@@ -123,8 +122,7 @@ fn what_is_cached_is_not_served_once_the_runtime_has_ended() {
     let (cache, users) = runtime.block_on(async {
         let bus = Bus::in_process();
         let users = Users::new(&bus);
-        let cache = CoherentCache::<String, u64>::builder("users")
-            .ttl(HOUR)
+        let cache = CoherentCache::<String, u64>::builder("users", HOUR)
             .evict_on(&users, |_| Evict::All)
             .build()
             .unwrap();

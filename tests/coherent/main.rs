@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use cache_runtime::coherent::{Builder, WithEvents, WithTtl};
+use cache_runtime::coherent::{Builder, WithEvents};
 use cache_runtime::{Bus, CoherentCache, Evict, Health, InvalidationEvent, cache_invalidation};
 
 pub(crate) const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -44,7 +44,7 @@ pub(crate) enum TeamEvent {
 pub(crate) struct Teams;
 
 pub(crate) type Cache = CoherentCache<String, u64>;
-pub(crate) type CacheBuilder = Builder<String, u64, WithTtl, WithEvents>;
+pub(crate) type CacheBuilder = Builder<String, u64, WithEvents>;
 
 /// What an event evicts.
 pub(crate) fn evict(event: &UserEvent) -> Evict<String> {
@@ -63,9 +63,7 @@ pub(crate) fn evict(event: &UserEvent) -> Evict<String> {
 
 /// Settings of a cache that a service's events evict from.
 pub(crate) fn builder(users: &Users) -> CacheBuilder {
-    CoherentCache::builder("users")
-        .ttl(HOUR)
-        .evict_on(users, evict)
+    CoherentCache::builder("users", HOUR).evict_on(users, evict)
 }
 
 /// A cache on a live bus.

@@ -1,7 +1,7 @@
 //! This instance's own writes: whoever reads after it has published must not find what was before,
 //! whether or not the server is there.
 
-use cache_runtime::{Bus, WhileDisconnected};
+use cache_runtime::{Bus, WhileDown};
 use support::Server;
 
 use crate::{Loader, Users, builder, connect, held, live, lost};
@@ -46,7 +46,7 @@ async fn are_read_although_the_server_is_away() {
     let bus = connect(&server.url()).await;
     let users = Users::new(&bus);
     let cache = builder(&users)
-        .while_disconnected(WhileDisconnected::ServeUntilTtl)
+        .while_down(WhileDown::ServeUntilTtl)
         .build()
         .unwrap();
     users.ready().await.unwrap();

@@ -1,16 +1,16 @@
-//! What `while_disconnected` allows, over a server that is killed and comes back.
+//! What `while_down` allows, over a server that is killed and comes back.
 
 use std::time::Duration;
 
-use cache_runtime::{Bus, NotStored, WhileDisconnected};
+use cache_runtime::{Bus, NotStored, WhileDown};
 use support::{Server, eventually};
 
 use crate::{Cache, HOUR, Loader, Users, builder, connect, found, held, lost};
 
-async fn lose(server: &mut Server, policy: WhileDisconnected) -> (Users, Cache, Loader) {
+async fn lose(server: &mut Server, policy: WhileDown) -> (Users, Cache, Loader) {
     let bus = connect(&server.url()).await;
     let users = Users::new(&bus);
-    let cache = builder(&users).while_disconnected(policy).build().unwrap();
+    let cache = builder(&users).while_down(policy).build().unwrap();
     users.ready().await.unwrap();
     let loader = Loader::default();
     loader.read(&cache, "1").await;
@@ -20,7 +20,7 @@ async fn lose(server: &mut Server, policy: WhileDisconnected) -> (Users, Cache, 
 }
 
 /// Goes on as if nothing was wrong, and is emptied before it is live again.
-async fn goes_on(policy: WhileDisconnected) {
+async fn goes_on(policy: WhileDown) {
     let mut server = Server::start().await;
     let (users, cache, loader) = lose(&mut server, policy).await;
     assert!(!cache.health().is_live());
@@ -28,30 +28,30 @@ async fn goes_on(policy: WhileDisconnected) {
     assert_eq!(loader.read(&cache, "1").await, 1);
     assert_eq!(loader.read(&cache, "2").await, 2);
     assert_eq!(cache.get("2"), Some(2), "what is loaded now is stored");
-    let token = cache.reserve("3");
+    let token = cache.begin_load("3");
 
     server.restart().await;
     found(&users).await;
     assert!(held(&cache).is_empty(), "emptied when it is live again");
-    assert_eq!(token.fill(1), Err(NotStored::Evicted));
+    assert_eq!(token.store(1), Err(NotStored::Evicted));
     assert_eq!(loader.read(&cache, "1").await, 3);
     assert_eq!(cache.get("1"), Some(3));
 }
 
 #[tokio::test]
 async fn serve_until_ttl() {
-    goes_on(WhileDisconnected::ServeUntilTtl).await;
+    goes_on(WhileDown::ServeUntilTtl).await;
 }
 
 #[tokio::test]
 async fn serve_for_a_time_that_has_not_passed() {
-    goes_on(WhileDisconnected::ServeFor(HOUR)).await;
+    goes_on(WhileDown::ServeFor(HOUR)).await;
 }
 
 #[tokio::test]
 async fn serve_for_a_time_that_has_passed() {
     let mut server = Server::start().await;
-    let policy = WhileDisconnected::ServeFor(Duration::from_millis(1));
+    let policy = WhileDown::ServeFor(Duration::from_millis(1));
     let (users, cache, loader) = lose(&mut server, policy).await;
     eventually(
         "the time to be up",
@@ -66,7 +66,7 @@ async fn serve_for_a_time_that_has_passed() {
         "nothing is stored any more"
     );
     assert!(matches!(
-        cache.reserve("1").fill(1),
+        cache.begin_load("1").store(1),
         Err(NotStored::Bypassed)
     ));
 
@@ -83,7 +83,7 @@ async fn serve_for_nothing_before_the_first_proof() {
     let bus = Bus::redis(server.url()).connect_lazy().unwrap();
     let users = Users::new(&bus);
     let cache = builder(&users)
-        .while_disconnected(WhileDisconnected::ServeFor(HOUR))
+        .while_down(WhileDown::ServeFor(HOUR))
         .build()
         .unwrap();
     let loader = Loader::default();
@@ -96,13 +96,13 @@ async fn serve_for_nothing_before_the_first_proof() {
 #[tokio::test]
 async fn nothing_is_served_once_the_bus_is_closed() {
     for policy in [
-        WhileDisconnected::Bypass,
-        WhileDisconnected::ServeFor(HOUR),
-        WhileDisconnected::ServeUntilTtl,
+        WhileDown::Bypass,
+        WhileDown::ServeFor(HOUR),
+        WhileDown::ServeUntilTtl,
     ] {
         let bus = Bus::in_process();
         let users = Users::new(&bus);
-        let cache = builder(&users).while_disconnected(policy).build().unwrap();
+        let cache = builder(&users).while_down(policy).build().unwrap();
         bus.ready().await.unwrap();
         let loader = Loader::default();
         loader.read(&cache, "1").await;

@@ -98,6 +98,10 @@ async fn exchanges_events_with_a_service_in_both_directions() {
     settings.invalidate_all().await.unwrap();
     assert_eq!(node.says("got").await, r#"got {"type":"all"}"#);
 
+    // The bus hears its own events too.
+    let own =
+        |events: &[SettingsEvent]| events.len() > 1 && events.last() == Some(&SettingsEvent::All);
+    seen.until("its own events", |events| own(events)).await;
     seen.clear();
     let key = serde_json::to_string(key).unwrap();
     node.tell(&format!(

@@ -22,7 +22,7 @@ proptest! {
 
     #[test]
     fn of_entries(most in prop_oneof![1..10usize, 10..1_200usize], entries in entries()) {
-        let cache = TtlCache::builder().name("bounded").max_entries(most).build().unwrap();
+        let cache = TtlCache::builder("bounded", Duration::from_secs(300)).max_entries(most).build().unwrap();
         let mut last = HashMap::new();
         for (key, value, removed) in entries {
             if removed {
@@ -44,8 +44,7 @@ proptest! {
 
     #[test]
     fn of_weight(most in heaviest(), entries in entries()) {
-        let cache = TtlCache::<u16, u32>::builder()
-            .name("bounded")
+        let cache = TtlCache::<u16, u32>::builder("bounded", Duration::from_secs(300))
             .max_weight(most, |weight| *weight)
             .build()
             .unwrap();
@@ -77,7 +76,7 @@ proptest! {
     fn what_has_expired_is_swept(keys in 1..400u16) {
         let clock = ManualClock::new();
         let minute = Duration::from_secs(60);
-        let cache = TtlCache::builder().name("swept").ttl(minute).max_entries(500).clock(&clock);
+        let cache = TtlCache::builder("swept", minute).max_entries(500).clock(&clock);
         let cache = cache.build().unwrap();
         for key in 0..keys {
             cache.insert(key, ());

@@ -128,7 +128,7 @@ struct Run {
 
 impl Run {
     fn new(allowed: Option<usize>) -> Self {
-        let mut builder = TtlCache::builder().name("flights");
+        let mut builder = TtlCache::builder("loads", std::time::Duration::from_secs(300));
         if let Some(allowed) = allowed {
             builder = builder.max_concurrent_loads(allowed);
         }

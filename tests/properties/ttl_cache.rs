@@ -98,9 +98,7 @@ impl Run {
     fn new(plan: &Plan) -> Self {
         let clock = ManualClock::new();
         let millis = Duration::from_millis;
-        let mut builder = TtlCache::<Key, Value>::builder()
-            .name("model")
-            .ttl(millis(plan.ttl))
+        let mut builder = TtlCache::<Key, Value>::builder("model", millis(plan.ttl))
             .max_entries(500)
             .ttl_jitter(f64::from(plan.jitter) / 100.0)
             .stale_on_error(millis(plan.stale_on_error))

@@ -170,8 +170,7 @@ fn run<R: Reader>(
 
 fn coherent(runtime: &Runtime, by: By) -> Arc<Database> {
     run(runtime, by, |rows, database| {
-        let cache = CoherentCache::builder("stress")
-            .ttl(FOREVER)
+        let cache = CoherentCache::builder("stress", FOREVER)
             .evict_on(rows, |event| match event {
                 RowEvent::Row { group, row, .. } => Evict::key(key(*group, *row)),
                 RowEvent::Group { group, .. } => {
@@ -194,7 +193,9 @@ fn coherent(runtime: &Runtime, by: By) -> Arc<Database> {
 
 fn get_then_insert(runtime: &Runtime, by: By) -> Arc<Database> {
     run(runtime, by, |rows, database| {
-        let cache = TtlCache::<String, u64>::default();
+        let cache = TtlCache::<String, u64>::builder("cache", Duration::from_secs(300))
+            .build()
+            .unwrap();
         let evicted = cache.clone();
         let subscription = rows.subscribe_inline(move |event| match event {
             RowEvent::Row { group, row, .. } => drop(evicted.remove(&key(*group, *row))),

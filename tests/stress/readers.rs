@@ -27,10 +27,10 @@ impl Reader for Coherent {
         match way % 8 {
             0..3 => self.cache.get(&key),
             3 => {
-                let token = self.cache.reserve(&key);
+                let token = self.cache.begin_load(&key);
                 let version = self.database.load(group, row);
                 // Refused or not, the next reads tell.
-                let _ = token.fill(version);
+                let _ = token.store(version);
                 None
             }
             _ => Some(self.runtime.block_on(self.cache.get_or_load(&key, load))),

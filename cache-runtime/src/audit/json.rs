@@ -17,10 +17,13 @@ impl Audit {
     /// use std::time::Duration;
     /// use cache_runtime::Cooldown;
     ///
-    /// let notified = Cooldown::<u64>::new(Duration::from_secs(60 * 60));
+    /// # fn main() -> Result<(), cache_runtime::BuildError> {
+    /// let notified = Cooldown::<u64>::builder("notified", Duration::from_secs(60 * 60)).build()?;
     /// let json = cache_runtime::audit().to_json();
     /// assert!(json.contains(r#""kind":"cooldown""#));
     /// assert!(json.contains(r#""ttlMs":3600000"#));
+    /// # Ok(())
+    /// # }
     /// ```
     #[must_use]
     #[expect(

@@ -35,7 +35,7 @@ pub use peer::RECORD_TTL;
 pub use report::{Audit, Bound, EvictedBy, Flag, Kind, Risk, Row, State, Traffic};
 use rows::assemble;
 pub use source::Evicts;
-pub(crate) use source::Source;
+pub(crate) use source::{Source, VariantCounts};
 
 /// Every cache and every channel of this process, its state, and what looks wrong with it.
 ///
@@ -47,7 +47,7 @@ pub(crate) use source::Source;
 /// use cache_runtime::{TtlCache, audit};
 ///
 /// # fn main() -> Result<(), cache_runtime::BuildError> {
-/// let suggestions = TtlCache::<String, u32>::builder().name("autocomplete").build()?;
+/// let suggestions = TtlCache::<String, u32>::builder("autocomplete", std::time::Duration::from_secs(60)).build()?;
 /// suggestions.insert("ad".to_owned(), 1);
 ///
 /// let audit = audit();

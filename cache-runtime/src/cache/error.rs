@@ -1,4 +1,4 @@
-//! The errors of building a cache and of filling it.
+//! Why a cache cannot be built, and why a loaded value is not stored.
 
 use std::fmt;
 
@@ -22,17 +22,6 @@ impl BuildError {
     pub fn cache(&self) -> &str {
         &self.cache
     }
-}
-
-/// Checks a name that is to be the first part of keys: it cannot run into the next part, nor needs
-/// it to be quoted in access rules.
-pub(crate) fn check_name(cache: &str) -> Result<(), BuildError> {
-    let spelled = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    if cache.is_empty() || !cache.chars().all(spelled) {
-        let what = format!("name {cache:?}: expected letters, digits, `-`, `_`, `.`");
-        return Err(BuildError::new(cache, what));
-    }
-    Ok(())
 }
 
 impl fmt::Display for BuildError {

@@ -10,22 +10,21 @@ use std::time::Duration;
 
 use equivalent::Equivalent;
 
-use super::settings::{common_setters, negative_setter};
-use super::{BuildError, CacheStats, Capacity, Engine, Settings, Storing, Turn};
+use super::error::BuildError;
+use super::memory::{CacheStats, Capacity, Engine, Options, common_setters, negative_setter};
 use crate::audit::{self, Audited, Described};
 use crate::clock::{Clock, ManualClock};
 use crate::defaults;
 
 /// A bounded cache in memory whose entries expire.
 ///
-/// For values that are read often and may be stale for a while, such as suggestions while somebody
-/// types. It knows nothing of other instances: where staleness would be wrong, take a
+/// For values that are read often and may be stale for a while, such as suggestions while a user
+/// types. Other instances' changes do not reach it: where staleness causes wrong behaviour, use a
 /// [`CoherentCache`](crate::CoherentCache). Clones are the same cache.
 ///
-/// The TTL counts from when an entry was inserted, or its load began, not from when it was last
-/// read. What has expired is swept when something is stored. There is no task behind it; one thread
-/// of the process, `cache-clock`, keeps the time for all such caches while they are read, to about
-/// ten milliseconds.
+/// The TTL counts from when an entry was inserted, or its load began, not from its last read. Expired
+/// entries are removed when something is stored. The cache has no task. One thread of the process,
+/// `cache-clock`, keeps the time for all such caches while they are read, to about ten milliseconds.
 ///
 /// # Examples
 ///
@@ -35,9 +34,7 @@ use crate::defaults;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), cache_runtime::BuildError> {
-/// let suggestions = TtlCache::<String, Vec<String>>::builder()
-///     .name("autocomplete")
-///     .ttl(Duration::from_secs(60))
+/// let suggestions = TtlCache::<String, Vec<String>>::builder("autocomplete", Duration::from_secs(60))
 ///     .max_entries(500)
 ///     .build()?;
 ///
@@ -51,10 +48,10 @@ use crate::defaults;
 /// # }
 /// ```
 pub struct TtlCache<K: Hash + Eq, V: Clone> {
-    inner: Arc<Inner<K, V>>,
+    shared: Arc<Shared<K, V>>,
 }
 
-struct Inner<K: Hash + Eq, V: Clone> {
+struct Shared<K: Hash + Eq, V: Clone> {
     name: Arc<str>,
     place: &'static Location<'static>,
     engine: Engine<K, V>,
@@ -65,17 +62,18 @@ where
     K: Hash + Eq + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    /// Settings of a cache; by default a TTL of [`defaults::TTL`] and
-    /// [`defaults::TTL_CACHE_ENTRIES`] entries.
+    /// Settings of a cache whose entries live for `ttl` at most, of
+    /// [`defaults::TTL_CACHE_ENTRIES`] entries unless the builder says otherwise. Audits and errors show
+    /// the name; other instances' caches of the same name are found by it.
     #[track_caller]
-    pub fn builder() -> Builder<K, V> {
+    pub fn builder(name: impl Into<String>, ttl: Duration) -> Builder<K, V> {
         let capacity = Capacity::Entries(defaults::TTL_CACHE_ENTRIES);
-        let mut settings = Settings::new(defaults::TTL, capacity);
-        settings.clock = Clock::Ticker;
+        let mut options = Options::new(ttl, capacity);
+        options.clock = Clock::Ticker;
         Builder {
-            name: None,
+            name: name.into(),
             place: Location::caller(),
-            settings,
+            options,
             key: PhantomData,
         }
     }
@@ -87,14 +85,14 @@ where
     where
         Q: Hash + Equivalent<K> + ?Sized,
     {
-        self.inner.engine.get(key)
+        self.shared.engine.get(key)
     }
 
-    /// Stores a value, in place of the one there is. A value heavier than a part of the cache can
-    /// hold is dropped instead.
+    /// Stores a value, and replaces the one there is. A value that is too heavy for a part of the cache
+    /// is dropped, and the old value with it.
     pub fn insert(&self, key: K, value: V) {
-        // The only reason against it is the one above.
-        let _ = self.inner.engine.insert(key, value);
+        // That is the only reason not to store it.
+        let _ = self.shared.engine.insert(key, value);
     }
 
     /// Removes an entry; returns its value, unless it had expired.
@@ -102,12 +100,12 @@ where
     where
         Q: Hash + Equivalent<K> + ?Sized,
     {
-        self.inner.engine.remove(key)
+        self.shared.engine.remove(key)
     }
 
     /// Removes every entry, and frees their memory.
     pub fn clear(&self) {
-        self.inner.engine.clear();
+        self.shared.engine.clear();
     }
 
     /// Removes every entry whose key begins with `prefix`; returns how many there were.
@@ -119,20 +117,19 @@ where
         self.retain(|key, _| !key.as_ref().starts_with(prefix))
     }
 
-    /// Keeps only the entries that `keep` accepts; returns how many went. It is called while a part
-    /// of the cache is locked, and must not use the cache. What is being loaded meanwhile is not
-    /// stored.
+    /// Keeps only the entries that `keep` accepts; returns how many were removed. It is called while a
+    /// part of the cache is locked, and must not use the cache. Loads on their way are not stored.
     pub fn retain(&self, keep: impl Fn(&K, &V) -> bool) -> usize {
         let stale = |key: &K, value: Option<&V>| value.is_none_or(|value| !keep(key, value));
-        self.inner.engine.remove_matching(stale)
+        self.shared.engine.remove_matching(stale)
     }
 
-    /// The entry, or what `loader` loads: for callers of one key at the same time, one of them
-    /// loads. What is removed or inserted meanwhile counts: the load is then not stored.
+    /// The entry, or else what `loader` loads. Of callers of one key at the same time, one loads and the
+    /// others wait for its value. If the key is removed or inserted meanwhile, the load is not stored.
     ///
     /// # Cancel safety
     ///
-    /// Dropped, it leaves nothing behind: if it was loading, the next who waits loads.
+    /// Dropped, it leaves nothing behind: if it was loading, the next caller loads.
     pub async fn get_or_load<Q, L, F>(&self, key: &Q, loader: L) -> V
     where
         Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
@@ -144,8 +141,8 @@ where
         value
     }
 
-    /// As [`get_or_load`](Self::get_or_load), with a loader that may fail. Nothing is stored then,
-    /// and the next who waits loads.
+    /// As [`get_or_load`](Self::get_or_load), with a loader that may fail. Then nothing is stored, and
+    /// the next caller loads.
     ///
     /// # Errors
     ///
@@ -161,24 +158,10 @@ where
         L: FnOnce() -> F,
         F: Future<Output = Result<V, E>>,
     {
-        let engine = &self.inner.engine;
-        if let Some(value) = engine.get(key) {
-            return Ok(value);
-        }
-        let lead = match engine.turn(key, || Storing::Yes).await {
-            Turn::Value(value) => return Ok(value),
-            Turn::Lead(lead) => lead,
-        };
-        match loader().await {
-            Ok(value) => {
-                // If it may not be stored, whoever waits has it all the same.
-                let _ = lead.finish(value.clone());
-                Ok(value)
-            }
-            Err(error) => {
-                drop(lead);
-                engine.get_expired(key).ok_or(error)
-            }
+        let engine = &self.shared.engine;
+        match engine.get(key) {
+            Some(value) => Ok(value),
+            None => engine.load(key, || true, loader).await,
         }
     }
 
@@ -188,7 +171,7 @@ where
     where
         Q: Hash + Equivalent<K> + ?Sized,
     {
-        self.inner.engine.contains(key)
+        self.shared.engine.contains(key)
     }
 
     /// The keys of all entries that have not expired, in no order.
@@ -198,14 +181,14 @@ where
         K: Clone,
     {
         let mut keys = Vec::new();
-        self.inner.engine.for_each(|key, _| keys.push(key.clone()));
+        self.shared.engine.for_each(|key, _| keys.push(key.clone()));
         keys
     }
 
-    /// How many entries there are, those included that have expired and were not swept yet.
+    /// The number of entries, including those that have expired and were not removed yet.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.inner.engine.len()
+        self.shared.engine.len()
     }
 
     /// Whether there is no entry.
@@ -214,35 +197,23 @@ where
         self.len() == 0
     }
 
-    /// The name; without one, the place where the cache was built.
+    /// The name given to [`builder`](Self::builder).
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.inner.name
+        &self.shared.name
     }
 
     /// What has happened in the cache.
     #[must_use]
     pub fn stats(&self) -> CacheStats {
-        self.inner.engine.stats()
-    }
-}
-
-/// A cache with the [defaults].
-impl<K, V> Default for TtlCache<K, V>
-where
-    K: Hash + Eq + Send + Sync + 'static,
-    V: Clone + Send + Sync + 'static,
-{
-    #[track_caller]
-    fn default() -> Self {
-        Self::builder().build().expect("the defaults are usable")
+        self.shared.engine.stats()
     }
 }
 
 impl<K: Hash + Eq, V: Clone> Clone for TtlCache<K, V> {
     fn clone(&self) -> Self {
         Self {
-            inner: Arc::clone(&self.inner),
+            shared: Arc::clone(&self.shared),
         }
     }
 }
@@ -250,8 +221,8 @@ impl<K: Hash + Eq, V: Clone> Clone for TtlCache<K, V> {
 impl<K: Hash + Eq, V: Clone> fmt::Debug for TtlCache<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TtlCache")
-            .field("name", &self.inner.name)
-            .field("entries", &self.inner.engine.len())
+            .field("name", &self.shared.name)
+            .field("entries", &self.shared.engine.len())
             .finish_non_exhaustive()
     }
 }
@@ -259,9 +230,9 @@ impl<K: Hash + Eq, V: Clone> fmt::Debug for TtlCache<K, V> {
 /// Settings of a [`TtlCache`].
 #[must_use = "a builder does nothing until it is built"]
 pub struct Builder<K, V> {
-    name: Option<String>,
+    name: String,
     place: &'static Location<'static>,
-    settings: Settings<V>,
+    options: Options<V>,
     key: PhantomData<fn(K)>,
 }
 
@@ -270,48 +241,32 @@ where
     K: Hash + Eq + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    /// The name under which [`audit`](crate::audit()) lists the cache. Other instances that use the
-    /// same name are found by it.
-    pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = Some(name.into());
-        self
-    }
-
-    /// The longest that an entry lives; [`defaults::TTL`] by default.
-    pub fn ttl(mut self, ttl: Duration) -> Self {
-        self.settings.ttl = ttl;
-        self
-    }
-
-    /// Returns an entry that has expired no longer than `age` ago where its loader fails. Off by
-    /// default.
+    /// Where a loader fails, returns the entry if it expired no longer than `age` ago. Off by default.
     pub fn stale_on_error(mut self, age: Duration) -> Self {
-        self.settings.stale_on_error = age;
+        self.options.stale_on_error = age;
         self
     }
 
     common_setters!();
 
-    /// The cache.
+    /// Builds the cache.
     ///
     /// # Errors
     ///
     /// When a setting is unusable; the error names the cache and the setting.
     pub fn build(self) -> Result<TtlCache<K, V>, BuildError> {
-        let place = || format!("{}:{}", self.place.file(), self.place.line());
-        let name = self.name.unwrap_or_else(place);
-        self.settings.check(&name)?;
-        let inner = Arc::new(Inner {
-            name: name.into(),
+        self.options.check(&self.name)?;
+        let shared = Arc::new(Shared {
+            name: self.name.into(),
             place: self.place,
-            engine: Engine::new(self.settings),
+            engine: Engine::new(self.options),
         });
-        audit::enroll(Arc::downgrade(&inner) as Weak<dyn Audited>);
-        Ok(TtlCache { inner })
+        audit::enroll(Arc::downgrade(&shared) as Weak<dyn Audited>);
+        Ok(TtlCache { shared })
     }
 }
 
-impl<K, V> Audited for Inner<K, V>
+impl<K, V> Audited for Shared<K, V>
 where
     K: Hash + Eq + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
@@ -333,7 +288,7 @@ impl<K, V> fmt::Debug for Builder<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")
             .field("name", &self.name)
-            .field("ttl", &self.settings.ttl)
+            .field("ttl", &self.options.ttl)
             .finish_non_exhaustive()
     }
 }

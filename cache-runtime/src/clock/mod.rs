@@ -22,7 +22,7 @@ pub(crate) use kernel::{Nanos, nanos, precise};
 ///
 /// # fn main() -> Result<(), cache_runtime::BuildError> {
 /// let clock = ManualClock::new();
-/// let cache = TtlCache::builder().ttl(Duration::from_secs(60)).clock(&clock).build()?;
+/// let cache = TtlCache::builder("cache", Duration::from_secs(60)).clock(&clock).build()?;
 /// cache.insert("key".to_owned(), 1);
 ///
 /// clock.advance(Duration::from_secs(59));

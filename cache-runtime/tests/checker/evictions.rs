@@ -48,7 +48,7 @@ fn tokens_against(by: By) {
         threads.spawn(|| {
             world.read(0);
             world.read(1);
-            drop(world.cache.reserve(&0));
+            drop(world.cache.begin_load(&0));
         });
         threads.spawn(|| {
             world.write(by);

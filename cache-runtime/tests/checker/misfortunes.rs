@@ -115,7 +115,7 @@ fn a_token_is_dropped() {
             for fate in [Fate::Fails, Fate::Succeeds] {
                 let world = &world;
                 threads.spawn(move || {
-                    let token = world.cache.reserve(&0);
+                    let token = world.cache.begin_load(&0);
                     call(world, fate);
                     drop(token);
                 });

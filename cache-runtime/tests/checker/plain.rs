@@ -15,7 +15,7 @@ struct Plain {
 impl Plain {
     fn new() -> Self {
         let database = Database::new();
-        let builder = TtlCache::builder().name("rows").ttl(TTL);
+        let builder = TtlCache::builder("rows", TTL);
         let cache = builder.clock(&database.clock).build();
         Self {
             cache: cache.expect("usable settings"),

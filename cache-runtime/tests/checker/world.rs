@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_runtime::coherent::{Builder, WithEvents, WithTtl};
+use cache_runtime::coherent::{Builder, WithEvents};
 use cache_runtime::{
     Bus, CoherentCache, Evict, InvalidationEvent, ManualClock, cache_invalidation,
 };
@@ -151,7 +151,7 @@ pub(crate) enum By {
     All,
 }
 
-pub(crate) type Building = Builder<u8, Row, WithTtl, WithEvents>;
+pub(crate) type Building = Builder<u8, Row, WithEvents>;
 
 /// A cache on a bus that is live, and the database behind it.
 pub(crate) struct World {
@@ -181,8 +181,7 @@ impl World {
             .expect("usable settings");
         let rows = Rows::new(&bus);
         let database = Arc::new(Database::new());
-        let builder = CoherentCache::builder("rows")
-            .ttl(TTL)
+        let builder = CoherentCache::builder("rows", TTL)
             // In one part, so that a seed always means the same schedules.
             .max_entries(100)
             .clock(&database.clock)
@@ -237,9 +236,9 @@ impl World {
 
     /// Loads between taking a token and filling with it.
     pub(crate) fn fill(&self, key: u8) {
-        let token = self.cache.reserve(&key);
+        let token = self.cache.begin_load(&key);
         let row = block_on(self.database.load(key));
-        let _ = token.fill(row);
+        let _ = token.store(row);
     }
 
     /// Changes rows, has them evicted, and says so.

@@ -30,10 +30,7 @@ impl Cache for TtlCache<String, Value> {
     const NAME: &'static str = "TtlCache";
 
     fn new(entries: usize) -> Self {
-        let builder = Self::builder()
-            .name(Self::NAME)
-            .ttl(TTL)
-            .max_entries(entries);
+        let builder = Self::builder(Self::NAME, TTL).max_entries(entries);
         builder.build().expect("usable settings")
     }
 
@@ -68,7 +65,7 @@ impl Cache for CoherentCache<String, Value> {
     const NAME: &'static str = "CoherentCache";
 
     fn new(entries: usize) -> Self {
-        let builder = Self::builder(Self::NAME).ttl(TTL).max_entries(entries);
+        let builder = Self::builder(Self::NAME, TTL).max_entries(entries);
         let evicting = builder.evict_on(&Entries::new(&BUS), |event| match event {
             EntryEvent::Entry { key } => Evict::key(key),
             EntryEvent::All => Evict::All,
@@ -87,8 +84,8 @@ impl Cache for CoherentCache<String, Value> {
 
     /// With a token, as it has no other way.
     fn insert(&self, key: String, value: Value) {
-        self.reserve(key.as_str())
-            .fill(value)
+        self.begin_load(key.as_str())
+            .store(value)
             .expect("nothing evicts it");
     }
 

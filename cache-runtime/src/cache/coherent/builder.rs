@@ -8,73 +8,45 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use super::CoherentCache;
-use super::inner::Inner;
+use super::evict::subscribe;
+use super::policy::WhileDown;
 use super::proof::Proof;
+use super::shared::Shared;
 use crate::audit::{self, Audited};
-use crate::cache::release::Releasing;
-use crate::cache::settings::{common_setters, negative_setter};
-use crate::cache::{BuildError, Capacity, Engine, Evict, Settings};
-use crate::channel::Notice;
+use crate::cache::error::BuildError;
+use crate::cache::evict::Evict;
+use crate::cache::memory::{
+    Capacity, Engine, Options, Reclaiming, common_setters, negative_setter,
+};
 use crate::clock::ManualClock;
 use crate::defaults;
 use crate::event::InvalidationEvent;
-use crate::service::Invalidator;
-use crate::service::Subscription;
-
-/// What a coherent cache does while events are not proven to arrive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum WhileDisconnected {
-    /// Reads load, and store nothing.
-    #[default]
-    Bypass,
-    /// The cache goes on for this long after the proof has ended, as if nothing was wrong, and
-    /// serves what other instances may have changed meanwhile. It is emptied when events arrive
-    /// again.
-    ServeFor(Duration),
-    /// The same for as long as it takes; the entries' TTL alone bounds how old they get.
-    ServeUntilTtl,
-}
+use crate::service::{Invalidator, Subscription};
 
 /// Settings of a [`CoherentCache`].
 ///
-/// `T` and `E` say whether a TTL and events were given: without both it cannot be built.
+/// `E` says whether [`evict_on`](Self::evict_on) was called: without it, no cache can be built.
 #[must_use = "a builder does nothing until it is built"]
-pub struct Builder<K: Hash + Eq, V: Clone, T, E> {
-    settings: Settings<V>,
+pub struct Builder<K: Hash + Eq, V: Clone, E = NoEvents> {
+    options: Options<V>,
     plan: Plan<K, V>,
-    state: PhantomData<(T, E)>,
+    state: PhantomData<E>,
 }
 
-/// What only coherent caches are set to.
+/// What only coherent caches have.
 struct Plan<K: Hash + Eq, V: Clone> {
     name: String,
     place: &'static Location<'static>,
-    policy: WhileDisconnected,
+    policy: WhileDown,
     evicting: Vec<Evicting<K, V>>,
 }
 
-/// No TTL was given yet.
-#[derive(Debug)]
-pub enum NoTtl {}
-/// A TTL was given.
-#[derive(Debug)]
-pub enum WithTtl {}
 /// No events evict from the cache yet.
 #[derive(Debug)]
 pub enum NoEvents {}
 /// Events evict from the cache.
 #[derive(Debug)]
 pub enum WithEvents {}
-
-/// A cache has a TTL.
-#[diagnostic::on_unimplemented(
-    message = "a coherent cache cannot be built without a TTL",
-    label = "no TTL was given before this",
-    note = "add `.ttl(Duration::from_secs(..))`: it bounds what no event can evict, such as a publisher's crash"
-)]
-pub trait HasTtl: sealed::Sealed {}
-impl HasTtl for WithTtl {}
 
 /// Events evict from a cache.
 #[diagnostic::on_unimplemented(
@@ -87,26 +59,35 @@ impl HasEvents for WithEvents {}
 
 mod sealed {
     pub trait Sealed {}
-    impl Sealed for super::WithTtl {}
     impl Sealed for super::WithEvents {}
 }
 
-/// One `evict_on`: how its channel is proven, and how to subscribe once there is a cache.
+/// One `evict_on`: the proof of its channel, and how to subscribe once there is a cache.
 struct Evicting<K: Hash + Eq, V: Clone> {
     proof: Proof,
     subscribe: Subscribe<K, V>,
 }
 
-type Subscribe<K, V> = Box<dyn FnOnce(Weak<Inner<K, V>>) -> Subscription>;
+type Subscribe<K, V> = Box<dyn FnOnce(Weak<Shared<K, V>>) -> Subscription>;
 
-impl<K: Hash + Eq, V: Clone> Builder<K, V, NoTtl, NoEvents> {
-    pub(super) fn new(name: String, place: &'static Location<'static>) -> Self {
-        Self {
-            settings: Settings::new(Duration::ZERO, Capacity::Entries(defaults::MAX_ENTRIES)),
+impl<K, V> CoherentCache<K, V>
+where
+    K: Hash + Eq + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    /// Settings of a cache whose entries live for `ttl` at most, counted from the beginning of their
+    /// load. Audits and errors show the name. The cache needs at least one
+    /// [`evict_on`](Builder::evict_on).
+    ///
+    /// The TTL bounds what no event can evict, such as what a publisher changed before it crashed.
+    #[track_caller]
+    pub fn builder(name: impl Into<String>, ttl: Duration) -> Builder<K, V> {
+        Builder {
+            options: Options::new(ttl, Capacity::Entries(defaults::MAX_ENTRIES)),
             plan: Plan {
-                name,
-                place,
-                policy: WhileDisconnected::default(),
+                name: name.into(),
+                place: Location::caller(),
+                policy: WhileDown::default(),
                 evicting: Vec::new(),
             },
             state: PhantomData,
@@ -114,21 +95,15 @@ impl<K: Hash + Eq, V: Clone> Builder<K, V, NoTtl, NoEvents> {
     }
 }
 
-impl<K, V, T, E> Builder<K, V, T, E>
+impl<K, V, E> Builder<K, V, E>
 where
     K: Hash + Eq + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    /// The longest that an entry lives, counted from the beginning of its load.
-    pub fn ttl(mut self, ttl: Duration) -> Builder<K, V, WithTtl, E> {
-        self.settings.ttl = ttl;
-        self.in_state()
-    }
-
-    /// Evicts what `evict` says of every event of a service's channel; may be called for several
+    /// Evicts what `evict` returns for each event of a service's channel. May be called for several
     /// services. Match the event exhaustively: then the compiler asks what a new variant evicts.
     ///
-    /// It is called by the task that receives events, and by publishers, possibly at the same time,
+    /// `evict` is called by the task that receives events and by publishers, possibly at the same time,
     /// so it must be quick and must not block. If it panics, everything is evicted.
     ///
     /// # Panics
@@ -138,72 +113,49 @@ where
         mut self,
         service: &Invalidator<Event>,
         evict: impl Fn(&Event) -> Evict<K> + Send + Sync + 'static,
-    ) -> Builder<K, V, T, WithEvents> {
-        let runtime = Invalidator::runtime(service);
+    ) -> Builder<K, V, WithEvents> {
         let proof = Proof::new(service);
-        // A load that is older may be older than an eviction that nobody here has heard of.
-        let share = &mut self.settings.share_bypassed;
-        *share = proof.lease().min(*share);
+        // An older load may have begun before an eviction that nobody here has noticed.
+        let share = &mut self.options.share_bypassed;
+        *share = proof.lease_time().min(*share);
         let counts = proof.source().counts();
         let service = service.clone();
-        let subscribe = move |cache: Weak<Inner<K, V>>| {
-            let apply = move |notice: Notice<'_, Event>| {
-                let Some(cache) = cache.upgrade() else { return };
-                match notice {
-                    Notice::Event(event) | Notice::Published(event) => {
-                        let evict = evict(event);
-                        counts.record(event.variant(), !matches!(evict, Evict::Nothing));
-                        cache.evict(&evict, || runtime.clone());
-                    }
-                    Notice::Flush => cache.evict(&Evict::All, || runtime.clone()),
-                    // Another policy reads on, until `Stale` follows.
-                    Notice::Down if cache.policy == WhileDisconnected::Bypass => {
-                        cache.evict(&Evict::All, || runtime.clone());
-                    }
-                    Notice::Down => {}
-                }
-            };
-            Invalidator::attach(&service, "cache", apply)
-        };
         self.plan.evicting.push(Evicting {
             proof,
-            subscribe: Box::new(subscribe),
+            subscribe: Box::new(move |cache| subscribe(cache, &service, evict, counts)),
         });
-        self.in_state()
-    }
-
-    fn in_state<T2, E2>(self) -> Builder<K, V, T2, E2> {
         Builder {
-            settings: self.settings,
+            options: self.options,
             plan: self.plan,
             state: PhantomData,
         }
     }
 
-    /// What to do while events are not proven to arrive; [`WhileDisconnected::Bypass`] by default.
-    pub fn while_disconnected(mut self, policy: WhileDisconnected) -> Self {
+    /// What to do while events are not proven to arrive; [`WhileDown::Bypass`] by default.
+    pub fn while_down(mut self, policy: WhileDown) -> Self {
         self.plan.policy = policy;
         self
     }
 
-    /// Returns an entry that has expired no longer than `age` ago where its loader fails. It was not
-    /// evicted, but the TTL that is to bound how old it gets no longer does: hence the name.
-    pub fn stale_on_error_despite_coherence(mut self, age: Duration) -> Self {
-        self.settings.stale_on_error = age;
+    /// Where a loader fails, returns the entry if it expired no longer than `age` ago. Off by default.
+    ///
+    /// No event has evicted such an entry, but it is older than the TTL: what the TTL bounds, `age` adds
+    /// to.
+    pub fn stale_on_error(mut self, age: Duration) -> Self {
+        self.options.stale_on_error = age;
         self
     }
 
     common_setters!();
 
-    /// The cache, subscribed to the events that evict from it. It may be read as soon as they are
-    /// proven to arrive: `bus.ready().await?` waits for that.
+    /// Builds the cache, and subscribes it to the events that evict from it. Its entries are served as
+    /// soon as events are proven to arrive: `bus.ready().await?` waits for that.
     ///
     /// # Errors
     ///
     /// When a setting is unusable; the error names the cache and the setting.
     pub fn build(self) -> Result<CoherentCache<K, V>, BuildError>
     where
-        T: HasTtl,
         E: HasEvents,
     {
         let Plan {
@@ -212,32 +164,32 @@ where
             policy,
             evicting,
         } = self.plan;
-        self.settings.check(&name)?;
+        self.options.check(&name)?;
         let (proofs, subscribe): (Vec<_>, Vec<_>) = evicting
             .into_iter()
             .map(|evicting| (evicting.proof, evicting.subscribe))
             .unzip();
-        let inner = Arc::new(Inner {
+        let shared = Arc::new(Shared {
             name: name.into(),
             place,
-            engine: Engine::new(self.settings),
+            engine: Engine::new(self.options),
             proofs: proofs.into(),
             policy,
-            releasing: Releasing::default(),
+            reclaiming: Reclaiming::default(),
             subscriptions: OnceLock::new(),
         });
         let subscriptions = subscribe
             .into_iter()
-            .map(|subscribe| subscribe(Arc::downgrade(&inner)))
+            .map(|subscribe| subscribe(Arc::downgrade(&shared)))
             .collect();
         // It is set once, here.
-        let _ = inner.subscriptions.set(subscriptions);
-        audit::enroll(Arc::downgrade(&inner) as Weak<dyn Audited>);
-        Ok(CoherentCache { inner })
+        let _ = shared.subscriptions.set(subscriptions);
+        audit::enroll(Arc::downgrade(&shared) as Weak<dyn Audited>);
+        Ok(CoherentCache { shared })
     }
 }
 
-impl<K, T, S, E> Builder<K, Option<T>, S, E>
+impl<K, T, E> Builder<K, Option<T>, E>
 where
     K: Hash + Eq + Send + Sync + 'static,
     T: Clone + Send + Sync + 'static,
@@ -245,12 +197,12 @@ where
     negative_setter!();
 }
 
-impl<K: Hash + Eq, V: Clone, T, E> fmt::Debug for Builder<K, V, T, E> {
+impl<K: Hash + Eq, V: Clone, E> fmt::Debug for Builder<K, V, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")
             .field("name", &self.plan.name)
-            .field("ttl", &self.settings.ttl)
-            .field("while_disconnected", &self.plan.policy)
+            .field("ttl", &self.options.ttl)
+            .field("while_down", &self.plan.policy)
             .finish_non_exhaustive()
     }
 }

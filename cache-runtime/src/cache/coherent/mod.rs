@@ -1,27 +1,28 @@
-//! The cache for what must not be stale: events evict from it, and what it cannot prove it does not
-//! serve.
+//! The cache for what must not be stale: events evict from it, and without proof that they arrive it
+//! serves nothing.
 
 mod builder;
-mod fill;
-mod inner;
-pub(in crate::cache) mod proof;
+mod evict;
+mod policy;
+pub(super) mod proof;
+mod shared;
+mod token;
 
 use std::convert::Infallible;
 use std::fmt;
 use std::hash::Hash;
-use std::panic::Location;
 use std::sync::Arc;
 
 use equivalent::Equivalent;
 use tokio::runtime;
 
-use super::{CacheStats, Evict, Turn};
+use super::evict::Evict;
+use super::memory::CacheStats;
 use crate::health::Health;
-pub use builder::{
-    Builder, HasEvents, HasTtl, NoEvents, NoTtl, WhileDisconnected, WithEvents, WithTtl,
-};
-pub use fill::FillToken;
-use inner::Inner;
+pub use builder::{Builder, HasEvents, NoEvents, WithEvents};
+pub use policy::WhileDown;
+use shared::Shared;
+pub use token::LoadToken;
 
 /// A bounded cache in memory that the events of other instances evict from.
 ///
@@ -30,19 +31,18 @@ use inner::Inner;
 ///
 /// # What is promised
 ///
-/// - **No stale fill.** A value whose load began before an event that evicts it is never stored, and
-///   never given to a caller who came after the event. There is no `insert`: values come from
-///   [`get_or_load`](Self::get_or_load), or from a [token](Self::reserve) taken before the load.
-/// - **One load a key.** Callers who find no entry wait for the one who loads. If that one fails,
+/// - **No stale load is stored.** A value whose load began before an event that evicts it is never
+///   stored, and never given to a caller who came after the event. There is no `insert`: values come
+///   from [`get_or_load`](Self::get_or_load), or from a [token](Self::begin_load) taken before the load.
+/// - **One load per key.** Callers who find no entry wait for the one who loads. If that one fails,
 ///   panics or is dropped, the next loads.
-/// - **Nothing without proof.** While events are not [proven](crate::Health::Live) to arrive, reads
-///   load, and store nothing; [`WhileDisconnected`] says otherwise, a cache at a time. The proof is
-///   looked at at every read, on a clock that goes on while the process is stopped. After any loss
-///   the cache is empty.
-/// - **Your own writes.** An event that this instance publishes has evicted here before it leaves,
-///   even when the server is away.
+/// - **No serving without proof.** While events are not [proven](crate::Health::Live) to arrive, reads
+///   load, and store nothing; [`WhileDown`] has other policies. Every read checks the proof, on a clock
+///   that goes on while the process is stopped. After any loss the cache is empty.
+/// - **Your own writes.** An event that this instance publishes evicts here before it leaves, even when
+///   the server is away.
 ///
-/// Every entry has a TTL, counted from the beginning of its load, which bounds what no event can: a
+/// Every entry has a TTL, counted from the beginning of its load. It bounds what no event can: a
 /// publisher that crashed before it published.
 ///
 /// # Examples
@@ -64,8 +64,7 @@ use inner::Inner;
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let bus = Bus::in_process();
 /// let users = Users::new(&bus);
-/// let names = CoherentCache::<String, String>::builder("user-names")
-///     .ttl(Duration::from_secs(30))
+/// let names = CoherentCache::<String, String>::builder("user-names", Duration::from_secs(30))
 ///     .max_entries(10_000)
 ///     .evict_on(&users, |event| match event {
 ///         UserEvent::User { user_id } => Evict::key(user_id),
@@ -84,7 +83,7 @@ use inner::Inner;
 /// # }
 /// ```
 pub struct CoherentCache<K: Hash + Eq, V: Clone> {
-    inner: Arc<Inner<K, V>>,
+    shared: Arc<Shared<K, V>>,
 }
 
 impl<K, V> CoherentCache<K, V>
@@ -92,13 +91,6 @@ where
     K: Hash + Eq + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    /// Settings of a cache, which [`audit`](crate::audit()) and errors call by its name. It needs a
-    /// TTL and at least one [`evict_on`](Builder::evict_on).
-    #[track_caller]
-    pub fn builder(name: impl Into<String>) -> Builder<K, V, NoTtl, NoEvents> {
-        Builder::new(name.into(), Location::caller())
-    }
-
     /// The entry, if there is one, it has not expired, and the cache may be
     /// [read](Self::health) now.
     #[inline]
@@ -107,18 +99,18 @@ where
     where
         Q: Hash + Equivalent<K> + ?Sized,
     {
-        let inner = &*self.inner;
-        inner.engine.get_if(key, |now| inner.serves(now))
+        let shared = &*self.shared;
+        shared.engine.get_if(key, |now| shared.serves(now))
     }
 
-    /// The entry, or what `loader` loads: for callers of one key at the same time, one of them
-    /// loads.
+    /// The entry, or else what `loader` loads. Of callers of one key at the same time, one loads and the
+    /// others wait for its value.
     ///
     /// While the cache may not be read, the value is loaded and not stored.
     ///
     /// # Cancel safety
     ///
-    /// Dropped, it leaves nothing behind: if it was loading, the next who waits loads.
+    /// Dropped, it leaves nothing behind: if it was loading, the next caller loads.
     pub async fn get_or_load<Q, L, F>(&self, key: &Q, loader: L) -> V
     where
         Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
@@ -130,12 +122,13 @@ where
         value
     }
 
-    /// As [`get_or_load`](Self::get_or_load), with a loader that may fail. Nothing is stored then,
-    /// and the next who waits loads.
+    /// As [`get_or_load`](Self::get_or_load), with a loader that may fail. Then nothing is stored, and
+    /// the next caller loads.
     ///
     /// # Errors
     ///
-    /// Those of the loader.
+    /// Those of the loader, unless [`stale_on_error`](Builder::stale_on_error) allows the value that
+    /// has expired.
     ///
     /// # Cancel safety
     ///
@@ -146,33 +139,15 @@ where
         L: FnOnce() -> F,
         F: Future<Output = Result<V, E>>,
     {
-        let inner = &*self.inner;
-        if let Some(value) = self.get(key) {
-            return Ok(value);
-        }
-        let lead = match inner.engine.turn(key, || inner.storing()).await {
-            Turn::Value(value) => return Ok(value),
-            Turn::Lead(lead) => lead,
-        };
-        match loader().await {
-            Ok(value) => {
-                if inner.is_open() {
-                    // If it may not, whoever waits has it all the same.
-                    let _ = lead.finish(value.clone());
-                } else {
-                    lead.pass(value.clone());
-                }
-                Ok(value)
-            }
-            Err(error) => {
-                drop(lead);
-                inner.expired(key).ok_or(error)
-            }
+        let shared = &*self.shared;
+        match self.get(key) {
+            Some(value) => Ok(value),
+            None => shared.engine.load(key, || shared.is_open(), loader).await,
         }
     }
 
-    /// A token to fill the entry with, for callers who cannot load within a closure: take it before
-    /// the load, and [`fill`](FillToken::fill) it after.
+    /// A token to store the entry with, for callers who cannot load within a closure: take it before the
+    /// load, and [`store`](LoadToken::store) the value after it.
     ///
     /// Nobody waits for a token: callers of [`get_or_load`](Self::get_or_load) load meanwhile.
     ///
@@ -183,32 +158,31 @@ where
     /// # use cache_runtime::{Bus, CoherentCache, Evict, InvalidationEvent, NotStored, cache_invalidation};
     /// # #[derive(InvalidationEvent)]
     /// # enum UserEvent { User { user_id: String }, All }
-    /// # #[cache_invalidation(channel = "cache:reserve-example", event = UserEvent)]
+    /// # #[cache_invalidation(channel = "cache:begin-load-example", event = UserEvent)]
     /// # struct Users;
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let bus = Bus::in_process();
     /// # let users = Users::new(&bus);
-    /// # let names = CoherentCache::<String, String>::builder("user-names")
-    /// #     .ttl(Duration::from_secs(30))
+    /// # let names = CoherentCache::<String, String>::builder("user-names", Duration::from_secs(30))
     /// #     .evict_on(&users, |event| match event {
     /// #         UserEvent::User { user_id } => Evict::key(user_id),
     /// #         UserEvent::All => Evict::All,
     /// #     })
     /// #     .build()?;
     /// # bus.ready().await?;
-    /// let token = names.reserve("7");
+    /// let token = names.begin_load("7");
     /// let name = "Ada".to_owned(); // from the database
     /// users.invalidate_user("7").await?; // meanwhile, somebody changes it
-    /// assert_eq!(token.fill(name), Err(NotStored::Evicted));
+    /// assert_eq!(token.store(name), Err(NotStored::Evicted));
     /// # Ok(())
     /// # }
     /// ```
-    pub fn reserve<Q>(&self, key: &Q) -> FillToken<'_, K, V>
+    pub fn begin_load<Q>(&self, key: &Q) -> LoadToken<'_, K, V>
     where
         Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
     {
-        FillToken::new(&self.inner, key)
+        LoadToken::new(&self.shared, key)
     }
 
     /// Whether [`get`](Self::get) would find the entry. It does not count as a read.
@@ -217,14 +191,14 @@ where
     where
         Q: Hash + Equivalent<K> + ?Sized,
     {
-        self.inner.is_open() && self.inner.engine.contains(key)
+        self.shared.is_open() && self.shared.engine.contains(key)
     }
 
-    /// How many entries there are, those included that have expired and were not swept yet, and
-    /// those that may not be read now.
+    /// The number of entries, including those that have expired and were not removed yet, and those that
+    /// may not be read now.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.inner.engine.len()
+        self.shared.engine.len()
     }
 
     /// Whether there is no entry.
@@ -233,8 +207,8 @@ where
         self.len() == 0
     }
 
-    /// A copy of every entry that has not expired, in no order: for inspection, also of what may
-    /// not be read now.
+    /// A copy of every entry that has not expired, in no order. It is for inspection, and includes what
+    /// may not be read now.
     #[must_use]
     pub fn entries(&self) -> Vec<(K, V)>
     where
@@ -242,39 +216,39 @@ where
     {
         let mut entries = Vec::new();
         let add = |key: &K, value: &V| entries.push((key.clone(), value.clone()));
-        self.inner.engine.for_each(add);
+        self.shared.engine.for_each(add);
         entries
     }
 
-    /// As an event does.
+    /// Evicts as an event does.
     pub(crate) fn evict(&self, evict: &Evict<K>) {
-        self.inner.evict(evict, runtime::Handle::current);
+        self.shared.evict(evict, runtime::Handle::current);
     }
 
     /// The name given to [`builder`](Self::builder).
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.inner.name
+        &self.shared.name
     }
 
-    /// Whether events are proven to arrive on every channel that evicts from the cache: the first
-    /// one's health of which they are not.
+    /// [`Live`](Health::Live) if events are proven to arrive on every channel that evicts from the cache;
+    /// otherwise the health of the first channel of which they are not.
     #[must_use]
     pub fn health(&self) -> Health {
-        self.inner.health()
+        self.shared.health()
     }
 
     /// What has happened in the cache.
     #[must_use]
     pub fn stats(&self) -> CacheStats {
-        self.inner.engine.stats()
+        self.shared.engine.stats()
     }
 }
 
 impl<K: Hash + Eq, V: Clone> Clone for CoherentCache<K, V> {
     fn clone(&self) -> Self {
         Self {
-            inner: Arc::clone(&self.inner),
+            shared: Arc::clone(&self.shared),
         }
     }
 }
@@ -282,8 +256,8 @@ impl<K: Hash + Eq, V: Clone> Clone for CoherentCache<K, V> {
 impl<K: Hash + Eq, V: Clone> fmt::Debug for CoherentCache<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CoherentCache")
-            .field("name", &self.inner.name)
-            .field("entries", &self.inner.engine.len())
+            .field("name", &self.shared.name)
+            .field("entries", &self.shared.engine.len())
             .finish_non_exhaustive()
     }
 }

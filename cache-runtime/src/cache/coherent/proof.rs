@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::WhileDisconnected;
+use super::policy::WhileDown;
 use crate::audit::Source;
 use crate::clock::{self, Clock, Nanos, nanos};
 use crate::event::InvalidationEvent;
@@ -35,19 +35,19 @@ impl Proof {
         }
     }
 
-    /// The bus's own clock has the last word: a test may have stopped it.
+    /// The bus's own clock decides. A test may have stopped it.
     #[cold]
     fn is_live(&self) -> bool {
         self.health().is_live()
     }
 
-    /// Whether the cache is to be read although events are not proven to arrive.
+    /// Whether the policy lets the cache be read although events are not proven to arrive.
     #[cold]
-    pub(in crate::cache) fn is_dispensable(&self, policy: WhileDisconnected) -> bool {
+    pub(in crate::cache) fn is_dispensable(&self, policy: WhileDown) -> bool {
         let within = match policy {
-            WhileDisconnected::Bypass => false,
-            WhileDisconnected::ServeUntilTtl => true,
-            WhileDisconnected::ServeFor(time) => {
+            WhileDown::Bypass => false,
+            WhileDown::ServeUntilTtl => true,
+            WhileDown::ServeFor(time) => {
                 let ended = self.lease.ended();
                 ended.is_some_and(|ended| clock::precise() < ended.saturating_add(nanos(time)))
             }
@@ -55,8 +55,8 @@ impl Proof {
         within && self.health() != Health::Closed
     }
 
-    /// How long it may take to notice that events no longer arrive.
-    pub(in crate::cache) fn lease(&self) -> Duration {
+    /// The longest time in which nobody notices that events no longer arrive.
+    pub(in crate::cache) fn lease_time(&self) -> Duration {
         self.lease_time
     }
 
@@ -64,7 +64,7 @@ impl Proof {
         self.source.health()
     }
 
-    /// What is known of the channel's events.
+    /// The channel, as audits see it.
     pub(in crate::cache) fn source(&self) -> &Source {
         &self.source
     }

@@ -51,7 +51,7 @@ impl Builder {
     ///
     /// When the name or the TTL is unusable.
     pub fn build(self) -> Result<Dedup, BuildError> {
-        crate::cache::check_name(&self.name)?;
+        crate::cache::names::check_key_name(&self.name)?;
         if self.ttl < Duration::from_millis(1) || self.ttl > LONGEST {
             let what = format!(
                 "TTL of {:?}: expected at least a millisecond and at most a year",

@@ -19,8 +19,9 @@ use super::stats::Counters;
 use super::{Handle, RedisCache};
 use crate::audit::{self, Audited};
 use crate::bus::{self, Bus};
-use crate::cache::release::Releasing;
-use crate::cache::{BuildError, Capacity, Engine, Evict, Settings as EngineSettings};
+use crate::cache::memory::Reclaiming;
+use crate::cache::memory::{Capacity, Engine, Options as EngineSettings};
+use crate::cache::{BuildError, Evict};
 use crate::clock::ManualClock;
 use crate::event::InvalidationEvent;
 use crate::keyspace::Keyspace;
@@ -239,7 +240,10 @@ where
         if let Some(clock) = &plan.clock {
             engine.set_clock(clock);
         }
-        let leases = plan.evicting.iter().map(|evicting| evicting.proof.lease());
+        let leases = plan
+            .evicting
+            .iter()
+            .map(|evicting| evicting.proof.lease_time());
         // A load that is older may be older than an eviction that nobody here has heard of.
         engine.share_bypassed = leases.min().unwrap_or(Duration::MAX);
         engine.check(&plan.name)?;
@@ -266,7 +270,7 @@ where
             kv: plan.kv,
             keys: Arc::new(Keys::new(&name, coherence.is_some())),
             engine: Engine::new(engine),
-            releasing: Releasing::default(),
+            reclaiming: Reclaiming::default(),
             coherence,
             away: Away::default(),
             background: Background::new(runtime.clone()),

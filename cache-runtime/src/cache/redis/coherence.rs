@@ -15,9 +15,10 @@ use super::entry::Cached;
 use super::inner::{Coherence, Inner};
 use super::settings::AfterLoss;
 use super::stats::count;
+use crate::cache::Evict;
 use crate::cache::coherent::proof::Proof;
-use crate::cache::release::{Releases, Releasing};
-use crate::cache::{Engine, Evict};
+use crate::cache::memory::Engine;
+use crate::cache::memory::{Reclaiming, Reclaims};
 use crate::channel::Hook;
 use crate::channel::Notice;
 use crate::event::InvalidationEvent;
@@ -131,7 +132,7 @@ impl<V: Clone + Send + Sync + 'static> Inner<V> {
     fn evict_memory(self: &Arc<Self>, evict: &Evict<String>) {
         self.engine.evict(evict);
         if self.settings.memory.is_some() && matches!(evict, Evict::All) {
-            self.releasing
+            self.reclaiming
                 .start(|| self.background.runtime().clone(), self);
         }
     }
@@ -180,11 +181,11 @@ fn lock(seats: &Mutex<Seats>) -> MutexGuard<'_, Seats> {
     seats.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl<V: Clone + Send + Sync + 'static> Releases for Inner<V> {
+impl<V: Clone + Send + Sync + 'static> Reclaims for Inner<V> {
     type Key = String;
     type Value = Cached<V>;
 
-    fn engine(&self) -> (&Engine<String, Cached<V>>, &Releasing) {
-        (&self.engine, &self.releasing)
+    fn engine(&self) -> (&Engine<String, Cached<V>>, &Reclaiming) {
+        (&self.engine, &self.reclaiming)
     }
 }

@@ -6,7 +6,7 @@ use super::entry::{Cached, Fetched};
 use super::error::{FetchError, RedisCacheError};
 use super::inner::Inner;
 use super::stats::{RedisCacheStats, count};
-use crate::cache::Storing;
+use crate::cache::memory::Storing;
 
 impl<V: Clone + Send + Sync + 'static> Inner<V> {
     pub(super) async fn lookup(&self, key: &str) -> Result<Option<Cached<V>>, RedisCacheError> {
@@ -21,7 +21,7 @@ impl<V: Clone + Send + Sync + 'static> Inner<V> {
             return Ok(None);
         }
         // Before Redis is asked: what is evicted from here on is not filled.
-        let reserved = (storing == Storing::Yes).then(|| self.engine.reserve(key, storing));
+        let reserved = (storing == Storing::Yes).then(|| self.engine.begin_load(key, storing));
         let found = self.look_up(key, &self.keys.of(key)).await;
         let found = found.map_err(|cause| self.redis_error("read", cause))?;
         let Some(cached) = found.and_then(|found| self.read(key, &found)) else {
@@ -33,7 +33,7 @@ impl<V: Clone + Send + Sync + 'static> Inner<V> {
             && self.storing() == Storing::Yes
         {
             // If it may not be stored, this caller has it all the same.
-            let _ = reserved.fill(cached.clone());
+            let _ = reserved.store(cached.clone());
         }
         Ok(Some(cached))
     }

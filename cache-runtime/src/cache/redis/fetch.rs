@@ -14,7 +14,7 @@ use super::inner::Inner;
 use super::lock::Ticket;
 use super::settings::RedisAway;
 use super::stats::count;
-use crate::cache::{Storing, Turn};
+use crate::cache::memory::{Storing, Turn};
 use crate::health::Cause;
 use crate::transport::{EntryKeys, Filled, Seek};
 use crate::wire::Quoted;

@@ -17,8 +17,8 @@ use super::pending::Pending;
 use super::settings::{AfterLoss, Settings};
 use super::stats::{Counters, count};
 use crate::cache::coherent::proof::Proof;
-use crate::cache::release::Releasing;
-use crate::cache::{Engine, Storing};
+use crate::cache::memory::Reclaiming;
+use crate::cache::memory::{Engine, Storing};
 use crate::clock::{Nanos, nanos};
 use crate::health::{Cause, Health};
 use crate::keyspace::Keyspace;
@@ -35,7 +35,7 @@ pub(super) struct Inner<V> {
     pub(super) keys: Arc<Keys>,
     /// The memory level. Without one it serves to look for each key once at a time.
     pub(super) engine: Engine<String, Cached<V>>,
-    pub(super) releasing: Releasing,
+    pub(super) reclaiming: Reclaiming,
     pub(super) coherence: Option<Coherence>,
     pub(super) away: Away,
     pub(super) background: Arc<Background>,

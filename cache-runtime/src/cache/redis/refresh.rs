@@ -11,7 +11,7 @@ use super::fetch::{Attempt, Kept};
 use super::inner::Inner;
 use super::lock::Taken;
 use super::stats::count;
-use crate::cache::Storing;
+use crate::cache::memory::Storing;
 use crate::health::Cause;
 use crate::transport::Seek;
 use crate::wire::{Prose, Quoted};
@@ -67,7 +67,7 @@ impl<V: Clone + Send + Sync + 'static> Inner<V> {
         let names = self.keys.of(key);
         // Before anything is asked: what is evicted from here on is not filled.
         let storing = self.storing();
-        let reserved = (storing == Storing::Yes).then(|| self.engine.reserve(key, storing));
+        let reserved = (storing == Storing::Yes).then(|| self.engine.begin_load(key, storing));
         self.settled(key).await.map_err(Failed::Redis)?;
         let taken = self.acquire(&names, Seek::Refresh).await;
         let ticket = match taken.map_err(Failed::Redis)? {
@@ -97,7 +97,7 @@ impl<V: Clone + Send + Sync + 'static> Inner<V> {
             && self.storing() == Storing::Yes
         {
             // If it may not be stored, an event has evicted the old one.
-            let _ = reserved.fill(kept.cached);
+            let _ = reserved.store(kept.cached);
         }
         Ok(fresh)
     }

@@ -1,4 +1,4 @@
-//! Freeing the memory of what was evicted with everything else, in small steps.
+//! Frees the memory of what was evicted with everything else, in small steps.
 
 use std::hash::Hash;
 use std::sync::Arc;
@@ -7,26 +7,26 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::runtime;
 use tokio::task::yield_now;
 
-use super::Engine;
+use super::engine::Engine;
 
-/// A cache whose memory is freed.
-pub(super) trait Releases: Send + Sync + 'static {
+/// A cache whose memory is reclaimed.
+pub(crate) trait Reclaims: Send + Sync + 'static {
     type Key: Hash + Eq;
     type Value: Clone;
 
-    fn engine(&self) -> (&Engine<Self::Key, Self::Value>, &Releasing);
+    fn engine(&self) -> (&Engine<Self::Key, Self::Value>, &Reclaiming);
 }
 
-/// Whether a task of the cache is at it.
+/// Whether a task of the cache is reclaiming.
 #[derive(Debug, Default)]
-pub(super) struct Releasing(AtomicBool);
+pub(crate) struct Reclaiming(AtomicBool);
 
-impl Releasing {
-    /// Has a task free the memory of what was evicted up to now. It ends with the cache.
+impl Reclaiming {
+    /// Has a task free the memory of what was evicted up to now. The task ends with the cache.
     ///
-    /// Whoever has just evicted everything either finds that a task is at it, which will look once
-    /// more before it ends, or starts one: hence the strict order of all accesses.
-    pub(super) fn start<C: Releases>(
+    /// After everything was evicted, either a task is running, which looks at the generation once more
+    /// before it ends, or this starts one. That needs the strict order of all accesses.
+    pub(crate) fn start<C: Reclaims>(
         &self,
         runtime: impl FnOnce() -> runtime::Handle,
         cache: &Arc<C>,
@@ -38,16 +38,16 @@ impl Releasing {
         runtime().spawn(async move {
             let (mut part, mut generation) = (0, None);
             while let Some(cache) = cache.upgrade() {
-                let (engine, releasing) = cache.engine();
+                let (engine, reclaiming) = cache.engine();
                 if part < engine.parts() {
                     generation.get_or_insert(engine.generation());
-                    engine.release(part);
+                    engine.reclaim(part);
                     part += 1;
                 } else {
-                    releasing.0.store(false, Ordering::SeqCst);
+                    reclaiming.0.store(false, Ordering::SeqCst);
                     let current = generation.take() == Some(engine.generation());
-                    // Unless everything was evicted again meanwhile, and nobody else has begun.
-                    if current || releasing.0.swap(true, Ordering::SeqCst) {
+                    // If everything was evicted again meanwhile, this or another task goes on.
+                    if current || reclaiming.0.swap(true, Ordering::SeqCst) {
                         return;
                     }
                     part = 0;

@@ -4,30 +4,26 @@ use std::hash::Hash;
 use std::panic::Location;
 use std::sync::{Arc, OnceLock};
 
-use equivalent::Equivalent;
-use tokio::runtime;
-
-use super::WhileDisconnected;
+use super::policy::WhileDown;
 use super::proof::Proof;
 use crate::audit::{Audited, Described, Kind, Source, State};
-use crate::cache::release::{Releases, Releasing};
-use crate::cache::{Engine, Evict, Storing};
+use crate::cache::memory::{Engine, Reclaiming, Storing};
 use crate::clock::Nanos;
 use crate::health::Health;
 use crate::service::Subscription;
 
-pub(super) struct Inner<K: Hash + Eq, V: Clone> {
+pub(super) struct Shared<K: Hash + Eq, V: Clone> {
     pub(super) name: Arc<str>,
     pub(super) place: &'static Location<'static>,
     pub(super) engine: Engine<K, V>,
     pub(super) proofs: Box<[Proof]>,
-    pub(super) policy: WhileDisconnected,
-    pub(super) releasing: Releasing,
+    pub(super) policy: WhileDown,
+    pub(super) reclaiming: Reclaiming,
     /// Only dropped.
     pub(super) subscriptions: OnceLock<Vec<Subscription>>,
 }
 
-impl<K, V> Inner<K, V>
+impl<K, V> Shared<K, V>
 where
     K: Hash + Eq + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
@@ -37,14 +33,14 @@ where
     pub(super) fn serves(&self, now: Nanos) -> bool {
         let clock = self.engine.clock();
         let proven = self.proofs.iter().all(|proof| proof.holds(clock, now));
-        proven || self.serves_disconnected(now)
+        proven || self.serves_while_down(now)
     }
 
     #[cold]
-    pub(super) fn serves_disconnected(&self, now: Nanos) -> bool {
+    pub(super) fn serves_while_down(&self, now: Nanos) -> bool {
         let clock = self.engine.clock();
         let policy = self.policy;
-        policy != WhileDisconnected::Bypass
+        policy != WhileDown::Bypass
             && (self.proofs.iter())
                 .all(|proof| proof.holds(clock, now) || proof.is_dispensable(policy))
     }
@@ -61,34 +57,13 @@ where
         self.serves(self.engine.clock().now())
     }
 
-    pub(super) fn expired<Q>(&self, key: &Q) -> Option<V>
-    where
-        Q: Hash + Equivalent<K> + ?Sized,
-    {
-        if !self.is_open() {
-            return None;
-        }
-        self.engine.get_expired(key)
-    }
-
-    pub(super) fn evict(
-        self: &Arc<Self>,
-        evict: &Evict<K>,
-        runtime: impl FnOnce() -> runtime::Handle,
-    ) {
-        self.engine.evict(evict);
-        if matches!(evict, Evict::All) {
-            self.releasing.start(runtime, self);
-        }
-    }
-
     pub(super) fn health(&self) -> Health {
         let mut all = self.proofs.iter().map(Proof::health);
         all.find(|health| !health.is_live()).unwrap_or(Health::Live)
     }
 }
 
-impl<K, V> Audited for Inner<K, V>
+impl<K, V> Audited for Shared<K, V>
 where
     K: Hash + Eq + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
@@ -102,18 +77,5 @@ where
             bus: sources().next().map(Source::bus),
             ..self.engine.describe(&self.name, self.place)
         }
-    }
-}
-
-impl<K, V> Releases for Inner<K, V>
-where
-    K: Hash + Eq + Send + Sync + 'static,
-    V: Clone + Send + Sync + 'static,
-{
-    type Key = K;
-    type Value = V;
-
-    fn engine(&self) -> (&Engine<K, V>, &Releasing) {
-        (&self.engine, &self.releasing)
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 
-use cache_runtime::WhileDisconnected;
+use cache_runtime::WhileDown;
 use support::{Direction, Proxy, Server, eventually};
 use tokio::sync::Notify;
 
@@ -21,7 +21,7 @@ async fn share_no_load_that_began_longer_ago_than_the_bound() {
     let proxy = Proxy::to(server.port()).await;
     let bus_of = async |url: &str| bus(url).connect().await.expect("the server is running");
     let cut_off = bus_of(&proxy.url()).await;
-    let cache = coherent(&Items::new(&cut_off), WhileDisconnected::Bypass, LONG);
+    let cache = coherent(&Items::new(&cut_off), WhileDown::Bypass, LONG);
     let elsewhere = Items::new(&bus_of(&server.url()).await);
     cut_off.ready().await.unwrap();
     proxy.black_hole(Direction::Both);

@@ -4,36 +4,33 @@ use std::hash::Hash;
 
 use equivalent::Equivalent;
 use hashbrown::HashTable;
-use quick_cache::{OptionsBuilder, unsync};
 
-use super::entry::{Discarded, Entry, HOT, Outside, Weights};
-use super::flight::Storing;
-use super::keys::{PassOn, Probe, Stored, hash as hash_of};
-use super::shape::Shape;
-use super::slot::{Slot, Waiting};
+use super::entries::{Discarded, Entries, entries};
+use super::entry::Entry;
+use super::keys::{Probe, Stored, hash as hash_of};
+use super::layout::Layout;
+use super::load::{Load, Storing, Waiting};
 use crate::clock::Nanos;
 
 pub(super) struct Shard<K, V> {
-    /// Of everything in it; where the store's is another, nothing in it may be served or stored.
+    /// The generation of all entries. Where the store has another, none may be served.
     generation: u64,
     entries: Entries<K, V>,
-    /// Absent from here, a load has been overtaken by an eviction, and stores nothing.
-    pub(super) slots: HashTable<Slot<K, V>>,
-    /// The next slot's; also how many loads have been entered.
+    /// A load that is not here was overtaken by an eviction, and stores nothing.
+    pub(super) loads: HashTable<Load<K, V>>,
+    /// The next load's; also how many loads were entered.
     next_id: u64,
     sweep_at: Nanos,
     /// Evictions of one key.
     pub(super) evictions: u64,
 }
 
-pub(super) type Entries<K, V> = unsync::Cache<Stored<K>, Entry<V>, Weights, PassOn, Outside>;
-
 impl<K: Hash + Eq, V: Clone> Shard<K, V> {
-    pub(super) fn new(shape: &Shape, generation: u64) -> Self {
+    pub(super) fn new(layout: &Layout, generation: u64) -> Self {
         Self {
             generation,
-            entries: entries(shape),
-            slots: HashTable::new(),
+            entries: entries(layout),
+            loads: HashTable::new(),
             next_id: 0,
             sweep_at: 0,
             evictions: 0,
@@ -74,7 +71,7 @@ impl<K: Hash + Eq, V: Clone> Shard<K, V> {
     ) -> u64 {
         let id = self.next_id;
         self.next_id += 1;
-        let slot = Slot {
+        let load = Load {
             key,
             id,
             generation,
@@ -84,8 +81,8 @@ impl<K: Hash + Eq, V: Clone> Shard<K, V> {
             holders: 1,
             waiting: Waiting::nobody(),
         };
-        self.slots
-            .insert_unique(hash, slot, |slot| hash_of(&slot.key));
+        self.loads
+            .insert_unique(hash, load, |load| hash_of(&load.key));
         id
     }
 
@@ -94,28 +91,28 @@ impl<K: Hash + Eq, V: Clone> Shard<K, V> {
         self.next_id
     }
 
-    /// Takes the loads of a key out, so that they cannot be stored. They are to be dropped without
-    /// the lock.
-    pub(super) fn overtake<Q>(&mut self, hash: u64, key: &Q) -> Vec<Slot<K, V>>
+    /// Takes the loads of a key out, so that they cannot be stored. The caller drops them without the
+    /// lock.
+    pub(super) fn overtake<Q>(&mut self, hash: u64, key: &Q) -> Vec<Load<K, V>>
     where
         Q: Hash + Equivalent<K> + ?Sized,
     {
         let mut overtaken = Vec::new();
-        if self.slots.is_empty() {
+        if self.loads.is_empty() {
             return overtaken;
         }
-        while let Ok(slot) = (self.slots).find_entry(hash, |slot| key.equivalent(&slot.key)) {
-            overtaken.push(slot.remove().0);
+        while let Ok(load) = (self.loads).find_entry(hash, |load| key.equivalent(&load.key)) {
+            overtaken.push(load.remove().0);
         }
         overtaken
     }
 
     /// The same for the loads of all keys that are `stale`.
-    pub(super) fn overtake_matching(&mut self, stale: impl Fn(&K) -> bool) -> Vec<Slot<K, V>> {
-        self.slots.extract_if(|slot| stale(&slot.key)).collect()
+    pub(super) fn overtake_matching(&mut self, stale: impl Fn(&K) -> bool) -> Vec<Load<K, V>> {
+        self.loads.extract_if(|load| stale(&load.key)).collect()
     }
 
-    /// Keeps only entries that `keep` accepts; returns how many went.
+    /// Keeps only entries that `keep` accepts; returns how many were removed.
     pub(super) fn retain(&mut self, keep: impl Fn(&K, &Entry<V>) -> bool) -> usize {
         let before = self.entries.len();
         self.entries.retain(|key, entry| keep(&key.0, entry));
@@ -126,22 +123,22 @@ impl<K: Hash + Eq, V: Clone> Shard<K, V> {
         self.generation == generation
     }
 
-    /// Makes room for a new generation; returns the entries of the old one, if there is one.
-    pub(super) fn renew(&mut self, generation: u64, shape: &Shape) -> Option<Entries<K, V>> {
+    /// Begins a new generation; returns the entries of the old one.
+    pub(super) fn renew(&mut self, generation: u64, layout: &Layout) -> Option<Entries<K, V>> {
         if self.is_of(generation) {
             return None;
         }
         self.generation = generation;
-        Some(std::mem::replace(&mut self.entries, entries(shape)))
+        Some(std::mem::replace(&mut self.entries, entries(layout)))
     }
 
-    /// Drops what has expired, unless that was done not long ago.
-    pub(super) fn sweep(&mut self, now: Nanos, shape: &Shape) {
+    /// Drops what has expired, unless the last sweep was not long ago.
+    pub(super) fn sweep(&mut self, now: Nanos, layout: &Layout) {
         if now < self.sweep_at {
             return;
         }
-        self.sweep_at = now + shape.sweep_every;
-        let keep = shape.keep_expired;
+        self.sweep_at = now + layout.sweep_every;
+        let keep = layout.keep_expired;
         self.retain(|_, entry| entry.expires().saturating_add(keep) > now);
     }
 
@@ -161,14 +158,4 @@ impl<K: Hash + Eq, V: Clone> Shard<K, V> {
             0
         }
     }
-}
-
-fn entries<K: Hash + Eq, V>(shape: &Shape) -> Entries<K, V> {
-    let options = OptionsBuilder::new()
-        .estimated_items_capacity(shape.entries_a_shard)
-        .weight_capacity(shape.weight_a_shard)
-        .hot_allocation(HOT)
-        .build()
-        .expect("both capacities are set");
-    Entries::with_options(options, Weights, PassOn, Outside)
 }

@@ -1,4 +1,4 @@
-//! How keys are hashed: once an access.
+//! How keys are hashed: once per access.
 
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::LazyLock;
@@ -6,13 +6,13 @@ use std::sync::LazyLock;
 use equivalent::Equivalent;
 use foldhash::quality::RandomState;
 
-/// With a seed of the process, so that nobody can choose keys that collide. The hash selects the
-/// shard, and finds the entry in it; `foldhash::fast` would leave shards empty where keys are
-/// consecutive numbers.
+/// Seeded once per process, so that nobody can choose keys that collide. A hash selects the shard and
+/// finds the entry in it. `foldhash::fast` would leave shards empty where keys are consecutive
+/// numbers.
 static HASH: LazyLock<RandomState> = LazyLock::new(RandomState::default);
 
 #[inline]
-pub(super) fn hash<Q: Hash + ?Sized>(key: &Q) -> u64 {
+pub(crate) fn hash<Q: Hash + ?Sized>(key: &Q) -> u64 {
     HASH.hash_one(key)
 }
 
@@ -33,7 +33,7 @@ impl<K: Eq> PartialEq for Stored<K> {
 
 impl<K: Eq> Eq for Stored<K> {}
 
-/// A key that is looked for, hashed already.
+/// A key to look for, with its hash.
 pub(super) struct Probe<'a, Q: ?Sized> {
     pub(super) hash: u64,
     pub(super) key: &'a Q,
@@ -53,7 +53,7 @@ impl<K, Q: Equivalent<K> + ?Sized> Equivalent<Stored<K>> for Probe<'_, Q> {
     }
 }
 
-/// Hands on the hash that [`Stored`] and [`Probe`] write.
+/// Passes on the hash that [`Stored`] and [`Probe`] write.
 #[derive(Clone, Default)]
 pub(super) struct PassOn;
 
@@ -70,7 +70,7 @@ pub(super) struct Passed(u64);
 
 impl Hasher for Passed {
     fn write(&mut self, _bytes: &[u8]) {
-        unreachable!("keys write the hash they have");
+        unreachable!("a key writes its hash as a number");
     }
 
     #[inline]

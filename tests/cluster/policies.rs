@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use cache_runtime::{Bus, CoherentCache, WhileDisconnected};
+use cache_runtime::{Bus, CoherentCache, WhileDown};
 use support::{Direction, Proxy, Server, eventually};
 
 use crate::caches::{Items, LEASE, LONG, SERVE_FOR, TTL, bus, coherent};
@@ -23,7 +23,7 @@ struct Scenario {
 
 impl Scenario {
     /// The first value is cached.
-    async fn start(policy: WhileDisconnected, ttl: Duration) -> Self {
+    async fn start(policy: WhileDown, ttl: Duration) -> Self {
         let server = Server::start().await;
         let proxy = Proxy::to(server.port()).await;
         let bus_of = async |url: &str| bus(url).connect().await.expect("the server is running");
@@ -108,7 +108,7 @@ impl Scenario {
 }
 
 /// Until it is live again, what it has it serves.
-async fn goes_on(policy: WhileDisconnected) {
+async fn goes_on(policy: WhileDown) {
     let scenario = Scenario::start(policy, LONG).await;
     scenario.cut_off().await;
     assert_eq!(scenario.read().await, 1);
@@ -119,17 +119,17 @@ async fn goes_on(policy: WhileDisconnected) {
 
 #[tokio::test]
 async fn serve_for_goes_on_and_is_empty_before_it_is_live_again() {
-    goes_on(WhileDisconnected::ServeFor(LONG)).await;
+    goes_on(WhileDown::ServeFor(LONG)).await;
 }
 
 #[tokio::test]
 async fn serve_until_ttl_goes_on_and_is_empty_before_it_is_live_again() {
-    goes_on(WhileDisconnected::ServeUntilTtl).await;
+    goes_on(WhileDown::ServeUntilTtl).await;
 }
 
 #[tokio::test]
 async fn bypass_does_not_go_on_and_is_empty_before_it_is_live_again() {
-    let scenario = Scenario::start(WhileDisconnected::Bypass, LONG).await;
+    let scenario = Scenario::start(WhileDown::Bypass, LONG).await;
     scenario.cut_off().await;
     assert_eq!(scenario.cache.get(KEY), None);
     scenario.change().await;
@@ -140,7 +140,7 @@ async fn bypass_does_not_go_on_and_is_empty_before_it_is_live_again() {
 
 #[tokio::test]
 async fn serve_for_ends_so_long_after_the_last_proof() {
-    let scenario = Scenario::start(WhileDisconnected::ServeFor(SERVE_FOR), LONG).await;
+    let scenario = Scenario::start(WhileDown::ServeFor(SERVE_FOR), LONG).await;
     let since = scenario.cut_off().await;
     scenario.change().await;
     let last = scenario.last_served().await;
@@ -158,7 +158,7 @@ async fn serve_for_ends_so_long_after_the_last_proof() {
 
 #[tokio::test]
 async fn serve_until_ttl_is_bounded_by_the_ttl() {
-    let scenario = Scenario::start(WhileDisconnected::ServeUntilTtl, TTL).await;
+    let scenario = Scenario::start(WhileDown::ServeUntilTtl, TTL).await;
     scenario.cut_off().await;
     let changed = scenario.change().await;
     let last = scenario.last_served().await;

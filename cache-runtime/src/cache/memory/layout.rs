@@ -1,26 +1,29 @@
 //! How a store is divided into shards.
 
-use super::entry::{HOT, MAX_WEIGHT};
+use super::entry::MAX_WEIGHT;
 use crate::clock::Nanos;
 
-/// Stores of fewer entries than this have one shard, so that their bound is exact.
+/// The part of a shard's weight that is for entries that are read often. No entry may weigh more.
+pub(super) const HOT: f64 = 0.97;
+
+/// Stores of up to this many entries have one shard, so that their bound is exact.
 const SMALL: usize = 512;
-/// Shards are about this large, so that sweeping one is quick.
-const ENTRIES_A_SHARD: usize = 2048;
-/// Most shards of a store that is bounded by weight, where the number of entries is not known. Each
-/// has its share of the weight, so many would leave no room for a heavy entry.
+/// Shards hold about this many entries, so that sweeping one is quick.
+const ENTRIES_PER_SHARD: usize = 2048;
+/// The most shards of a store that is bounded by weight. Each has its share of the weight, so more of
+/// them would leave no room for a heavy entry.
 const SHARDS_BY_WEIGHT: u64 = 32;
 
-/// Sweeping a shard more often than once a second would cost more than the memory is worth.
-const SWEEP_AT_MOST: Nanos = 1_000_000_000;
+/// Least time between two sweeps of a shard: sweeping more often costs more than the memory is worth.
+const SWEEP_EVERY: Nanos = 1_000_000_000;
 
 /// How a store is divided.
 #[derive(Debug, Clone)]
-pub(super) struct Shape {
+pub(super) struct Layout {
     pub(super) shards: usize,
-    pub(super) entries_a_shard: usize,
-    pub(super) weight_a_shard: u64,
-    /// The most that one entry may weigh.
+    pub(super) entries_per_shard: usize,
+    pub(super) weight_per_shard: u64,
+    /// The most that an entry may weigh.
     pub(super) heaviest: u64,
     pub(super) sweep_every: Nanos,
     /// How long entries stay after they have expired.
@@ -36,14 +39,14 @@ pub(crate) enum Capacity {
     Weight(u64),
 }
 
-impl Shape {
+impl Layout {
     pub(super) fn new(
         capacity: Capacity,
         ttl: Nanos,
         keep_expired: Nanos,
         share_bypassed: Nanos,
     ) -> Self {
-        let (shards, entries_a_shard, weight_a_shard) = match capacity {
+        let (shards, entries_per_shard, weight_per_shard) = match capacity {
             Capacity::Entries(entries) => {
                 let shards = shards(entries);
                 let entries = entries / shards;
@@ -55,26 +58,26 @@ impl Shape {
                 (shards, SMALL, weight / shards as u64)
             }
         };
-        let heaviest = part_of(weight_a_shard, HOT);
+        let heaviest = part_of(weight_per_shard, HOT);
         Self {
             shards,
-            entries_a_shard,
-            weight_a_shard,
+            entries_per_shard,
+            weight_per_shard,
             heaviest: heaviest.clamp(1, u64::from(MAX_WEIGHT) - 1),
-            sweep_every: (ttl / 2).max(SWEEP_AT_MOST),
+            sweep_every: (ttl / 2).max(SWEEP_EVERY),
             keep_expired,
             share_bypassed,
         }
     }
 }
 
-/// A power of two: as many as cores may contend for, and as sweeping in small steps takes.
+/// A power of two: enough that cores rarely meet in one shard, and that sweeping one is quick.
 fn shards(entries: usize) -> usize {
     if entries <= SMALL {
         return 1;
     }
     let cores = std::thread::available_parallelism().map_or(4, usize::from);
-    let wanted = (entries / ENTRIES_A_SHARD).max(cores * 4);
+    let wanted = (entries / ENTRIES_PER_SHARD).max(cores * 4);
     let most = entries / (SMALL / 2);
     wanted.min(most).next_power_of_two()
 }
@@ -84,7 +87,7 @@ fn shards(entries: usize) -> usize {
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
     clippy::cast_sign_loss,
-    reason = "it need not be exact, and is no more than the whole"
+    reason = "it need not be exact, and is at most the whole"
 )]
 pub(super) fn part_of(whole: u64, part: f64) -> u64 {
     (whole as f64 * part) as u64

@@ -13,9 +13,9 @@
 //! lease. The time that messages need does not come into it, nor does a pause of the process: the
 //! clock is read after the read has begun.
 //!
-//! - [`WhileDisconnected::Bypass`]: the lease.
-//! - [`WhileDisconnected::ServeFor`]: the lease, and what the policy adds to it.
-//! - [`WhileDisconnected::ServeUntilTtl`]: the TTL. An entry that the event was to evict was loaded
+//! - [`WhileDown::Bypass`]: the lease.
+//! - [`WhileDown::ServeFor`]: the lease, and what the policy adds to it.
+//! - [`WhileDown::ServeUntilTtl`]: the TTL. An entry that the event was to evict was loaded
 //!   before *A*, and lives for a TTL from the beginning of its load.
 //! - A cache in Redis: the lease. The entry in Redis is gone before the publish is acknowledged, and
 //!   its memory level bypasses.
@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use cache_runtime::redis_cache::Coherent;
 use cache_runtime::{
-    Bus, BusBuilder, CoherentCache, Evict, InvalidationEvent, RedisCache, WhileDisconnected,
+    Bus, BusBuilder, CoherentCache, Evict, InvalidationEvent, RedisCache, WhileDown,
     cache_invalidation,
 };
 use tokio::time::sleep;
@@ -36,7 +36,7 @@ use crate::source::KEYS;
 
 pub(crate) const HEARTBEAT: Duration = Duration::from_millis(100);
 pub(crate) const LEASE: Duration = Duration::from_millis(500);
-/// What [`WhileDisconnected::ServeFor`] adds.
+/// What [`WhileDown::ServeFor`] adds.
 pub(crate) const SERVE_FOR: Duration = Duration::from_millis(250);
 /// Of the cache that nothing else bounds; longer than the lease.
 pub(crate) const TTL: Duration = Duration::from_millis(900);
@@ -81,14 +81,13 @@ pub(crate) fn bus(url: &str) -> BusBuilder {
 /// A cache in memory.
 pub(crate) fn coherent(
     items: &Items,
-    policy: WhileDisconnected,
+    policy: WhileDown,
     ttl: Duration,
 ) -> CoherentCache<String, u64> {
-    CoherentCache::builder(format!("items, {policy:?}"))
-        .ttl(ttl)
+    CoherentCache::builder(format!("items, {policy:?}"), ttl)
         .max_entries(2 * KEYS)
         .evict_on(items, evict)
-        .while_disconnected(policy)
+        .while_down(policy)
         .build()
         .unwrap()
 }
@@ -152,9 +151,9 @@ impl Caches {
         let bus = bus(url).connect().await.expect("the server is running");
         let items = Items::new(&bus);
         let caches = Self {
-            bypass: coherent(&items, WhileDisconnected::Bypass, LONG),
-            serve_for: coherent(&items, WhileDisconnected::ServeFor(SERVE_FOR), LONG),
-            serve_until_ttl: coherent(&items, WhileDisconnected::ServeUntilTtl, TTL),
+            bypass: coherent(&items, WhileDown::Bypass, LONG),
+            serve_for: coherent(&items, WhileDown::ServeFor(SERVE_FOR), LONG),
+            serve_until_ttl: coherent(&items, WhileDown::ServeUntilTtl, TTL),
             redis: redis(&bus, &items),
             bus,
         };

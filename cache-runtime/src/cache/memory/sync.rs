@@ -1,4 +1,4 @@
-//! The primitives under the store, so that a concurrency checker can take their place.
+//! The primitives under the store. A concurrency checker replaces them.
 
 #[cfg(not(shuttle))]
 pub(super) use std::sync::{

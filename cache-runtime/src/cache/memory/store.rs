@@ -1,40 +1,44 @@
-//! A bounded store that knows the loads on their way, so that none is stored that an eviction has
-//! overtaken.
+//! A bounded store that knows the loads on their way, and stores none that an eviction has overtaken.
 //!
-//! A load is entered under its key before it begins ([`Store::join`]), and takes a note of the
-//! store's generation. Evicting a key removes the entry and the load under one lock, and so does a
-//! predicate, shard by shard; evicting everything advances the generation, which every read and
-//! every store compares. A load that is no longer entered, or is of another generation, is not
-//! stored. (Facebook's memcached has leases to this end: Nishtala et al., "Scaling Memcache at
-//! Facebook", NSDI 2013.)
+//! A load is entered under its key before it begins ([`Store::join`]), and remembers the store's
+//! generation. Evicting a key removes the entry and the load under one lock; so does a predicate,
+//! shard by shard. Evicting everything advances the generation, which every read and every store
+//! compares. A load that is no longer entered, or is of another generation, is not stored.
+//! (Memcached at Facebook has leases for this: Nishtala et al., "Scaling Memcache at Facebook",
+//! NSDI 2013.)
+//!
+//! The shards are our own, over `quick_cache`'s unsynchronised cache. Its synchronised one cannot bar
+//! loads by a predicate, and its check and insert are two steps; here entries and loads are under one
+//! lock.
 
 use std::hash::Hash;
 use std::sync::{Arc, PoisonError};
 
 use equivalent::Equivalent;
 
-use super::NotStored;
-use super::entry::{Discarded, Entry, Filling};
-use super::flight::{Flight, Storing};
+use super::entries::Discarded;
+use super::entry::{Entry, NewEntry};
 use super::keys::hash;
-use super::shape::Shape;
+use super::layout::Layout;
+use super::load::{Load, Storing};
 use super::shard::Shard;
-use super::slot::Slot;
 use super::sync::{AtomicU64, Ordering, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use super::waiters::Waiters;
+use crate::cache::error::NotStored;
 use crate::clock::Nanos;
 
 pub(super) struct Store<K, V> {
     shards: Box<[Part<K, V>]>,
     /// Advances when everything is evicted.
     generation: Line<AtomicU64>,
-    shape: Shape,
+    layout: Layout,
 }
 
-/// Keeps what is written often apart from its neighbours in memory.
+/// Keeps what is written often in a cache line of its own.
 #[repr(align(128))]
 struct Line<T>(T);
 
-/// Not among what the concurrency checker takes the place of: it would only try more schedules.
+/// Not one of the checker's atomics: it would only try more schedules.
 #[derive(Default)]
 struct Count(std::sync::atomic::AtomicU64);
 
@@ -43,7 +47,7 @@ impl Count {
         self.0.load(std::sync::atomic::Ordering::Relaxed)
     }
 
-    /// Where threads meet, some may get lost.
+    /// Threads that count at the same time may be counted as one.
     #[inline]
     fn add_one(&self) {
         let count = self.get() + 1;
@@ -51,8 +55,8 @@ impl Count {
     }
 }
 
-/// A shard, and how often it was read. The counts are in the cache line that locking it takes
-/// anyway.
+/// A shard, and how often it was read. The counts are meant to be in the cache line that locking it
+/// takes anyway.
 #[repr(align(128))]
 struct Part<K, V> {
     hits: Count,
@@ -65,21 +69,21 @@ pub(super) enum Joined<V> {
     Hit(V),
     /// No load: one was entered under this id, and it is the caller's turn.
     Turn(u64),
-    /// A load that somebody else has entered under this id.
-    Wait(u64, Arc<Flight<V>>),
+    /// A load that another caller has entered under this id.
+    Wait(u64, Arc<Waiters<V>>),
 }
 
 impl<K: Hash + Eq, V: Clone> Store<K, V> {
-    pub(super) fn new(shape: Shape) -> Self {
+    pub(super) fn new(layout: Layout) -> Self {
         let part = |_| Part {
             hits: Count::default(),
             misses: Count::default(),
-            shard: RwLock::new(Shard::new(&shape, 0)),
+            shard: RwLock::new(Shard::new(&layout, 0)),
         };
         Self {
-            shards: (0..shape.shards).map(part).collect(),
+            shards: (0..layout.shards).map(part).collect(),
             generation: Line(AtomicU64::new(0)),
-            shape,
+            layout,
         }
     }
 
@@ -89,7 +93,7 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
         self.generation.0.load(Ordering::SeqCst)
     }
 
-    /// The bits in the middle: a shard's table goes by those at the ends.
+    /// Selected by the bits in the middle of a hash: a shard's table uses those at the ends.
     #[inline]
     fn part(&self, hash: u64) -> &Part<K, V> {
         &self.shards[(hash >> 32) as usize & (self.shards.len() - 1)]
@@ -113,7 +117,7 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
         value
     }
 
-    /// As [`get`](Self::get), without a trace in the counts.
+    /// As [`get`](Self::get), without counting it.
     pub(super) fn peek<Q>(&self, key: &Q, expires_after: Nanos) -> Option<V>
     where
         Q: Hash + Equivalent<K> + ?Sized,
@@ -124,8 +128,8 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
         (expires_after < entry.expires()).then(|| entry.value.clone())
     }
 
-    /// Finds the entry after all, or a load of it, or else enters one. Whoever has got an id must
-    /// [`leave`](Self::leave) the load or [`store`](Self::store) its value.
+    /// Finds the entry after all, or a load of it, or else enters one. A caller that receives an id
+    /// must [`leave`](Self::leave) the load or [`store`](Self::store) its value.
     pub(super) fn join<Q>(&self, hash: u64, key: &Q, storing: Storing, now: Nanos) -> Joined<V>
     where
         Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
@@ -140,15 +144,15 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
         {
             return Joined::Hit(entry.value.clone());
         }
-        let same = |slot: &Slot<K, V>| slot.shared && key.equivalent(&slot.key);
-        if let Ok(mut found) = shard.slots.find_entry(hash, same) {
-            let slot = found.get_mut();
-            // Whoever comes now must not get what began before everything was evicted; nor, where
-            // evictions may go unnoticed, what began long ago.
-            let recent = storing == Storing::Yes || now < slot.entered + self.shape.share_bypassed;
-            if slot.generation == generation && slot.storing == storing && recent {
-                slot.holders += 1;
-                return Joined::Wait(slot.id, slot.waiting.join());
+        let same = |load: &Load<K, V>| load.shared && key.equivalent(&load.key);
+        if let Ok(mut found) = shard.loads.find_entry(hash, same) {
+            let load = found.get_mut();
+            // This caller must not get a value whose load began before everything was evicted, nor
+            // one whose load began long ago where evictions may go unnoticed.
+            let recent = storing == Storing::Yes || now < load.entered + self.layout.share_bypassed;
+            if load.generation == generation && load.storing == storing && recent {
+                load.holders += 1;
+                return Joined::Wait(load.id, load.waiting.join());
             }
             _overtaken = found.remove();
         }
@@ -168,94 +172,94 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
     /// Whether a load that begins now may be stored in the end.
     pub(super) fn is_current(&self, hash: u64, id: u64) -> bool {
         let shard = self.part(hash).read();
-        let slot = shard.slots.find(hash, |slot| slot.id == id);
-        slot.is_some_and(|slot| slot.generation == self.generation())
+        let load = shard.loads.find(hash, |load| load.id == id);
+        load.is_some_and(|load| load.generation == self.generation())
     }
 
-    /// Is done with a load, and gives the turn to the next, if the caller has it.
+    /// Ends the caller's part in a load, and gives its turn to the next if it has it.
     pub(super) fn leave(&self, hash: u64, id: u64, has_turn: bool) {
         let mut shard = self.part(hash).write();
-        // Overtaken, nobody waits for it any more.
-        let Ok(mut found) = shard.slots.find_entry(hash, |slot| slot.id == id) else {
+        let Ok(mut found) = shard.loads.find_entry(hash, |load| load.id == id) else {
+            // Overtaken: nobody waits for it any more.
             return;
         };
-        let slot = found.get_mut();
-        slot.holders -= 1;
-        if slot.holders == 0 {
+        let load = found.get_mut();
+        load.holders -= 1;
+        if load.holders == 0 {
             let (gone, _) = found.remove();
             drop(shard);
             drop(gone);
         } else if has_turn {
-            let flight = slot.waiting.flight().cloned();
+            let waiters = load.waiting.waiters().cloned();
             drop(shard);
-            if let Some(flight) = flight {
-                flight.hand_over();
+            if let Some(waiters) = waiters {
+                waiters.hand_over();
             }
         }
     }
 
-    /// Is done with a load: stores the value, unless an eviction has overtaken it, and gives it to
-    /// those who wait.
+    /// Ends a load: stores the value, unless an eviction has overtaken it, and gives it to its
+    /// waiters.
     pub(super) fn store(
         &self,
         hash: u64,
         id: u64,
-        filling: Filling<V>,
+        new: NewEntry<V>,
         now: Nanos,
     ) -> Result<(), NotStored> {
-        let Filling { entry, refusal } = filling;
+        let NewEntry { entry, refusal } = new;
         let mut discarded = Discarded::default();
-        let (result, landing) = {
+        let (result, shared) = {
             let mut shard = self.part(hash).write();
             let generation = self.generation();
-            let Ok(found) = shard.slots.find_entry(hash, |slot| slot.id == id) else {
+            let Ok(found) = shard.loads.find_entry(hash, |load| load.id == id) else {
                 return Err(NotStored::Evicted);
             };
-            let (mut slot, _) = found.remove();
-            // Cloned first: if that panics, they begin anew.
-            let landing = slot.waiting.flight().map(|_| entry.clone());
-            let landing = landing.zip(slot.waiting.take());
+            let (mut load, _) = found.remove();
+            // Cloned first: if that panics, the waiters begin anew.
+            let shared = load.waiting.waiters().map(|_| entry.clone());
+            let shared = shared.zip(load.waiting.take());
             let result = if let Some(refusal) = refusal {
                 Err(refusal)
-            } else if slot.storing == Storing::No {
+            } else if load.storing == Storing::No {
                 Err(NotStored::Bypassed)
-            } else if slot.generation != generation {
+            } else if load.generation != generation {
                 Err(NotStored::Evicted)
             } else if entry.expires() <= now {
                 Err(NotStored::Expired)
-            } else if entry.weight() > self.shape.heaviest {
+            } else if entry.weight() > self.layout.heaviest {
                 Err(NotStored::TooHeavy)
             } else {
-                discarded.old = shard.renew(generation, &self.shape);
-                shard.insert(slot.key, entry, &mut discarded);
-                shard.sweep(now, &self.shape);
+                discarded.old = shard.renew(generation, &self.layout);
+                shard.insert(load.key, entry, &mut discarded);
+                shard.sweep(now, &self.layout);
                 Ok(())
             };
-            (result, landing)
+            (result, shared)
         };
-        if let Some((entry, flight)) = landing {
-            flight.land(entry);
+        if let Some((entry, waiters)) = shared {
+            waiters.finish(entry);
         }
         result
     }
 
-    /// Stores a value that nobody has loaded; loads of it on their way are overtaken.
-    pub(super) fn insert(&self, key: K, filling: Filling<V>, now: Nanos) -> Result<(), NotStored> {
-        let Filling { entry, refusal } = filling;
+    /// Stores a value that was not loaded, and overtakes loads of its key.
+    pub(super) fn insert(&self, key: K, new: NewEntry<V>, now: Nanos) -> Result<(), NotStored> {
+        let NewEntry { entry, refusal } = new;
         let hash = hash(&key);
         let mut discarded = Discarded::default();
         let (_overtaken, _removed);
         let mut shard = self.part(hash).write();
-        discarded.old = shard.renew(self.generation(), &self.shape);
+        discarded.old = shard.renew(self.generation(), &self.layout);
         _overtaken = shard.overtake(hash, &key);
-        let too_heavy = entry.weight() > self.shape.heaviest;
+        let too_heavy = entry.weight() > self.layout.heaviest;
         if let Some(refusal) = refusal.or(too_heavy.then_some(NotStored::TooHeavy)) {
             // The old value must not outlive it.
             _removed = shard.remove(hash, &key);
             return Err(refusal);
         }
         shard.insert(key, entry, &mut discarded);
-        shard.sweep(now, &self.shape);
+        shard.sweep(now, &self.layout);
         Ok(())
     }
 
@@ -275,8 +279,8 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
         current.then_some(entry)
     }
 
-    /// Evicts the entries whose keys are `stale`, and overtakes their loads; returns how many
-    /// entries went.
+    /// Evicts the entries that are `stale`, and overtakes the loads of keys that are; returns how many
+    /// entries were evicted.
     pub(super) fn remove_matching(&self, stale: impl Fn(&K, Option<&V>) -> bool) -> usize {
         let mut removed = 0;
         for part in &self.shards {
@@ -288,23 +292,23 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
         removed
     }
 
-    /// Evicts everything, and overtakes every load, in one step. What is evicted stays in memory
-    /// until something else is stored in its place, or it is [released](Self::release).
+    /// Evicts everything, and overtakes every load, in one step. The entries stay in memory until
+    /// others are stored in their shard, or it is [reclaimed](Self::reclaim).
     #[inline]
     pub(super) fn remove_all(&self) {
         self.generation.0.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// The shards, for [`release`](Self::release).
+    /// The shards, for [`reclaim`](Self::reclaim).
     pub(super) fn parts(&self) -> usize {
         self.shards.len()
     }
 
     /// Drops what was evicted from a shard with everything else.
-    pub(super) fn release(&self, part: usize) {
+    pub(super) fn reclaim(&self, part: usize) {
         let old = {
             let mut shard = self.shards[part].write();
-            shard.renew(self.generation(), &self.shape)
+            shard.renew(self.generation(), &self.layout)
         };
         drop(old);
     }
@@ -322,7 +326,7 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
         }
     }
 
-    /// Entries, those included that have expired and were not swept yet.
+    /// Entries, including those that have expired and were not swept yet.
     pub(super) fn len(&self) -> usize {
         let generation = self.generation();
         let len = |part: &Part<K, V>| part.read().len(generation);
@@ -330,9 +334,9 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
     }
 
     /// Loads on their way.
-    pub(super) fn flights(&self) -> usize {
-        let flights = |part: &Part<K, V>| part.read().slots.len();
-        self.shards.iter().map(flights).sum()
+    pub(super) fn loading(&self) -> usize {
+        let loading = |part: &Part<K, V>| part.read().loads.len();
+        self.shards.iter().map(loading).sum()
     }
 
     /// Loads that were entered, and evictions of single keys and of everything.

@@ -1,0 +1,78 @@
+//! What an event does to a coherent cache.
+
+use std::hash::Hash;
+use std::sync::{Arc, Weak};
+
+use tokio::runtime;
+
+use super::policy::WhileDown;
+use super::shared::Shared;
+use crate::audit::VariantCounts;
+use crate::cache::evict::Evict;
+use crate::cache::memory::{Engine, Reclaiming, Reclaims};
+use crate::channel::Notice;
+use crate::event::InvalidationEvent;
+use crate::service::{Invalidator, Subscription};
+
+/// Subscribes a cache to a channel: `evict` says what each event evicts.
+pub(super) fn subscribe<K, V, E>(
+    cache: Weak<Shared<K, V>>,
+    service: &Invalidator<E>,
+    evict: impl Fn(&E) -> Evict<K> + Send + Sync + 'static,
+    counts: Arc<VariantCounts>,
+) -> Subscription
+where
+    K: Hash + Eq + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+    E: InvalidationEvent,
+{
+    let runtime = Invalidator::runtime(service);
+    let apply = move |notice: Notice<'_, E>| {
+        let Some(cache) = cache.upgrade() else { return };
+        let runtime = || runtime.clone();
+        match notice {
+            Notice::Event(event) | Notice::Published(event) => {
+                let evict = evict(event);
+                counts.record(event.variant(), !matches!(evict, Evict::Nothing));
+                cache.evict(&evict, runtime);
+            }
+            Notice::Flush => cache.evict(&Evict::All, runtime),
+            Notice::Down if cache.policy == WhileDown::Bypass => {
+                cache.evict(&Evict::All, runtime);
+            }
+            // Another policy serves on. `Flush` follows before the channel is live again.
+            Notice::Down => {}
+        }
+    };
+    Invalidator::attach(service, "cache", apply)
+}
+
+impl<K, V> Shared<K, V>
+where
+    K: Hash + Eq + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    pub(super) fn evict(
+        self: &Arc<Self>,
+        evict: &Evict<K>,
+        runtime: impl FnOnce() -> runtime::Handle,
+    ) {
+        self.engine.evict(evict);
+        if matches!(evict, Evict::All) {
+            self.reclaiming.start(runtime, self);
+        }
+    }
+}
+
+impl<K, V> Reclaims for Shared<K, V>
+where
+    K: Hash + Eq + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    type Key = K;
+    type Value = V;
+
+    fn engine(&self) -> (&Engine<K, V>, &Reclaiming) {
+        (&self.engine, &self.reclaiming)
+    }
+}

@@ -1,0 +1,18 @@
+//! What a coherent cache does while events are not proven to arrive.
+
+use std::time::Duration;
+
+/// What a coherent cache does while events are not proven to arrive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum WhileDown {
+    /// Reads load, and store nothing.
+    #[default]
+    Bypass,
+    /// The cache goes on for this long after the proof has ended, and may serve what other instances
+    /// have changed since. It is flushed when events arrive again.
+    ServeFor(Duration),
+    /// The cache goes on until events arrive again, when it is flushed. Only the TTL bounds how old its
+    /// entries get.
+    ServeUntilTtl,
+}

@@ -1,0 +1,55 @@
+//! Loading an entry in two steps.
+
+use std::fmt;
+use std::hash::Hash;
+
+use equivalent::Equivalent;
+
+use super::shared::Shared;
+use crate::cache::error::NotStored;
+use crate::cache::memory::LoneLoad;
+
+/// The right to store an entry, taken before its value is loaded.
+///
+/// Dropping it leaves nothing behind.
+#[must_use = "a token does nothing until a value is stored with it"]
+pub struct LoadToken<'a, K: Hash + Eq, V: Clone> {
+    shared: &'a Shared<K, V>,
+    load: LoneLoad<'a, K, V>,
+}
+
+impl<'a, K, V> LoadToken<'a, K, V>
+where
+    K: Hash + Eq + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    pub(super) fn new<Q>(shared: &'a Shared<K, V>, key: &Q) -> Self
+    where
+        Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
+    {
+        let load = shared.engine.begin_load(key, shared.storing());
+        Self { shared, load }
+    }
+
+    /// Stores the value, unless something has happened since the token was taken that may have made it
+    /// outdated.
+    ///
+    /// # Errors
+    ///
+    /// [`NotStored`] says why it is not stored. The value still answers what was asked before the token
+    /// was taken.
+    pub fn store(self, value: V) -> Result<(), NotStored> {
+        if !self.shared.is_open() {
+            return Err(NotStored::Bypassed);
+        }
+        self.load.store(value)
+    }
+}
+
+impl<K: Hash + Eq, V: Clone> fmt::Debug for LoadToken<'_, K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoadToken")
+            .field("cache", &self.shared.name)
+            .finish_non_exhaustive()
+    }
+}

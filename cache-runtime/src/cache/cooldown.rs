@@ -1,0 +1,330 @@
+//! Cooldowns: what must not happen again too soon, in this process.
+
+use std::fmt;
+use std::hash::{BuildHasher, Hash};
+use std::marker::PhantomData;
+use std::panic::Location;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use equivalent::Equivalent;
+use foldhash::quality::RandomState;
+use hashlink::LinkedHashMap;
+use hashlink::linked_hash_map::RawEntryMut;
+
+use super::error::BuildError;
+use super::limits::{check_entries, check_time};
+use super::names::check_name;
+use crate::audit::{self, Audited, Bound, Described, Kind, State};
+use crate::clock::{Clock, ManualClock, Nanos, nanos};
+use crate::defaults;
+use crate::sync::Mutex;
+
+/// How many that are over are removed with every call: more than a call adds, so that they do not
+/// pile up.
+const SWEPT: usize = 2;
+/// Emptied, a map gives back the memory of more than this many keys.
+const KEPT: usize = 1024;
+
+/// When each cooldown was started; the one that was started first is in front.
+type Started<K> = LinkedHashMap<K, Nanos, RandomState>;
+
+/// Keeps what was done for a key from being done again too soon.
+///
+/// For rate limits that each instance keeps by itself, such as one notification per hour and user.
+/// Other instances have their own, so `n` of them allow `n` times as much. Clones are the same
+/// cooldown.
+///
+/// It is bounded. When it is full, the cooldown that was started first is forgotten, over or not, and
+/// its key may start again. It has no task: every call removes up to two cooldowns that are over.
+/// Times are accurate to a few milliseconds.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use cache_runtime::cooldown::Start;
+/// use cache_runtime::{Cooldown, ManualClock};
+///
+/// # fn main() -> Result<(), cache_runtime::BuildError> {
+/// let clock = ManualClock::new();
+/// let notified = Cooldown::<String>::builder("notified", Duration::from_secs(60 * 60))
+///     .clock(&clock) // in tests
+///     .build()?;
+///
+/// assert_eq!(notified.try_start("ada"), Start::Started); // notify her
+/// clock.advance(Duration::from_secs(60));
+/// let left = Duration::from_secs(59 * 60);
+/// assert_eq!(notified.try_start("ada"), Start::Remaining(left));
+/// assert_eq!(notified.try_start("bob"), Start::Started);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Cooldown<K> {
+    shared: Arc<Shared<K>>,
+}
+
+struct Shared<K> {
+    name: Arc<str>,
+    place: &'static Location<'static>,
+    period: Duration,
+    max_entries: usize,
+    clock: Clock,
+    started: Mutex<Started<K>>,
+}
+
+/// The answer of [`Cooldown::try_start`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "it says whether what is limited may be done"]
+pub enum Start {
+    /// The cooldown was started now: do it.
+    Started,
+    /// It was started before and goes on for this long: do not.
+    Remaining(Duration),
+}
+
+impl Start {
+    /// Whether the cool-down was started by this call.
+    #[must_use]
+    pub const fn is_started(self) -> bool {
+        matches!(self, Self::Started)
+    }
+}
+
+impl<K: Hash + Eq + Send + Sync + 'static> Cooldown<K> {
+    /// Settings of a cooldown of this length. Audits and errors show the name.
+    #[track_caller]
+    pub fn builder(name: impl Into<String>, period: Duration) -> Builder<K> {
+        Builder {
+            name: name.into(),
+            place: Location::caller(),
+            period,
+            max_entries: defaults::MAX_ENTRIES,
+            clock: Clock::default(),
+            key: PhantomData,
+        }
+    }
+
+    /// Starts the cooldown of a key unless it goes on. Of callers at the same time, one starts it.
+    pub fn try_start<Q>(&self, key: &Q) -> Start
+    where
+        Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
+    {
+        let shared = &*self.shared;
+        // Keys are dropped without the lock: that is the user's code.
+        let mut swept = [const { None }; SWEPT];
+        let _forgotten;
+        let mut started = shared.started.lock();
+        let now = shared.sweep(&mut started, &mut swept);
+        if let RawEntryMut::Occupied(mut entry) = find(&mut started, key) {
+            if let Some(left) = shared.left(*entry.get(), now) {
+                return Start::Remaining(left);
+            }
+            *entry.get_mut() = now;
+            entry.to_back();
+            return Start::Started;
+        }
+        let owned = key.to_owned();
+        if started.len() >= shared.max_entries {
+            _forgotten = started.pop_front();
+        }
+        started.insert(owned, now);
+        Start::Started
+    }
+
+    /// How long the cooldown of a key goes on; `None` if it may be started.
+    #[must_use]
+    pub fn remaining<Q>(&self, key: &Q) -> Option<Duration>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        let shared = &*self.shared;
+        let mut swept = [const { None }; SWEPT];
+        let mut started = shared.started.lock();
+        let now = shared.sweep(&mut started, &mut swept);
+        match find(&mut started, key) {
+            RawEntryMut::Occupied(entry) => shared.left(*entry.get(), now),
+            RawEntryMut::Vacant(_) => None,
+        }
+    }
+
+    /// Ends the cooldown of a key; returns whether there was one.
+    pub fn reset<Q>(&self, key: &Q) -> bool
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        let shared = &*self.shared;
+        let mut swept = [const { None }; SWEPT];
+        let removed;
+        let mut started = shared.started.lock();
+        let now = shared.sweep(&mut started, &mut swept);
+        removed = match find(&mut started, key) {
+            RawEntryMut::Occupied(entry) => Some(entry.remove_entry()),
+            RawEntryMut::Vacant(_) => None,
+        };
+        give_back(&mut started);
+        drop(started);
+        removed.is_some_and(|(_key, at)| shared.left(at, now).is_some())
+    }
+
+    /// The number of cooldowns, including those that are over and were not removed yet.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.shared.started.lock().len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The name given to [`builder`](Self::builder).
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.shared.name
+    }
+
+    /// The length of every cooldown.
+    #[must_use]
+    pub fn period(&self) -> Duration {
+        self.shared.period
+    }
+}
+
+/// The entry of a key that need not be owned.
+fn find<'a, K, Q>(started: &'a mut Started<K>, key: &Q) -> RawEntryMut<'a, K, Nanos, RandomState>
+where
+    K: Hash + Eq,
+    Q: Hash + Equivalent<K> + ?Sized,
+{
+    let hash = started.hasher().hash_one(key);
+    let entry = started.raw_entry_mut();
+    entry.from_hash(hash, |own| key.equivalent(own))
+}
+
+/// Gives back the memory of a large map that is empty.
+fn give_back<K: Hash + Eq>(started: &mut Started<K>) {
+    if started.is_empty() && started.capacity() > KEPT {
+        *started = Started::default();
+    }
+}
+
+impl<K> Shared<K> {
+    /// What is left of a cooldown that was started at `at`.
+    fn left(&self, at: Nanos, now: Nanos) -> Option<Duration> {
+        let left = (at + nanos(self.period)).saturating_sub(now);
+        (left > 0).then(|| Duration::from_nanos(left))
+    }
+}
+
+impl<K: Hash + Eq> Shared<K> {
+    /// Removes some of what is over, and returns the time. The time is read under the lock, so that the
+    /// map is in the order of its times.
+    fn sweep(&self, started: &mut Started<K>, swept: &mut [Option<K>; SWEPT]) -> Nanos {
+        let now = self.clock.now();
+        for swept in swept {
+            let first = started.front();
+            if first.is_none_or(|(_, at)| self.left(*at, now).is_some()) {
+                break;
+            }
+            *swept = started.pop_front().map(|(key, _)| key);
+        }
+        give_back(started);
+        now
+    }
+}
+
+impl<K: Send + Sync> Audited for Shared<K> {
+    fn describe(&self) -> Described {
+        Described {
+            name: Arc::clone(&self.name),
+            kind: Kind::Cooldown,
+            place: self.place,
+            ttl: Some(self.period),
+            bound: Bound::Entries(self.max_entries as u64),
+            entries: Some(self.started.lock().len() as u64),
+            hits: 0,
+            misses: 0,
+            evicted_by: Vec::new(),
+            state: State::Local,
+            bus: None,
+        }
+    }
+}
+
+impl<K> Clone for Cooldown<K> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+        }
+    }
+}
+
+impl<K> fmt::Debug for Cooldown<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cooldown")
+            .field("name", &self.shared.name)
+            .field("period", &self.shared.period)
+            .field("entries", &self.shared.started.lock().len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Settings of a [`Cooldown`].
+#[must_use = "a builder does nothing until it is built"]
+pub struct Builder<K> {
+    name: String,
+    place: &'static Location<'static>,
+    period: Duration,
+    max_entries: usize,
+    clock: Clock,
+    key: PhantomData<fn(K)>,
+}
+
+impl<K: Hash + Eq + Send + Sync + 'static> Builder<K> {
+    /// The most keys; [`defaults::MAX_ENTRIES`] by default. One more, and the cooldown that was started
+    /// first is forgotten.
+    pub fn max_entries(mut self, entries: usize) -> Self {
+        self.max_entries = entries;
+        self
+    }
+
+    /// Uses this clock, in tests.
+    pub fn clock(mut self, clock: &ManualClock) -> Self {
+        self.clock = Clock::Manual(clock.clone());
+        self
+    }
+
+    /// Builds the cooldown.
+    ///
+    /// # Errors
+    ///
+    /// When a setting is unusable; the error names the cooldown and the setting.
+    pub fn build(self) -> Result<Cooldown<K>, BuildError> {
+        check_name(&self.name)?;
+        check_time(&self.name, "period", self.period)?;
+        check_entries(&self.name, self.max_entries)?;
+        let shared = Arc::new(Shared {
+            name: self.name.into(),
+            place: self.place,
+            period: self.period,
+            max_entries: self.max_entries,
+            clock: self.clock,
+            started: Mutex::default(),
+        });
+        let audited: Weak<Shared<K>> = Arc::downgrade(&shared);
+        audit::enroll(audited);
+        Ok(Cooldown { shared })
+    }
+}
+
+impl<K> fmt::Debug for Builder<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("name", &self.name)
+            .field("period", &self.period)
+            .field("max_entries", &self.max_entries)
+            .finish_non_exhaustive()
+    }
+}

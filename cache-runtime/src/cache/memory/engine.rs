@@ -1,0 +1,237 @@
+//! A bounded cache with TTLs. Who may load a key, and when, is said in `turn`.
+
+use std::fmt;
+use std::hash::Hash;
+use std::panic::Location;
+use std::sync::Arc;
+
+use equivalent::Equivalent;
+use tokio::sync::Semaphore;
+
+use super::entry::{Entry, NewEntry};
+use super::keys::hash;
+use super::layout::{Capacity, Layout, part_of};
+use super::load::Storing;
+use super::options::Options;
+use super::stats::{CacheStats, Counters};
+use super::store::Store;
+use crate::audit::{Bound, Described, Kind, State};
+use crate::cache::error::NotStored;
+use crate::cache::evict::Evict;
+use crate::clock::{Clock, Nanos, nanos};
+use crate::counters::count;
+
+/// See the module.
+pub(crate) struct Engine<K, V> {
+    pub(super) store: Store<K, V>,
+    options: Options<V>,
+    ttl: Nanos,
+    /// Bounds how many loads there are at a time.
+    pub(super) permits: Option<Semaphore>,
+    pub(super) counters: Counters,
+}
+
+impl<K: Hash + Eq, V: Clone> Engine<K, V> {
+    pub(crate) fn new(options: Options<V>) -> Self {
+        let ttl = nanos(options.ttl);
+        let keep_expired = nanos(options.stale_on_error);
+        let permits = |loads: usize| Semaphore::new(loads.min(Semaphore::MAX_PERMITS));
+        Self {
+            store: Store::new(Layout::new(
+                options.capacity,
+                ttl,
+                keep_expired,
+                nanos(options.share_bypassed),
+            )),
+            ttl,
+            permits: options.max_concurrent_loads.map(permits),
+            counters: Counters::default(),
+            options,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.options.clock
+    }
+
+    #[inline]
+    pub(crate) fn get<Q>(&self, key: &Q) -> Option<V>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        self.get_if(key, |_| true)
+    }
+
+    /// The entry, if `serve` agrees. The clock is read only if there is one.
+    #[inline]
+    pub(crate) fn get_if<Q>(&self, key: &Q, serve: impl FnOnce(Nanos) -> bool) -> Option<V>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        self.store.get(key, |expires| {
+            let now = self.clock().now();
+            now < expires && serve(now)
+        })
+    }
+
+    pub(crate) fn contains<Q>(&self, key: &Q) -> bool
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        self.store.peek(key, self.clock().now()).is_some()
+    }
+
+    /// A value that has expired, but may be served after a failed load.
+    pub(crate) fn get_expired<Q>(&self, key: &Q) -> Option<V>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        let age = nanos(self.options.stale_on_error);
+        if age == 0 {
+            return None;
+        }
+        self.store.peek(key, self.clock().now().saturating_sub(age))
+    }
+
+    pub(crate) fn insert(&self, key: K, value: V) -> Result<(), NotStored> {
+        let now = self.clock().now();
+        let new = self.new_entry(hash(&key), value, now, Storing::Yes);
+        self.store.insert(key, new, now)
+    }
+
+    pub(crate) fn remove<Q>(&self, key: &Q) -> Option<V>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        let entry = self.store.remove(key)?;
+        (self.clock().now() < entry.expires()).then_some(entry.value)
+    }
+
+    pub(crate) fn remove_matching(&self, stale: impl Fn(&K, Option<&V>) -> bool) -> usize {
+        count(&self.counters.evictions);
+        self.store.remove_matching(stale)
+    }
+
+    /// Evicts, and overtakes every load that the eviction covers. What is evicted with everything else
+    /// stays in memory until it is [reclaimed](Self::reclaim).
+    pub(crate) fn evict(&self, evict: &Evict<K>) {
+        match evict {
+            Evict::Key(key) => drop(self.store.remove(key)),
+            Evict::Keys(keys) => keys.iter().for_each(|key| drop(self.store.remove(key))),
+            Evict::Matching(matches) => {
+                self.remove_matching(|key, _| matches(key));
+            }
+            Evict::All => self.store.remove_all(),
+            Evict::Nothing => {}
+        }
+    }
+
+    /// Evicts everything, and frees its memory.
+    pub(crate) fn clear(&self) {
+        self.evict(&Evict::All);
+        for part in 0..self.parts() {
+            self.reclaim(part);
+        }
+    }
+
+    /// Advances when everything is evicted.
+    pub(crate) fn generation(&self) -> u64 {
+        self.store.generation()
+    }
+
+    /// The parts that [`reclaim`](Self::reclaim) takes one by one.
+    pub(crate) fn parts(&self) -> usize {
+        self.store.parts()
+    }
+
+    /// Frees the memory of what was evicted from one part with everything else.
+    pub(crate) fn reclaim(&self, part: usize) {
+        self.store.reclaim(part);
+    }
+
+    pub(crate) fn for_each(&self, each: impl FnMut(&K, &V)) {
+        self.store.for_each(self.clock().now(), each);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.store.len()
+    }
+
+    pub(crate) fn stats(&self) -> CacheStats {
+        let (hits, misses) = self.store.reads();
+        let (loads, evictions) = self.store.writes();
+        let counted = self.counters.snapshot();
+        CacheStats {
+            hits,
+            misses,
+            loads: loads + counted.loads,
+            evictions: evictions + counted.evictions,
+            loading: self.store.loading() as u64,
+            ..counted
+        }
+    }
+
+    /// A cache that is only this engine, for an audit.
+    pub(crate) fn describe(&self, name: &Arc<str>, place: &'static Location<'static>) -> Described {
+        let (hits, misses) = self.store.reads();
+        Described {
+            name: Arc::clone(name),
+            kind: Kind::Ttl,
+            place,
+            ttl: Some(self.options.ttl),
+            bound: match self.options.capacity {
+                Capacity::Entries(entries) => Bound::Entries(entries as u64),
+                Capacity::Weight(weight) => Bound::Weight(weight),
+            },
+            entries: Some(self.len() as u64),
+            hits,
+            misses,
+            evicted_by: Vec::new(),
+            state: State::Local,
+            bus: None,
+        }
+    }
+
+    /// A value whose load began at `started`, with its expiry and its weight.
+    pub(super) fn new_entry(
+        &self,
+        hash: u64,
+        value: V,
+        started: Nanos,
+        storing: Storing,
+    ) -> NewEntry<V> {
+        let mut ttl = self.ttl;
+        if let Some(ttl_by) = &self.options.ttl_by {
+            ttl = ttl.min(nanos(ttl_by(&value)));
+        }
+        ttl -= scatter(hash ^ started, ttl, self.options.jitter);
+        let refusal = match storing {
+            Storing::No => Some(NotStored::Bypassed),
+            Storing::Yes if ttl == 0 => Some(NotStored::Expired),
+            Storing::Yes => None,
+        };
+        // A value that is not stored still needs an expiry: its waiters look at it.
+        let ttl = if ttl == 0 { self.ttl } else { ttl };
+        // An entry without weight would never be evicted.
+        let weight = self.options.weigh.as_ref();
+        let weight = weight.map_or(1, |weigh| weigh(&value).max(1));
+        NewEntry {
+            entry: Entry::new(value, started.saturating_add(ttl), weight),
+            refusal,
+        }
+    }
+}
+
+/// A part of a TTL that differs from load to load, `jitter` of the TTL at most. It need not be
+/// random.
+fn scatter(seed: u64, ttl: Nanos, jitter: f64) -> Nanos {
+    let scattered = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32);
+    scattered.checked_rem(part_of(ttl, jitter)).unwrap_or(0)
+}
+
+impl<K, V> fmt::Debug for Engine<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").finish_non_exhaustive()
+    }
+}

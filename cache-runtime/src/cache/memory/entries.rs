@@ -1,0 +1,77 @@
+//! The entries of a shard: which of them stay when there are too many is `quick_cache`'s business.
+
+use std::hash::Hash;
+
+use quick_cache::{Lifecycle, OptionsBuilder, Weighter, unsync};
+
+use super::entry::Entry;
+use super::keys::{PassOn, Stored};
+use super::layout::{HOT, Layout};
+
+pub(super) type Entries<K, V> = unsync::Cache<Stored<K>, Entry<V>, Weights, PassOn, DropLater>;
+
+pub(super) fn entries<K: Hash + Eq, V>(layout: &Layout) -> Entries<K, V> {
+    let options = OptionsBuilder::new()
+        .estimated_items_capacity(layout.entries_per_shard)
+        .weight_capacity(layout.weight_per_shard)
+        .hot_allocation(HOT)
+        .build()
+        .expect("both capacities are set");
+    Entries::with_options(options, Weights, PassOn, DropLater)
+}
+
+#[derive(Clone)]
+pub(super) struct Weights;
+
+impl<K, V> Weighter<Stored<K>, Entry<V>> for Weights {
+    fn weight(&self, _key: &Stored<K>, entry: &Entry<V>) -> u64 {
+        entry.weight()
+    }
+}
+
+/// Collects what is replaced or evicted for want of room, so that values are dropped without the
+/// shard's lock.
+#[derive(Clone)]
+pub(super) struct DropLater;
+
+impl<K, V> Lifecycle<Stored<K>, Entry<V>> for DropLater {
+    type RequestState = Evicted<K, V>;
+
+    fn on_evict(&self, evicted: &mut Evicted<K, V>, key: Stored<K>, entry: Entry<V>) {
+        if evicted.first.is_none() {
+            evicted.first = Some((key, entry));
+        } else {
+            evicted.more.push((key, entry));
+        }
+    }
+}
+
+/// What an insert has evicted. Mostly it is one entry, which needs no list.
+pub(super) struct Evicted<K, V> {
+    first: Option<(Stored<K>, Entry<V>)>,
+    more: Vec<(Stored<K>, Entry<V>)>,
+}
+
+impl<K, V> Default for Evicted<K, V> {
+    fn default() -> Self {
+        Self {
+            first: None,
+            more: Vec::new(),
+        }
+    }
+}
+
+/// Everything that an insert takes out of a shard. It is only dropped.
+pub(super) struct Discarded<K, V> {
+    pub(super) evicted: Evicted<K, V>,
+    pub(super) old: Option<Entries<K, V>>,
+}
+
+impl<K, V> Default for Discarded<K, V> {
+    fn default() -> Self {
+        Self {
+            evicted: Evicted::default(),
+            old: None,
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! What the caches in memory share: a bounded store with TTLs, and one load per key.
+//!
+//! An `engine` has a `store` of `shard`s, each with `entries` and with the `load`s on their way. A
+//! caller that finds no entry takes its `turn` to load, or is one of the `waiters` of the caller who
+//! has it. `layout` divides the store, and `reclaim` frees what was evicted with everything else.
+
+mod engine;
+mod entries;
+mod entry;
+mod keys;
+mod layout;
+mod load;
+mod options;
+mod reclaim;
+mod shard;
+mod stats;
+mod store;
+mod sync;
+mod turn;
+mod waiters;
+
+pub(super) use engine::Engine;
+
+pub(super) use layout::Capacity;
+pub(super) use load::Storing;
+pub(super) use options::{Options, common_setters, negative_setter};
+pub(super) use reclaim::{Reclaiming, Reclaims};
+pub use stats::CacheStats;
+pub(super) use turn::{LoneLoad, Turn};

@@ -1,0 +1,152 @@
+//! What the caches in memory can be set to.
+
+use std::time::Duration;
+
+use super::layout::Capacity;
+use crate::cache::error::BuildError;
+use crate::cache::limits::{check_entries, check_longest, check_time};
+use crate::cache::names::check_name;
+use crate::clock::{Clock, ManualClock};
+
+/// A function of the value.
+type Of<V, T> = Box<dyn Fn(&V) -> T + Send + Sync>;
+
+/// The options of an engine.
+pub(crate) struct Options<V> {
+    pub(crate) ttl: Duration,
+    pub(crate) capacity: Capacity,
+    pub(crate) weigh: Option<Of<V, u32>>,
+    pub(crate) ttl_by: Option<Of<V, Duration>>,
+    /// The part of a TTL by which it may be shortened.
+    pub(crate) jitter: f64,
+    pub(crate) max_concurrent_loads: Option<usize>,
+    pub(crate) stale_on_error: Duration,
+    /// How long others may wait for a load that is not stored.
+    pub(crate) share_bypassed: Duration,
+    pub(crate) clock: Clock,
+}
+
+impl<V> Options<V> {
+    pub(crate) fn new(ttl: Duration, capacity: Capacity) -> Self {
+        Self {
+            ttl,
+            capacity,
+            weigh: None,
+            ttl_by: None,
+            jitter: 0.0,
+            max_concurrent_loads: None,
+            stale_on_error: Duration::ZERO,
+            share_bypassed: Duration::MAX,
+            clock: Clock::default(),
+        }
+    }
+
+    pub(crate) fn set_clock(&mut self, clock: &ManualClock) {
+        self.clock = Clock::Manual(clock.clone());
+    }
+
+    /// Of the TTLs of several functions, the shortest counts.
+    pub(crate) fn add_ttl_by(&mut self, ttl_by: impl Fn(&V) -> Duration + Send + Sync + 'static)
+    where
+        V: 'static,
+    {
+        self.ttl_by = Some(match self.ttl_by.take() {
+            Some(other) => Box::new(move |value| other(value).min(ttl_by(value))),
+            None => Box::new(ttl_by),
+        });
+    }
+
+    pub(crate) fn check(&self, cache: &str) -> Result<(), BuildError> {
+        let unusable = |what: String| Err(BuildError::new(cache, what));
+        check_name(cache)?;
+        check_time(cache, "TTL", self.ttl)?;
+        match self.capacity {
+            Capacity::Entries(entries) => check_entries(cache, entries)?,
+            Capacity::Weight(0) => {
+                return unusable("max_weight of 0: expected at least 1".to_owned());
+            }
+            Capacity::Weight(_) => {}
+        }
+        if !(0.0..1.0).contains(&self.jitter) {
+            return unusable(format!(
+                "ttl_jitter of {}: expected at least 0.0 and less than 1.0, as a part of the TTL",
+                self.jitter
+            ));
+        }
+        if self.max_concurrent_loads == Some(0) {
+            return unusable("max_concurrent_loads of 0: expected at least 1".to_owned());
+        }
+        check_longest(cache, "stale_on_error", self.stale_on_error)
+    }
+}
+
+/// The setters that the builders of caches in memory share. They need `options` and `V`.
+macro_rules! common_setters {
+    () => {
+        /// The most entries. Beyond it, those read least are evicted. A cache of more than 512 entries
+        /// is divided into parts, each with its share, so that some may be evicted a little earlier.
+        pub fn max_entries(mut self, entries: usize) -> Self {
+            self.options.capacity = Capacity::Entries(entries);
+            self.options.weigh = None;
+            self
+        }
+
+        /// Bounds the cache by the sum of its values' weights instead of by the number of entries.
+        /// `weigh` returns a weight, such as a length in bytes; it counts as 1 at least. The cache has
+        /// up to 32 parts, each with its share: a value that is heavier than a share, or than
+        /// 2^24 - 2, is not stored.
+        pub fn max_weight(
+            mut self,
+            weight: u64,
+            weigh: impl Fn(&V) -> u32 + Send + Sync + 'static,
+        ) -> Self {
+            self.options.capacity = Capacity::Weight(weight);
+            self.options.weigh = Some(Box::new(weigh));
+            self
+        }
+
+        /// A TTL for each value. The cache's own is an upper bound.
+        pub fn ttl_by(mut self, ttl_by: impl Fn(&V) -> Duration + Send + Sync + 'static) -> Self {
+            self.options.add_ttl_by(ttl_by);
+            self
+        }
+
+        /// Shortens each entry's TTL by up to `part` of it (0.1 is a tenth), another part each time, so
+        /// that entries that were loaded together do not expire together. 0 by default.
+        pub fn ttl_jitter(mut self, part: f64) -> Self {
+            self.options.jitter = part;
+            self
+        }
+
+        /// The most keys that are loaded at a time, as after everything was evicted; further ones wait.
+        /// Unbounded by default.
+        pub fn max_concurrent_loads(mut self, loads: usize) -> Self {
+            self.options.max_concurrent_loads = Some(loads);
+            self
+        }
+
+        /// Uses this clock, in tests. The lease of a bus uses the real one in any case.
+        pub fn clock(mut self, clock: &ManualClock) -> Self {
+            self.options.set_clock(clock);
+            self
+        }
+    };
+}
+
+/// The setter of builders whose values may be absent.
+macro_rules! negative_setter {
+    () => {
+        /// The TTL of values that are `None`, which may become outdated sooner than others. The TTL of
+        /// the cache by default.
+        pub fn negative_ttl(mut self, ttl: Duration) -> Self {
+            let negative = move |value: &Option<T>| match value {
+                Some(_) => Duration::MAX,
+                None => ttl,
+            };
+            self.options.add_ttl_by(negative);
+            self
+        }
+    };
+}
+
+pub(crate) use {common_setters, negative_setter};

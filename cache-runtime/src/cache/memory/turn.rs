@@ -1,0 +1,230 @@
+//! The turn to load a key, and the right to store what was loaded.
+
+use std::hash::Hash;
+
+use equivalent::Equivalent;
+use tokio::sync::SemaphorePermit;
+
+use super::engine::Engine;
+use super::keys::hash;
+use super::load::Storing;
+use super::store::Joined;
+use super::waiters::Waited;
+use crate::cache::error::NotStored;
+use crate::clock::Nanos;
+use crate::counters::count;
+
+/// How [`Engine::turn`] ends.
+pub(crate) enum Turn<'a, K: Hash + Eq, V: Clone> {
+    /// Another caller has loaded it meanwhile.
+    Value(V),
+    /// It is the caller's turn to load.
+    Lead(LeadingLoad<'a, K, V>),
+}
+
+impl<K: Hash + Eq, V: Clone> Engine<K, V> {
+    /// The value that `loader` loads, unless another caller of the key has loaded it meanwhile. It is
+    /// stored only while the cache `is_open`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it leaves nothing behind, and the next waiter loads.
+    pub(crate) async fn load<Q, L, F, E>(
+        &self,
+        key: &Q,
+        is_open: impl Fn() -> bool,
+        loader: L,
+    ) -> Result<V, E>
+    where
+        Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
+        L: FnOnce() -> F,
+        F: Future<Output = Result<V, E>>,
+    {
+        let storing = || if is_open() { Storing::Yes } else { Storing::No };
+        let lead = match self.turn(key, storing).await {
+            Turn::Value(value) => return Ok(value),
+            Turn::Lead(lead) => lead,
+        };
+        match loader().await {
+            Ok(value) => {
+                if is_open() {
+                    // Whether or not it may be stored, the waiters have it.
+                    let _ = lead.finish(value.clone());
+                } else {
+                    lead.pass(value.clone());
+                }
+                Ok(value)
+            }
+            Err(error) => {
+                drop(lead);
+                let expired = is_open().then(|| self.get_expired(key)).flatten();
+                expired.ok_or(error)
+            }
+        }
+    }
+
+    /// Waits until it is the caller's turn to load, or another caller has loaded. A caller that begins
+    /// anew asks again whether its load may be stored.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped while waiting, it leaves nothing behind.
+    pub(crate) async fn turn<Q>(&self, key: &Q, storing: impl Fn() -> Storing) -> Turn<'_, K, V>
+    where
+        Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
+    {
+        let hash = hash(key);
+        loop {
+            let arrived = self.clock().now();
+            let (id, waiters) = match self.store.join(hash, key, storing(), arrived) {
+                Joined::Hit(value) => return Turn::Value(value),
+                Joined::Turn(id) => (id, None),
+                Joined::Wait(id, waiters) => (id, Some(waiters)),
+            };
+            let mut guard = LoadGuard::new(self, hash, id, waiters.is_none());
+            let mut waited = false;
+            if let Some(waiters) = waiters {
+                match waiters.wait().await {
+                    Waited::Turn => guard.take_turn(),
+                    // It may have been loaded too slowly for a caller that came late.
+                    Waited::Loaded(entry) if arrived < entry.expires() => {
+                        count(&self.counters.shared_loads);
+                        return Turn::Value(entry.value);
+                    }
+                    Waited::Loaded(_) | Waited::Overtaken => continue,
+                }
+                waited = true;
+            }
+            let mut permit = None;
+            if let Some(permits) = &self.permits {
+                waited |= permits.available_permits() == 0;
+                // It is never closed.
+                permit = permits.acquire().await.ok();
+            }
+            if !waited {
+                return Turn::Lead(LeadingLoad::new(guard, permit, arrived));
+            }
+            // If an eviction has overtaken the load meanwhile, its value could not be stored.
+            if self.store.is_current(hash, id) {
+                count(&self.counters.loads);
+                return Turn::Lead(LeadingLoad::new(guard, permit, self.clock().now()));
+            }
+        }
+    }
+
+    /// Enters a load that nobody waits for.
+    pub(crate) fn begin_load<Q>(&self, key: &Q, storing: Storing) -> LoneLoad<'_, K, V>
+    where
+        Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
+    {
+        let (hash, started) = (hash(key), self.clock().now());
+        let id = self.store.enter(hash, key, storing, started);
+        LoneLoad::new(LoadGuard::new(self, hash, id, false), started)
+    }
+}
+
+/// A caller's part in a load. Dropping it leaves the load.
+pub(super) struct LoadGuard<'a, K: Hash + Eq, V: Clone> {
+    engine: &'a Engine<K, V>,
+    hash: u64,
+    id: u64,
+    has_turn: bool,
+    held: bool,
+}
+
+impl<'a, K: Hash + Eq, V: Clone> LoadGuard<'a, K, V> {
+    pub(super) fn new(engine: &'a Engine<K, V>, hash: u64, id: u64, has_turn: bool) -> Self {
+        Self {
+            engine,
+            hash,
+            id,
+            has_turn,
+            held: true,
+        }
+    }
+
+    /// The caller who had the turn has handed it over.
+    pub(super) fn take_turn(&mut self) {
+        self.has_turn = true;
+    }
+
+    /// Ends the load: gives the value to the waiters, and stores it if nothing forbids it.
+    fn store(&mut self, value: V, started: Nanos, storing: Storing) -> Result<(), NotStored> {
+        let engine = self.engine;
+        // This calls the user's code, which may panic: the load is held until it returns.
+        let new = engine.new_entry(self.hash, value, started, storing);
+        self.held = false;
+        let result = (engine.store).store(self.hash, self.id, new, engine.clock().now());
+        if result == Err(NotStored::Evicted) {
+            count(&engine.counters.overtaken_loads);
+        }
+        result
+    }
+}
+
+impl<K: Hash + Eq, V: Clone> Drop for LoadGuard<'_, K, V> {
+    fn drop(&mut self) {
+        if self.held {
+            self.engine.store.leave(self.hash, self.id, self.has_turn);
+        }
+    }
+}
+
+/// The turn to load a key that others may wait for. Dropping it hands the turn over.
+pub(crate) struct LeadingLoad<'a, K: Hash + Eq, V: Clone> {
+    /// One of those that bound how many loads there are at a time. Dropped first, because the next
+    /// caller may need it.
+    permit: Option<SemaphorePermit<'a>>,
+    guard: LoadGuard<'a, K, V>,
+    started: Nanos,
+}
+
+impl<'a, K: Hash + Eq, V: Clone> LeadingLoad<'a, K, V> {
+    pub(super) fn new(
+        guard: LoadGuard<'a, K, V>,
+        permit: Option<SemaphorePermit<'a>>,
+        started: Nanos,
+    ) -> Self {
+        Self {
+            permit,
+            guard,
+            started,
+        }
+    }
+
+    /// Stores the value, unless an eviction has overtaken the load, and gives it to the waiters.
+    pub(crate) fn finish(mut self, value: V) -> Result<(), NotStored> {
+        self.guard.store(value, self.started, Storing::Yes)
+    }
+
+    /// Gives the value to the waiters, and does not store it.
+    pub(crate) fn pass(mut self, value: V) {
+        let _ = self.guard.store(value, self.started, Storing::No);
+    }
+}
+
+impl<K: Hash + Eq, V: Clone> Drop for LeadingLoad<'_, K, V> {
+    fn drop(&mut self) {
+        self.permit = None;
+        if self.guard.held {
+            count(&self.guard.engine.counters.failed_loads);
+        }
+    }
+}
+
+/// A load that nobody waits for.
+pub(crate) struct LoneLoad<'a, K: Hash + Eq, V: Clone> {
+    guard: LoadGuard<'a, K, V>,
+    started: Nanos,
+}
+
+impl<'a, K: Hash + Eq, V: Clone> LoneLoad<'a, K, V> {
+    pub(super) fn new(guard: LoadGuard<'a, K, V>, started: Nanos) -> Self {
+        Self { guard, started }
+    }
+
+    /// Stores the value, unless an eviction has overtaken the load.
+    pub(crate) fn store(mut self, value: V) -> Result<(), NotStored> {
+        self.guard.store(value, self.started, Storing::Yes)
+    }
+}
