@@ -1,7 +1,5 @@
 //! The rows of audits.
 
-use std::time::Duration;
-
 use cache_runtime::audit::{Bound, Kind, Risk, Row, State, audit};
 use cache_runtime::{Bus, Cooldown, TtlCache, cache_invalidation};
 use serde_json::Value;

@@ -209,7 +209,7 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
     ) -> Result<(), NotStored> {
         let NewEntry { entry, refusal } = new;
         let mut discarded = Discarded::default();
-        let (result, shared) = {
+        let (result, awaited) = {
             let mut shard = self.part(hash).write();
             let generation = self.generation();
             let Ok(found) = shard.loads.find_entry(hash, |load| load.id == id) else {
@@ -217,8 +217,8 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
             };
             let (mut load, _) = found.remove();
             // Cloned first: if that panics, the waiters begin anew.
-            let shared = load.waiting.waiters().map(|_| entry.clone());
-            let shared = shared.zip(load.waiting.take());
+            let awaited = load.waiting.waiters().map(|_| entry.clone());
+            let awaited = awaited.zip(load.waiting.take());
             let result = if let Some(refusal) = refusal {
                 Err(refusal)
             } else if load.storing == Storing::No {
@@ -235,9 +235,9 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
                 shard.sweep(now, &self.layout);
                 Ok(())
             };
-            (result, shared)
+            (result, awaited)
         };
-        if let Some((entry, waiters)) = shared {
+        if let Some((entry, waiters)) = awaited {
             waiters.finish(entry);
         }
         result
