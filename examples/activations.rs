@@ -11,8 +11,9 @@ use std::error::Error;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
+use cache_runtime::service::Events;
 use cache_runtime::{
-    Bus, CoherentCache, Events, Evict, InvalidationEvent, ManualClock, Services, TtlCache,
+    Bus, CoherentCache, Evict, InvalidationEvent, ManualClock, Services, TtlCache,
     cache_invalidation,
 };
 use tokio::sync::oneshot;

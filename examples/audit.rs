@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use cache_runtime::{
     Bus, CoherentCache, Cooldown, Dedup, Evict, InvalidationEvent, RedisCache, TtlCache,
-    cache_invalidation, redis_cache,
+    cache_invalidation, redis,
 };
 
 use instances::Instances;
@@ -64,7 +64,7 @@ struct DenylistInvalidation;
 struct Caches {
     active: CoherentCache<String, bool>,
     denied: CoherentCache<String, bool>,
-    prompts: RedisCache<String, redis_cache::Coherent>,
+    prompts: RedisCache<String, redis::Coherent>,
     models: RedisCache<Vec<String>>,
     suggestions: TtlCache<String, Vec<String>>,
     requests: Dedup,

@@ -10,7 +10,9 @@ mod instances;
 use std::error::Error;
 use std::time::Duration;
 
-use cache_runtime::{BuildError, Bus, Cooldown, Dedup, ManualClock, Reservation, Start};
+use cache_runtime::cooldown::Start;
+use cache_runtime::dedup::Reservation;
+use cache_runtime::{BuildError, Bus, Cooldown, Dedup, ManualClock};
 
 use instances::Instances;
 

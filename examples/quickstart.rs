@@ -10,7 +10,8 @@ use std::error::Error;
 use std::process::Stdio;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use cache_runtime::{Bus, CoherentCache, Events, Evict, InvalidationEvent, cache_invalidation};
+use cache_runtime::service::Events;
+use cache_runtime::{Bus, CoherentCache, Evict, InvalidationEvent, cache_invalidation};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{ChildStdout, Command};
 

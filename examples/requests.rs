@@ -10,7 +10,8 @@ mod instances;
 use std::error::Error;
 use std::time::Duration;
 
-use cache_runtime::{Dedup, DedupError, Release, Reservation};
+use cache_runtime::Dedup;
+use cache_runtime::dedup::{DedupError, Release, Reservation};
 
 use instances::Instances;
 

@@ -12,7 +12,8 @@ use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use cache_runtime::{BuildError, Bus, Fetched, RedisCache, content_key};
+use cache_runtime::redis::{Fetched, content_key};
+use cache_runtime::{BuildError, Bus, RedisCache};
 
 use instances::Instances;
 

@@ -1,6 +1,7 @@
 //! Two services of one program that use a channel for different events.
 
-use cache_runtime::{Bus, Cause, Health, InvalidationEvent, cache_invalidation};
+use cache_runtime::bus::{Cause, Health};
+use cache_runtime::{Bus, InvalidationEvent, cache_invalidation};
 
 #[derive(InvalidationEvent)]
 enum UserEvent {
@@ -69,7 +70,7 @@ async fn a_bus_that_cannot_refuse_to_be_made_carries_nothing() {
 
 #[test]
 fn both_are_listed() {
-    let services: Vec<_> = cache_runtime::channels()
+    let services: Vec<_> = cache_runtime::service::channels()
         .iter()
         .map(|registration| {
             registration

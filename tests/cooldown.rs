@@ -8,7 +8,8 @@ use std::sync::{Arc, Barrier, OnceLock};
 use std::thread;
 use std::time::Duration;
 
-use cache_runtime::{Cooldown, ManualClock, Start, defaults};
+use cache_runtime::cooldown::Start;
+use cache_runtime::{Cooldown, ManualClock, defaults};
 use proptest::prelude::*;
 
 const PERIOD: Duration = Duration::from_secs(60);

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::thread;
 
-use cache_runtime::{AlreadyRegistered, MissingService, Services};
+use cache_runtime::Services;
+use cache_runtime::service::{AlreadyRegistered, MissingService};
 
 #[derive(Debug)]
 struct Users(u32);

@@ -9,7 +9,8 @@ mod events;
 
 use std::{env, fs};
 
-use cache_runtime::{InvalidationEvent, RejectionKind};
+use cache_runtime::InvalidationEvent;
+use cache_runtime::event::RejectionKind;
 use serde::Deserialize;
 use serde_json::Value;
 

@@ -80,21 +80,21 @@ fn implementation(input: &DeriveInput, variants: &[Variant<'_>]) -> TokenStream 
             #bounds
             #predicates
         {
-            const SCHEMA: &'static __rt::EventSchema = &__rt::EventSchema::new(#name, "type", &[], 0);
+            const SCHEMA: &'static __rt::event::EventSchema = &__rt::event::EventSchema::new(#name, "type", &[], 0);
             type Itself = Self;
             type Methods = #methods<Self>;
 
             fn decode_within(
                 _: &[::core::primitive::u8],
                 _: ::core::primitive::usize,
-            ) -> ::core::result::Result<Self, __rt::Rejection> {
+            ) -> ::core::result::Result<Self, __rt::event::Rejection> {
                 loop {}
             }
 
             fn encode_into(
                 &self,
                 _: &mut ::std::vec::Vec<::core::primitive::u8>,
-            ) -> ::core::result::Result<(), __rt::EncodeError> {
+            ) -> ::core::result::Result<(), __rt::event::EncodeError> {
                 loop {}
             }
 
@@ -143,7 +143,7 @@ fn stubs(input: &DeriveInput, variants: &[Variant<'_>]) -> Vec<TokenStream> {
             #[doc(hidden)]
             #vis fn #name(
                 &self #(, _: #parameters)*
-            ) -> __rt::Publishing<'_> {
+            ) -> __rt::service::Publishing<'_> {
                 loop {}
             }
         });
@@ -208,14 +208,14 @@ pub(crate) fn service(errors: &Errors, service: &Service<'_>) -> TokenStream {
             }
 
             impl #impl_generics ::core::ops::Deref for #ident #ty_generics #where_clause {
-                type Target = __rt::Invalidator<#event>;
+                type Target = __rt::service::Invalidator<#event>;
 
                 fn deref(&self) -> &Self::Target {
                     loop {}
                 }
             }
 
-            impl #impl_generics __rt::Service for #ident #ty_generics
+            impl #impl_generics __rt::service::Service for #ident #ty_generics
             where
                 #bounds
                 #predicates
@@ -223,7 +223,7 @@ pub(crate) fn service(errors: &Errors, service: &Service<'_>) -> TokenStream {
                 type Event = #event;
                 const CHANNEL: &'static ::core::primitive::str = "";
 
-                fn invalidator(&self) -> &__rt::Invalidator<Self::Event> {
+                fn invalidator(&self) -> &__rt::service::Invalidator<Self::Event> {
                     loop {}
                 }
             }

@@ -122,7 +122,8 @@ pub fn derive_invalidation_event(input: TokenStream) -> TokenStream {
 /// in the list of the program's channels.
 ///
 /// ```
-/// use cache_runtime::{Bus, InvalidationEvent, PublishError, cache_invalidation};
+/// use cache_runtime::service::PublishError;
+/// use cache_runtime::{Bus, InvalidationEvent, cache_invalidation};
 ///
 /// #[derive(InvalidationEvent)]
 /// pub enum UserEvent {
@@ -163,7 +164,8 @@ pub fn derive_invalidation_event(input: TokenStream) -> TokenStream {
 /// hidden one; it names the event, and the constructor fills it:
 ///
 /// ```
-/// use cache_runtime::{Bus, InvalidationEvent, Invalidator, cache_invalidation};
+/// use cache_runtime::service::Invalidator;
+/// use cache_runtime::{Bus, InvalidationEvent, cache_invalidation};
 ///
 /// #[derive(InvalidationEvent)]
 /// pub enum PersonaEvent {

@@ -1,4 +1,4 @@
-//! What a bus and caches go by unless their builders are told otherwise.
+//! What the settings of buses and caches are by default.
 
 use std::time::Duration;
 
@@ -12,33 +12,30 @@ pub const LEASE: Duration = Duration::from_secs(2);
 pub const BACKOFF_MIN: Duration = Duration::from_millis(20);
 /// Longest wait between attempts to reconnect: 1 s.
 pub const BACKOFF_MAX: Duration = Duration::from_secs(1);
-/// Least time between two flushes on account of unreadable messages: 1 s.
+/// Least time between two flushes of a channel because of rejected messages: 1 s.
 pub const REJECTION_INTERVAL: Duration = Duration::from_secs(1);
 /// Longest time to connect, including the log-in: 2 s.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// Longest time to wait for an answer of the server: 1 s.
+/// Longest time to wait for the answer to a command: 1 s.
 pub const RESPONSE_TIMEOUT: Duration = Duration::from_secs(1);
-/// Events that wait for one handler before they turn into one `All`: 1,024.
+/// Events that wait for one handler before they collapse into one `All`: 1,024.
 pub const QUEUE_EVENTS: usize = 1024;
-/// Bytes that wait for one handler before they turn into one `All`: 2 MiB.
+/// Bytes that wait for one handler before they collapse into one `All`: 2 MiB.
 pub const QUEUE_BYTES: usize = 2 * 1024 * 1024;
-/// Messages of all channels that wait to be handled before they turn into a loss: 8,192.
+/// Messages of all channels that wait for the supervisor before they collapse into a flush: 8,192.
 pub const INBOX_MESSAGES: usize = 8 * 1024;
-/// Bytes of all channels that wait to be handled before they turn into a loss: 4 MiB, or two of the
-/// longest payloads if that is more.
+/// Bytes of all channels that wait for the supervisor before they collapse into a flush: 4 MiB, or two
+/// of the longest payloads if that is more.
 pub const INBOX_BYTES: usize = 4 * 1024 * 1024;
 /// Entries of a cache in memory: 10,000.
 pub const MAX_ENTRIES: usize = 10_000;
-/// TTL of a `TtlCache`: 5 min.
-pub const TTL: Duration = Duration::from_secs(5 * 60);
 /// Entries of a `TtlCache`: 100.
 pub const TTL_CACHE_ENTRIES: usize = 100;
 /// How long a `Dedup` keeps a key reserved: 5 s.
 pub const DEDUP_TTL: Duration = Duration::from_secs(5);
 /// Longest value that a `RedisCache` stores: 1 MiB.
 pub const MAX_VALUE_BYTES: usize = 1024 * 1024;
-/// How long a `RedisCache` remembers that there is nothing, in categories without a TTL of their
-/// own: 30 s.
+/// TTL of an absent entry of a `RedisCache`, in categories without a TTL of their own: 30 s.
 pub const NEGATIVE_TTL: Duration = Duration::from_secs(30);
-/// How long one fetch of a `RedisCache` may keep others from fetching: 30 s.
-pub const FETCH_LOCK_TTL: Duration = Duration::from_secs(30);
+/// How long one load of a `RedisCache` may keep others from loading: 30 s.
+pub const LOAD_LOCK_TTL: Duration = Duration::from_secs(30);

@@ -1,6 +1,6 @@
-//! The errors of the bus: connecting, becoming live, publishing.
+//! Why connecting, becoming live or publishing failed.
 //!
-//! Each prints its cause, so that one line in a log is enough; none repeats it as a `source`.
+//! Each error prints its cause, so that one line in a log is enough, and has no `source` that repeats it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ impl fmt::Display for ConnectError {
 
 impl std::error::Error for ConnectError {}
 
-/// The bus, or a channel, cannot become live as things are.
+/// The bus, or a channel, cannot become live.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotReady {
     pub(crate) channel: Option<Arc<str>>,
@@ -44,7 +44,7 @@ impl NotReady {
         &self.cause
     }
 
-    /// The channel that was waited for, with its namespace; `None` where it was the whole bus.
+    /// The channel that was waited for, with its namespace; `None` if it was the whole bus.
     #[must_use]
     pub fn channel(&self) -> Option<&str> {
         self.channel.as_deref()
@@ -104,7 +104,7 @@ impl PublishError {
         Self::new(channel, Reason::Transport(cause))
     }
 
-    /// `sent` is what became of the event itself.
+    /// `sent` is the error of publishing the event itself, if there was one.
     pub(crate) fn not_evicted(
         channel: Arc<str>,
         sent: Option<Self>,
@@ -200,7 +200,7 @@ impl fmt::Display for PublishError {
                 "published to channel `{channel}`, but cache `{cache}` could not evict in Redis: \
                  {cause}"
             ),
-            // Never made.
+            // No constructor makes this.
             (None, None) => write!(f, "published to channel `{channel}`"),
         }
     }

@@ -1,13 +1,13 @@
 //! The keys and values of a bus: what caches keep in Redis, or in its stand-in.
 //!
-//! Keys are given without the namespace of the bus, which is put before them as it is before
-//! channels. Both backends behave alike. A command that got no answer may have been carried out;
-//! it is sent again on a new connection only where that does no harm.
+//! Keys are given without the namespace of the bus, which is put in front of them. Both backends behave
+//! alike. A command without an answer may have been carried out; it is sent again, on a new connection,
+//! only where that does no harm.
 //!
-//! All operations fail alike: when the server cannot be reached, does not answer in time, refuses or
-//! fails, or when the bus is closed.
+//! Every operation fails when the server cannot be reached, does not answer in time, refuses or fails, or
+//! when the bus is closed.
 
-#![expect(clippy::missing_errors_doc, reason = "said above, for all of them")]
+#![expect(clippy::missing_errors_doc, reason = "said above, for every operation")]
 #![cfg_attr(
     not(feature = "redis"),
     expect(clippy::unused_async, reason = "the other backend has to wait")
@@ -26,7 +26,7 @@ use crate::transport::{
     Acquired, Backend, Compare, DeleteIf, EntryKeys, Filled, Found, Record, Seek, Token,
 };
 
-/// The keys and values of a bus. Cheap to clone; keeps the bus going.
+/// The keys and values of a bus. Cheap to clone; keeps the bus alive.
 ///
 /// Values may be any bytes. TTLs are in whole milliseconds, and one at least.
 #[derive(Clone)]
@@ -54,12 +54,12 @@ impl Keyspace {
         }
     }
 
-    /// Whether the bus is closed: then every operation fails.
+    /// Whether the bus is closed. Then every operation fails.
     pub(crate) fn is_closed(&self) -> bool {
         self.bus.is_closed()
     }
 
-    /// The bus, as audits know it.
+    /// The number by which audits know the bus.
     pub(crate) fn bus_id(&self) -> u64 {
         self.bus.id()
     }
@@ -76,8 +76,8 @@ impl Keyspace {
 
     /// Stores a value unless there is one, which is returned. Of concurrent calls one stores.
     ///
-    /// The value must differ from those of other calls, by a nonce: it may be sent twice, and
-    /// then the second has to know the first's for its own.
+    /// The value must differ from those of all other calls, by a nonce. The command may be sent twice, and
+    /// the second must recognise the value of the first as its own.
     pub async fn set_if_absent(
         &self,
         key: &str,
@@ -103,8 +103,8 @@ impl Keyspace {
         dispatch!(self, delete_if(&self.full(key), start, Compare::Start))
     }
 
-    /// How many keys begin like this. It looks at every key of the server, in steps between which
-    /// the server does other work; what comes or goes meanwhile may be counted or not.
+    /// How many keys begin with `prefix`. It scans all keys of the server, in steps between which the
+    /// server does other work. Keys that come or go meanwhile may be counted or not.
     pub async fn count(&self, prefix: &str) -> Result<u64, Cause> {
         dispatch!(self, count(&self.full(prefix)))
     }
@@ -125,15 +125,15 @@ impl Keyspace {
         dispatch!(self, exchange_records(&key, process, content, ttl, most))
     }
 
-    /// The value of an entry, unless it is of an ended generation. One round trip.
+    /// The value of an entry, unless its generation has ended. One round trip.
     pub async fn lookup(&self, names: &EntryKeys) -> Result<Option<Found>, Cause> {
         dispatch!(self, lookup(&self.names(names)))
     }
 
-    /// A token for a load, unless somebody else has it, or the value is there and is what was
-    /// [sought](Seek).
+    /// A token for a load, unless another caller has it, or the value is there and suffices
+    /// ([`Seek`]).
     ///
-    /// To be called before the load begins: whatever is evicted afterwards bars the fill. The
+    /// Call it before the load begins: an eviction from then on keeps the value from being stored. The
     /// token ends by itself after `lock_ttl`.
     pub async fn acquire(
         &self,
@@ -144,23 +144,23 @@ impl Keyspace {
         dispatch!(self, acquire(self.names(names), seek, lock_ttl))
     }
 
-    /// Stores what was loaded if the token still holds, and gives the token back. After an error
-    /// it is not known whether it was stored.
+    /// Stores what was loaded if the token still holds, and gives the token back. After an error it is
+    /// unknown whether the value is stored.
     pub async fn fill(&self, token: &Token, value: &[u8], ttl: Duration) -> Result<Filled, Cause> {
         dispatch!(self, fill(token, value, ttl))
     }
 
-    /// Gives a token back without a value, so that the next need not wait for its end.
+    /// Gives a token back without a value, so that the next caller need not wait for its end.
     pub async fn give_up(&self, token: &Token) -> Result<(), Cause> {
         dispatch!(self, give_up(token))
     }
 
-    /// Stores a value that needs no token. Loads under way can no longer fill.
+    /// Stores a value without a token. Loads on their way can no longer be stored.
     pub async fn put(&self, names: &EntryKeys, value: &[u8], ttl: Duration) -> Result<(), Cause> {
         dispatch!(self, put(&self.names(names), value, ttl))
     }
 
-    /// Deletes the values and tokens of entries. Loads under way can no longer fill.
+    /// Deletes the values and tokens of entries. Loads on their way can no longer be stored.
     pub async fn evict(&self, entries: &[EntryKeys]) -> Result<(), Cause> {
         let names = entries
             .iter()
@@ -169,11 +169,10 @@ impl Keyspace {
         dispatch!(self, delete(&keys)).map(drop)
     }
 
-    /// Ends a generation, given by its key. All values under it are unreachable from now on, and
-    /// expire by their TTLs; loads under way can no longer fill. Takes no longer for many entries
-    /// than for few.
+    /// Ends a generation, given by its key. Its values can no longer be found, and expire by their TTLs;
+    /// loads on their way can no longer be stored. It takes as long for many entries as for few.
     pub async fn evict_all(&self, generation: &str) -> Result<(), Cause> {
-        // The next one is random, so none comes back; not even when the server loses the key.
+        // The next one is random, so an old one never comes back, even if the server loses the key.
         dispatch!(self, delete(&[self.full(generation)])).map(drop)
     }
 

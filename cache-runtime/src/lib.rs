@@ -1,14 +1,14 @@
-//! Caches that stay right when a service runs in several instances.
+//! Keeps caches right when a service runs in several instances.
 //!
-//! One instance changes a value that others have cached; this crate tells them, over Redis pub/sub,
-//! and makes sure that no such message is ever lost unnoticed. Whenever one may have been lost, the
-//! caches concerned are emptied and other subscribers receive their event's `All`, and nothing counts
-//! as live until a message is proven to get through again.
+//! One instance changes a value that others have cached. This crate tells them, over Redis pub/sub, and
+//! makes sure that no such message is lost unnoticed: whenever one may have been lost, the caches
+//! concerned are flushed, other subscribers receive their event's `All`, and nothing counts as live until
+//! a message is proven to get through again.
 //!
 //! # Two items to write
 //!
-//! An enum of what can become stale, and a struct for the channel it is published on. What they
-//! evict is said where a cache is built:
+//! An enum of what can change, and a struct for the channel on which changes are published. What an event
+//! evicts is said where a cache is built:
 //!
 //! ```
 //! use std::time::Duration;
@@ -34,7 +34,8 @@
 //! let bus = Bus::in_process();
 //!
 //! let service = ChannelActivationInvalidation::new(&bus);
-//! let active = CoherentCache::<String, bool>::builder("channel-activation", Duration::from_secs(30))
+//! let ttl = Duration::from_secs(30);
+//! let active = CoherentCache::<String, bool>::builder("channel-activation", ttl)
 //!     .evict_on(&service, |event| match event {
 //!         ChannelActivationEvent::Channel { channel_id } => Evict::key(channel_id),
 //!         ChannelActivationEvent::All => Evict::All,
@@ -44,17 +45,18 @@
 //!
 //! assert!(active.get_or_load("123", || async { true }).await);
 //!
-//! // Whichever instance changes the database does this afterwards.
+//! // The instance that changes the database does this afterwards.
 //! service.invalidate_channel("123").await?;
 //! assert_eq!(active.get("123"), None);
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! The derive writes the [wire format and the strict validator](InvalidationEvent) and one
-//! `invalidate_…` method a variant. The attribute gives the struct a constructor from a [`Bus`] and
-//! everything an [`Invalidator`] can do, and registers the channel: [`channels`] lists those of the
-//! whole program, [`audit()`] what they evict from, and [`Services`] hands the services out by type.
+//! The derive writes the [wire format and a strict validator](InvalidationEvent), and one `invalidate_…`
+//! method per variant. The attribute gives the struct a constructor from a [`Bus`] and everything that an
+//! [`Invalidator`](service::Invalidator) can do, and registers the channel:
+//! [`service::channels`] lists those of the whole program, [`audit()`] shows what they evict from, and
+//! [`Services`] finds a service by its type.
 //!
 //! # Which cache to use
 //!
@@ -69,13 +71,17 @@
 //! | Is it a rate limit? | [`Cooldown`] |
 //! | | none, probably |
 //!
-//! Data that is both, expensive and wrong when stale, belongs into a [`RedisCache`] with
-//! [`evict_on`](redis_cache::Builder::evict_on).
+//! Data that is expensive, and wrong when stale, belongs in a [`RedisCache`] with
+//! [`evict_on`](redis::Builder::evict_on).
+//!
+//! The required settings of a cache are arguments of its `builder`, in the order bus, name, TTL; the
+//! others are setters. All caches have the same verbs where they make sense: `get`, `insert`, `remove`,
+//! `contains`, `get_or_load` and `try_get_or_load`.
 //!
 //! ## Staleness is wrong: `CoherentCache`
 //!
-//! Permissions, activations, configuration: the example above. There is no `insert`. A value comes
-//! from a load that began after the last event that evicts it, or is not stored.
+//! Permissions, activations, configuration: the example above. There is no `insert`. A value comes from a
+//! load that began after the last event that evicts it, or it is not stored.
 //!
 //! ```
 //! # use cache_runtime::CoherentCache;
@@ -107,9 +113,9 @@
 //! # }
 //! ```
 //!
-//! ## Read often, and a little stale does no harm: `TtlCache`
+//! ## Read often, and staleness does no harm: `TtlCache`
 //!
-//! Suggestions while somebody types.
+//! Suggestions while a user types.
 //!
 //! ```
 //! use std::time::Duration;
@@ -118,7 +124,8 @@
 //! # async fn search(typed: &str) -> Vec<String> { vec![typed.to_owned()] }
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), cache_runtime::BuildError> {
-//! let suggestions = TtlCache::<String, Vec<String>>::builder("autocomplete", Duration::from_secs(60))
+//! let ttl = Duration::from_secs(60);
+//! let suggestions = TtlCache::<String, Vec<String>>::builder("autocomplete", ttl)
 //!     .max_entries(500)
 //!     .build()?;
 //! let found = suggestions.get_or_load("ad", || search("ad")).await;
@@ -131,7 +138,8 @@
 //! A click whose message reaches two instances.
 //!
 //! ```
-//! use cache_runtime::{Bus, Dedup, Reservation};
+//! use cache_runtime::dedup::Reservation;
+//! use cache_runtime::{Bus, Dedup};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -146,8 +154,8 @@
 //!
 //! ## A rate limit: `Cooldown`
 //!
-//! One notification an hour and user. Each instance keeps it by itself, which is right for limits
-//! that may be a little generous; where all together must not exceed it, take a [`Dedup`].
+//! One notification per hour and user. Each instance has its own cooldowns, so `n` instances allow `n`
+//! times as much. Where all instances together must keep the limit, use a [`Dedup`].
 //!
 //! ```
 //! use std::time::Duration;
@@ -162,35 +170,36 @@
 //! # }
 //! ```
 //!
-//! # What is a loss, and who is told
+//! # What a loss is, and what follows
 //!
-//! A disconnect, a silent network, a frozen server, an overflow on either side, a subscription
-//! that the server ends, a message that cannot be understood, a panic in a handler. A channel is
-//! [live](Health::Live) while its subscription is confirmed and a canary, published and received
-//! over the same two connections as events, is younger than the lease. While it is not, a
-//! [`CoherentCache`] bypasses, unless [`WhileDown`] says otherwise. [`Invalidator::subscribe`]
-//! says when handlers receive `All`, and [`Invalidator::subscribe_inline`] when caches do.
+//! A loss is a disconnect, a silent network, a frozen server, an overflow on either side, a subscription
+//! that the server ends, a rejected message, or a panic in a handler. A channel is
+//! [live](bus::Health::Live) while its subscription is confirmed and a canary, published and received over
+//! the same two connections as events, is younger than the lease. While it is not live, a
+//! [`CoherentCache`] bypasses, unless [`WhileDown`](coherent::WhileDown) says otherwise.
+//! [`Invalidator::subscribe`](service::Invalidator::subscribe) says when handlers receive `All`, and
+//! [`subscribe_inline`](service::Invalidator::subscribe_inline) when caches do.
 //!
 //! # Features
 //!
 //! | feature | default | what for |
 //! |---|---|---|
-//! | `redis` | yes | the Redis transport; without it only [`Bus::in_process`] is left |
-//! | `tls-rustls` | | `rediss://` addresses through rustls (with ring, unless the program has chosen) and the system's certificates |
+//! | `redis` | yes | the Redis transport; without it there is only the in-process bus |
+//! | `tls-rustls` | | `rediss://` addresses through rustls (with ring, unless the program has chosen another provider) and the system's certificates |
 //! | `tls-native-tls` | | `rediss://` addresses through the platform's own TLS library |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub use cache_derive::{InvalidationEvent, cache_invalidation};
 
 pub mod audit;
-mod bus;
-mod cache;
+pub mod bus;
+pub mod cache;
 mod channel;
 mod clock;
 mod counters;
 pub mod defaults;
 mod error;
-mod event;
+pub mod event;
 mod health;
 mod keyspace;
 mod link;
@@ -198,46 +207,61 @@ mod log_throttle;
 mod place;
 mod queue;
 mod random;
-mod service;
+pub mod service;
 mod settings;
 mod sync;
 mod transport;
 mod weak_list;
 mod wire;
 
-pub use audit::{Audit, audit};
-pub use bus::{Bus, BusBuilder};
-pub use cache::coherent::{self, CoherentCache, LoadToken, WhileDown};
-pub use cache::cooldown::{self, Cooldown, Start};
-pub use cache::dedup::{self, Dedup, DedupError, Release, Reservation};
-pub use cache::redis::{
-    self as redis_cache, Codec, ContentKey, FetchError, Fetched, RedisCache, RedisCacheError,
-    content_key,
-};
-pub use cache::ttl::{self, TtlCache};
-pub use cache::{BuildError, CacheStats, Evict, NotStored};
-pub use channel::handler::HandlerOutput;
-pub use channel::{ChannelStats, DeclaredChannel, channels};
+pub use audit::local::audit;
+pub use bus::handle::Bus;
+pub use cache::coherent::CoherentCache;
+pub use cache::cooldown::Cooldown;
+pub use cache::dedup::Dedup;
+pub use cache::error::BuildError;
+pub use cache::evict::Evict;
+pub use cache::redis::RedisCache;
+pub use cache::ttl::TtlCache;
 pub use clock::ManualClock;
-pub use error::{ConnectError, NotReady, PublishError};
-pub use event::{InvalidationEvent, Publishing, Receipt};
-pub use health::{Cause, Health};
-pub use service::{
-    AlreadyRegistered, Events, Invalidator, MissingService, Service, Services, Subscription,
-};
-pub use settings::OnRejected;
-pub use wire::{
-    Description, EncodeError, EventSchema, FieldSchema, Rejection, RejectionKind, VariantSchema,
-};
+pub use event::invalidation_event::InvalidationEvent;
+pub use service::locator::Services;
+
+/// The builder, the tokens and the policies of a [`CoherentCache`].
+pub mod coherent {
+    pub use crate::cache::coherent::{
+        Builder, HasEvents, LoadToken, NoEvents, WhileDown, WithEvents,
+    };
+}
+
+/// The builder of a [`TtlCache`].
+pub mod ttl {
+    pub use crate::cache::ttl::Builder;
+}
+
+/// The builder and the answers of a [`Cooldown`].
+pub mod cooldown {
+    pub use crate::cache::cooldown::{Builder, Start};
+}
+
+/// The builder, the answers and the errors of a [`Dedup`].
+pub mod dedup {
+    pub use crate::cache::dedup::{Builder, DedupError, Release, Reservation};
+}
+
+/// The builder, the policies, the codecs, the keys and the errors of a [`RedisCache`].
+pub mod redis {
+    pub use crate::cache::redis::*;
+}
 
 /// What generated code uses; not for users, and without any promise of stability.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::bus::publish_raw;
+    pub use crate::bus::handle::publish_raw;
     pub use crate::channel::{DeclaredChannel, Logging, check_channel};
-    pub use crate::event::{EventMethods, Publisher};
+    pub use crate::event::methods::{EventMethods, Publisher};
     pub use crate::keyspace::Keyspace;
-    pub use crate::service::Handle;
+    pub use crate::service::handle::Handle;
     pub use crate::transport::{Acquired, DeleteIf, EntryKeys, Filled, Found, Record, Seek, Token};
     pub use crate::wire::{
         EventField, FieldType, Member, NoOption, Probe, Writer, field, refuse_option, scan,

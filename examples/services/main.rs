@@ -13,7 +13,8 @@ use std::error::Error;
 use std::pin::Pin;
 use std::time::Duration;
 
-use cache_runtime::{Bus, InvalidationEvent, Service, Subscription, cache_invalidation};
+use cache_runtime::service::{Service, Subscription};
+use cache_runtime::{Bus, InvalidationEvent, cache_invalidation};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use events::{

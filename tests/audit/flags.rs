@@ -1,7 +1,8 @@
 //! What is flagged in caches and channels as they come to be so.
 
-use cache_runtime::audit::{Risk, State, audit};
-use cache_runtime::{Bus, CoherentCache, Evict, TtlCache, WhileDown, cache_invalidation};
+use cache_runtime::audit::{Risk, State};
+use cache_runtime::coherent::WhileDown;
+use cache_runtime::{Bus, CoherentCache, Evict, TtlCache, audit, cache_invalidation};
 use support::{Server, eventually};
 
 use crate::{TTL, UserEvent, builder, coherent, flags, row, rows, texts};

@@ -5,8 +5,11 @@ mod flags;
 mod peers;
 mod rows;
 
-use cache_runtime::audit::{Row, audit};
-use cache_runtime::{Audit, Bus, BusBuilder, CoherentCache, Evict, InvalidationEvent, Invalidator};
+use cache_runtime::audit::Audit;
+use cache_runtime::audit::Row;
+use cache_runtime::bus::BusBuilder;
+use cache_runtime::service::Invalidator;
+use cache_runtime::{Bus, CoherentCache, Evict, InvalidationEvent, audit};
 use std::time::Duration;
 
 /// Users have changed.

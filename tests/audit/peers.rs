@@ -1,7 +1,9 @@
 //! Audits across instances.
 
+use cache_runtime::audit::Audit;
 use cache_runtime::audit::{AuditError, Risk};
-use cache_runtime::{Audit, Bus, Cause, TtlCache, cache_invalidation};
+use cache_runtime::bus::Cause;
+use cache_runtime::{Bus, TtlCache, cache_invalidation};
 use support::{Admin, Child, Server, role};
 
 use crate::{TTL, UserEvent, builder, coherent, flags, rows, texts};

@@ -1,7 +1,7 @@
 //! The rows of audits.
 
-use cache_runtime::audit::{Bound, Kind, Risk, Row, State, audit};
-use cache_runtime::{Bus, Cooldown, TtlCache, cache_invalidation};
+use cache_runtime::audit::{Bound, Kind, Risk, Row, State};
+use cache_runtime::{Bus, Cooldown, TtlCache, audit, cache_invalidation};
 use serde_json::Value;
 
 use crate::{TTL, UserEvent, coherent, row, rows};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 
-use cache_runtime::WhileDown;
+use cache_runtime::coherent::WhileDown;
 use support::{Direction, Proxy, Server, eventually};
 use tokio::sync::Notify;
 

@@ -24,11 +24,10 @@ use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use cache_runtime::redis_cache::Coherent;
-use cache_runtime::{
-    Bus, BusBuilder, CoherentCache, Evict, InvalidationEvent, RedisCache, WhileDown,
-    cache_invalidation,
-};
+use cache_runtime::bus::BusBuilder;
+use cache_runtime::coherent::WhileDown;
+use cache_runtime::redis::Coherent;
+use cache_runtime::{Bus, CoherentCache, Evict, InvalidationEvent, RedisCache, cache_invalidation};
 use tokio::time::sleep;
 
 use crate::clock::{Nanos, length};

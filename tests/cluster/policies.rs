@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use cache_runtime::{Bus, CoherentCache, WhileDown};
+use cache_runtime::coherent::WhileDown;
+use cache_runtime::{Bus, CoherentCache};
 use support::{Direction, Proxy, Server, eventually};
 
 use crate::caches::{Items, LEASE, LONG, SERVE_FOR, TTL, bus, coherent};

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use cache_runtime::PublishError;
+use cache_runtime::service::PublishError;
 use tokio::time::sleep;
 
 use crate::caches::{Items, bus, redis};

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use cache_runtime::{Bus, ManualClock, NotStored};
+use cache_runtime::cache::NotStored;
+use cache_runtime::{Bus, ManualClock};
 use support::{Server, within};
 use tokio::sync::Notify;
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use cache_runtime::__private::publish_raw;
-use cache_runtime::{Bus, CoherentCache, Evict, Health};
+use cache_runtime::bus::Health;
+use cache_runtime::{Bus, CoherentCache, Evict};
 
 use crate::{HOUR, Loader, TeamEvent, Teams, UserEvent, Users, builder, evict, held, live, lost};
 

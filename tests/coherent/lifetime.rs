@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use cache_runtime::{Bus, CoherentCache, Evict, Health};
+use cache_runtime::bus::Health;
+use cache_runtime::{Bus, CoherentCache, Evict};
 use support::{eventually, within};
 use tokio::runtime::Handle;
 

@@ -14,8 +14,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use cache_runtime::bus::Health;
 use cache_runtime::coherent::{Builder, WithEvents};
-use cache_runtime::{Bus, CoherentCache, Evict, Health, InvalidationEvent, cache_invalidation};
+use cache_runtime::{Bus, CoherentCache, Evict, InvalidationEvent, cache_invalidation};
 
 pub(crate) const HOUR: Duration = Duration::from_secs(60 * 60);
 

@@ -1,7 +1,8 @@
 //! This instance's own writes: whoever reads after it has published must not find what was before,
 //! whether or not the server is there.
 
-use cache_runtime::{Bus, WhileDown};
+use cache_runtime::Bus;
+use cache_runtime::coherent::WhileDown;
 use support::Server;
 
 use crate::{Loader, Users, builder, connect, held, live, lost};

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use cache_runtime::{Bus, NotStored, WhileDown};
+use cache_runtime::Bus;
+use cache_runtime::cache::NotStored;
+use cache_runtime::coherent::WhileDown;
 use support::{Server, eventually};
 
 use crate::{Cache, HOUR, Loader, Users, builder, connect, found, held, lost};

@@ -74,7 +74,7 @@ async fn a_cache_that_is_refused_subscribes_to_nothing() {
     let bus = Bus::in_process();
     let users = Users::new(&bus);
     assert!(builder(&users).max_entries(0).build().is_err());
-    assert_eq!(bus.health(), cache_runtime::Health::Idle);
+    assert_eq!(bus.health(), cache_runtime::bus::Health::Idle);
     assert_eq!(
         tokio::runtime::Handle::current()
             .metrics()
@@ -143,7 +143,10 @@ async fn a_ttl_counts_from_the_beginning_of_the_load() {
     assert!(!cache.contains("2"), "it took as long as it may live");
     let token = cache.begin_load("3");
     clock.advance(HOUR);
-    assert_eq!(token.store(1), Err(cache_runtime::NotStored::Expired));
+    assert_eq!(
+        token.store(1),
+        Err(cache_runtime::cache::NotStored::Expired)
+    );
 }
 
 #[tokio::test]
@@ -167,7 +170,7 @@ async fn bounds_are_kept() {
     assert!(!small.is_empty());
     assert_eq!(
         light.begin_load("heavy").store(101),
-        Err(cache_runtime::NotStored::TooHeavy)
+        Err(cache_runtime::cache::NotStored::TooHeavy)
     );
 }
 

@@ -1,7 +1,8 @@
 //! What an audit says.
 
 use cache_runtime::audit::{Bound, Kind, Risk, State};
-use cache_runtime::{Dedup, Reservation, audit};
+use cache_runtime::dedup::Reservation;
+use cache_runtime::{Dedup, audit};
 
 use crate::Backend;
 

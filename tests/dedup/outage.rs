@@ -1,6 +1,8 @@
 //! Redis away: an error, and never a reservation that may not be one.
 
-use cache_runtime::{Bus, Cause, Dedup, DedupError, Reservation};
+use cache_runtime::bus::Cause;
+use cache_runtime::dedup::{DedupError, Reservation};
+use cache_runtime::{Bus, Dedup};
 use support::{Direction, Proxy, Server, eventually, within};
 
 use crate::rules::duplicate;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::env;
 use std::io::BufRead;
 
-use cache_runtime::Reservation;
+use cache_runtime::dedup::Reservation;
 use support::{Child, Server};
 
 use crate::{connect, dedup};

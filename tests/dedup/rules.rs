@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use cache_runtime::__private::{EntryKeys, Keyspace};
-use cache_runtime::{Dedup, Release, Reservation, defaults};
+use cache_runtime::dedup::{Release, Reservation};
+use cache_runtime::{Dedup, defaults};
 use support::eventually;
 use tokio::task::JoinSet;
 

@@ -1,7 +1,8 @@
 //! What else a key may hold.
 
 use cache_runtime::__private::Keyspace;
-use cache_runtime::{Cause, DedupError, Release, Reservation};
+use cache_runtime::bus::Cause;
+use cache_runtime::dedup::{DedupError, Release, Reservation};
 use support::Server;
 
 use crate::rules::duplicate;

@@ -1,16 +1,16 @@
 const _: () = {
     use ::cache_runtime as __rt;
     use __rt::__private as __p;
-    static __SCHEMA: __rt::EventSchema = __rt::EventSchema::new(
+    static __SCHEMA: __rt::event::EventSchema = __rt::event::EventSchema::new(
         "ChannelActivationEvent",
         "type",
         &[
-            __rt::VariantSchema::new(
+            __rt::event::VariantSchema::new(
                 "Channel",
                 "channel",
                 "{\"type\":\"channel\"",
                 &[
-                    __rt::FieldSchema::new(
+                    __rt::event::FieldSchema::new(
                         "channel_id",
                         "channelId",
                         ",\"channelId\":",
@@ -19,20 +19,20 @@ const _: () = {
                     ),
                 ],
             ),
-            __rt::VariantSchema::new("All", "all", "{\"type\":\"all\"", &[]),
+            __rt::event::VariantSchema::new("All", "all", "{\"type\":\"all\"", &[]),
         ],
         1,
     );
     #[automatically_derived]
     impl __rt::InvalidationEvent for ChannelActivationEvent {
-        const SCHEMA: &'static __rt::EventSchema = &__SCHEMA;
+        const SCHEMA: &'static __rt::event::EventSchema = &__SCHEMA;
         type Itself = Self;
         type Methods = ChannelActivationEventMethods;
         #[inline]
         fn decode_within(
             payload: &[::core::primitive::u8],
             max_payload: ::core::primitive::usize,
-        ) -> ::core::result::Result<Self, __rt::Rejection> {
+        ) -> ::core::result::Result<Self, __rt::event::Rejection> {
             let mut members = [__p::Member::EMPTY; 1];
             let variant = match __p::scan(
                 &__SCHEMA,
@@ -65,7 +65,7 @@ const _: () = {
         fn encode_into(
             &self,
             out: &mut ::std::vec::Vec<::core::primitive::u8>,
-        ) -> ::core::result::Result<(), __rt::EncodeError> {
+        ) -> ::core::result::Result<(), __rt::event::EncodeError> {
             match self {
                 Self::Channel { channel_id: f0 } => {
                     __p::Writer::new(&__SCHEMA, 0, out).field(0, f0).finish()
@@ -102,7 +102,7 @@ When the event cannot be encoded or is too large, or the bus does not take it.*/
         pub fn invalidate_channel(
             &self,
             channel_id: impl ::core::convert::Into<String>,
-        ) -> __rt::Publishing<'_> {
+        ) -> __rt::service::Publishing<'_> {
             self.0
                 .publish(ChannelActivationEvent::Channel {
                     channel_id: ::core::convert::Into::into(channel_id),
@@ -116,7 +116,7 @@ Await what it returns. This instance's inline subscribers see the event first; h
 # Errors
 
 When the event cannot be encoded or is too large, or the bus does not take it.*/
-        pub fn invalidate_all(&self) -> __rt::Publishing<'_> {
+        pub fn invalidate_all(&self) -> __rt::service::Publishing<'_> {
             self.0.publish(ChannelActivationEvent::All)
         }
     }
@@ -132,7 +132,7 @@ When the event cannot be encoded or is too large, or the bus does not take it.*/
 /**The methods that every service of [`ChannelActivationEvent`] offers.
 
 There is nothing to import: a service dereferences to them. This trait is there to be read.*/
-pub trait ChannelActivationEventMethods: ::cache_runtime::Service<
+pub trait ChannelActivationEventMethods: ::cache_runtime::service::Service<
         Event = ChannelActivationEvent,
     > {
     /**Publishes `ChannelActivationEvent::Channel`: `{"type":"channel","channelId":"…"}`.
@@ -147,7 +147,7 @@ When the event cannot be encoded or is too large, or the bus does not take it.*/
     fn invalidate_channel(
         &self,
         channel_id: impl ::core::convert::Into<String>,
-    ) -> ::cache_runtime::Publishing<'_> {
+    ) -> ::cache_runtime::service::Publishing<'_> {
         loop {}
     }
     /**Publishes `ChannelActivationEvent::All`: `{"type":"all"}`.
@@ -157,11 +157,11 @@ Await what it returns. This instance's inline subscribers see the event first; h
 # Errors
 
 When the event cannot be encoded or is too large, or the bus does not take it.*/
-    fn invalidate_all(&self) -> ::cache_runtime::Publishing<'_> {
+    fn invalidate_all(&self) -> ::cache_runtime::service::Publishing<'_> {
         loop {}
     }
 }
 #[cfg(doc)]
 impl<
-    S: ::cache_runtime::Service<Event = ChannelActivationEvent>,
+    S: ::cache_runtime::service::Service<Event = ChannelActivationEvent>,
 > ChannelActivationEventMethods for S {}

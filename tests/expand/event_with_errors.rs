@@ -15,7 +15,7 @@ const _: () = {
     use __rt::__private as __p;
     #[automatically_derived]
     impl __rt::InvalidationEvent for Broken {
-        const SCHEMA: &'static __rt::EventSchema = &__rt::EventSchema::new(
+        const SCHEMA: &'static __rt::event::EventSchema = &__rt::event::EventSchema::new(
             "Broken",
             "type",
             &[],
@@ -26,13 +26,13 @@ const _: () = {
         fn decode_within(
             _: &[::core::primitive::u8],
             _: ::core::primitive::usize,
-        ) -> ::core::result::Result<Self, __rt::Rejection> {
+        ) -> ::core::result::Result<Self, __rt::event::Rejection> {
             loop {}
         }
         fn encode_into(
             &self,
             _: &mut ::std::vec::Vec<::core::primitive::u8>,
-        ) -> ::core::result::Result<(), __rt::EncodeError> {
+        ) -> ::core::result::Result<(), __rt::event::EncodeError> {
             loop {}
         }
         fn all() -> Self {
@@ -50,11 +50,11 @@ const _: () = {
         fn invalidate_user(
             &self,
             _: impl ::core::marker::Sized,
-        ) -> __rt::Publishing<'_> {
+        ) -> __rt::service::Publishing<'_> {
             loop {}
         }
         #[doc(hidden)]
-        fn invalidate_pair(&self, _: u8, _: u8) -> __rt::Publishing<'_> {
+        fn invalidate_pair(&self, _: u8, _: u8) -> __rt::service::Publishing<'_> {
             loop {}
         }
     }

@@ -2,17 +2,23 @@
 const _: () = {
     use ::other::runtime as __rt;
     use __rt::__private as __p;
-    static __SCHEMA: __rt::EventSchema = __rt::EventSchema::new(
+    static __SCHEMA: __rt::event::EventSchema = __rt::event::EventSchema::new(
         "Settings",
         "kind",
         &[
-            __rt::VariantSchema::new(
+            __rt::event::VariantSchema::new(
                 "Greeting",
                 "say \"hi\"",
                 "{\"kind\":\"say \\\"hi\\\"\"",
                 &[
-                    __rt::FieldSchema::new("type", "type", ",\"type\":", "u8", false),
-                    __rt::FieldSchema::new(
+                    __rt::event::FieldSchema::new(
+                        "type",
+                        "type",
+                        ",\"type\":",
+                        "u8",
+                        false,
+                    ),
+                    __rt::event::FieldSchema::new(
                         "list",
                         "listOf",
                         ",\"listOf\":",
@@ -21,8 +27,8 @@ const _: () = {
                     ),
                 ],
             ),
-            __rt::VariantSchema::new("Old", "old", "{\"kind\":\"old\"", &[]),
-            __rt::VariantSchema::new("Every", "every", "{\"kind\":\"every\"", &[]),
+            __rt::event::VariantSchema::new("Old", "old", "{\"kind\":\"old\"", &[]),
+            __rt::event::VariantSchema::new("Every", "every", "{\"kind\":\"every\"", &[]),
         ],
         2,
     );
@@ -30,14 +36,14 @@ const _: () = {
     const _: () = __p::refuse_option(<__p::Probe<Vec<Key>>>::IS_OPTION);
     #[automatically_derived]
     impl __rt::InvalidationEvent for Settings {
-        const SCHEMA: &'static __rt::EventSchema = &__SCHEMA;
+        const SCHEMA: &'static __rt::event::EventSchema = &__SCHEMA;
         type Itself = Self;
         type Methods = SettingsMethods;
         #[inline]
         fn decode_within(
             payload: &[::core::primitive::u8],
             max_payload: ::core::primitive::usize,
-        ) -> ::core::result::Result<Self, __rt::Rejection> {
+        ) -> ::core::result::Result<Self, __rt::event::Rejection> {
             let mut members = [__p::Member::EMPTY; 2];
             let variant = match __p::scan(
                 &__SCHEMA,
@@ -79,7 +85,7 @@ const _: () = {
         fn encode_into(
             &self,
             out: &mut ::std::vec::Vec<::core::primitive::u8>,
-        ) -> ::core::result::Result<(), __rt::EncodeError> {
+        ) -> ::core::result::Result<(), __rt::event::EncodeError> {
             match self {
                 Self::Greeting { r#type: f0, list: f1 } => {
                     __p::Writer::new(&__SCHEMA, 0, out)
@@ -116,7 +122,11 @@ Await what it returns. This instance's inline subscribers see the event first; h
 # Errors
 
 When the event cannot be encoded or is too large, or the bus does not take it.*/
-        pub(crate) fn say_hi(&self, r#type: u8, list: Vec<Key>) -> __rt::Publishing<'_> {
+        pub(crate) fn say_hi(
+            &self,
+            r#type: u8,
+            list: Vec<Key>,
+        ) -> __rt::service::Publishing<'_> {
             self.0.publish(Settings::Greeting { r#type, list })
         }
         #[inline]
@@ -128,7 +138,7 @@ Await what it returns. This instance's inline subscribers see the event first; h
 
 When the event cannot be encoded or is too large, or the bus does not take it.*/
         #[deprecated(note = "use Greeting")]
-        pub(crate) fn invalidate_old(&self) -> __rt::Publishing<'_> {
+        pub(crate) fn invalidate_old(&self) -> __rt::service::Publishing<'_> {
             self.0.publish(Settings::Old {})
         }
         #[inline]
@@ -139,7 +149,7 @@ Await what it returns. This instance's inline subscribers see the event first; h
 # Errors
 
 When the event cannot be encoded or is too large, or the bus does not take it.*/
-        pub(crate) fn invalidate_every(&self) -> __rt::Publishing<'_> {
+        pub(crate) fn invalidate_every(&self) -> __rt::service::Publishing<'_> {
             self.0.publish(Settings::r#Every)
         }
     }
@@ -155,7 +165,7 @@ When the event cannot be encoded or is too large, or the bus does not take it.*/
 /**The methods that every service of [`Settings`] offers.
 
 There is nothing to import: a service dereferences to them. This trait is there to be read.*/
-pub(crate) trait SettingsMethods: ::other::runtime::Service<Event = Settings> {
+pub(crate) trait SettingsMethods: ::other::runtime::service::Service<Event = Settings> {
     /**Publishes `Settings::Greeting`: `{"kind":"say \"hi\"","type":…,"listOf":…}`.
 
 Await what it returns. This instance's inline subscribers see the event first; handlers, here and on other instances, get it through the bus.
@@ -163,7 +173,11 @@ Await what it returns. This instance's inline subscribers see the event first; h
 # Errors
 
 When the event cannot be encoded or is too large, or the bus does not take it.*/
-    fn say_hi(&self, r#type: u8, list: Vec<Key>) -> ::other::runtime::Publishing<'_> {
+    fn say_hi(
+        &self,
+        r#type: u8,
+        list: Vec<Key>,
+    ) -> ::other::runtime::service::Publishing<'_> {
         loop {}
     }
     /**Publishes `Settings::Old`: `{"kind":"old"}`.
@@ -174,7 +188,7 @@ Await what it returns. This instance's inline subscribers see the event first; h
 
 When the event cannot be encoded or is too large, or the bus does not take it.*/
     #[deprecated(note = "use Greeting")]
-    fn invalidate_old(&self) -> ::other::runtime::Publishing<'_> {
+    fn invalidate_old(&self) -> ::other::runtime::service::Publishing<'_> {
         loop {}
     }
     /**Publishes `Settings::Every`: `{"kind":"every"}`.
@@ -184,9 +198,9 @@ Await what it returns. This instance's inline subscribers see the event first; h
 # Errors
 
 When the event cannot be encoded or is too large, or the bus does not take it.*/
-    fn invalidate_every(&self) -> ::other::runtime::Publishing<'_> {
+    fn invalidate_every(&self) -> ::other::runtime::service::Publishing<'_> {
         loop {}
     }
 }
 #[cfg(doc)]
-impl<S: ::other::runtime::Service<Event = Settings>> SettingsMethods for S {}
+impl<S: ::other::runtime::service::Service<Event = Settings>> SettingsMethods for S {}

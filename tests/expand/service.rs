@@ -40,21 +40,23 @@ const _: () = {
     #[automatically_derived]
     impl ::core::ops::Deref for UserInvalidation {
         #[cfg(not(doc))]
-        type Target = __rt::Invalidator<<UserEvent as __rt::InvalidationEvent>::Itself>;
+        type Target = __rt::service::Invalidator<
+            <UserEvent as __rt::InvalidationEvent>::Itself,
+        >;
         #[cfg(doc)]
-        type Target = __rt::Invalidator<UserEvent>;
+        type Target = __rt::service::Invalidator<UserEvent>;
         fn deref(&self) -> &Self::Target {
             self.__invalidator.get()
         }
     }
     #[automatically_derived]
-    impl __rt::Service for UserInvalidation {
+    impl __rt::service::Service for UserInvalidation {
         #[cfg(not(doc))]
         type Event = <UserEvent as __rt::InvalidationEvent>::Itself;
         #[cfg(doc)]
         type Event = UserEvent;
         const CHANNEL: &'static ::core::primitive::str = "cache:users";
-        fn invalidator(&self) -> &__rt::Invalidator<Self::Event> {
+        fn invalidator(&self) -> &__rt::service::Invalidator<Self::Event> {
             self.__invalidator.get()
         }
     }

@@ -16,7 +16,7 @@ const _: () = {
     pub enum Unknown {}
     #[automatically_derived]
     impl __rt::InvalidationEvent for Unknown {
-        const SCHEMA: &'static __rt::EventSchema = &__rt::EventSchema::new(
+        const SCHEMA: &'static __rt::event::EventSchema = &__rt::event::EventSchema::new(
             "Unknown",
             "type",
             &[],
@@ -27,13 +27,13 @@ const _: () = {
         fn decode_within(
             _: &[::core::primitive::u8],
             _: ::core::primitive::usize,
-        ) -> ::core::result::Result<Self, __rt::Rejection> {
+        ) -> ::core::result::Result<Self, __rt::event::Rejection> {
             loop {}
         }
         fn encode_into(
             &self,
             _: &mut ::std::vec::Vec<::core::primitive::u8>,
-        ) -> ::core::result::Result<(), __rt::EncodeError> {
+        ) -> ::core::result::Result<(), __rt::event::EncodeError> {
             loop {}
         }
         fn all() -> Self {
@@ -59,15 +59,15 @@ const _: () = {
         }
     }
     impl ::core::ops::Deref for Users {
-        type Target = __rt::Invalidator<Unknown>;
+        type Target = __rt::service::Invalidator<Unknown>;
         fn deref(&self) -> &Self::Target {
             loop {}
         }
     }
-    impl __rt::Service for Users {
+    impl __rt::service::Service for Users {
         type Event = Unknown;
         const CHANNEL: &'static ::core::primitive::str = "";
-        fn invalidator(&self) -> &__rt::Invalidator<Self::Event> {
+        fn invalidator(&self) -> &__rt::service::Invalidator<Self::Event> {
             loop {}
         }
     }

@@ -37,28 +37,30 @@ const _: () = {
                 shard,
                 #[cfg(unix)]
                 path,
-                events: __rt::Invalidator::new(bus, &__DECLARED),
+                events: __rt::service::Invalidator::new(bus, &__DECLARED),
             }
         }
     }
     #[automatically_derived]
     impl ::core::ops::Deref for Users {
         #[cfg(not(doc))]
-        type Target = __rt::Invalidator<<UserEvent as __rt::InvalidationEvent>::Itself>;
+        type Target = __rt::service::Invalidator<
+            <UserEvent as __rt::InvalidationEvent>::Itself,
+        >;
         #[cfg(doc)]
-        type Target = __rt::Invalidator<UserEvent>;
+        type Target = __rt::service::Invalidator<UserEvent>;
         fn deref(&self) -> &Self::Target {
             &self.events
         }
     }
     #[automatically_derived]
-    impl __rt::Service for Users {
+    impl __rt::service::Service for Users {
         #[cfg(not(doc))]
         type Event = <UserEvent as __rt::InvalidationEvent>::Itself;
         #[cfg(doc)]
         type Event = UserEvent;
         const CHANNEL: &'static ::core::primitive::str = __CHANNEL;
-        fn invalidator(&self) -> &__rt::Invalidator<Self::Event> {
+        fn invalidator(&self) -> &__rt::service::Invalidator<Self::Event> {
             &self.events
         }
     }

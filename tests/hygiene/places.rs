@@ -1,6 +1,7 @@
 //! Within functions and modules, private and public.
 
-use ::cache_runtime::{Bus, InvalidationEvent, Invalidator, Service, cache_invalidation};
+use ::cache_runtime::service::{Invalidator, Service};
+use ::cache_runtime::{Bus, InvalidationEvent, cache_invalidation};
 use ::std::iter::{IntoIterator as _, Iterator as _};
 use ::std::{assert, assert_eq};
 
@@ -91,7 +92,7 @@ fn items_of_a_function() {
             .await
             .unwrap();
         assert_eq!(service.events.schema().name(), "Local");
-        let here = ::cache_runtime::channels()
+        let here = ::cache_runtime::service::channels()
             .into_iter()
             .find(|registration| registration.channel() == "hygiene:local")
             .unwrap();

@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use cache_runtime::{Bus, Health};
+use cache_runtime::Bus;
+use cache_runtime::bus::Health;
 use tokio::sync::mpsc::unbounded_channel;
 
 use crate::{LetterEvent, Letters, NumberEvent, Numbers, NumbersToo, number, soon};

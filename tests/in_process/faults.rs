@@ -5,7 +5,8 @@ use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 
 use cache_runtime::__private::publish_raw;
-use cache_runtime::{Bus, Cause, Health, defaults};
+use cache_runtime::bus::{Cause, Health};
+use cache_runtime::{Bus, defaults};
 use tokio::sync::mpsc::unbounded_channel;
 
 use crate::{NumberEvent, Numbers, number, soon};

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use cache_runtime::{Bus, Cause, Health};
+use cache_runtime::Bus;
+use cache_runtime::bus::{Cause, Health};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::unbounded_channel;
 

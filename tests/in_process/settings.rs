@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use cache_runtime::__private::publish_raw;
-use cache_runtime::{Bus, Cause, OnRejected};
+use cache_runtime::Bus;
+use cache_runtime::bus::{Cause, OnRejected};
 
 use crate::{NumberEvent, Numbers, number, soon};
 

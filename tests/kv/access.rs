@@ -1,7 +1,7 @@
 //! What the server's access rules forbid, and what to allow.
 
 use cache_runtime::__private::{Filled, Keyspace};
-use cache_runtime::Cause;
+use cache_runtime::bus::Cause;
 use support::Server;
 
 use crate::backend::{LONG, entry};

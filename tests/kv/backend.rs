@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use cache_runtime::__private::{EntryKeys, Found, Keyspace};
-use cache_runtime::{Bus, Cause};
+use cache_runtime::Bus;
+use cache_runtime::bus::Cause;
 use support::{Server, eventually};
 
 /// Longer than any test takes.

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use cache_runtime::__private::{Acquired, DeleteIf, Filled, Keyspace, Seek};
-use cache_runtime::{Bus, Cause};
+use cache_runtime::Bus;
+use cache_runtime::bus::Cause;
 use support::{Admin, Server, eventually, within};
 
 use crate::backend::{LONG, entry, found};

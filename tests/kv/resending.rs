@@ -1,7 +1,7 @@
 //! What is sent again when its answer is lost, and what is not.
 
 use cache_runtime::__private::{Acquired, Keyspace, Seek};
-use cache_runtime::Cause;
+use cache_runtime::bus::Cause;
 use support::{Admin, Client, Direction, Proxy, Server, eventually, within};
 
 use crate::backend::{LONG, entry};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cache_runtime::__private::{DeleteIf, Found, Keyspace, Seek};
-use cache_runtime::Cause;
+use cache_runtime::bus::Cause;
 
 use crate::backend::{Backend, LONG, SHORT, entry, found, gone};
 

@@ -1,6 +1,7 @@
 //! Access rules that refuse one of several channels.
 
-use cache_runtime::{Bus, Cause, Health};
+use cache_runtime::Bus;
+use cache_runtime::bus::{Cause, Health};
 use support::{Admin, Recorder, Server, eventually, within};
 
 use crate::fixture::{Teams, UserEvent, Users, builder, user};

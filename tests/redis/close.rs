@@ -3,7 +3,7 @@
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
-use cache_runtime::Health;
+use cache_runtime::bus::Health;
 use support::{Admin, Server, eventually, within};
 use tokio::time::timeout;
 

@@ -3,7 +3,8 @@
 use std::fmt::{Debug, Write};
 use std::sync::{Arc, Mutex};
 
-use cache_runtime::{Bus, Cause};
+use cache_runtime::Bus;
+use cache_runtime::bus::Cause;
 use support::{Server, within};
 use tracing::field::{Field, Visit};
 use tracing::span;

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use cache_runtime::{Bus, BusBuilder, Health, InvalidationEvent, Subscription, cache_invalidation};
+use cache_runtime::bus::{BusBuilder, Health};
+use cache_runtime::service::Subscription;
+use cache_runtime::{Bus, InvalidationEvent, cache_invalidation};
 use support::Recorder;
 use tokio::sync::watch;
 

@@ -10,7 +10,7 @@ mod fixture;
 mod freeze;
 mod kill;
 mod overflow;
+mod rejected;
 mod restart;
 mod subscriptions;
 mod torture;
-mod unreadable;

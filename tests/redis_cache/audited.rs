@@ -1,7 +1,7 @@
 //! What an audit says.
 
 use cache_runtime::audit::{Bound, Kind, Row, State};
-use cache_runtime::redis_cache::RedisAway;
+use cache_runtime::redis::RedisAway;
 use cache_runtime::{RedisCache, audit};
 use support::eventually;
 

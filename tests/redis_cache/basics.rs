@@ -3,8 +3,9 @@
 use std::io;
 use std::time::Duration;
 
-use cache_runtime::redis_cache::RedisAway;
-use cache_runtime::{FetchError, RedisCache};
+use cache_runtime::RedisCache;
+use cache_runtime::redis::FetchError;
+use cache_runtime::redis::RedisAway;
 use support::eventually;
 
 use crate::fixture::{LONG, Place, SHORT, builder, in_both_places, never, text, untimed};

@@ -2,7 +2,8 @@
 
 use std::error::Error;
 
-use cache_runtime::{Codec, RedisCache};
+use cache_runtime::RedisCache;
+use cache_runtime::redis::Codec;
 use serde::{Deserialize, Serialize};
 
 use support::{eventually, within};

@@ -1,6 +1,6 @@
 //! Events evict, from both levels and everywhere.
 
-use cache_runtime::redis_cache::Coherent;
+use cache_runtime::redis::Coherent;
 use cache_runtime::{Bus, Evict, InvalidationEvent, RedisCache};
 use support::eventually;
 use tokio::sync::mpsc::unbounded_channel;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use cache_runtime::redis_cache::{Builder, Json, NoTtl, Plain, WithTtl};
+use cache_runtime::redis::{Builder, Json, NoTtl, Plain, WithTtl};
 use cache_runtime::{__private as private, Bus, InvalidationEvent, RedisCache, cache_invalidation};
 use support::{Server, eventually};
 use tokio::sync::{OnceCell, Semaphore};

@@ -11,7 +11,7 @@ use crate::fixture::{
     LONG, Place, SHORT, Source, TextEvent, Texts, builder, in_both_places, never, text, untimed,
 };
 
-type Fetching = JoinHandle<Result<String, cache_runtime::FetchError<Infallible>>>;
+type Fetching = JoinHandle<Result<String, cache_runtime::redis::FetchError<Infallible>>>;
 
 /// Begins to fetch `a:1`.
 async fn begin(instance: &Instance, source: &Source) -> Fetching {

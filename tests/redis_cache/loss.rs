@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use cache_runtime::redis_cache::AfterLoss;
-use cache_runtime::{Bus, Cause, Health};
+use cache_runtime::Bus;
+use cache_runtime::bus::{Cause, Health};
+use cache_runtime::redis::AfterLoss;
 use support::{Server, eventually, within};
 
 use crate::coherent::{Instance, evict};

@@ -4,7 +4,8 @@ use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::time::Duration;
 
-use cache_runtime::{FetchError, Fetched, ManualClock, defaults};
+use cache_runtime::redis::{FetchError, Fetched};
+use cache_runtime::{ManualClock, defaults};
 use support::eventually;
 
 use crate::fixture::{LONG, Place, SHORT, builder, in_both_places, never, text, untimed};

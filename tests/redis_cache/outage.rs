@@ -1,7 +1,9 @@
 //! Redis is away.
 
-use cache_runtime::redis_cache::RedisAway;
-use cache_runtime::{Bus, Cause, FetchError};
+use cache_runtime::Bus;
+use cache_runtime::bus::Cause;
+use cache_runtime::redis::FetchError;
+use cache_runtime::redis::RedisAway;
 use std::time::Duration;
 use support::{Server, eventually};
 

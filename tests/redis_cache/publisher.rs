@@ -3,7 +3,8 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use cache_runtime::{Bus, Cause};
+use cache_runtime::Bus;
+use cache_runtime::bus::Cause;
 use support::{Server, eventually};
 
 use crate::coherent::Instance;
@@ -111,7 +112,7 @@ async fn after_the_end_of_a_cache_empties_it_no_more() {
     texts.invalidate_text("a").await.unwrap();
     assert_eq!(
         texts.health(),
-        cache_runtime::Health::Idle,
+        cache_runtime::bus::Health::Idle,
         "it has unsubscribed"
     );
     // Nor is anything else left of it.

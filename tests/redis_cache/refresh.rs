@@ -4,8 +4,9 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_runtime::redis_cache::{Ahead, Plain};
-use cache_runtime::{Bus, Fetched, ManualClock, RedisCache};
+use cache_runtime::redis::Fetched;
+use cache_runtime::redis::{Ahead, Plain};
+use cache_runtime::{Bus, ManualClock, RedisCache};
 use support::{eventually, within};
 
 use crate::fixture::{LONG, Place, Source, builder, in_both_places, never, untimed};

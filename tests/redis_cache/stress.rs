@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use cache_runtime::redis_cache::{Ahead, Coherent};
-use cache_runtime::{Evict, InvalidationEvent, RedisCache, Subscription};
+use cache_runtime::redis::{Ahead, Coherent};
+use cache_runtime::service::Subscription;
+use cache_runtime::{Evict, InvalidationEvent, RedisCache};
 use support::{Admin, within};
 use tokio::task::{JoinSet, yield_now};
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use cache_runtime::__private::link::{Audience, ChannelId, Input, Output, Timings};
-use cache_runtime::{Cause, Health};
+use cache_runtime::bus::{Cause, Health};
 
 use crate::ledger::{Event, Ledger};
 

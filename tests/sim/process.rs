@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use cache_runtime::__private::link::{ChannelId, Input, Link, Output, Timings};
-use cache_runtime::Cause;
+use cache_runtime::bus::Cause;
 
 use crate::faults::Fault;
 use crate::queue::{Command, Happening};

@@ -13,9 +13,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::scope;
 use std::time::Duration;
 
-use cache_runtime::{
-    Bus, CoherentCache, Evict, InvalidationEvent, Subscription, TtlCache, cache_invalidation,
-};
+use cache_runtime::service::Subscription;
+use cache_runtime::{Bus, CoherentCache, Evict, InvalidationEvent, TtlCache, cache_invalidation};
 use tokio::runtime::{self, Runtime};
 
 use database::Database;

@@ -28,12 +28,12 @@ pub(crate) fn expand(event: &Event<'_>, all: usize) -> TokenStream {
             use #krate as __rt;
             use __rt::__private as __p;
 
-            static __SCHEMA: __rt::EventSchema = #schema;
+            static __SCHEMA: __rt::event::EventSchema = #schema;
             #options
 
             #[automatically_derived]
             impl __rt::InvalidationEvent for #ident {
-                const SCHEMA: &'static __rt::EventSchema = &__SCHEMA;
+                const SCHEMA: &'static __rt::event::EventSchema = &__SCHEMA;
                 type Itself = Self;
                 type Methods = #name;
 
@@ -41,7 +41,7 @@ pub(crate) fn expand(event: &Event<'_>, all: usize) -> TokenStream {
                 fn decode_within(
                     payload: &[::core::primitive::u8],
                     max_payload: ::core::primitive::usize,
-                ) -> ::core::result::Result<Self, __rt::Rejection> {
+                ) -> ::core::result::Result<Self, __rt::event::Rejection> {
                     #decode
                 }
 
@@ -49,7 +49,7 @@ pub(crate) fn expand(event: &Event<'_>, all: usize) -> TokenStream {
                 fn encode_into(
                     &self,
                     out: &mut ::std::vec::Vec<::core::primitive::u8>,
-                ) -> ::core::result::Result<(), __rt::EncodeError> {
+                ) -> ::core::result::Result<(), __rt::event::EncodeError> {
                     #encode
                 }
 
@@ -84,16 +84,16 @@ fn schema(event: &Event<'_>, all: usize) -> TokenStream {
             let ty = types::spelled(&field.node.ty);
             let non_empty = field.non_empty.is_some();
             quote_spanned! {Span::mixed_site()=>
-                __rt::FieldSchema::new(#name, #wire, #lead, #ty, #non_empty)
+                __rt::event::FieldSchema::new(#name, #wire, #lead, #ty, #non_empty)
             }
         });
         quote_spanned! {Span::mixed_site()=>
-            __rt::VariantSchema::new(#name, #wire, #head, &[#(#fields),*])
+            __rt::event::VariantSchema::new(#name, #wire, #head, &[#(#fields),*])
         }
     });
     let all = Literal::usize_unsuffixed(all);
     quote_spanned! {Span::mixed_site()=>
-        __rt::EventSchema::new(#name, #tag, &[#(#variants),*], #all)
+        __rt::event::EventSchema::new(#name, #tag, &[#(#variants),*], #all)
     }
 }
 

@@ -73,11 +73,11 @@ pub(super) fn listing(event: &Event<'_>) -> TokenStream {
     quote_spanned! {mixed=>
         #[cfg(doc)]
         #[doc = #doc]
-        #vis trait #name: #krate::Service<Event = #ident> {
+        #vis trait #name: #krate::service::Service<Event = #ident> {
             #(#heads { loop {} })*
         }
         #[cfg(doc)]
-        impl<S: #krate::Service<Event = #ident>> #name for S {}
+        impl<S: #krate::service::Service<Event = #ident>> #name for S {}
     }
 }
 
@@ -107,7 +107,7 @@ fn signature(
         #allow
         #vis fn #method(
             &self #(, #idents: #types)*
-        ) -> #krate::Publishing<'_>
+        ) -> #krate::service::Publishing<'_>
     }
 }
 

@@ -58,9 +58,9 @@ fn traits(
     };
     let bracket = quote_spanned!(close=> >);
     let target = quote_spanned!(close=> Target);
-    let invalidator = quote_spanned!(open=> __rt::Invalidator<#event #bracket);
+    let invalidator = quote_spanned!(open=> __rt::service::Invalidator<#event #bracket);
     let deref = quote_spanned!(open=> fn deref(&self) -> &Self::#target { #get });
-    let own = quote_spanned!(open=> __rt::Invalidator<Self::Event #bracket);
+    let own = quote_spanned!(open=> __rt::service::Invalidator<Self::Event #bracket);
     let own = quote_spanned!(open=> fn invalidator(&self) -> &#own { #get });
     // Only documentation shows the event as the user wrote it.
     quote_spanned! {mixed=>
@@ -69,13 +69,13 @@ fn traits(
             #[cfg(not(doc))]
             type Target = #invalidator;
             #[cfg(doc)]
-            type Target = __rt::Invalidator<#plain>;
+            type Target = __rt::service::Invalidator<#plain>;
 
             #deref
         }
 
         #[automatically_derived]
-        impl __rt::Service for #ident {
+        impl __rt::service::Service for #ident {
             #[cfg(not(doc))]
             type Event = #event;
             #[cfg(doc)]
@@ -176,7 +176,7 @@ fn constructor(service: &Service<'_>, handle: &Ident, event: &TokenStream) -> To
     let handle_value = if service.invalidators.is_empty() {
         quote_spanned!(Span::mixed_site()=> __p::Handle::new::<#event>(bus, &__DECLARED))
     } else {
-        quote_spanned!(Span::mixed_site()=> __rt::Invalidator::new(bus, &__DECLARED))
+        quote_spanned!(Span::mixed_site()=> __rt::service::Invalidator::new(bus, &__DECLARED))
     };
     // rustc points at all of a function's head.
     let at = name.span().resolved_at(Span::mixed_site());

@@ -11,9 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use cache_runtime::{
-    Bus, InvalidationEvent, Invalidator, Service, Subscription, cache_invalidation,
-};
+use cache_runtime::service::{Invalidator, Service, Subscription};
+use cache_runtime::{Bus, InvalidationEvent, cache_invalidation};
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
 use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, PushInfo, PushKind, Value};

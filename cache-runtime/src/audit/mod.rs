@@ -1,6 +1,6 @@
 //! The caches and channels of the program, the state of each, and what looks wrong with them.
 //!
-//! [`audit()`] lists those of this process. [`Bus::audit`](crate::Bus::audit) also reads what other
+//! [`audit()`](crate::audit()) lists those of this process. [`Bus::audit`](crate::Bus::audit) also reads what other
 //! instances have said of theirs. [`Risk`] is about running in several instances.
 //!
 //! Flagged are:
@@ -18,6 +18,7 @@ mod enrolled;
 mod flags;
 mod instances;
 mod json;
+pub(crate) mod local;
 mod peer;
 mod report;
 mod rows;
@@ -27,38 +28,9 @@ mod table;
 mod tests;
 
 pub use crate::place::Place;
-use channels::uses;
-use enrolled::described;
 pub(crate) use enrolled::{Audited, Described, enroll};
 pub use instances::AuditError;
 pub use peer::RECORD_TTL;
 pub use report::{Audit, Bound, EvictedBy, Flag, Kind, Risk, Row, State, Traffic};
-use rows::assemble;
 pub use source::Evicts;
 pub(crate) use source::{Source, VariantCounts};
-
-/// Every cache and every channel of this process, its state, and what looks wrong with it.
-///
-/// It asks no server. [`Bus::audit`](crate::Bus::audit) does, and so knows about other instances.
-///
-/// # Examples
-///
-/// ```standalone_crate
-/// use cache_runtime::{TtlCache, audit};
-///
-/// # fn main() -> Result<(), cache_runtime::BuildError> {
-/// let suggestions = TtlCache::<String, u32>::builder("autocomplete", std::time::Duration::from_secs(60)).build()?;
-/// suggestions.insert("ad".to_owned(), 1);
-///
-/// let audit = audit();
-/// println!("{audit}");
-/// let row = &audit.rows()[0];
-/// assert_eq!((row.name.as_str(), row.entries), ("autocomplete", Some(1)));
-/// assert_eq!(audit.flags().count(), 0);
-/// # Ok(())
-/// # }
-/// ```
-#[must_use]
-pub fn audit() -> Audit {
-    assemble(described(), &uses(), &[])
-}

@@ -1,4 +1,4 @@
-//! The task that receives: it feeds the link with what happens, and does what the link says.
+//! The task that receives. It feeds the link with what happens, and does what the link says.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,9 +20,8 @@ use crate::transport::{Command, Connection, Status, Transport, Wire};
 /// Signals between two looks at the clock.
 const TICK_EVERY: usize = 128;
 
-/// The clock that caches read may be behind by this much at most, and some more where the machine's
-/// own turn to tick is late. In the rest of a lease, which a healthy bus never sees, they ask the
-/// bus.
+/// Caches take a lease to be shorter by this much, because the clock that they read may be behind. In
+/// the rest of the lease, which a healthy bus renews before it begins, they ask the bus.
 const LEASE_MARGIN: Duration = Duration::from_millis(50);
 
 /// When a bus was built, on two clocks.
@@ -37,24 +36,24 @@ pub(super) struct Start {
 pub(super) struct Supervisor {
     link: Link,
     start: Start,
-    /// Time since the start, as of the present batch: reading the clock costs more than a message.
+    /// Time since the start, as of the current batch. Reading the clock costs more than a message.
     now: Duration,
     inbox: Arc<Inbox>,
     transport: Transport,
     connection: Option<Connection>,
     generation: Generation,
-    /// Attempts and commands on their way; they end with the supervisor.
+    /// Attempts to connect and commands on their way. They end with the supervisor.
     tasks: JoinSet<()>,
-    /// The channels, and of which subscribers of theirs we have heard.
+    /// The channels, each with the number of its subscribers' latest [`Wanted`](super::inbox::Wanted).
     channels: HashMap<ChannelId, (Arc<dyn Dispatch>, u64)>,
     names: HashMap<Vec<u8>, ChannelId>,
     /// The link's own channel.
     canary: Arc<str>,
     health: Arc<Reported>,
-    /// Of which subscribers we have heard, in all channels.
+    /// The same number, of all channels together.
     wanted: u64,
     lease_until: Arc<AtomicU64>,
-    /// By how much caches take the lease to be shorter than it is.
+    /// See [`LEASE_MARGIN`].
     lease_margin: Nanos,
     max_payload: usize,
     on_rejected: OnRejected,
@@ -125,8 +124,8 @@ impl Supervisor {
         }
     }
 
-    /// Feeds in that time has passed, if anything has become due. A inbox that is never empty
-    /// must not keep heartbeats from being sent.
+    /// Feeds in that time has passed, if anything is due. An inbox that is never empty must not keep
+    /// heartbeats from being sent.
     fn tick(&mut self) {
         if self
             .link
@@ -145,7 +144,7 @@ impl Supervisor {
                 self.channels.insert(id, (channel, wanted.channel));
                 self.wanted = wanted.bus;
                 self.feed(Input::Subscribe(id));
-                // It may be what it was before, but it is of the new subscribers too now.
+                // The health may be as before, but now it counts for the new subscribers too.
                 self.health.report(self.wanted, self.link.health());
             }
             Signal::Unsubscribe(id) => self.feed(Input::Unsubscribe(id)),
@@ -163,7 +162,7 @@ impl Supervisor {
                     self.receive_wire(wire);
                 }
             }
-            // An attempt that was given up.
+            // The attempt was given up before.
             Signal::Connected(..) => {}
             Signal::CanaryFailed(generation, cause) => {
                 if generation == self.generation {
@@ -241,10 +240,10 @@ impl Supervisor {
         match output {
             Output::Connect => self.connect(),
             Output::Disconnect => {
-                // Whatever is still queued of it is of an old generation now.
+                // What is still queued from it belongs to an old generation now.
                 self.generation += 1;
                 self.connection = None;
-                // Commands on their way would keep it open.
+                // Commands on their way would keep the connection open.
                 self.tasks.abort_all();
             }
             Output::Subscribe(id) => self.command(id, Connection::subscribe),
@@ -287,7 +286,7 @@ impl Supervisor {
             inbox.push(Signal::Wire(generation, wire));
         });
         match self.transport.connect(feed) {
-            // Now, not through the inbox: messages may be waiting there already.
+            // At once, because messages may already wait in the inbox.
             Ok(connection) => {
                 self.connection = Some(connection);
                 self.link.handle(self.now, Input::Connected);
@@ -342,10 +341,10 @@ impl Supervisor {
     }
 }
 
-/// Whatever ends the task, nobody may go on believing that events arrive.
+/// However the task ends, nobody may go on taking a channel for live.
 impl Drop for Supervisor {
     fn drop(&mut self) {
-        // Then whoever closed it has told everybody.
+        // Closing has told everybody.
         if self.inbox.is_closed() {
             return;
         }
@@ -355,7 +354,7 @@ impl Drop for Supervisor {
             channel.health().set(&down);
             channel.flush(Audience::Everyone);
         }
-        error!("the task that receives events has ended; nothing is live any more");
+        error!("the task that receives events has ended: no channel is live any more");
     }
 }
 
@@ -363,7 +362,7 @@ fn log_health(channel: &str, health: &Health) {
     match health {
         Health::Live => info!(channel, "live"),
         Health::Down(cause) => {
-            warn!(channel, %cause, "not live: events may be lost, and subscribers will be told so");
+            warn!(channel, %cause, "down: events may be lost until the channel is live again, and a flush follows");
         }
         Health::Idle | Health::Connecting | Health::Closed => debug!(channel, %health),
     }

@@ -1,17 +1,19 @@
-//! The caches: one file or folder for each kind, over what they share in `memory`.
+//! What caches in memory have in common: their statistics, and why a value is not stored.
+//!
+//! Each kind of cache has a module of its own.
 
-mod error;
-mod evict;
+pub(crate) mod coherent;
+pub(crate) mod cooldown;
+pub(crate) mod dedup;
+pub(crate) mod error;
+pub(crate) mod evict;
 mod limits;
 mod memory;
 mod names;
+pub(crate) mod redis;
+pub(crate) mod ttl;
 
-pub mod coherent;
-pub mod cooldown;
-pub mod dedup;
-pub mod redis;
-pub mod ttl;
-
-pub use error::{BuildError, NotStored};
-pub use evict::Evict;
+pub(crate) use error::BuildError;
+pub use error::NotStored;
+pub(crate) use evict::Evict;
 pub use memory::CacheStats;

@@ -1,4 +1,4 @@
-//! The channels of the program: every annotated service registers itself at link time.
+//! The channels of the program. Every annotated service registers its own at link time.
 
 use std::any::TypeId;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::fmt;
 use crate::event::InvalidationEvent;
 use crate::wire::EventSchema;
 
-/// What one annotated service declares: its channel, its event and its place in the source.
+/// A channel as an annotated service declares it, with its event and its place in the source.
 #[derive(Clone, Copy)]
 pub struct DeclaredChannel {
     channel: &'static str,
@@ -19,7 +19,7 @@ pub struct DeclaredChannel {
     logging: Logging,
 }
 
-/// Which of a service's actions are logged; all by default.
+/// Which of a service's actions are logged. All by default.
 #[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Logging {
@@ -120,7 +120,7 @@ impl fmt::Display for DeclaredChannel {
     }
 }
 
-/// Every channel of the program, one entry a service, ordered by channel and place.
+/// Every channel of the program: one entry per service, ordered by channel and place.
 ///
 /// # Examples
 ///
@@ -136,7 +136,7 @@ impl fmt::Display for DeclaredChannel {
 /// #[cache_invalidation(channel = "cache:user-invalidation", event = UserEvent)]
 /// struct UserInvalidation;
 ///
-/// let channels = cache_runtime::channels();
+/// let channels = cache_runtime::service::channels();
 /// assert_eq!(channels[0].channel(), "cache:user-invalidation");
 /// assert_eq!(channels[0].schema().variants()[0].wire(), "user");
 /// ```
@@ -158,8 +158,8 @@ pub(crate) fn conflict() -> Option<(&'static DeclaredChannel, &'static DeclaredC
         .find(|(a, b)| a.channel == b.channel && (a.event)() != (b.event)())
 }
 
-/// Stops the compiler at a channel name that is empty or holds a character that Redis reads as a
-/// pattern, or that would make logs and ACL rules ambiguous.
+/// Stops the compiler at a channel name that is empty, or has a character that Redis reads as a pattern or
+/// that makes logs and access rules ambiguous.
 ///
 /// # Panics
 ///

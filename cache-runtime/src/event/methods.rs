@@ -12,7 +12,7 @@ use crate::error::PublishError;
 /// How many subscribers the server has handed an event to.
 ///
 /// This is no proof of delivery: Redis counts a subscriber that is stuck or cut off until its buffers
-/// are full. The [`Health`](crate::Health) of a channel is what proves that events arrive.
+/// are full. The [`Health`](crate::bus::Health) of a channel is what proves that events arrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Receipt {
     receivers: u64,
@@ -34,7 +34,7 @@ impl Receipt {
 ///
 /// # Errors
 ///
-/// As [`Invalidator::publish`](crate::Invalidator::publish).
+/// As [`Invalidator::publish`](crate::service::Invalidator::publish).
 ///
 /// # Cancel safety
 ///

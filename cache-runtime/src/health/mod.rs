@@ -1,4 +1,4 @@
-//! Whether events arrive, and if not, why.
+//! Whether events are proven to arrive, and if not, why.
 
 mod lease;
 mod reported;
@@ -13,9 +13,9 @@ pub(crate) use reported::Reported;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Health {
-    /// Nothing is subscribed, so nothing can be lost. A program that only publishes stays here.
+    /// Nothing is subscribed, so nothing can be lost. A program that only publishes stays idle.
     Idle,
-    /// Somebody has subscribed, and no event is proven to arrive yet.
+    /// Something is subscribed, and events are not proven to arrive yet.
     Connecting,
     /// Subscribed, and a canary sent after the subscription has come back within the lease.
     Live,
@@ -45,7 +45,7 @@ impl fmt::Display for Health {
     }
 }
 
-/// What stands between a publisher and a subscriber, or has made events get lost.
+/// Why events do not arrive, may have been lost, or cannot be published.
 ///
 /// `Display` says what was found and, where it helps, what to allow or change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,11 +67,11 @@ pub enum Cause {
     Disconnected,
     /// No canary came back within the lease: the server, the network or this process stood still.
     LeaseExpired,
-    /// The server ended a subscription that nobody had asked it to end.
+    /// The server ended a subscription without being asked to.
     Unsubscribed,
-    /// Messages arrived faster than they could be handled, and were discarded.
+    /// Messages arrived faster than they were handled, and were discarded.
     Overflow,
-    /// A message could not be understood, so what it meant to evict is unknown.
+    /// A message was rejected, so what it meant to evict is unknown.
     Rejected,
     /// Two services use one channel for different events.
     Conflict(Arc<str>),
@@ -101,9 +101,11 @@ impl fmt::Display for Cause {
             Self::Settings(what) => write!(f, "unusable setting: {what}"),
             Self::Disconnected => f.write_str("the connection ended"),
             Self::LeaseExpired => f.write_str("no canary came back within the lease"),
-            Self::Unsubscribed => f.write_str("the server ended a subscription by itself"),
-            Self::Overflow => f.write_str("messages arrived faster than they could be handled"),
-            Self::Rejected => f.write_str("a message could not be understood"),
+            Self::Unsubscribed => {
+                f.write_str("the server ended a subscription without being asked to")
+            }
+            Self::Overflow => f.write_str("messages arrived faster than they were handled"),
+            Self::Rejected => f.write_str("a message was rejected"),
             Self::Conflict(what) => f.write_str(what),
             Self::Stopped => f.write_str("the task that receives events has ended"),
             Self::Server(what) => write!(f, "the server answered with an error: {what}"),

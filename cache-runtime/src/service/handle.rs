@@ -12,7 +12,7 @@ use crate::event::InvalidationEvent;
 /// The [`Invalidator`] within a service.
 ///
 /// It does not name the event, so that a service is a complete type even where its event lacks the
-/// derive: the one error then is the one that says so.
+/// derive, and the compiler reports only that.
 #[doc(hidden)]
 #[derive(Clone)]
 pub struct Handle {

@@ -50,15 +50,15 @@ impl<E: InvalidationEvent> Invalidator<E> {
 
     /// Publishes an event to every instance.
     ///
-    /// This instance's inline subscribers see it before it leaves, so that it reads its own writes
-    /// even when the server is away. Its handlers get it through the bus, like everybody else's. What
-    /// it evicts from this instance's [`RedisCache`](crate::RedisCache)s is deleted in Redis first.
+    /// This instance's inline subscribers receive it before it leaves, so that the instance reads its own
+    /// writes even when the server is away. Its handlers receive it through the bus, as on every instance.
+    /// What it evicts from this instance's [`RedisCache`](crate::RedisCache)s is deleted in Redis first.
     ///
     /// # Errors
     ///
-    /// When the event cannot be encoded or is too large, the server is away, refuses it or does
-    /// not answer in time, or the bus is closed; or when the event has left, and a cache in Redis
-    /// could not be emptied. The error names the channel, the cause, and the cache.
+    /// When the event cannot be encoded or is too large; when the server is away, refuses it or does not
+    /// answer in time; when the bus is closed; or when the event has left, but a cache in Redis could not
+    /// evict. The error names the channel, the cause and the cache.
     ///
     /// # Cancel safety
     ///
@@ -75,11 +75,11 @@ impl<E: InvalidationEvent> Invalidator<E> {
     /// Events come in the order in which the server has them, one at a time.
     ///
     /// The handler receives the event's `All`:
-    /// - when the channel gets live, if it was not live before: what was published meanwhile has
-    ///   been missed (over Redis, that is so once after the first subscription);
-    /// - when the channel has not been live for longer than the lease;
-    /// - when a message could not be understood;
-    /// - when its own queue was full, or it panicked.
+    /// - when the channel becomes live, because what was published before has been missed (over Redis also
+    ///   after the first subscription);
+    /// - when the channel was down for longer than the lease;
+    /// - when a message was rejected;
+    /// - when its queue was full, or it panicked.
     ///
     /// # Panics
     ///
@@ -127,7 +127,7 @@ impl<E: InvalidationEvent> Invalidator<E> {
         Subscription::handler(guard)
     }
 
-    /// The events of the channel as a stream; what is said of handlers holds for it too.
+    /// The events of the channel as a stream, which yields what a handler would receive.
     ///
     /// # Panics
     ///
@@ -141,12 +141,12 @@ impl<E: InvalidationEvent> Invalidator<E> {
     /// Calls `subscriber` with every event of the channel, in the order of the server, before any
     /// handler gets it; and with every event that this instance publishes, before it leaves.
     ///
-    /// For caches: whoever reads after a publish or after an event has been received must not find
-    /// what it evicts. It is called from the task that receives every channel's events, and from
-    /// publishers, possibly at the same time, so it must be quick and must not block.
+    /// This is for caches: a read after a publish, or after an event was received, must not find what the
+    /// event evicts. The task that receives all channels' events calls it, and publishers do, possibly at
+    /// the same time. So it must be quick and must not block.
     ///
-    /// It receives the event's `All` at once when events may have been lost, and again just before
-    /// the channel is live, so that nothing stays that was stored in between.
+    /// It receives the event's `All` at once when events may have been lost, and again just before the
+    /// channel is live, so that nothing stays that was stored in between.
     ///
     /// # Panics
     ///
@@ -163,7 +163,7 @@ impl<E: InvalidationEvent> Invalidator<E> {
         Self::attach(self, "inline subscriber", subscriber)
     }
 
-    /// Subscribes a cache. Not a method, which would hide one of the event's of that name.
+    /// Subscribes a cache. It is no method, because a method would hide one of the event's of that name.
     pub(crate) fn attach(
         this: &Self,
         what: &str,
@@ -186,7 +186,7 @@ impl<E: InvalidationEvent> Invalidator<E> {
     }
 
     /// The channel's health as it changes. A lease that runs out shows here a moment later than in
-    /// [`health`](Self::health), which looks at the clock.
+    /// [`health`](Self::health), which reads the clock.
     #[must_use]
     pub fn watch_health(&self) -> watch::Receiver<Health> {
         self.core.channel.health.watch()
@@ -202,12 +202,12 @@ impl<E: InvalidationEvent> Invalidator<E> {
         this.core.bus.settings().lease
     }
 
-    /// What a cache looks at to know whether the channel is live.
+    /// Until when events are proven to arrive.
     pub(crate) fn lease(this: &Self) -> Arc<Lease> {
         Arc::clone(this.core.channel.health.lease())
     }
 
-    /// What audits ask of a channel.
+    /// The bus and the channel, for audits.
     pub(crate) fn core_of(this: &Self) -> Arc<Core<E>> {
         Arc::clone(&this.core)
     }
@@ -216,10 +216,9 @@ impl<E: InvalidationEvent> Invalidator<E> {
     ///
     /// # Errors
     ///
-    /// When something stands in the way that waiting may not remove: the server cannot be reached,
-    /// does not answer, or does not accept the credentials or the channel; or the bus is closed, or
-    /// two services use one channel for different events. Where it can, the bus keeps trying, so
-    /// `ready` may be called again.
+    /// When waiting may not help: the server cannot be reached, does not answer, or does not accept the
+    /// credentials or the channel; the bus is closed; or two services use one channel for different
+    /// events. The bus keeps trying where it can, so `ready` may be called again.
     ///
     /// # Cancel safety
     ///

@@ -1,34 +1,18 @@
 //! What an annotated service can do: publish its events and subscribe to them.
 
 mod core;
-mod handle;
+pub(crate) mod handle;
 mod invalidator;
-mod locator;
+pub(crate) mod locator;
+mod service_trait;
 mod subscription;
 
 pub(crate) use self::core::Core;
-pub use handle::Handle;
+pub use crate::channel::handler::HandlerOutput;
+pub use crate::channel::{ChannelStats, DeclaredChannel, channels};
+pub use crate::error::PublishError;
+pub use crate::event::methods::{Publishing, Receipt};
 pub use invalidator::Invalidator;
-pub use locator::{AlreadyRegistered, MissingService, Services};
+pub use locator::{AlreadyRegistered, MissingService};
+pub use service_trait::Service;
 pub use subscription::{Events, Subscription};
-
-use crate::event::InvalidationEvent;
-
-/// A service of one channel, as `#[cache_invalidation]` writes it.
-///
-/// Everything a service offers it offers without an import, because it dereferences to its
-/// [`Invalidator`]. The trait is for code that is generic over services.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a cache invalidation service",
-    note = "put `#[cache_invalidation(channel = \"..\", event = ..)]` above `struct {Self}`"
-)]
-pub trait Service: Send + Sync {
-    /// The events of the channel.
-    type Event: InvalidationEvent;
-
-    /// The channel, without the namespace of a bus.
-    const CHANNEL: &'static str;
-
-    /// What publishes and subscribes.
-    fn invalidator(&self) -> &Invalidator<Self::Event>;
-}

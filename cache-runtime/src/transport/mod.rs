@@ -7,7 +7,7 @@
         clippy::needless_pass_by_value,
         clippy::unnecessary_wraps,
         clippy::unused_async,
-        reason = "the signatures are those that the other transport needs"
+        reason = "the other transport needs these signatures"
     )
 )]
 
@@ -31,7 +31,7 @@ pub(crate) use token::Compare;
 pub use token::{Acquired, DeleteIf, EntryKeys, Filled, Found, Record, Seek, Token};
 pub(crate) use wire::{Feed, Status, Wire};
 
-/// Cheap to clone: clones share their connections.
+/// What carries the payloads of a bus. Clones share its connections.
 #[derive(Clone)]
 pub(crate) enum Transport {
     InProcess(Arc<Attachment>),
@@ -53,10 +53,10 @@ pub(crate) enum Backend<'a> {
     Redis(&'a redis::Redis),
 }
 
-/// What has become of a command of a [`Connection`].
+/// The answer to a command of a [`Connection`].
 pub(crate) enum Command {
     Done(Status),
-    /// The confirmation comes by itself; the future ends with a status only if there is none.
+    /// A confirmation arrives through the feed. The future ends with a status only if there is none.
     #[cfg_attr(
         not(feature = "redis"),
         expect(dead_code, reason = "the in-process bus answers at once")
@@ -94,12 +94,12 @@ impl Transport {
         }
     }
 
-    /// Whether a subscription is in force as soon as it is asked for.
+    /// Whether a subscription takes effect at once, so that nothing can be missed.
     pub(crate) fn is_gapless(&self) -> bool {
         matches!(self, Self::InProcess(_))
     }
 
-    /// Called once, before the first subscription is asked for.
+    /// Called once, before the first subscription.
     pub(crate) fn attach(&self, feed: Feed) {
         match self {
             Self::InProcess(attachment) => attachment.attach(feed),
@@ -146,7 +146,7 @@ impl Transport {
         }
     }
 
-    /// Drops the connection for publishing; publishing fails from now on.
+    /// Drops the connection for commands. Publishing fails from now on.
     pub(crate) fn close(&self) {
         match self {
             Self::InProcess(attachment) => attachment.detach(),

@@ -1,4 +1,4 @@
-//! Fill tokens: what keeps a value that was loaded before an eviction out of the store.
+//! Load tokens: they keep a value whose load began before an eviction out of the store.
 
 use std::time::Duration;
 
@@ -6,63 +6,61 @@ use crate::random;
 
 /// The keys that belong to one entry of a cache, without the namespace of the bus.
 ///
-/// The first part of each, up to the first `:`, is to be the name of the cache: access rules are
-/// suggested for it.
+/// Each begins with the name of the cache and `:`, because errors suggest access rules for that.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EntryKeys {
-    /// Where the value is.
+    /// Holds the value.
     pub value: String,
-    /// Where the token of the load under way is.
+    /// Holds the token of the load on its way.
     pub token: String,
-    /// Where the generation of the whole cache is; `None` for a cache that cannot be evicted at
-    /// once. With one, a value is stored with the generation in front of it; only the operations
-    /// of this module read it.
+    /// Holds the generation of the whole cache; `None` for a cache that cannot be evicted at once. With
+    /// a generation, a value is stored behind it, and only the operations with `EntryKeys` read it.
     pub generation: Option<String>,
 }
 
-/// The right to store the value of one load. It ends when the entry or everything is evicted, when
-/// something else is stored, or with its TTL.
+/// The right to store the value of one load. It ends with its TTL, or when the entry is evicted or
+/// stored by another caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {
     /// With the namespace.
     pub(super) names: EntryKeys,
-    /// What is stored: with the generation in front of it, so that the next generation need not
-    /// wait for its end.
+    /// What the token's key holds: the generation and a nonce. So a load of the next generation need
+    /// not wait for the end of this token.
     pub(super) stamp: Vec<u8>,
     /// Empty where the cache has no generation.
     pub(super) generation: String,
 }
 
-/// A value, and how much longer it lives at least; `None` where it does not expire.
+/// A value, and what is left of its TTL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     /// Without its generation.
     pub value: Vec<u8>,
-    /// Zero if it has only just been stored by somebody else.
+    /// `None` if the value does not expire. Zero if another caller stored it just now.
     pub ttl: Option<Duration>,
 }
 
-/// What a token is wanted for.
+/// When a token is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seek {
-    /// To load what is missing: a value that is there is returned instead of a token.
+    /// Only if there is no value. A value that is there is returned instead.
     Missing,
-    /// To load anew, ahead of expiry, whether there is a value or not.
+    /// Whether or not there is a value, to refresh it.
     Refresh,
 }
 
-/// What became of asking for a token.
+/// The answer to asking for a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Acquired {
     /// Load, and then [`fill`](crate::__private::Keyspace::fill), or [`give_up`](crate::__private::Keyspace::give_up).
     Token(Token),
     /// The value is there.
     Found(Found),
-    /// Somebody else has the token.
+    /// Another caller has the token.
     Busy,
 }
 
-/// What became of a fill.
+/// The answer to storing a loaded value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Filled {
     /// The value is stored, and the token is used up.
@@ -70,12 +68,12 @@ pub enum Filled {
     /// Not stored: the entry or everything was evicted, something else was stored, or the token's
     /// TTL was over.
     Gone,
-    /// Not stored: the same, and somebody else has a token by now.
+    /// Not stored, for the same reasons, and another caller has a token by now.
     Taken,
 }
 
 impl EntryKeys {
-    /// The same in another place.
+    /// The same keys, each changed by `name`.
     pub(crate) fn map(&self, name: impl Fn(&str) -> String) -> Self {
         Self {
             value: name(&self.value),
@@ -85,7 +83,7 @@ impl EntryKeys {
     }
 }
 
-/// A value as it is stored: with its generation in front of it, if there is one.
+/// A value as it is stored: behind its generation, if there is one.
 pub(super) fn sealed(generation: &str, value: &[u8]) -> Vec<u8> {
     if generation.is_empty() {
         return value.to_vec();
@@ -93,7 +91,7 @@ pub(super) fn sealed(generation: &str, value: &[u8]) -> Vec<u8> {
     [generation.as_bytes(), b":", value].concat()
 }
 
-/// A value from what is stored, unless it is of another generation.
+/// The value in what is stored; `None` if it is of another generation.
 pub(super) fn opened(generation: &str, mut stored: Vec<u8>) -> Option<Vec<u8>> {
     if generation.is_empty() {
         return Some(stored);

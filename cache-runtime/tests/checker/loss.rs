@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use cache_runtime::__private::publish_raw;
-use cache_runtime::Subscription;
+use cache_runtime::service::Subscription;
 use shuttle::future::block_on;
 use shuttle::thread::{scope, yield_now};
 

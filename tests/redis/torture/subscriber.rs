@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use cache_runtime::Subscription;
+use cache_runtime::service::Subscription;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 

@@ -17,7 +17,8 @@
 
 pub mod reexport;
 
-use ::caches::{InvalidationEvent, Invalidator, cache_invalidation};
+use ::caches::service::Invalidator;
+use ::caches::{InvalidationEvent, cache_invalidation};
 use ::serde::{Deserialize, Serialize};
 use ::std::string::String;
 use ::std::vec::Vec;

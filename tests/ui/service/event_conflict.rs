@@ -1,4 +1,5 @@
-use cache_runtime::{InvalidationEvent, Invalidator, cache_invalidation};
+use cache_runtime::service::Invalidator;
+use cache_runtime::{InvalidationEvent, cache_invalidation};
 
 #[derive(InvalidationEvent)]
 pub enum UserEvent {

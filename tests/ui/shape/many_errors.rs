@@ -1,4 +1,5 @@
-use cache_runtime::{Bus, InvalidationEvent, PublishError, Service, cache_invalidation};
+use cache_runtime::service::{PublishError, Service};
+use cache_runtime::{Bus, InvalidationEvent, cache_invalidation};
 
 #[derive(InvalidationEvent)]
 pub enum UserEvent<T> {

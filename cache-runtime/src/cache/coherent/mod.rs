@@ -36,7 +36,7 @@ pub use token::LoadToken;
 ///   from [`get_or_load`](Self::get_or_load), or from a [token](Self::begin_load) taken before the load.
 /// - **One load per key.** Callers who find no entry wait for the one who loads. If that one fails,
 ///   panics or is dropped, the next loads.
-/// - **No serving without proof.** While events are not [proven](crate::Health::Live) to arrive, reads
+/// - **No serving without proof.** While events are not [proven](crate::bus::Health::Live) to arrive, reads
 ///   load, and store nothing; [`WhileDown`] has other policies. Every read checks the proof, on a clock
 ///   that goes on while the process is stopped. After any loss the cache is empty.
 /// - **Your own writes.** An event that this instance publishes evicts here before it leaves, even when
@@ -155,7 +155,8 @@ where
     ///
     /// ```
     /// # use std::time::Duration;
-    /// # use cache_runtime::{Bus, CoherentCache, Evict, InvalidationEvent, NotStored, cache_invalidation};
+    /// # use cache_runtime::cache::NotStored;
+    /// # use cache_runtime::{Bus, CoherentCache, Evict, InvalidationEvent, cache_invalidation};
     /// # #[derive(InvalidationEvent)]
     /// # enum UserEvent { User { user_id: String }, All }
     /// # #[cache_invalidation(channel = "cache:begin-load-example", event = UserEvent)]

@@ -38,7 +38,8 @@ use error::Reason;
 /// # Examples
 ///
 /// ```
-/// use cache_runtime::{Bus, Dedup, Reservation};
+/// use cache_runtime::dedup::Reservation;
+/// use cache_runtime::{Bus, Dedup};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -169,7 +170,8 @@ impl Dedup {
     /// # Examples
     ///
     /// ```
-    /// use cache_runtime::{Bus, Dedup, Release, Reservation};
+    /// use cache_runtime::dedup::{Release, Reservation};
+    /// use cache_runtime::{Bus, Dedup};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {

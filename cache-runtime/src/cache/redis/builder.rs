@@ -128,7 +128,7 @@ impl<V, T, M: Mode, C> Builder<V, T, M, C> {
     }
 
     /// How long a fetch may take and still keep others from fetching, and in a coherent cache, still
-    /// be stored; [`defaults::FETCH_LOCK_TTL`](crate::defaults::FETCH_LOCK_TTL) by default. It is
+    /// be stored; [`defaults::LOAD_LOCK_TTL`](crate::defaults::LOAD_LOCK_TTL) by default. It is
     /// also how long the entry's lock outlives an instance that was killed while it fetched.
     pub fn lock_ttl(mut self, ttl: Duration) -> Self {
         self.settings.lock_ttl = ttl;

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 ///
 /// ```
 /// use std::error::Error;
-/// use cache_runtime::Codec;
+/// use cache_runtime::redis::Codec;
 ///
 /// /// Text as it is.
 /// struct Text;

@@ -19,7 +19,7 @@ use serde_json::{Number, Value};
 /// # Examples
 ///
 /// ```
-/// use cache_runtime::content_key;
+/// use cache_runtime::redis::content_key;
 ///
 /// let key = content_key(["gpt-4", "What is in this picture?"]);
 /// assert_eq!(key.len(), 64);
@@ -38,7 +38,7 @@ pub fn content_key<P: AsRef<[u8]>>(parts: impl IntoIterator<Item = P>) -> String
 /// # Examples
 ///
 /// ```
-/// use cache_runtime::ContentKey;
+/// use cache_runtime::redis::ContentKey;
 /// use serde_json::json;
 ///
 /// # fn main() -> Result<(), serde_json::Error> {

@@ -52,7 +52,8 @@ where
     ///
     /// ```
     /// use std::time::Duration;
-    /// use cache_runtime::{Bus, Fetched, RedisCache};
+    /// use cache_runtime::redis::Fetched;
+    /// use cache_runtime::{Bus, RedisCache};
     ///
     /// /// What is to be seen in a picture, if it can be had.
     /// async fn describe(url: &str) -> Result<Fetched<String>, std::io::Error> {

@@ -74,7 +74,7 @@ use inner::Inner;
 ///
 /// - Publishing an event through a program that has built the cache deletes what it evicts: first in
 ///   Redis, then the event leaves. If Redis is away the event is published all the same, and
-///   [`publish`](crate::Invalidator::publish) says which cache keeps old values. The deletion is tried
+///   [`publish`](crate::service::Invalidator::publish) says which cache keeps old values. The deletion is tried
 ///   again for as long as the cache lives, and until it is done this instance does not read there.
 /// - Whoever receives an event drops the entry from memory and deletes it in Redis too, because not
 ///   every publisher has: those in other languages, or without this cache, only publish.

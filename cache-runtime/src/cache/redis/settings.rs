@@ -63,7 +63,7 @@ impl<V> Settings<V> {
             memory: None,
             refresh_ahead: None,
             fetch_lock: None,
-            lock_ttl: defaults::FETCH_LOCK_TTL,
+            lock_ttl: defaults::LOAD_LOCK_TTL,
             max_value_bytes: defaults::MAX_VALUE_BYTES,
             redis_away: RedisAway::default(),
             after_loss: AfterLoss::default(),

@@ -82,7 +82,7 @@ impl Attachment {
     }
 }
 
-/// The channels that count as subscribed. Dropping it ends them all.
+/// The subscriptions of an instance, for the count of receivers. Dropping it ends them.
 pub(crate) struct Subscriber(Arc<Attachment>);
 
 impl Subscriber {

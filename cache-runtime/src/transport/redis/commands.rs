@@ -1,4 +1,4 @@
-//! The connection for commands: opened when it is needed, shared by publishers and caches.
+//! The connection for commands. It is opened when needed, and shared by publishers and caches.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,9 +17,9 @@ use crate::sync::Mutex;
 
 pub(super) struct Commands {
     state: Mutex<State>,
-    /// Held while connecting, so that one attempt serves all who wait.
+    /// Locked while connecting, so that one attempt serves all callers.
     connecting: tokio::sync::Mutex<()>,
-    /// How long a failed attempt answers for others.
+    /// How long a failed attempt answers for other callers.
     pause: Duration,
     closed: CancellationToken,
 }
@@ -35,8 +35,8 @@ struct State {
 struct Open {
     number: u64,
     connection: MultiplexedConnection,
-    /// Its end was noticed. Unless this is looked at, the first command after an idle connection
-    /// was closed is lost, and it may be one that must not be sent again.
+    /// Set when the connection has ended. Without it, the first command after an idle connection was
+    /// closed would be lost, and some commands must not be sent twice.
     ended: Arc<AtomicBool>,
 }
 
@@ -55,7 +55,7 @@ impl Commands {
         Self::new(self.pause)
     }
 
-    /// Whether the server can be reached and accepts us.
+    /// Whether the server can be reached and accepts the credentials.
     pub(super) async fn check(&self, endpoint: &Endpoint) -> Result<(), Cause> {
         self.unless_closed(self.connection(endpoint))
             .await
@@ -109,14 +109,14 @@ impl Commands {
     async fn connection(&self, endpoint: &Endpoint) -> Result<Open, Cause> {
         match self.known() {
             Some(known) => known,
-            // It is large, and rarely needed: every command would have to carry it along.
+            // Boxed, because the future is large and rarely needed.
             None => Box::pin(self.connect(endpoint)).await,
         }
     }
 
     async fn connect(&self, endpoint: &Endpoint) -> Result<Open, Cause> {
         let _turn = self.connecting.lock().await;
-        // Somebody else may have had a turn meanwhile.
+        // Another caller may have connected meanwhile.
         if let Some(known) = self.known() {
             return known;
         }
@@ -154,7 +154,7 @@ impl Commands {
         }
     }
 
-    /// What can be said without connecting.
+    /// The answer that needs no new connection, if there is one.
     fn known(&self) -> Option<Result<Open, Cause>> {
         let mut state = self.state.lock();
         if self.closed.is_cancelled() {

@@ -13,7 +13,7 @@ use super::failure::Failures;
 use crate::health::Cause;
 use crate::settings::Settings;
 
-/// What both connections have in common.
+/// What both kinds of connections have in common.
 pub(super) struct Endpoint {
     client: Client,
     name: String,
@@ -24,7 +24,7 @@ pub(super) struct Endpoint {
 
 impl Endpoint {
     pub(super) fn new(url: &str, settings: &Settings) -> Result<Self, Cause> {
-        // The library's own message may quote the address, and with it the password.
+        // The library's message may quote the address, and with it the password.
         let unusable = |what: &str| Cause::Settings(what.into());
         let info = url.into_connection_info().map_err(|_| {
             unusable(
@@ -33,7 +33,7 @@ impl Endpoint {
             )
         })?;
         let given = info.redis_settings();
-        // Without a password, what stands where the user should may be the password.
+        // Without a password, what stands in the place of the user may be the password.
         let user = given.password().and(given.username());
         let failures = Arc::new(Failures {
             address: describe(info.addr()),
@@ -41,9 +41,9 @@ impl Endpoint {
             has_password: given.password().is_some(),
             namespace: settings.namespace.clone(),
         });
-        // Databases do not separate channels, so choosing one could only fail.
+        // Databases do not separate channels.
         let redis = given.clone().set_protocol(ProtocolVersion::RESP3).set_db(0);
-        // Silence of the peer is noticed by the lease; these free the sockets soon after.
+        // The lease notices a silent peer. These free the sockets soon after.
         let tcp = TcpSettings::default().set_nodelay(true).set_keepalive(
             TcpKeepalive::new()
                 .with_time(Duration::from_secs(10))
@@ -76,7 +76,7 @@ impl Endpoint {
         config: AsyncConnectionConfig,
     ) -> Result<MultiplexedConnection, Cause> {
         let config = config
-            // The limit below covers every step of it.
+            // The time-out below covers every step.
             .set_connection_timeout(None)
             .set_response_timeout(Some(self.response_timeout));
         let connecting = async {
@@ -90,7 +90,7 @@ impl Endpoint {
                 .query_async(&mut connection)
                 .await;
             match named {
-                // A name is a comfort; an access rule against it is no reason to fail.
+                // A connection without a name works as well.
                 Err(error) if !error.is_unrecoverable_error() => {
                     debug!(%error, "the connection could not be named");
                 }
@@ -114,11 +114,11 @@ fn describe(address: &ConnectionAddr) -> String {
     }
 }
 
-/// rustls takes its cryptography from the process, and panics where nobody has chosen one.
+/// rustls uses the provider of the process, and panics if there is none.
 #[cfg(feature = "tls-rustls")]
 fn choose_cryptography() {
     if rustls::crypto::CryptoProvider::get_default().is_none() {
-        // It fails only if somebody else was faster, which serves as well.
+        // It fails only if another thread has just installed one.
         let _ = rustls::crypto::ring::default_provider().install_default();
     }
 }

@@ -5,20 +5,20 @@ use std::sync::OnceLock;
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, ErrorKind, Pipeline, RedisResult, ServerErrorKind, Value};
 
-/// Something that the server answers.
+/// What is sent to the server in one round trip.
 pub(crate) enum Request<'a> {
     Command(Cmd),
-    /// Several commands in one round trip; those of others may come between them.
+    /// Several commands. Those of other clients may come between them.
     All(Pipeline),
     Script(Call<'a>),
 }
 
-/// Whether to send a request again that may have been carried out already.
+/// Whether a request may be sent again that may have been carried out already.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Again {
     /// It does no harm.
     Yes,
-    /// In between somebody else may have read, written or deleted the key.
+    /// Another client may have read, written or deleted the key in between.
     No,
 }
 
@@ -28,7 +28,7 @@ pub(crate) struct Script {
     hash: OnceLock<Box<str>>,
 }
 
-/// A script with what it is to work on.
+/// A script with its keys and arguments.
 pub(crate) struct Call<'a> {
     pub(crate) script: &'static Script,
     pub(crate) keys: &'a [&'a str],
@@ -36,13 +36,13 @@ pub(crate) struct Call<'a> {
 }
 
 impl Request<'_> {
-    /// To be answered by what each command is answered by.
+    /// Several commands, answered by the list of their answers.
     pub(crate) fn all(commands: impl IntoIterator<Item = Cmd>) -> Self {
         let mut pipeline = redis::pipe();
         for command in commands {
             pipeline.add_command(command);
         }
-        // As a whole it would tell how many commands failed, and not why.
+        // The error of the whole would tell how many commands failed, and not why.
         pipeline.ignore_errors();
         Self::All(pipeline)
     }
@@ -77,7 +77,7 @@ impl Call<'_> {
     async fn send(&self, connection: &mut MultiplexedConnection) -> RedisResult<Value> {
         let known = self.command("EVALSHA", self.script.hash());
         match known.query_async(connection).await {
-            // After a restart, for one. It knows the script from then on.
+            // As after a restart. From then on the server knows the script.
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
                 let full = self.command("EVAL", self.script.code);
                 full.query_async(connection).await

@@ -11,8 +11,8 @@ use super::failure::{About, Failures};
 use crate::health::Cause;
 use crate::transport::wire::{Feed, Status, Wire};
 
-/// Dropping it closes the connection. The library gives no sign of that, so the link does not
-/// wait for one.
+/// Dropping it closes the connection. The library does not report that, so the link does not wait for
+/// a report.
 pub(crate) struct Subscriber {
     connection: MultiplexedConnection,
     failures: Arc<Failures>,
@@ -34,7 +34,7 @@ impl Subscriber {
         })
     }
 
-    /// One command a channel: a single refused channel would have all of a command refused.
+    /// One command per channel, because the server refuses a command whole if it refuses one channel.
     pub(crate) fn subscribe(&self, channel: Arc<str>) -> BoxFuture<'static, Option<Status>> {
         let mut connection = self.connection.clone();
         let failures = Arc::clone(&self.failures);
@@ -49,7 +49,7 @@ impl Subscriber {
         let failures = Arc::clone(&self.failures);
         Box::pin(async move {
             let result = connection.unsubscribe(&*channel).await;
-            // There is nothing to be gained from a connection that will not end a subscription.
+            // A connection that cannot end a subscription is of no use.
             failed(result, &channel, &failures).map(|status| match status {
                 Status::Refused { cause, .. } => Status::Disconnected(cause),
                 other => other,
@@ -62,7 +62,7 @@ impl Subscriber {
 fn failed(result: RedisResult<()>, channel: &str, failures: &Failures) -> Option<Status> {
     let error = result.err()?;
     let cause = failures.about(&error, About::Channel(channel));
-    // An answer concerns the one channel; anything else means that there is none to be had.
+    // An error code is the answer for this channel. Anything else ends the connection.
     Some(if error.code().is_some() {
         Status::Refused {
             channel: channel.into(),

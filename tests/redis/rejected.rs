@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cache_runtime::{Cause, Health, OnRejected};
+use cache_runtime::bus::{Cause, Health, OnRejected};
 use support::{Server, eventually, within};
 
 use crate::fixture::{UserEvent, Users, Watched, builder, patient, user};

@@ -1,0 +1,209 @@
+//! What users hold of a bus.
+
+use std::fmt;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::builder::{BusBuilder, Target};
+use super::shared::Shared;
+use crate::channel;
+use crate::error::{ConnectError, NotReady};
+use crate::health::{Cause, Health};
+use crate::settings::Settings;
+use crate::transport::Transport;
+
+/// Carries events between instances.
+///
+/// A bus has one connection for publishing, which caches in Redis share, and one more for events
+/// once something is subscribed, however many channels there are. Services, subscriptions, streams
+/// and caches in Redis keep it alive. When the last of them and the last clone of the bus is dropped,
+/// everything ends.
+///
+/// A clone is the same bus. [`another_instance`](Self::another_instance) stands for another process.
+#[derive(Clone)]
+pub struct Bus {
+    shared: Arc<Shared>,
+}
+
+impl Bus {
+    /// A bus without a server, for tests and examples; the same as `Bus::local()` with the defaults.
+    ///
+    /// What caches would keep in Redis they keep in the process. There, as in Redis, only TTLs bound
+    /// it.
+    ///
+    /// # Panics
+    ///
+    /// Subscribing panics where neither this call nor the subscription is made within a Tokio
+    /// runtime. The runtime needs its timer.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cache_runtime::Bus;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let here = Bus::in_process();
+    /// let there = here.another_instance();
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn in_process() -> Self {
+        Self {
+            shared: Shared::new(Settings::default(), conflict(), Transport::in_process()),
+        }
+    }
+
+    /// Settings of a bus without a server.
+    pub fn local() -> BusBuilder {
+        BusBuilder::new(Target::Local)
+    }
+
+    /// Settings of a bus over the Redis, or Valkey, at an address:
+    /// `redis://user:password@host:port`, `rediss://…` for TLS (with one of the `tls-` features), or
+    /// `redis+unix:///path`.
+    ///
+    /// The database of the address is not used, because Redis does not separate channels by it;
+    /// [`namespace`](BusBuilder::namespace) keeps environments apart.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use cache_runtime::Bus;
+    /// # async fn connect() -> Result<(), cache_runtime::bus::ConnectError> {
+    /// let bus = Bus::redis("redis://127.0.0.1").namespace("prod").connect().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "redis")]
+    pub fn redis(url: impl Into<String>) -> BusBuilder {
+        BusBuilder::new(Target::Redis(url.into()))
+    }
+
+    /// Another instance, as if it were another process: with subscriptions, connections and a health of
+    /// its own, on the same server, or with the instances of this process, by the same settings.
+    ///
+    /// Closing one does not close the other.
+    #[must_use]
+    pub fn another_instance(&self) -> Self {
+        let (settings, transport) = (self.shared.settings(), self.shared.transport());
+        Self {
+            shared: Shared::new(settings.clone(), conflict(), transport.another_instance()),
+        }
+    }
+
+    /// Whether events are proven to arrive now, in every channel that something subscribes to.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.shared.checked(self.shared.health().get())
+    }
+
+    /// The health of the bus as it changes. A lease that runs out shows here a moment later than in
+    /// [`health`](Self::health), which reads the clock.
+    #[must_use]
+    pub fn watch_health(&self) -> watch::Receiver<Health> {
+        self.shared.health().watch()
+    }
+
+    /// Waits until every channel that something subscribes to is live. Returns at once where
+    /// nothing is subscribed.
+    ///
+    /// # Errors
+    ///
+    /// When waiting may not help: the server cannot be reached, does not answer, or does not accept the
+    /// credentials or a channel; the bus is closed; or two services use one channel for different events.
+    /// The bus keeps trying where it can, so `ready` may be called again.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: it only waits.
+    pub async fn ready(&self) -> Result<(), NotReady> {
+        self.shared.ready(self.shared.health(), None).await
+    }
+
+    /// Ends every subscription and connection, within 200 ms even if the server is frozen.
+    ///
+    /// Async handlers are cancelled at their next await; a sync one finishes its event on its thread.
+    /// Publishing fails afterwards. Other instances are not affected.
+    ///
+    /// # Cancel safety
+    ///
+    /// The bus is closed as soon as this is polled for the first time.
+    pub async fn close(&self) {
+        self.shared.close().await;
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+}
+
+impl fmt::Debug for Bus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bus")
+            .field("transport", self.shared.transport())
+            .field("health", &self.health())
+            .finish_non_exhaustive()
+    }
+}
+
+impl BusBuilder {
+    /// Opens the connection for publishing, and returns when the server has answered. The connection for
+    /// events is opened with the first subscription.
+    ///
+    /// # Errors
+    ///
+    /// When a setting is unusable, two services use one channel for different events, or the server
+    /// cannot be reached, does not answer in time, or does not accept the credentials.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: an unfinished connection leaves nothing behind.
+    pub async fn connect(self) -> Result<Bus, ConnectError> {
+        let bus = self.connect_lazy()?;
+        let connected = bus.shared.transport().check().await;
+        connected.map_err(|cause| ConnectError { cause })?;
+        Ok(bus)
+    }
+
+    /// A bus that connects when it is used, and keeps trying. It is for programs that must start while the
+    /// server is away.
+    ///
+    /// # Errors
+    ///
+    /// When a setting is unusable, or two services use one channel for different events.
+    pub fn connect_lazy(self) -> Result<Bus, ConnectError> {
+        let error = |cause| ConnectError { cause };
+        self.settings.check().map_err(error)?;
+        if let Some(cause) = conflict() {
+            return Err(error(cause));
+        }
+        let transport = match self.target {
+            Target::Local => Transport::in_process(),
+            #[cfg(feature = "redis")]
+            Target::Redis(url) => Transport::redis(&url, &self.settings).map_err(error)?,
+        };
+        Ok(Bus {
+            shared: Shared::new(self.settings, None, transport),
+        })
+    }
+}
+
+fn conflict() -> Option<Cause> {
+    let (a, b) = channel::conflict()?;
+    Some(Cause::Conflict(
+        format!(
+            "two services use channel `{}` for different events: {a} and {b}; give one of them \
+             another channel, or both the same event",
+            a.channel()
+        )
+        .into(),
+    ))
+}
+
+/// Publishes bytes as they are, so that tests can send what no event encodes to.
+#[doc(hidden)]
+pub async fn publish_raw(bus: &Bus, channel: &str, payload: &[u8]) -> Result<u64, Cause> {
+    let name = bus.shared.settings().full_name(channel);
+    bus.shared.publish(&name, payload.to_vec()).await
+}
