@@ -192,6 +192,7 @@
 pub use cache_derive::{InvalidationEvent, cache_invalidation};
 
 pub mod audit;
+mod backoff;
 pub mod bus;
 pub mod cache;
 mod channel;

@@ -168,6 +168,7 @@ pub enum Bound {
 ///
 /// A coherent cache that bypasses is slow but correct: its risk stays none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Risk {
     /// Several instances see the same as one.
     None,

@@ -15,7 +15,6 @@
 //! the channel is live again, when the subscription is known to have no gap. If that takes longer
 //! than the lease, handlers are flushed after the lease as well.
 
-mod backoff;
 mod canaries;
 mod channel;
 mod io;
@@ -27,8 +26,8 @@ mod timings;
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::backoff::Backoff;
 use crate::health::{Cause, Health};
-use backoff::Backoff;
 use canaries::Canaries;
 use channel::{ChannelState, SubscriptionState};
 pub use io::{Audience, ChannelId, Input, Output};
@@ -62,7 +61,7 @@ impl Link {
     /// A link with nothing subscribed.
     #[must_use]
     pub fn new(timings: Timings) -> Self {
-        let backoff = Backoff::new(timings.seed);
+        let backoff = Backoff::new(timings.backoff_min, timings.backoff_max, timings.seed);
         let mut canary = ChannelState::new(Duration::ZERO);
         // Subscribed for as long as there is a connection.
         canary.wanted = true;
@@ -207,13 +206,7 @@ impl Link {
         self.cause = Some(cause);
         self.canaries.end();
         if matches!(self.connection, Connection::Open | Connection::Opening) {
-            let Timings {
-                backoff_min,
-                backoff_max,
-                ..
-            } = self.timings;
-            let wait = self.backoff.next(backoff_min, backoff_max);
-            self.connection = Connection::Waiting(now + wait);
+            self.connection = Connection::Waiting(now + self.backoff.next());
         }
     }
 

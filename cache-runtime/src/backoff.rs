@@ -1,31 +1,35 @@
-//! The wait before the next attempt to connect.
+//! The wait before the next attempt.
 
 use std::time::Duration;
 
-/// Doubles the wait with every failure, with "equal jitter": between half of it and all of it.
+/// Doubles the wait with every failure, with "equal jitter": between half of the wait and all of it, so
+/// that instances do not try together.
 #[derive(Debug)]
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
+    first: Duration,
+    longest: Duration,
     failures: u32,
     jitter: u64,
 }
 
 impl Backoff {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(first: Duration, longest: Duration, seed: u64) -> Self {
         Self {
+            first,
+            longest,
             failures: 0,
             jitter: seed,
         }
     }
 
-    pub(super) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.failures = 0;
     }
 
-    /// Counts a failure; the wait after it.
-    pub(super) fn next(&mut self, first: Duration, longest: Duration) -> Duration {
-        let wait = first
-            .saturating_mul(1 << self.failures.min(16))
-            .min(longest);
+    /// Counts a failure; returns the wait after it.
+    pub(crate) fn next(&mut self) -> Duration {
+        let factor = 1 << self.failures.min(16);
+        let wait = self.first.saturating_mul(factor).min(self.longest);
         self.failures += 1;
         // SplitMix64 (Steele, Lea, Flood 2014).
         self.jitter = self.jitter.wrapping_add(0x9E37_79B9_7F4A_7C15);
