@@ -49,7 +49,7 @@ async fn from_the_loss_of_the_server_to_its_return() {
 
     server.kill9();
     lost(&users).await;
-    assert!(held(&cache).is_empty(), "emptied at once");
+    assert!(held(&cache).is_empty(), "flushed at once");
     assert!(token.store(1).is_err());
     for expected in 2..=3 {
         assert_eq!(loader.read(&cache, "1").await, expected);

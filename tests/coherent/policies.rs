@@ -21,7 +21,7 @@ async fn lose(server: &mut Server, policy: WhileDown) -> (Users, Cache, Loader) 
     (users, cache, loader)
 }
 
-/// Goes on as if nothing was wrong, and is emptied before it is live again.
+/// Goes on as if nothing was wrong, and is flushed before it is live again.
 async fn goes_on(policy: WhileDown) {
     let mut server = Server::start().await;
     let (users, cache, loader) = lose(&mut server, policy).await;
@@ -34,7 +34,7 @@ async fn goes_on(policy: WhileDown) {
 
     server.restart().await;
     found(&users).await;
-    assert!(held(&cache).is_empty(), "emptied when it is live again");
+    assert!(held(&cache).is_empty(), "flushed when it is live again");
     assert_eq!(token.store(1), Err(NotStored::Evicted));
     assert_eq!(loader.read(&cache, "1").await, 3);
     assert_eq!(cache.get("1"), Some(3));

@@ -142,7 +142,7 @@ async fn a_panicking_inline_subscriber_gets_all_and_does_not_reach_the_publisher
 }
 
 #[tokio::test(start_paused = true)]
-async fn unreadable_messages_flush_at_once_then_once_an_interval_and_the_last_is_not_omitted() {
+async fn rejected_messages_flush_at_once_then_once_an_interval_and_the_last_is_not_omitted() {
     let bus = Bus::in_process();
     let service = Numbers::new(&bus);
     let mut events = service.events();

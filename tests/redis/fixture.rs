@@ -121,7 +121,7 @@ impl Watched {
         drop(down.expect("the bus is there"));
     }
 
-    /// Waits until the handler was told that everything may be stale.
+    /// Waits until the handler was flushed.
     pub(crate) async fn told(&self) {
         let told = |events: &[UserEvent]| events.contains(&UserEvent::All);
         self.handler.until("the handler to get `All`", told).await;

@@ -7,7 +7,7 @@ use support::{Server, eventually, within};
 
 use crate::fixture::{UserEvent, Users, Watched, builder, patient, user};
 
-const UNREADABLE: [&str; 5] = [
+const REJECTED: [&str; 5] = [
     r#"{"type":"renamed","userId":1}"#,
     r#"{"type":"user"}"#,
     r#"{"type":"user","userId":1,"more":true}"#,
@@ -26,7 +26,7 @@ async fn deliver_all_and_nothing_is_omitted() {
     let watched = Watched::start(&users).await;
 
     // At once for the first.
-    admin.publish("cache:users", UNREADABLE[0]).await;
+    admin.publish("cache:users", REJECTED[0]).await;
     watched.told().await;
     assert_eq!(users.stats().rejected, 1);
 
@@ -34,7 +34,7 @@ async fn deliver_all_and_nothing_is_omitted() {
     // channel is not live.
     let mut health = users.watch_health();
     watched.forget();
-    for payload in UNREADABLE {
+    for payload in REJECTED {
         admin.publish("cache:users", payload).await;
     }
     let rejected = async || users.stats().rejected;
@@ -59,10 +59,10 @@ async fn that_follow_the_first_keep_the_channel_from_being_live() {
     let bus = builder.connect().await.unwrap();
     let users = Users::new(&bus);
     let watched = Watched::start(&users).await;
-    admin.publish("cache:users", UNREADABLE[0]).await;
+    admin.publish("cache:users", REJECTED[0]).await;
     watched.told().await;
     let mut health = users.watch_health();
-    admin.publish("cache:users", UNREADABLE[1]).await;
+    admin.publish("cache:users", REJECTED[1]).await;
     let down = health.wait_for(|health| *health == Health::Down(Cause::Rejected));
     drop(within("the channel not to be live", down).await.unwrap());
     // Events pass all the same, and there was one `All`.
@@ -78,7 +78,7 @@ async fn are_only_counted_where_that_is_asked_for() {
     let bus = builder.connect().await.unwrap();
     let users = Users::new(&bus);
     let watched = Watched::start(&users).await;
-    for payload in UNREADABLE {
+    for payload in REJECTED {
         admin.publish("cache:users", payload).await;
     }
     watched.passes(&users, 1).await;

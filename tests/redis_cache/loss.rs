@@ -10,7 +10,7 @@ use support::{Server, eventually, within};
 use crate::coherent::{Instance, evict};
 use crate::fixture::{CHANNEL, LONG, Place, Texts, builder, connect, never, text};
 
-/// An instance that stays down from the second unreadable message on, while Redis is there.
+/// An instance that stays down from the second rejected message on, while Redis is there.
 async fn brittle(server: &Server) -> Bus {
     let bus = Bus::redis(server.url())
         .lease(LONG)
@@ -21,8 +21,8 @@ async fn brittle(server: &Server) -> Bus {
 async fn take_down(server: &Server, texts: &Texts) {
     let mut health = texts.watch_health();
     let admin = server.admin().await;
-    admin.publish(CHANNEL, "unreadable").await;
-    admin.publish(CHANNEL, "unreadable").await;
+    admin.publish(CHANNEL, "rejected").await;
+    admin.publish(CHANNEL, "rejected").await;
     let down = health.wait_for(|health| *health == Health::Down(Cause::Rejected));
     drop(within("the channel to be down", down).await.unwrap());
 }

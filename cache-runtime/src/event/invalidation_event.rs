@@ -47,8 +47,7 @@ pub trait InvalidationEvent: Sized + Send + Sync + 'static {
     /// `out` is then as it was before.
     fn encode_into(&self, out: &mut Vec<u8>) -> Result<(), EncodeError>;
 
-    /// The event that means "everything is stale". Handlers receive it when events may have been
-    /// lost.
+    /// The event that flushes: everything is stale. Handlers receive it when events may have been lost.
     fn all() -> Self;
 
     /// The position of this event's variant in [`SCHEMA`](Self::SCHEMA).

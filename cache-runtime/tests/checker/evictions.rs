@@ -5,7 +5,7 @@ use shuttle::thread::scope;
 use crate::explore;
 use crate::world::{By, World};
 
-/// Two who load, one who looks, and one who writes and reads his own writes.
+/// Two callers who load, one who only reads, and one who writes and reads its own writes.
 fn loads_against(by: By) {
     let world = World::new();
     scope(|threads| {

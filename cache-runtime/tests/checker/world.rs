@@ -59,7 +59,7 @@ impl Row {
     }
 }
 
-/// What is cached, as it is in earnest, and what readers may still see of it.
+/// The cache under test, and what readers may still see.
 pub(crate) struct Database {
     rows: Vec<AtomicU64>,
     floors: Vec<AtomicU64>,
