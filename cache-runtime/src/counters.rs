@@ -18,8 +18,8 @@ macro_rules! counters {
         $(#[$meta:meta])*
         pub struct $stats:ident from $counters:ident {
             $($(#[$doc:meta])* $counted:ident,)*
-            $(derived { $($(#[$derived_doc:meta])* $derived:ident,)* })?
         }
+        $(derived { $($(#[$derived_doc:meta])* $derived:ident,)* })?
     ) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
