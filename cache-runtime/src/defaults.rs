@@ -40,5 +40,5 @@ pub const MAX_VALUE_BYTES: usize = 1024 * 1024;
 /// How long a `RedisCache` remembers that there is nothing, in categories without a TTL of their
 /// own: 30 s.
 pub const NEGATIVE_TTL: Duration = Duration::from_secs(30);
-/// How long one fetch of a `RedisCache` may keep others from fetching: 30 s.
-pub const FETCH_LOCK_TTL: Duration = Duration::from_secs(30);
+/// How long one load of a `RedisCache` may keep other instances from loading: 30 s.
+pub const LOAD_LOCK_TTL: Duration = Duration::from_secs(30);

@@ -98,12 +98,12 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let bus = Bus::in_process();
-//! let models = RedisCache::<Vec<String>>::builder(&bus, "model-list")
-//!     .ttl(Duration::from_secs(24 * 60 * 60))
+//! let day = Duration::from_secs(24 * 60 * 60);
+//! let models = RedisCache::<Vec<String>>::builder(&bus, "model-list", day)
 //!     .memory(Duration::from_secs(5 * 60), 10)
-//!     .fetch_lock(Duration::from_secs(10))
+//!     .load_lock(Duration::from_secs(10))
 //!     .build()?;
-//! let list = models.get_or_fetch("all", from_the_provider).await?;
+//! let list = models.try_get_or_load("all", from_the_provider).await?;
 //! # Ok(())
 //! # }
 //! ```
@@ -211,7 +211,7 @@ pub use cache::coherent::{self, CoherentCache, FillToken, WhileDisconnected};
 pub use cache::cooldown::{self, Cooldown, Start};
 pub use cache::dedup::{self, Dedup, DedupError, Release, Reservation};
 pub use cache::redis::{
-    self as redis_cache, Codec, ContentKey, FetchError, Fetched, RedisCache, RedisCacheError,
+    self as redis_cache, Codec, ContentKey, LoadError, Loaded, RedisCache, RedisCacheError,
     content_key,
 };
 pub use cache::ttl::{self, TtlCache};

@@ -1,7 +1,7 @@
 //! What an audit says.
 
 use cache_runtime::audit::{Bound, Kind, Row, State};
-use cache_runtime::redis_cache::RedisAway;
+use cache_runtime::redis_cache::WhileDown;
 use cache_runtime::{RedisCache, audit};
 use support::eventually;
 
@@ -24,10 +24,10 @@ async fn a_plain_cache_is_listed(place: &Place) {
     let bus = place.instance().await;
     let name = name("audited", place);
     assert!(row(&name).is_none());
-    let cache = RedisCache::<String>::builder(&bus, &*name).ttl(LONG);
-    let cache = cache.when_redis_is_away(RedisAway::Fail).build().unwrap();
-    cache.get_or_fetch("a", || text("A")).await.unwrap();
-    cache.get_or_fetch("a", never).await.unwrap();
+    let cache = RedisCache::<String>::builder(&bus, &*name, LONG);
+    let cache = cache.while_down(WhileDown::Fail).build().unwrap();
+    cache.try_get_or_load("a", || text("A")).await.unwrap();
+    cache.try_get_or_load("a", never).await.unwrap();
     let found = row(&name).unwrap();
     assert_eq!(found.kind, Kind::Redis);
     assert_eq!((found.ttl, found.bound), (Some(LONG), Bound::Ttl));
@@ -43,15 +43,15 @@ async fn a_coherent_cache_is_listed_with_its_events(place: &Place) {
     let bus = place.instance().await;
     let texts = Texts::new(&bus);
     let name = name("coherent", place);
-    let cache = RedisCache::<String>::builder(&bus, &*name).ttl(LONG);
+    let cache = RedisCache::<String>::builder(&bus, &*name, LONG);
     let cache = cache
         .memory(LONG, 10)
         .evict_on(&texts, evict)
         .build()
         .unwrap();
     bus.ready().await.unwrap();
-    cache.get_or_fetch("a", || text("A")).await.unwrap();
-    cache.get_or_fetch("a", never).await.unwrap();
+    cache.try_get_or_load("a", || text("A")).await.unwrap();
+    cache.try_get_or_load("a", never).await.unwrap();
     let found = row(&name).unwrap();
     assert_eq!(found.kind, Kind::CoherentRedis);
     assert_eq!((found.bound, found.entries), (Bound::Entries(10), Some(1)));

@@ -40,7 +40,7 @@ impl Instance {
     }
 
     pub(crate) async fn fill(&self, key: &str, value: &str) {
-        let got = self.cache.get_or_fetch(key, || text(value)).await;
+        let got = self.cache.try_get_or_load(key, || text(value)).await;
         assert_eq!(got.unwrap(), value);
     }
 
@@ -61,7 +61,7 @@ async fn filled(place: &Place) -> (Instance, Instance) {
     let (here, there) = (Instance::new(place).await, Instance::new(place).await);
     for key in KEYS {
         here.fill(key, key).await;
-        assert_eq!(there.cache.get_or_fetch(key, never).await.unwrap(), key);
+        assert_eq!(there.cache.try_get_or_load(key, never).await.unwrap(), key);
     }
     (here, there)
 }
@@ -207,8 +207,8 @@ async fn without_a_memory_level_redis_alone_is_evicted(place: &Place) {
         .unwrap();
     here.ready().await.unwrap();
     there.ready().await.unwrap();
-    here_cache.get_or_fetch("a", || text("A")).await.unwrap();
-    assert_eq!(there_cache.get_or_fetch("a", never).await.unwrap(), "A");
+    here_cache.try_get_or_load("a", || text("A")).await.unwrap();
+    assert_eq!(there_cache.try_get_or_load("a", never).await.unwrap(), "A");
     here_texts.invalidate_text("a").await.unwrap();
     assert_eq!(there_cache.get("a").await.unwrap(), None);
     assert_eq!(here_cache.stats().memory_hits, 0);

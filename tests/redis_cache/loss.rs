@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cache_runtime::redis_cache::AfterLoss;
+use cache_runtime::redis_cache::OnFlush;
 use cache_runtime::{Bus, Cause, Health};
 use support::{Server, eventually, within};
 
@@ -54,11 +54,11 @@ async fn while_it_lasts_memory_is_not_read_and_redis_is() {
     take_down(&server, &instance.texts).await;
     assert_eq!(instance.cache.health(), Health::Down(Cause::Rejected));
     for reads in 1..=3 {
-        let value = instance.cache.get_or_fetch("a", never).await.unwrap();
+        let value = instance.cache.try_get_or_load("a", never).await.unwrap();
         assert_eq!(value, "A");
         assert_eq!(instance.cache.stats().redis_hits, reads);
     }
-    // What is fetched is stored in Redis, with a token as ever, and not in memory.
+    // What is loaded is stored in Redis, with a token as ever, and not in memory.
     instance.fill("b", "B").await;
     assert_eq!(other.get("b").await.as_deref(), Some("B"));
     let hits = instance.cache.stats().redis_hits;
@@ -74,13 +74,11 @@ async fn evicts_from_redis_where_publishers_do_not() {
     let server = Server::start().await;
     let bus = brittle(&server).await;
     let texts = Texts::new(&bus);
-    let cache = builder(&bus)
-        .memory(LONG, 10)
-        .after_loss(AfterLoss::EvictRedis);
+    let cache = builder(&bus).memory(LONG, 10).on_flush(OnFlush::EvictRedis);
     let cache = cache.evict_on(&texts, evict).build().unwrap();
     bus.ready().await.unwrap();
     let other = Instance::on(connect(&server).await).await;
-    cache.get_or_fetch("a", || text("A")).await.unwrap();
+    cache.try_get_or_load("a", || text("A")).await.unwrap();
     assert_eq!(other.get("a").await.as_deref(), Some("A"));
 
     take_down(&server, &texts).await;
@@ -90,11 +88,11 @@ async fn evicts_from_redis_where_publishers_do_not() {
     fresh.fill("b", "B").await;
     assert_eq!(cache.get("b").await.unwrap(), None);
     assert_eq!(
-        cache.get_or_fetch("b", || text("own")).await.unwrap(),
+        cache.try_get_or_load("b", || text("own")).await.unwrap(),
         "own"
     );
     assert_eq!(fresh.get("b").await.as_deref(), Some("B"));
-    cache.get_or_fetch("c", || text("C")).await.unwrap();
+    cache.try_get_or_load("c", || text("C")).await.unwrap();
     assert_eq!(fresh.get("c").await, None);
 }
 
@@ -116,7 +114,7 @@ async fn of_the_server_itself_empties_both() {
     let down = health.wait_for(|health| !health.is_live());
     drop(within("the loss to be noticed", down).await.unwrap());
     // Without memory and without Redis.
-    let value = instance.cache.get_or_fetch("a", || text("new")).await;
+    let value = instance.cache.try_get_or_load("a", || text("new")).await;
     assert_eq!(value.unwrap(), "new");
     assert!(instance.cache.get("a").await.is_err());
 

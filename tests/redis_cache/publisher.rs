@@ -44,7 +44,10 @@ async fn names_the_cache_that_could_not_evict_and_tries_again() {
     // Nobody who knows of the event reads the old value.
     assert!(here.cache.get("a").await.is_err());
     assert_eq!(
-        here.cache.get_or_fetch("a", || text("new")).await.unwrap(),
+        here.cache
+            .try_get_or_load("a", || text("new"))
+            .await
+            .unwrap(),
         "new"
     );
     let there_knows = async || there.cache.get("a").await;
@@ -105,7 +108,7 @@ async fn given_up_it_has_evicted_all_the_same() {
 async fn after_the_end_of_a_cache_empties_it_no_more() {
     let server = Server::start().await;
     let Instance { bus, texts, cache } = Instance::on(connect(&server).await).await;
-    assert_eq!(cache.get_or_fetch("a", || text("A")).await.unwrap(), "A");
+    assert_eq!(cache.try_get_or_load("a", || text("A")).await.unwrap(), "A");
     drop(cache);
     may_delete(&server, false).await;
     texts.invalidate_text("a").await.unwrap();
@@ -142,7 +145,7 @@ async fn many_at_once_are_all_applied() {
             assert_eq!(there.get(&key.to_string()).await, None);
         }
         here.fill("a", "A").await;
-        assert_eq!(there.cache.get_or_fetch("a", never).await.unwrap(), "A");
+        assert_eq!(there.cache.try_get_or_load("a", never).await.unwrap(), "A");
     }
 }
 
