@@ -1,4 +1,4 @@
-//! A provider's list of models: expensive to load, the same for all instances, and rarely new.
+//! A provider's list of models: expensive to load, the same for all instances, and rarely changed.
 //!
 //! ```sh
 //! cargo run --example model_list                                  # in this process, no server
@@ -68,7 +68,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let b = model_list(&instances.b, &clock)?;
     let load = || provider.models();
 
-    println!("\n1. Both instances want the list, and nobody has it");
+    println!("\n1. Both instances want the list, and neither has it");
     let (from_a, from_b) = tokio::join!(
         a.try_get_or_load("all", load),
         b.try_get_or_load("all", load)

@@ -1,4 +1,4 @@
-//! What was said in a voice message: expensive to find out, and asked for by the message's content.
+//! The transcript of a voice message: expensive to make, with a key made of the message's content.
 //!
 //! ```sh
 //! cargo run --example transcripts                                  # in this process, no server
@@ -16,7 +16,7 @@ use cache_runtime::{BuildError, Bus, Loaded, RedisCache, content_key};
 
 use instances::Instances;
 
-/// How long the speech service is left alone when it is overloaded: short, as the example waits.
+/// How long the speech service is left alone when it is overloaded: short, because the example waits.
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// Stands in for the service that turns speech into text.
@@ -26,7 +26,7 @@ struct Speech {
 }
 
 impl Speech {
-    /// That there is no text is an answer too, and its category says for how long.
+    /// That there is no text is an answer too. Its category decides how long it is remembered.
     fn transcribe(&self, file: &str) -> io::Result<Loaded<String>> {
         let earlier = self.requests.fetch_add(1, Ordering::SeqCst);
         match file {
@@ -53,7 +53,7 @@ fn transcripts(bus: &Bus) -> Result<RedisCache<String>, BuildError> {
         .build()
 }
 
-/// What decides the transcript: the file, and what is to hear it.
+/// A transcript depends on the file and on the model.
 fn key(file: &str) -> String {
     content_key([file, "model-1"])
 }
@@ -118,7 +118,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
     }
 
-    println!("\n5. Callers who do not care why there is no text");
+    println!("\n5. A caller that needs a text");
     let load = || async { Ok::<_, io::Error>("unused".to_owned()) };
     if let Err(error) = b.try_get_or_load(&key("silence.ogg"), load).await {
         println!("   [B] silence.ogg: {error}");

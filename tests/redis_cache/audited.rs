@@ -1,4 +1,4 @@
-//! What an audit says.
+//! The rows of an audit.
 
 use cache_runtime::audit::{Bound, Kind, Row, State};
 use cache_runtime::redis_cache::WhileDown;
@@ -8,7 +8,7 @@ use support::eventually;
 use crate::coherent::evict;
 use crate::fixture::{LONG, Place, Texts, in_both_places, never, text};
 
-/// The audit's row of a cache. Tests that run at the same time have theirs.
+/// The audit's row of a cache. Tests that run at the same time have rows of their own.
 fn row(name: &str) -> Option<Row> {
     audit().rows().iter().find(|row| row.name == name).cloned()
 }
@@ -60,7 +60,7 @@ async fn a_coherent_cache_is_listed_with_its_events(place: &Place) {
 
     texts.invalidate_text("a").await.unwrap();
     texts.invalidate_other().await.unwrap();
-    // Counted when they are published, and when they are received.
+    // An event counts when it is published, and when it is received.
     let applied = async || {
         let found = row(&name).unwrap();
         let events = found.evicted_by[0].events.iter();

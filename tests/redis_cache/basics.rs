@@ -9,7 +9,7 @@ use support::eventually;
 
 use crate::fixture::{LONG, Place, SHORT, builder, in_both_places, lasting, never, text};
 
-async fn what_one_instance_loads_all_have(place: &Place) {
+async fn an_entry_that_one_instance_loads_is_there_for_all(place: &Place) {
     let (here, there) = (place.instance().await, place.instance().await);
     let here = builder(&here).build().unwrap();
     let there = builder(&there).build().unwrap();
@@ -44,7 +44,7 @@ async fn entries_are_stored_with_their_ttl_in_the_shape_that_is_documented(place
     cache.insert("k", "x".repeat(100)).await.unwrap();
     let ttl = place.ttl("texts:v:k").await;
     assert!(ttl <= LONG && ttl > LONG / 2, "{ttl:?}");
-    // Of no time at all nothing is stored, and nothing stays.
+    // With a TTL of zero nothing is stored, and the old entry is removed.
     cache.insert("k", String::new()).await.unwrap();
     assert_eq!(place.stored("texts:v:k").await, None);
     assert_eq!(cache.try_get_or_load("k", || text("")).await.unwrap(), "");
@@ -131,7 +131,7 @@ async fn caches_of_other_names_have_other_entries(place: &Place) {
 }
 
 in_both_places!(
-    what_one_instance_loads_all_have,
+    an_entry_that_one_instance_loads_is_there_for_all,
     entries_are_stored_with_their_ttl_in_the_shape_that_is_documented,
     entries_expire,
     values_are_set_and_removed,

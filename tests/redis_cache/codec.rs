@@ -61,7 +61,7 @@ async fn another_instance_that_replaces_it_is_waited_for(place: &Place) {
         let patient = patient.clone();
         async move { patient.try_get_or_load("a", never).await }
     });
-    // Once it has looked again and again.
+    // After it has asked Redis several times.
     let looks = async || patient.stats().undecodable;
     eventually("the other to wait", looks, |looks| *looks > 3).await;
     let early = impatient.try_get_or_load("a", || text("early"));
@@ -124,7 +124,7 @@ async fn a_value_that_is_too_large_is_given_to_its_caller(place: &Place) {
     assert_eq!(cache.get("a").await.unwrap().as_deref(), Some("12345678"));
 }
 
-/// Writes a number in decimal digits, and refuses what it does not like.
+/// Writes a number in decimal digits, and refuses some numbers.
 struct Digits;
 
 impl Codec<i32> for Digits {

@@ -1,4 +1,4 @@
-//! Where the scenarios take place, what they cache, and loads that wait for a sign.
+//! Where the scenarios take place, what they cache, and loads that the test holds up.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -15,7 +15,7 @@ type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// Longer than any test.
 pub(crate) const LONG: Duration = Duration::from_secs(3600);
-/// Over before anybody looks, or soon after.
+/// Over soon.
 pub(crate) const SHORT: Duration = Duration::from_millis(60);
 
 /// Texts have changed.
@@ -25,7 +25,7 @@ pub(crate) enum TextEvent {
     Text { key: String },
     /// Several texts.
     Texts { keys: Vec<String> },
-    /// The texts whose keys begin like this.
+    /// The texts whose keys begin with this.
     Group { prefix: String },
     /// None that is cached.
     Other,
@@ -44,7 +44,7 @@ pub(crate) const CHANNEL: &str = "cache:texts";
 /// A real server, or a bus that stands in for one.
 pub(crate) enum Place {
     InProcess(Bus),
-    /// With a bus that publishes for others.
+    /// With a bus for publishing as another program.
     Redis(Box<Server>, OnceCell<Bus>),
 }
 
@@ -69,7 +69,7 @@ impl Place {
         }
     }
 
-    /// What stands under a key, as it is.
+    /// The bytes under a key.
     pub(crate) async fn stored(&self, key: &str) -> Option<Vec<u8>> {
         private::Keyspace::new(&self.instance().await)
             .get(key)
@@ -94,13 +94,13 @@ impl Place {
             .expect("it expires")
     }
 
-    /// Writes under a key, as somebody else.
+    /// Writes under a key, as another program.
     pub(crate) async fn write(&self, key: &str, value: &[u8]) {
         let kv = private::Keyspace::new(&self.instance().await);
         kv.set(key, value, LONG).await.unwrap();
     }
 
-    /// Deletes everything, as somebody else.
+    /// Deletes everything, as another program.
     pub(crate) async fn flush(&self, prefix: &str) {
         match self {
             Self::InProcess(bus) => {
@@ -121,12 +121,12 @@ impl Place {
         }
     }
 
-    /// Publishes as a program would that knows nothing of caches.
+    /// Publishes as a program without caches.
     pub(crate) async fn publish(&self, payload: &str) {
         assert!(self.try_publish(payload).await > 0);
     }
 
-    /// The same; how many have received it.
+    /// The same; returns how many have received it.
     pub(crate) async fn try_publish(&self, payload: &str) -> u64 {
         let bus = match self {
             Self::InProcess(bus) => bus,
@@ -137,7 +137,7 @@ impl Place {
     }
 }
 
-/// Never takes a busy machine for a broken connection.
+/// Its lease is so long that a slow machine does not look like a broken connection.
 pub(crate) async fn connect(server: &Server) -> Bus {
     Bus::redis(server.url())
         .heartbeat(Duration::from_millis(100))
@@ -185,7 +185,7 @@ pub(crate) async fn never() -> Result<String, Infallible> {
     panic!("loaded what is cached")
 }
 
-/// Counts loads, and holds them up until they may go on.
+/// Counts loads, and can hold them up.
 #[derive(Debug, Clone)]
 pub(crate) struct Source {
     text: Arc<str>,
@@ -210,7 +210,7 @@ impl Source {
         source
     }
 
-    /// Lets loads go on, those that are to come too.
+    /// Lets all loads go on, future ones too.
     pub(crate) fn release(&self) {
         self.permits.close();
     }
@@ -234,7 +234,7 @@ impl Source {
 
     pub(crate) async fn load(self) -> Result<String, Infallible> {
         self.begun.fetch_add(1, Ordering::SeqCst);
-        // It is an error when it is closed, which is the sign to go on.
+        // It fails once the semaphore is closed: then the load goes on.
         drop(self.permits.acquire().await);
         Ok(self.text.to_string())
     }

@@ -15,7 +15,7 @@ mod futures_lite_poll {
     use std::pin::Pin;
     use std::task::Poll;
 
-    /// Polls once; whether it is ready.
+    /// Polls once, and returns the output if it is ready.
     pub(super) async fn poll_once<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
         poll_fn(|cx| {
             Poll::Ready(match future.as_mut().poll(cx) {
@@ -41,12 +41,12 @@ async fn callers_of_one_key_share_a_load(place: &Place) {
             callers.spawn(async move { cache.try_get_or_load("a", || source.load()).await });
         }
         source.has_begun().await;
-        // Others are not held up.
+        // Other keys are not held up.
         assert_eq!(cache.try_get_or_load("b", || text("B")).await.unwrap(), "B");
         assert_eq!(
             cache.get("a").await.unwrap(),
             None,
-            "`get` waits for nobody"
+            "`get` does not wait for a load"
         );
         source.release();
         for value in within("the callers", callers.join_all()).await {
@@ -56,7 +56,7 @@ async fn callers_of_one_key_share_a_load(place: &Place) {
     }
 }
 
-async fn who_is_dropped_hands_over(place: &Place) {
+async fn a_dropped_caller_hands_over(place: &Place) {
     let bus = place.instance().await;
     let cache = builder(&bus).load_lock(LONG).build().unwrap();
     let stuck = Source::held("never");
@@ -68,13 +68,13 @@ async fn who_is_dropped_hands_over(place: &Place) {
     let mut waiter = pin!(cache.try_get_or_load("a", || text("A")));
     assert!(poll_once(waiter.as_mut()).await.is_none());
     leader.abort();
-    // It waits for the lock too, which is given back.
+    // The waiter needs the lock too, which the aborted caller gives back.
     assert_eq!(within("the waiter to load", waiter).await.unwrap(), "A");
     assert_eq!(cache.stats().failed_loads, 1);
     assert_eq!(cache.try_get_or_load("a", never).await.unwrap(), "A");
 }
 
-async fn who_fails_or_panics_hands_over(place: &Place) {
+async fn a_failed_or_panicked_loader_hands_over(place: &Place) {
     let bus = place.instance().await;
     let cache = builder(&bus).load_lock(LONG).build().unwrap();
     let failing = cache.try_get_or_load("a", || async { Err::<String, _>("no") });
@@ -92,7 +92,7 @@ async fn who_fails_or_panics_hands_over(place: &Place) {
     assert_eq!(cache.stats().failed_loads, 2);
 }
 
-async fn nothing_is_left_of_a_caller_who_is_dropped(place: &Place) {
+async fn a_dropped_caller_leaves_nothing_behind(place: &Place) {
     let bus = place.instance().await;
     let cache = builder(&bus).load_lock(LONG).build().unwrap();
     {
@@ -111,7 +111,7 @@ async fn nothing_is_left_of_a_caller_who_is_dropped(place: &Place) {
 
 in_both_places!(
     callers_of_one_key_share_a_load,
-    who_is_dropped_hands_over,
-    who_fails_or_panics_hands_over,
-    nothing_is_left_of_a_caller_who_is_dropped,
+    a_dropped_caller_hands_over,
+    a_failed_or_panicked_loader_hands_over,
+    a_dropped_caller_leaves_nothing_behind,
 );

@@ -59,7 +59,7 @@ async fn after_an_event_of_this_instance(place: &Place) {
         let loading = begin(&here, &source).await;
         here.texts.publish(&event).await.unwrap();
         source.release();
-        // Who has asked before the event may have it.
+        // A caller that asked before the event may be given the old value.
         assert_eq!(loading.await.unwrap().unwrap(), "old");
         nothing_is_back(place, &here, &there, &event).await;
     }
@@ -70,7 +70,7 @@ async fn after_an_event_of_another_instance(place: &Place) {
     for event in events() {
         let source = Source::held("old");
         let loading = begin(&here, &source).await;
-        // Redis is emptied before the event leaves, so it need not have arrived here.
+        // The event deletes in Redis before it leaves, so it need not have arrived here.
         there.texts.publish(&event).await.unwrap();
         source.release();
         assert_eq!(loading.await.unwrap().unwrap(), "old");
@@ -94,20 +94,20 @@ async fn after_an_event_of_somebody_else(place: &Place) {
     }
 }
 
-async fn nor_does_who_comes_after_the_event_get_it(place: &Place) {
+async fn a_caller_after_the_event_is_not_given_it(place: &Place) {
     let here = Instance::new(place).await;
     for event in events() {
         let old = Source::held("old");
         let seen = here.cache.stats().evictions;
         let loading = begin(&here, &old).await;
         here.texts.publish(&event).await.unwrap();
-        // It comes back, and evicts once more.
+        // The instance receives its own event, which evicts once more.
         let evictions = async || here.cache.stats().evictions;
         eventually("the event to be received", evictions, |now| {
             *now == seen + 2
         })
         .await;
-        // It waits for nobody who began before.
+        // It does not wait for a load that began before the event.
         let after = here.cache.try_get_or_load("a:1", || text("new"));
         assert_eq!(
             within("the new load", after).await.unwrap(),
@@ -238,7 +238,7 @@ in_both_places!(
     after_an_event_of_this_instance,
     after_an_event_of_another_instance,
     after_an_event_of_somebody_else,
-    nor_does_who_comes_after_the_event_get_it,
+    a_caller_after_the_event_is_not_given_it,
     an_event_for_another_key_bars_nothing,
     a_refresh_is_barred_as_well,
     nor_after_redis_was_flushed,

@@ -27,11 +27,11 @@ async fn the_others_wait_for_the_one_that_loads(place: &Place) {
     assert_eq!(loading.await.unwrap().unwrap(), "A");
     assert_eq!(there.stats().loads, 0);
     assert_eq!(there.stats().given_up_waits, 0);
-    // Nothing is left of it.
+    // The lock is gone.
     assert_eq!(place.stored("texts:t:a").await, None);
 }
 
-async fn without_a_lock_nobody_waits(place: &Place) {
+async fn without_a_lock_no_instance_waits(place: &Place) {
     let (here, there) = (place.instance().await, place.instance().await);
     let here = builder(&here).build().unwrap();
     let there = builder(&there).build().unwrap();
@@ -68,14 +68,14 @@ async fn the_wait_is_bounded(place: &Place) {
         (1, 1, 1),
         "{stats:?}"
     );
-    // What it has got is there for all, and the late one is not stored over it.
+    // What the second has loaded stays: the late value is not stored over it.
     source.release();
     assert_eq!(loading.await.unwrap().unwrap(), "late");
     assert_eq!(here.get("a").await.unwrap().as_deref(), Some("early"));
     assert_eq!(here.stats().refused, 1);
 }
 
-async fn who_does_not_finish_is_not_waited_for(place: &Place) {
+async fn an_aborted_load_gives_the_lock_back(place: &Place) {
     let (here, there) = (place.instance().await, place.instance().await);
     let here = builder(&here).load_lock(LONG).build().unwrap();
     let there = builder(&there).load_lock(LONG).build().unwrap();
@@ -112,7 +112,7 @@ async fn a_lock_ends_by_itself(place: &Place) {
     source.has_begun().await;
     let lock = async || place.stored("texts:t:a").await;
     eventually("the lock to end", lock, Option::is_none).await;
-    // What took that long is stored all the same: nobody else has loaded.
+    // It is stored although it took that long: no other instance has loaded.
     source.release();
     loading.await.unwrap().unwrap();
     assert_eq!(there.try_get_or_load("a", never).await.unwrap(), "late");
@@ -173,9 +173,9 @@ async fn a_lock_is_no_longer_than_it_has_to_be(place: &Place) {
 
 in_both_places!(
     the_others_wait_for_the_one_that_loads,
-    without_a_lock_nobody_waits,
+    without_a_lock_no_instance_waits,
     the_wait_is_bounded,
-    who_does_not_finish_is_not_waited_for,
+    an_aborted_load_gives_the_lock_back,
     a_lock_ends_by_itself,
     setting_and_removing_overtake_a_load,
     a_lock_is_no_longer_than_it_has_to_be,

@@ -9,7 +9,7 @@ use support::{Server, eventually, within};
 use crate::coherent::{Instance, evict};
 use crate::fixture::{CHANNEL, LONG, Place, Texts, builder, connect, never, text};
 
-/// An instance that stays down from the second unreadable message on, while Redis is there.
+/// An instance whose channel stays down from the second rejected message on, while Redis answers.
 async fn brittle(server: &Server) -> Bus {
     let bus = Bus::redis(server.url())
         .lease(LONG)
@@ -58,13 +58,13 @@ async fn while_it_lasts_memory_is_not_read_and_redis_is() {
         assert_eq!(value, "A");
         assert_eq!(instance.cache.stats().redis_hits, reads);
     }
-    // What is loaded is stored in Redis, with a token as ever, and not in memory.
+    // A loaded value is stored in Redis, with a token as always, and not in memory.
     instance.fill("b", "B").await;
     assert_eq!(other.get("b").await.as_deref(), Some("B"));
     let hits = instance.cache.stats().redis_hits;
     instance.get("b").await.unwrap();
     assert_eq!(instance.cache.stats().redis_hits, hits + 1);
-    // Who publishes deletes in Redis, so this instance need not hear of it.
+    // The publisher deletes in Redis, so this instance need not receive the event.
     other.texts.invalidate_text("a").await.unwrap();
     assert_eq!(instance.get("a").await, None);
 }
@@ -84,7 +84,7 @@ async fn evicts_from_redis_where_publishers_do_not() {
     take_down(&server, &texts).await;
     let fresh = Instance::on(connect(&server).await).await;
     fresh.loses("a").await;
-    // While it lasts Redis is neither read nor filled.
+    // While the channel is down, Redis is neither read nor written.
     fresh.fill("b", "B").await;
     assert_eq!(cache.get("b").await.unwrap(), None);
     assert_eq!(

@@ -69,7 +69,7 @@ async fn memory_never_outlives_redis(place: &Place) {
     assert_eq!(here.get("a").await.unwrap().as_deref(), Some("A"));
     clock.advance(MINUTE / 2);
     assert_eq!(here.get("a").await.unwrap(), None);
-    // Nor what was loaded or set here.
+    // The same holds for what was loaded or inserted here.
     let own = lasting(&place.instance().await, MINUTE).memory(LONG, 10);
     let own = own.clock(&clock).build().unwrap();
     own.try_get_or_load("b", || text("B")).await.unwrap();

@@ -1,4 +1,4 @@
-//! That there is nothing is cached too.
+//! That there is no value is cached too.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -41,7 +41,7 @@ async fn all_instances_know_that_there_is_nothing(place: &Place) {
     assert!(!there.contains("a").await.unwrap());
     assert_eq!(place.stored("texts:v:a").await.unwrap(), b"-gone");
 
-    // Who needs a value is told why there is none.
+    // A caller that needs a value is told why there is none.
     let error = there.try_get_or_load("a", never).await.unwrap_err();
     assert_eq!(
         error.to_string(),

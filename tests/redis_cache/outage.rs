@@ -7,7 +7,7 @@ use support::{Server, eventually};
 
 use crate::fixture::{LONG, Source, builder, never, text};
 
-/// One that gives up soon.
+/// A bus that soon gives up waiting for an answer.
 async fn connect(server: &Server) -> Bus {
     Bus::redis(server.url())
         .connect_timeout(Duration::from_millis(300))
@@ -145,7 +145,7 @@ async fn a_server_that_refuses_is_told_of() {
     assert_eq!(cache.try_get_or_load("a", || text("A")).await.unwrap(), "A");
     let error = cache.insert("a", "A".to_owned()).await.unwrap_err();
     assert!(error.to_string().contains("OOM"), "{error}");
-    // It answers, so it is asked again at once.
+    // Redis has answered, so it is asked again at once.
     admin.run::<()>(&["CONFIG", "SET", "maxmemory", "0"]).await;
     cache.insert("a", "A".to_owned()).await.unwrap();
 }

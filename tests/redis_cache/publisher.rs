@@ -1,4 +1,4 @@
-//! What publishing does to caches in Redis, and says of them.
+//! What publishing does to caches in Redis, and which failures it reports.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use support::{Server, eventually};
 use crate::coherent::Instance;
 use crate::fixture::{Place, connect, never, text};
 
-/// Takes from everybody what deleting needs, or gives it back.
+/// Forbids all users to delete, or allows it again.
 async fn may_delete(server: &Server, may: bool) {
     let sign = if may { '+' } else { '-' };
     let rules = [format!("{sign}del"), format!("{sign}unlink")];
@@ -41,7 +41,7 @@ async fn names_the_cache_that_could_not_evict_and_tries_again() {
     let start = "published to channel `cache:texts`, but cache `texts` could not evict in Redis: ";
     assert!(text_of.starts_with(start), "{text_of}");
 
-    // Nobody who knows of the event reads the old value.
+    // An instance that has seen the event does not read the old value.
     assert!(here.cache.get("a").await.is_err());
     assert_eq!(
         here.cache
@@ -117,7 +117,7 @@ async fn after_the_end_of_a_cache_empties_it_no_more() {
         cache_runtime::Health::Idle,
         "it has unsubscribed"
     );
-    // Nor is anything else left of it.
+    // Nothing else is left of it either.
     drop((bus, texts));
     let admin = server.admin().await;
     let clients = async || admin.clients().await;
@@ -128,7 +128,7 @@ async fn after_the_end_of_a_cache_empties_it_no_more() {
 async fn many_at_once_are_all_applied() {
     for place in [Place::in_process(), Place::redis().await] {
         let (here, there) = (Instance::new(&place).await, Instance::new(&place).await);
-        // More than wait to be deleted one by one.
+        // More keys than are queued one by one.
         for key in 0..50 {
             here.fill(&key.to_string(), "old").await;
         }

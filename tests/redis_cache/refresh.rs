@@ -29,7 +29,7 @@ async fn store_old(place: &Place) {
     cache.insert("a", "old".to_owned()).await.unwrap();
 }
 
-/// What a read is given that finds the entry.
+/// A read that must find the entry.
 async fn read(cache: &RedisCache<String>) -> String {
     cache.try_get_or_load("a", never).await.unwrap()
 }
@@ -205,7 +205,7 @@ async fn a_refresh_ends_with_the_cache(place: &Place) {
     eventually("the refresh to end", holders, |holders| *holders == 1).await;
 }
 
-/// The time of this test stands still, except while everybody waits.
+/// The time of this test advances only while every task waits.
 #[tokio::test(start_paused = true)]
 async fn a_refresh_that_failed_is_left_alone_for_a_while() {
     let place = Place::in_process();
@@ -251,7 +251,7 @@ async fn a_refresh_that_changes_nothing_is_not_repeated_at_once() {
     assert_eq!(cache.stats().too_large, 3);
 }
 
-async fn who_comes_meanwhile_does_not_wait(place: &Place) {
+async fn a_reader_during_a_refresh_does_not_wait(place: &Place) {
     let bus = place.instance().await;
     let clock = ManualClock::new();
     let source = Source::held("new");
@@ -271,7 +271,7 @@ async fn who_comes_meanwhile_does_not_wait(place: &Place) {
 }
 
 in_both_places!(
-    who_comes_meanwhile_does_not_wait,
+    a_reader_during_a_refresh_does_not_wait,
     a_value_about_to_expire_is_served_and_refreshed,
     every_way_to_load_refreshes,
     the_loader_is_given_the_key_and_may_find_that_there_is_no_value,

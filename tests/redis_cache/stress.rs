@@ -17,11 +17,11 @@ use crate::fixture::{LONG, Place, TextEvent, Texts};
 
 const KEYS: usize = 4;
 
-/// The truth: a version for each key, which only grows.
+/// The true version of each key, which only grows.
 #[derive(Default)]
 struct Database([AtomicU64; KEYS]);
 
-/// An instance, and the versions of which it knows that anything before them is old.
+/// An instance, and for each key the oldest version that it may still read.
 struct Instance {
     texts: Texts,
     cache: RedisCache<u64, Coherent>,
@@ -46,7 +46,7 @@ impl Instance {
         };
         let cache = cache.evict_on(&texts, evict).build().unwrap();
         let floor = Arc::<Database>::default();
-        // Told after the cache, because it has subscribed later.
+        // Called after the cache, because it has subscribed later.
         let after = texts.subscribe_inline({
             let floor = Arc::clone(&floor);
             move |event| {
@@ -107,7 +107,7 @@ async fn linger() {
     }
 }
 
-/// Changes a key, and publishes that in one way or another.
+/// Changes a key, and publishes the change in one of several ways.
 async fn change(place: &Place, instance: &Instance, database: &Database) {
     let key = random(KEYS);
     let version = database.0[key].fetch_add(1, Ordering::SeqCst) + 1;
@@ -128,13 +128,13 @@ async fn load(database: Arc<Database>, key: usize) -> Result<u64, Infallible> {
     Ok(version)
 }
 
-/// Reads a key; whether what was read is older than it may be.
+/// Reads a key. Whether the value is older than the instance may read.
 async fn read(instance: &Instance, database: &Arc<Database>) -> bool {
     let key = random(KEYS);
     let floor = instance.floor.version(key);
     let name = key.to_string();
     let version = if random(5) == 0 {
-        // It may not be there, nor Redis.
+        // The entry may be missing, and Redis may be away.
         let version = instance.cache.get(&name).await.ok().flatten();
         version.unwrap_or(u64::MAX)
     } else {
@@ -149,7 +149,7 @@ async fn read(instance: &Instance, database: &Arc<Database>) -> bool {
     version < floor
 }
 
-/// Readers an instance.
+/// The readers of each instance.
 const READERS: usize = 4;
 
 /// Breaks connections and empties the server, as long as the test goes on.
@@ -183,7 +183,7 @@ async fn run(place: Place, reads: usize, trouble: bool) {
             async move {
                 loop {
                     change(&place, &instance, &database).await;
-                    // Some reads are to find something.
+                    // Long enough for some reads to find an entry.
                     tokio::time::sleep(Duration::from_millis(random(10) as u64)).await;
                 }
             }
@@ -196,7 +196,7 @@ async fn run(place: Place, reads: usize, trouble: bool) {
                     if read(&instance, &database).await {
                         stale.fetch_add(1, Ordering::Relaxed);
                     }
-                    // What is in memory is read without a pause.
+                    // A read from memory never yields.
                     yield_now().await;
                 }
             });
@@ -220,7 +220,7 @@ async fn run(place: Place, reads: usize, trouble: bool) {
     );
     println!("{stale} stale reads of {reads}, at {changes} changes; {stats:#?}");
     assert_eq!(stale, 0);
-    // It was worth the while.
+    // Enough has happened for the test to mean something.
     assert!(changes > 100);
     for stats in &stats {
         assert!(stats.redis_hits > 10 && stats.loads > 10 && stats.refused > 10);

@@ -21,7 +21,7 @@ const KEYS: usize = 1024;
 /// deletion does not wait for it.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
-/// Counts what was submitted, from 1.
+/// Counts the deletions submitted, from 1.
 type Number = u64;
 
 pub(super) struct Deletions {
@@ -97,7 +97,7 @@ impl Deletions {
         })
     }
 
-    /// Queues a deletion. From now on, reads of what it covers wait until it is done.
+    /// Queues a deletion. From now on, reads of the entries that it covers wait until it is done.
     pub(super) fn submit(&self, evict: &Evict<String>) -> Option<Number> {
         if matches!(evict, Evict::Nothing) {
             return None;
@@ -164,7 +164,7 @@ impl Deletions {
         state.queued.covers(key) || state.running.covers(key)
     }
 
-    /// Carries out what is queued, until the bus is closed or the task is dropped. `record` is given
+    /// Carries out the queue, until the bus is closed or the task is dropped. `record` is given
     /// the result of every attempt.
     pub(super) fn work(
         self: Arc<Self>,
@@ -213,7 +213,7 @@ impl Deletions {
         }
     }
 
-    /// Moves what is queued to what is running. `None` if nothing is queued.
+    /// Moves the queued batch to the running one. `None` if nothing is queued.
     fn take(&self, keys: &Keys) -> Option<(Number, bool, Vec<EntryKeys>)> {
         let mut state = self.state.lock();
         if state.queued.is_empty() {

@@ -27,7 +27,7 @@ use crate::health::Cause;
 use crate::service::Invalidator;
 use crate::sync::Mutex;
 
-/// Subscribes a cache to a channel for as long as what is returned lives.
+/// Subscribes a cache to a channel, for as long as the returned guards live.
 type Subscribe<V> = Box<dyn FnOnce(&Arc<Shared<V>>) -> [Box<dyn Send + Sync>; 2]>;
 
 /// Every `evict_on` of a cache that is not built yet.
@@ -131,7 +131,7 @@ fn delete_before<V: Clone + Send + Sync + 'static, E>(
     event: &E,
     evict: &impl Fn(&E) -> Evict<String>,
 ) -> BoxFuture<'static, Result<(), Cause>> {
-    // What a panic was to evict is not known. It is reported when the event is applied.
+    // After a panic it is not known what to evict. It is reported when the event is applied.
     let evict = catch_unwind(AssertUnwindSafe(|| evict(event))).unwrap_or(Evict::All);
     let deletion = cache.upgrade().and_then(|cache| cache.delete(&evict));
     Box::pin(async move {

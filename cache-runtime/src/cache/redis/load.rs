@@ -140,7 +140,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         Ok(loaded)
     }
 
-    /// Stores what was loaded in Redis.
+    /// Stores a loaded entry in Redis.
     pub(super) async fn keep(
         &self,
         key: &str,

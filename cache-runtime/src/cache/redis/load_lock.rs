@@ -55,7 +55,7 @@ impl Drop for LoadLock {
 /// What became of looking for an entry.
 pub(super) enum Sought<V> {
     Found(Cached<V>),
-    /// The caller is to load it, without a lock if there is none or another instance has it.
+    /// The caller loads it: without a lock if the cache has none, or another instance has it.
     Missing(Option<LoadLock>),
 }
 

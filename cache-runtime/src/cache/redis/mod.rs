@@ -3,8 +3,8 @@
 //!
 //! `load` is the way of a read, with the `load_lock` in Redis; `refresh` loads ahead of expiry, in the
 //! `background`; `direct` reads and stores without a load. `evict` is what an event does, and
-//! `deletions` are what it has asked Redis for. All of them work on what is `shared` by the clones of
-//! a cache. The `breaker` spares callers a server that does not answer.
+//! `deletions` carries that out in Redis. All of them work on what the clones of a cache have `shared`.
+//! The `breaker` spares callers a server that does not answer.
 
 mod audited;
 mod background;
@@ -86,8 +86,8 @@ use shared::Shared;
 /// - While events are not proven to arrive, memory is not read, and afterwards it is empty. Redis
 ///   is still read, unless [`on_flush`](Builder::on_flush) says otherwise.
 ///
-/// An event costs each instance that receives it one `DEL` in the background, which reads of what it
-/// evicts wait for, and its publisher one more before it leaves.
+/// An event costs each instance that receives it one `DEL` in the background, and its publisher one
+/// more before it leaves. Reads of the evicted entries wait for that `DEL`.
 ///
 /// # In Redis
 ///

@@ -1,5 +1,5 @@
-//! What the clones of a cache share, and what every way of reading or storing needs: commands to
-//! Redis, encoding and decoding, and what is told of failures.
+//! What the clones of a cache share, and the steps that reads, loads and refreshes have in common:
+//! commands to Redis, encoding and decoding, and reporting failures.
 
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::Arc;
