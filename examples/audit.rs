@@ -8,7 +8,6 @@
 mod instances;
 
 use std::error::Error;
-use std::io;
 use std::time::Duration;
 
 use cache_runtime::{
@@ -90,8 +89,7 @@ impl Caches {
                     DenylistEvent::All => Evict::All,
                 })
                 .build()?,
-            prompts: RedisCache::builder(bus, "prompts")
-                .ttl(HOUR)
+            prompts: RedisCache::builder(bus, "prompts", HOUR)
                 .memory(MINUTE, 1_000)
                 .evict_on(&PersonalityInvalidation::new(bus), |event| match event {
                     PersonalityEvent::Personality { personality_id } => Evict::key(personality_id),
@@ -99,8 +97,7 @@ impl Caches {
                     PersonalityEvent::All => Evict::All,
                 })
                 .build()?,
-            models: RedisCache::builder(bus, "model-list")
-                .ttl(24 * HOUR)
+            models: RedisCache::builder(bus, "model-list", 24 * HOUR)
                 .memory(5 * MINUTE, 10)
                 .build()?,
             suggestions: TtlCache::builder("autocomplete", MINUTE)
@@ -124,10 +121,10 @@ impl Caches {
             let _ = self.requests.reserve(user, "A").await?;
         }
         for _ in 0..3 {
-            let prompt = || async { Ok::<_, io::Error>("You are a poet.".to_owned()) };
-            self.prompts.get_or_fetch("7", prompt).await?;
-            let fetch = || async { Ok::<_, io::Error>(vec!["small".to_owned()]) };
-            self.models.get_or_fetch("all", fetch).await?;
+            let prompt = || async { "You are a poet.".to_owned() };
+            self.prompts.get_or_load("7", prompt).await?;
+            let models = || async { vec!["small".to_owned()] };
+            self.models.get_or_load("all", models).await?;
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! A provider's list of models: expensive to fetch, the same for all instances, and rarely new.
+//! A provider's list of models: expensive to load, the same for all instances, and rarely changed.
 //!
 //! ```sh
 //! cargo run --example model_list                                  # in this process, no server
@@ -35,7 +35,7 @@ struct Provider {
 impl Provider {
     async fn models(&self) -> io::Result<Vec<Model>> {
         self.requests.fetch_add(1, Ordering::SeqCst);
-        // The others have their turn, as they do while a network is waited for.
+        // Other tasks run meanwhile, as they do while a program awaits the network.
         tokio::task::yield_now().await;
         let model = |id: &str, context_length| Model {
             id: id.to_owned(),
@@ -51,10 +51,9 @@ impl Provider {
 
 /// What each instance builds: 24 hours in Redis for all, and 5 minutes in its own memory.
 fn model_list(bus: &Bus, clock: &ManualClock) -> Result<RedisCache<Vec<Model>>, BuildError> {
-    RedisCache::builder(bus, "model-list")
-        .ttl(DAY)
+    RedisCache::builder(bus, "model-list", DAY)
         .memory(FIVE_MINUTES, 10)
-        .fetch_lock(Duration::from_secs(10))
+        .load_lock(Duration::from_secs(10))
         .clock(clock)
         .build()
 }
@@ -63,24 +62,27 @@ fn model_list(bus: &Bus, clock: &ManualClock) -> Result<RedisCache<Vec<Model>>, 
 async fn main() -> Result<(), Box<dyn Error>> {
     let instances = Instances::from_arguments("model_list").await?;
     let provider = Provider::default();
-    // Of the memory level alone. Redis goes by its own.
+    // For the memory level alone: Redis has its own.
     let clock = ManualClock::new();
     let a = model_list(&instances.a, &clock)?;
     let b = model_list(&instances.b, &clock)?;
-    let fetch = || provider.models();
+    let load = || provider.models();
 
-    println!("\n1. Both instances want the list, and nobody has it");
-    let (from_a, from_b) = tokio::join!(a.get_or_fetch("all", fetch), b.get_or_fetch("all", fetch));
+    println!("\n1. Both instances want the list, and neither has it");
+    let (from_a, from_b) = tokio::join!(
+        a.try_get_or_load("all", load),
+        b.try_get_or_load("all", load)
+    );
     println!("   [A] {} models", from_a?.len());
     println!("   [B] {} models", from_b?.len());
     println!(
-        "   requests to the provider: {} (one instance fetches, the other waits for what it stores)",
+        "   requests to the provider: {} (one instance loads, the other waits for what it stores)",
         provider.requests()
     );
 
     println!("\n2. Again, at once");
     for (name, cache) in [("A", &a), ("B", &b)] {
-        let models = cache.get_or_fetch("all", fetch).await?;
+        let models = cache.try_get_or_load("all", load).await?;
         let stats = cache.stats();
         println!(
             "   [{name}] {} models; found in memory: {}, so Redis was not asked",
@@ -92,7 +94,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("\n3. Five minutes later, by a clock that the example has moved");
     clock.advance(FIVE_MINUTES);
     let before = a.stats().redis_hits;
-    a.get_or_fetch("all", fetch).await?;
+    a.try_get_or_load("all", load).await?;
     println!(
         "   [A] found in Redis: {}; in memory again from now on",
         a.stats().redis_hits - before
@@ -100,7 +102,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     println!("\n4. B restarts, with an empty memory");
     let restarted = model_list(&instances.b, &clock)?;
-    let models = restarted.get_or_fetch("all", fetch).await?;
+    let models = restarted.try_get_or_load("all", load).await?;
     let largest = models.iter().max_by_key(|model| model.context_length);
     println!(
         "   [B] found in Redis: {}; the largest model is {:?}",
@@ -115,14 +117,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("\n5. An instance C that starts while Redis is away");
     let away = instances::without_redis()?;
     let c = model_list(&away, &clock)?;
-    let models = c.get_or_fetch("all", fetch).await?;
+    let models = c.try_get_or_load("all", load).await?;
     println!(
-        "   [C] {} models: it has fetched them itself; times that Redis did not answer: {}",
+        "   [C] {} models: it has loaded them itself; commands that Redis did not answer: {}",
         models.len(),
         c.stats().redis_errors
     );
     if let Err(error) = c.get("other").await {
-        println!("   [C] without a fetch it cannot know: {error}");
+        println!("   [C] without a loader it cannot know: {error}");
     }
     away.close().await;
     instances.close().await

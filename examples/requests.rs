@@ -1,4 +1,4 @@
-//! The same request twice within seconds: whichever instances receive it, one handles it.
+//! The same request twice within seconds: one instance handles it, whichever instances receive it.
 //!
 //! ```sh
 //! cargo run --example requests                                  # in this process, no server
@@ -55,7 +55,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     receive(&b, "message-2", "B").await?;
 
     println!(
-        "\n3. After its TTL, the same request is a new one (200 ms here, as the example waits)"
+        "\n3. After its TTL, the same request is a new one (200 ms here, because the example waits)"
     );
     let ttl = Duration::from_millis(200);
     let short = Dedup::builder(&instances.a, "short").ttl(ttl).build()?;
@@ -66,7 +66,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     receive(&short, "message-3", "B").await?;
 
-    println!("\n4. Without Redis nobody knows, and that is an error, not a guess");
+    println!("\n4. Without Redis it is not known, and that is an error, not a guess");
     let away = instances::without_redis()?;
     let requests = Dedup::builder(&away, "requests").build()?;
     if let Err(error) = receive(&requests, "message-4", "C").await {

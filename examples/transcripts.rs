@@ -1,4 +1,4 @@
-//! What was said in a voice message: expensive to find out, and asked for by the message's content.
+//! The transcript of a voice message: expensive to make, with a key made of the message's content.
 //!
 //! ```sh
 //! cargo run --example transcripts                                  # in this process, no server
@@ -12,12 +12,12 @@ use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use cache_runtime::redis::{Fetched, content_key};
+use cache_runtime::redis::{Loaded, content_key};
 use cache_runtime::{BuildError, Bus, RedisCache};
 
 use instances::Instances;
 
-/// How long the speech service is left alone when it is overloaded: short, as the example waits.
+/// How long the speech service is left alone when it is overloaded: short, because the example waits.
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// Stands in for the service that turns speech into text.
@@ -27,17 +27,17 @@ struct Speech {
 }
 
 impl Speech {
-    /// That there is no text is an answer too, and its category says for how long.
-    fn transcribe(&self, file: &str) -> io::Result<Fetched<String>> {
+    /// That there is no text is an answer too. Its category decides how long it is remembered.
+    fn transcribe(&self, file: &str) -> io::Result<Loaded<String>> {
         let earlier = self.requests.fetch_add(1, Ordering::SeqCst);
         match file {
-            "silence.ogg" => Ok(Fetched::absent("no-speech")),
-            "long.ogg" => Ok(Fetched::absent("overloaded")),
+            "silence.ogg" => Ok(Loaded::absent("no-speech")),
+            "long.ogg" => Ok(Loaded::absent("overloaded")),
             "broken.ogg" => Err(io::Error::other(format!(
                 "error {} of the service",
                 earlier + 1
             ))),
-            _ => Ok(Fetched::Found("See you at eight.".to_owned())),
+            _ => Ok(Loaded::Present("See you at eight.".to_owned())),
         }
     }
 
@@ -48,22 +48,21 @@ impl Speech {
 
 /// What each instance builds.
 fn transcripts(bus: &Bus) -> Result<RedisCache<String>, BuildError> {
-    RedisCache::builder(bus, "transcripts")
-        .ttl(Duration::from_secs(5 * 60))
+    RedisCache::builder(bus, "transcripts", Duration::from_secs(5 * 60))
         .negative_ttl("no-speech", Duration::from_secs(5 * 60))
         .negative_ttl("overloaded", PAUSE)
         .build()
 }
 
-/// What decides the transcript: the file, and what is to hear it.
+/// A transcript depends on the file and on the model.
 fn key(file: &str) -> String {
     content_key([file, "model-1"])
 }
 
-fn text(fetched: &Fetched<String>) -> String {
-    match fetched {
-        Fetched::Found(text) => format!("{text:?}"),
-        Fetched::Absent { category } => format!("no text: {category}"),
+fn text(loaded: &Loaded<String>) -> String {
+    match loaded {
+        Loaded::Present(text) => format!("{text:?}"),
+        Loaded::Absent { category, .. } => format!("no text: {category}"),
     }
 }
 
@@ -81,10 +80,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     for file in ["hello.ogg", "silence.ogg"] {
         for (name, cache) in [("A", &a), ("B", &b)] {
             let transcribe = || async { speech.transcribe(file) };
-            let fetched = cache.get_or_find(&key(file), transcribe).await?;
+            let loaded = cache.lookup_or_load(&key(file), transcribe).await?;
             println!(
                 "   [{name}] {file}: {} (requests so far: {})",
-                text(&fetched),
+                text(&loaded),
                 speech.requests()
             );
         }
@@ -95,17 +94,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let file = "long.ogg";
     let transcribe = || async { speech.transcribe(file) };
     let before = speech.requests();
-    let fetched = a.get_or_find(&key(file), transcribe).await?;
-    b.get_or_find(&key(file), transcribe).await?;
+    let loaded = a.lookup_or_load(&key(file), transcribe).await?;
+    b.lookup_or_load(&key(file), transcribe).await?;
     println!(
         "   [A] and [B] {file}: {} (requests: {})",
-        text(&fetched),
+        text(&loaded),
         speech.requests() - before
     );
     while a.lookup(&key(file)).await?.is_some() {
         tokio::time::sleep(PAUSE / 10).await;
     }
-    a.get_or_find(&key(file), transcribe).await?;
+    a.lookup_or_load(&key(file), transcribe).await?;
     println!(
         "   [A] {file}, {PAUSE:?} later: it has expired, so the service was asked again (requests: {})",
         speech.requests() - before
@@ -115,14 +114,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let file = "broken.ogg";
     for name in ["A", "A"] {
         let transcribe = || async { speech.transcribe(file) };
-        if let Err(error) = a.get_or_find(&key(file), transcribe).await {
+        if let Err(error) = a.lookup_or_load(&key(file), transcribe).await {
             println!("   [{name}] {file}: {error}");
         }
     }
 
-    println!("\n5. Callers who do not care why there is no text");
-    let fetch = || async { Ok::<_, io::Error>("unused".to_owned()) };
-    if let Err(error) = b.get_or_fetch(&key("silence.ogg"), fetch).await {
+    println!("\n5. A caller that needs a text");
+    let load = || async { Ok::<_, io::Error>("unused".to_owned()) };
+    if let Err(error) = b.try_get_or_load(&key("silence.ogg"), load).await {
         println!("   [B] silence.ogg: {error}");
     }
     instances.close().await

@@ -66,7 +66,7 @@ async fn model_list() {
         "[A] found in Redis: 1",
         "[B] found in Redis: 1; the largest model is Some(\"large\")",
         "requests to the provider, all in all: 1",
-        "[C] 2 models: it has fetched them itself; times that Redis did not answer: 1",
+        "[C] 2 models: it has loaded them itself; commands that Redis did not answer: 1",
     ];
     shows("model_list", &lines).await;
 }

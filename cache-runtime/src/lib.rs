@@ -103,12 +103,12 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let bus = Bus::in_process();
-//! let models = RedisCache::<Vec<String>>::builder(&bus, "model-list")
-//!     .ttl(Duration::from_secs(24 * 60 * 60))
+//! let day = Duration::from_secs(24 * 60 * 60);
+//! let models = RedisCache::<Vec<String>>::builder(&bus, "model-list", day)
 //!     .memory(Duration::from_secs(5 * 60), 10)
-//!     .fetch_lock(Duration::from_secs(10))
+//!     .load_lock(Duration::from_secs(10))
 //!     .build()?;
-//! let list = models.get_or_fetch("all", from_the_provider).await?;
+//! let list = models.try_get_or_load("all", from_the_provider).await?;
 //! # Ok(())
 //! # }
 //! ```
@@ -252,7 +252,10 @@ pub mod dedup {
 
 /// The builder, the policies, the codecs, the keys and the errors of a [`RedisCache`].
 pub mod redis {
-    pub use crate::cache::redis::*;
+    pub use crate::cache::redis::{
+        Builder, Codec, Coherent, ContentKey, Json, LoadError, Loaded, OnFlush, Plain,
+        RedisCacheError, RedisCacheStats, WhileDown, Writable, content_key,
+    };
 }
 
 /// What generated code uses; not for users, and without any promise of stability.

@@ -20,7 +20,6 @@
 //! - A cache in Redis: the lease. The entry in Redis is gone before the publish is acknowledged, and
 //!   its memory level bypasses.
 
-use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -93,8 +92,7 @@ pub(crate) fn coherent(
 
 /// A cache in Redis and in memory.
 pub(crate) fn redis(bus: &Bus, items: &Items) -> RedisCache<u64, Coherent> {
-    RedisCache::builder(bus, "items")
-        .ttl(LONG)
+    RedisCache::builder(bus, "items", LONG)
         .memory(LONG, 2 * KEYS)
         .evict_on(items, evict)
         .build()
@@ -202,9 +200,8 @@ impl Caches {
         let value = if let Some(cache) = self.coherent(kind) {
             cache.get_or_load(key, loader).await
         } else {
-            let fetch = async || Ok::<_, Infallible>(loader().await);
-            let fetched = self.redis.get_or_fetch(key, fetch).await;
-            fetched.expect("it goes on without Redis")
+            let loaded = self.redis.get_or_load(key, loader).await;
+            loaded.expect("it goes on without Redis")
         };
         (value, called.into_inner())
     }

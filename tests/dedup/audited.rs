@@ -1,4 +1,4 @@
-//! What an audit says.
+//! The rows of an audit.
 
 use cache_runtime::audit::{Bound, Kind, Risk, State};
 use cache_runtime::dedup::Reservation;
@@ -7,7 +7,7 @@ use cache_runtime::{Dedup, audit};
 use crate::Backend;
 
 pub(crate) async fn an_audit_lists_it(on: Backend) {
-    // Other tests of this process have theirs.
+    // Other tests of this process have rows of their own.
     let name = match on.server {
         None => "audited.in-process",
         Some(_) => "audited.redis",

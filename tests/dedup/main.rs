@@ -1,4 +1,4 @@
-//! Deduplication: of equal requests one is handled, whoever asks, and whatever becomes of Redis.
+//! Deduplication: of equal requests one is handled, whichever instance asks and whatever Redis does.
 
 mod audited;
 mod outage;
@@ -42,7 +42,7 @@ impl Backend {
         }
     }
 
-    /// Another instance, as it were in another process.
+    /// Another instance, as if it were in another process.
     pub(crate) async fn another(&self) -> Bus {
         match &self.server {
             None => self.bus.another_instance(),

@@ -29,7 +29,7 @@ pub(crate) async fn a_closed_bus_is_an_error(on: Backend) {
     assert_eq!(reserved, Ok(Reservation::Reserved));
 }
 
-/// Whatever is asked fails, for this reason.
+/// Every operation fails, for this reason.
 async fn fails(dedup: &Dedup, expected: impl Fn(&Cause) -> bool) {
     let told = |error: DedupError| {
         assert!(error.cause().is_some_and(&expected), "{error:?}");
@@ -37,7 +37,7 @@ async fn fails(dedup: &Dedup, expected: impl Fn(&Cause) -> bool) {
     };
     for key in ["reserved", "free"] {
         told(dedup.reserve(key, "Bea").await.unwrap_err());
-        // Carried out late, it must do no harm.
+        // A command that is carried out late must do no harm.
         told(dedup.release(key, "nobody").await.unwrap_err());
     }
     told(dedup.size().await.unwrap_err());
@@ -52,7 +52,7 @@ async fn prepared(url: &str) -> (Bus, Dedup) {
     (bus, dedup)
 }
 
-/// Asks until there is an answer.
+/// Tries until there is an answer.
 async fn answer(dedup: &Dedup, key: &str) -> Reservation {
     let reserve = async || dedup.reserve(key, "Bea").await;
     let answer = eventually("an answer", reserve, Result::is_ok).await;
@@ -90,7 +90,7 @@ async fn a_swallowed_answer_is_an_error_and_the_key_may_be_reserved() {
     let error = dedup.reserve("free", "Bea").await.unwrap_err();
     assert!(error.is_timeout(), "{error:?}");
     proxy.heal();
-    // Whoever asks again learns that it was himself.
+    // Trying again tells the caller that it is the owner itself.
     assert_eq!(answer(&dedup, "free").await, duplicate("Bea"));
 }
 

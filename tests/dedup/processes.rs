@@ -51,7 +51,7 @@ async fn exactly_one_of_them_handles_each() {
     for process in &mut processes {
         process.tell("go").await;
     }
-    // What each was told of each key: itself, or another.
+    // The owner of each key, as each process was told.
     let mut told: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
     for process in &mut processes {
         for _ in 0..KEYS {

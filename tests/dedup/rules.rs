@@ -1,4 +1,4 @@
-//! Who gets a reservation, and who may end it.
+//! Which caller gets a reservation, and which may end it.
 
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ pub(crate) async fn a_reservation_ends_with_its_ttl(on: Backend) {
     reserve_when_free(&other, "Bea").await;
     assert_eq!(short.reserve("1", "Ada").await, Ok(duplicate("Bea")));
 
-    // Without being told another, it is the default.
+    // The default TTL.
     let default = Dedup::builder(&on.bus, "default").build().unwrap();
     let first = default.reserve("1", "Ada").await;
     assert_eq!(first, Ok(Reservation::Reserved));
@@ -75,14 +75,14 @@ pub(crate) async fn only_the_owner_releases(on: Backend) {
     let refused = there.release("1", "Bea").await;
     assert_eq!(refused, Ok(Release::NotYours { owner }));
     assert_eq!(there.reserve("1", "Bea").await, Ok(duplicate("Ada")));
-    // Its owner, wherever he is.
+    // The owner, at whichever instance.
     assert_eq!(there.release("1", "Ada").await, Ok(Release::Released));
     assert_eq!(here.release("1", "Ada").await, Ok(Release::Gone));
     let again = there.reserve("1", "Bea").await;
     assert_eq!(again, Ok(Reservation::Reserved));
 }
 
-/// It ended while its owner was at work, and somebody else has it.
+/// A reservation ended while its owner was at work, and now has another owner.
 pub(crate) async fn a_reservation_that_is_not_mine_any_more_stays(on: Backend) {
     let builder = Dedup::builder(&on.bus, "requests");
     let short = builder.ttl(Duration::from_millis(1)).build().unwrap();

@@ -45,17 +45,17 @@ pub(crate) async fn what_is_no_reservation_is_an_error_and_stays(on: Backend) {
         let stored = kv.get("requests:d:1").await.unwrap();
         assert_eq!(stored.as_deref(), Some(found.as_bytes()));
     }
-    // Bytes that are no text.
+    // Bytes that are not UTF-8.
     kv.set("requests:d:1", b"\xFF\xFE", LONG).await.unwrap();
     let error = dedup.reserve("1", "Ada").await.unwrap_err();
     assert!(error.to_string().contains("of 2 bytes"), "{error}");
-    // It counts as a key, and is no obstacle to others.
+    // It counts as a key, and does not affect other keys.
     assert_eq!(dedup.size().await, Ok(1));
     let other = dedup.reserve("2", "Ada").await;
     assert_eq!(other, Ok(Reservation::Reserved));
 }
 
-/// They may spell and order JSON in another way, and say more.
+/// They may format and order the JSON differently, and add members.
 pub(crate) async fn what_other_programs_reserve_counts(on: Backend) {
     let (dedup, kv) = (dedup(&on.bus), Keyspace::new(&on.bus));
     let stored = br#" { "since": [1], "nonce": "1", "owner": "A\u0064a" } "#;

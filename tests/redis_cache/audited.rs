@@ -1,14 +1,14 @@
-//! What an audit says.
+//! The rows of an audit.
 
 use cache_runtime::audit::{Bound, Kind, Row, State};
-use cache_runtime::redis::RedisAway;
+use cache_runtime::redis::WhileDown;
 use cache_runtime::{RedisCache, audit};
 use support::eventually;
 
 use crate::coherent::evict;
 use crate::fixture::{LONG, Place, Texts, in_both_places, never, text};
 
-/// The audit's row of a cache. Tests that run at the same time have theirs.
+/// The audit's row of a cache. Tests that run at the same time have rows of their own.
 fn row(name: &str) -> Option<Row> {
     audit().rows().iter().find(|row| row.name == name).cloned()
 }
@@ -24,10 +24,10 @@ async fn a_plain_cache_is_listed(place: &Place) {
     let bus = place.instance().await;
     let name = name("audited", place);
     assert!(row(&name).is_none());
-    let cache = RedisCache::<String>::builder(&bus, &*name).ttl(LONG);
-    let cache = cache.when_redis_is_away(RedisAway::Fail).build().unwrap();
-    cache.get_or_fetch("a", || text("A")).await.unwrap();
-    cache.get_or_fetch("a", never).await.unwrap();
+    let cache = RedisCache::<String>::builder(&bus, &*name, LONG);
+    let cache = cache.while_down(WhileDown::Fail).build().unwrap();
+    cache.try_get_or_load("a", || text("A")).await.unwrap();
+    cache.try_get_or_load("a", never).await.unwrap();
     let found = row(&name).unwrap();
     assert_eq!(found.kind, Kind::Redis);
     assert_eq!((found.ttl, found.bound), (Some(LONG), Bound::Ttl));
@@ -43,15 +43,15 @@ async fn a_coherent_cache_is_listed_with_its_events(place: &Place) {
     let bus = place.instance().await;
     let texts = Texts::new(&bus);
     let name = name("coherent", place);
-    let cache = RedisCache::<String>::builder(&bus, &*name).ttl(LONG);
+    let cache = RedisCache::<String>::builder(&bus, &*name, LONG);
     let cache = cache
         .memory(LONG, 10)
         .evict_on(&texts, evict)
         .build()
         .unwrap();
     bus.ready().await.unwrap();
-    cache.get_or_fetch("a", || text("A")).await.unwrap();
-    cache.get_or_fetch("a", never).await.unwrap();
+    cache.try_get_or_load("a", || text("A")).await.unwrap();
+    cache.try_get_or_load("a", never).await.unwrap();
     let found = row(&name).unwrap();
     assert_eq!(found.kind, Kind::CoherentRedis);
     assert_eq!((found.bound, found.entries), (Bound::Entries(10), Some(1)));
@@ -60,7 +60,7 @@ async fn a_coherent_cache_is_listed_with_its_events(place: &Place) {
 
     texts.invalidate_text("a").await.unwrap();
     texts.invalidate_other().await.unwrap();
-    // Counted when they are published, and when they are received.
+    // An event counts when it is published, and when it is received.
     let applied = async || {
         let found = row(&name).unwrap();
         let events = found.evicted_by[0].events.iter();

@@ -12,10 +12,10 @@ use crate::fixture::{LONG, Place, SHORT, Source, builder, in_both_places, never,
 
 type AnyError = Box<dyn Error + Send + Sync>;
 
-async fn a_value_that_does_not_decode_is_fetched_and_overwritten(place: &Place) {
+async fn a_value_that_does_not_decode_is_loaded_and_overwritten(place: &Place) {
     let bus = place.instance().await;
     let plain = builder(&bus).build().unwrap();
-    let locked = builder(&bus).fetch_lock(LONG).build().unwrap();
+    let locked = builder(&bus).load_lock(LONG).build().unwrap();
     for bytes in [
         &b""[..],
         b"A",
@@ -35,7 +35,7 @@ async fn a_value_that_does_not_decode_is_fetched_and_overwritten(place: &Place) 
             let before = cache.stats().undecodable;
             assert_eq!(cache.get("a").await.unwrap(), None, "{bytes:?}");
             assert_eq!(cache.stats().undecodable, before + 1);
-            assert_eq!(cache.get_or_fetch("a", || text("B")).await.unwrap(), "B");
+            assert_eq!(cache.try_get_or_load("a", || text("B")).await.unwrap(), "B");
             assert_eq!(place.stored("texts:v:a").await.unwrap(), b"+\"B\"");
             assert_eq!(
                 place.stored("texts:t:a").await,
@@ -48,31 +48,31 @@ async fn a_value_that_does_not_decode_is_fetched_and_overwritten(place: &Place) 
 
 async fn another_instance_that_replaces_it_is_waited_for(place: &Place) {
     let (here, there) = (place.instance().await, place.instance().await);
-    let here = builder(&here).fetch_lock(LONG).build().unwrap();
-    let patient = builder(&there).fetch_lock(LONG).build().unwrap();
-    let impatient = builder(&there).fetch_lock(SHORT).build().unwrap();
+    let here = builder(&here).load_lock(LONG).build().unwrap();
+    let patient = builder(&there).load_lock(LONG).build().unwrap();
+    let impatient = builder(&there).load_lock(SHORT).build().unwrap();
     place.write("texts:v:a", b"undecodable").await;
     let source = Source::held("A");
-    let fetching = tokio::spawn({
+    let loading = tokio::spawn({
         let (here, source) = (here.clone(), source.clone());
-        async move { here.get_or_fetch("a", || source.fetch()).await }
+        async move { here.try_get_or_load("a", || source.load()).await }
     });
     source.has_begun().await;
     let waiting = tokio::spawn({
         let patient = patient.clone();
-        async move { patient.get_or_fetch("a", never).await }
+        async move { patient.try_get_or_load("a", never).await }
     });
-    // Once it has looked again and again.
+    // After it has asked Redis several times.
     let looks = async || patient.stats().undecodable;
     eventually("the other to wait", looks, |looks| *looks > 3).await;
-    let early = impatient.get_or_fetch("a", || text("early"));
+    let early = impatient.try_get_or_load("a", || text("early"));
     assert_eq!(within("the wait to end", early).await.unwrap(), "early");
     assert_eq!(waiting.await.unwrap().unwrap(), "early");
     source.release();
-    assert_eq!(fetching.await.unwrap().unwrap(), "A");
+    assert_eq!(loading.await.unwrap().unwrap(), "A");
 }
 
-async fn a_value_of_another_version_is_fetched_anew(place: &Place) {
+async fn a_value_of_another_version_is_loaded_anew(place: &Place) {
     #[derive(Clone, Serialize, Deserialize)]
     struct Old {
         name: String,
@@ -83,18 +83,16 @@ async fn a_value_of_another_version_is_fetched_anew(place: &Place) {
         size: u32,
     }
     let bus = place.instance().await;
-    let old = RedisCache::<Old>::builder(&bus, "things")
-        .ttl(LONG)
+    let old = RedisCache::<Old>::builder(&bus, "things", LONG)
         .build()
         .unwrap();
-    let new = RedisCache::<New>::builder(&bus, "things")
-        .ttl(LONG)
+    let new = RedisCache::<New>::builder(&bus, "things", LONG)
         .build()
         .unwrap();
     let name = "a".to_owned();
-    old.set("a", &Old { name: name.clone() }).await.unwrap();
-    let fetch = || async { Ok::<_, AnyError>(New { name, size: 1 }) };
-    assert_eq!(new.get_or_fetch("a", fetch).await.unwrap().size, 1);
+    old.insert("a", Old { name: name.clone() }).await.unwrap();
+    let load = || async { Ok::<_, AnyError>(New { name, size: 1 }) };
+    assert_eq!(new.try_get_or_load("a", load).await.unwrap().size, 1);
     assert_eq!(old.get("a").await.unwrap().unwrap().name, "a");
 }
 
@@ -104,19 +102,22 @@ async fn a_value_that_is_too_large_is_given_to_its_caller(place: &Place) {
     let cache = builder(&bus)
         .max_value_bytes(10)
         .memory(LONG, 10)
-        .fetch_lock(LONG);
+        .load_lock(LONG);
     let cache = cache.build().unwrap();
     assert_eq!(
-        cache.get_or_fetch("a", || text("12345678")).await.unwrap(),
+        cache
+            .try_get_or_load("a", || text("12345678"))
+            .await
+            .unwrap(),
         "12345678"
     );
-    assert_eq!(cache.get_or_fetch("a", never).await.unwrap(), "12345678");
+    assert_eq!(cache.try_get_or_load("a", never).await.unwrap(), "12345678");
     for _ in 0..2 {
-        let large = cache.get_or_fetch("b", || text("123456789")).await;
+        let large = cache.try_get_or_load("b", || text("123456789")).await;
         assert_eq!(large.unwrap(), "123456789");
         assert_eq!(cache.get("b").await.unwrap(), None);
     }
-    let error = cache.set("a", &"123456789".to_owned()).await.unwrap_err();
+    let error = cache.insert("a", "123456789".to_owned()).await.unwrap_err();
     assert!(error.is_too_large());
     let expected = "an entry of cache `texts` could not be stored: 11 bytes exceed the limit of 10";
     assert_eq!(error.to_string(), expected);
@@ -124,7 +125,7 @@ async fn a_value_that_is_too_large_is_given_to_its_caller(place: &Place) {
     assert_eq!(cache.get("a").await.unwrap().as_deref(), Some("12345678"));
 }
 
-/// Writes a number in decimal digits, and refuses what it does not like.
+/// Writes a number in decimal digits, and refuses some numbers.
 struct Digits;
 
 impl Codec<i32> for Digits {
@@ -146,16 +147,16 @@ impl Codec<i32> for Digits {
 
 async fn a_codec_may_be_given_and_may_fail_or_panic(place: &Place) {
     let bus = place.instance().await;
-    let cache = RedisCache::builder(&bus, "digits").ttl(LONG).codec(Digits);
+    let cache = RedisCache::builder(&bus, "digits", LONG).codec(Digits);
     let cache = cache.build().unwrap();
-    let fetch = |number: i32| move || async move { Ok::<_, AnyError>(number) };
-    assert_eq!(cache.get_or_fetch("a", fetch(7)).await.unwrap(), 7);
+    let load = |number: i32| move || async move { Ok::<_, AnyError>(number) };
+    assert_eq!(cache.try_get_or_load("a", load(7)).await.unwrap(), 7);
     assert_eq!(place.stored("digits:v:a").await.unwrap(), b"+7");
     assert_eq!(cache.get("a").await.unwrap(), Some(7));
     for bad in [-1, 13] {
-        assert_eq!(cache.get_or_fetch("b", fetch(bad)).await.unwrap(), bad);
+        assert_eq!(cache.try_get_or_load("b", load(bad)).await.unwrap(), bad);
         assert_eq!(cache.get("b").await.unwrap(), None);
-        let error = cache.set("b", &bad).await.unwrap_err();
+        let error = cache.insert("b", bad).await.unwrap_err();
         assert!(!error.is_too_large() && error.cause().is_none(), "{error}");
     }
     assert_eq!(cache.stats().unencodable, 4);
@@ -165,9 +166,9 @@ async fn a_codec_may_be_given_and_may_fail_or_panic(place: &Place) {
 }
 
 in_both_places!(
-    a_value_that_does_not_decode_is_fetched_and_overwritten,
+    a_value_that_does_not_decode_is_loaded_and_overwritten,
     another_instance_that_replaces_it_is_waited_for,
-    a_value_of_another_version_is_fetched_anew,
+    a_value_of_another_version_is_loaded_anew,
     a_value_that_is_too_large_is_given_to_its_caller,
     a_codec_may_be_given_and_may_fail_or_panic,
 );

@@ -40,7 +40,7 @@ impl Instance {
     }
 
     pub(crate) async fn fill(&self, key: &str, value: &str) {
-        let got = self.cache.get_or_fetch(key, || text(value)).await;
+        let got = self.cache.try_get_or_load(key, || text(value)).await;
         assert_eq!(got.unwrap(), value);
     }
 
@@ -61,7 +61,7 @@ async fn filled(place: &Place) -> (Instance, Instance) {
     let (here, there) = (Instance::new(place).await, Instance::new(place).await);
     for key in KEYS {
         here.fill(key, key).await;
-        assert_eq!(there.cache.get_or_fetch(key, never).await.unwrap(), key);
+        assert_eq!(there.cache.try_get_or_load(key, never).await.unwrap(), key);
     }
     (here, there)
 }
@@ -79,7 +79,7 @@ async fn left(instance: &Instance) -> Vec<&'static str> {
 async fn a_key_is_evicted_everywhere(place: &Place) {
     let (here, there) = filled(place).await;
     here.texts.invalidate_text("a:1").await.unwrap();
-    // The publisher at once, without waiting for its own event.
+    // The publisher evicts at once, without waiting for its own event.
     assert_eq!(left(&here).await, ["a:2", "b:1", "b:2"]);
     assert_eq!(
         place.stored("texts:v:a:1").await,
@@ -116,7 +116,7 @@ async fn a_prefix_is_evicted_in_memory_and_everything_in_redis(place: &Place) {
     assert_eq!(left(&here).await, ["b:1", "b:2"]);
     there.loses("a:1").await;
     assert_eq!(left(&there).await, ["b:1", "b:2"]);
-    // Nothing of what Redis has counts any more.
+    // No entry in Redis counts any more.
     let fresh = Instance::new(place).await;
     assert!(left(&fresh).await.is_empty());
     fresh.fill("b:1", "new").await;
@@ -165,17 +165,17 @@ async fn an_event_of_somebody_else_is_applied_to_redis_as_well(place: &Place) {
         (r#"{"type":"all"}"#, &KEYS[..]),
     ] {
         let (here, there) = filled(place).await;
-        // Told after the cache, because it has subscribed later.
+        // Called after the cache, because it has subscribed later.
         let (seen, mut arrived) = unbounded_channel();
         let _after = there.texts.subscribe_inline(move |event| {
             drop(seen.send(event.describe().to_string()));
         });
         place.publish(payload).await;
         arrived.recv().await.unwrap();
-        // From now on nobody reads what is to be deleted.
+        // From now on the evicted entries are not read.
         assert_eq!(there.get("a:1").await, None, "{payload}");
         here.loses("a:1").await;
-        // What Redis has is told by an instance that has nothing in memory.
+        // An instance with an empty memory shows what is in Redis.
         let fresh = Instance::new(place).await;
         let expected: Vec<_> = KEYS.iter().filter(|key| !gone.contains(key)).collect();
         assert_eq!(
@@ -187,7 +187,7 @@ async fn an_event_of_somebody_else_is_applied_to_redis_as_well(place: &Place) {
     }
 }
 
-/// An instance without the cache does not either.
+/// Neither does a publisher without the cache.
 async fn an_event_of_an_instance_without_the_cache_is_too(place: &Place) {
     let (here, there) = filled(place).await;
     let bus = place.instance().await;
@@ -207,8 +207,8 @@ async fn without_a_memory_level_redis_alone_is_evicted(place: &Place) {
         .unwrap();
     here.ready().await.unwrap();
     there.ready().await.unwrap();
-    here_cache.get_or_fetch("a", || text("A")).await.unwrap();
-    assert_eq!(there_cache.get_or_fetch("a", never).await.unwrap(), "A");
+    here_cache.try_get_or_load("a", || text("A")).await.unwrap();
+    assert_eq!(there_cache.try_get_or_load("a", never).await.unwrap(), "A");
     here_texts.invalidate_text("a").await.unwrap();
     assert_eq!(there_cache.get("a").await.unwrap(), None);
     assert_eq!(here_cache.stats().memory_hits, 0);
@@ -222,7 +222,7 @@ async fn entries_carry_their_generation(place: &Place) {
     assert_eq!(value, format!("{generation}:+\"A\""));
     assert!(place.ttl("texts:v:a").await > LONG / 2);
     assert_eq!(place.stored("texts:t:a").await, None);
-    // Without it no entry counts, whoever has taken it away.
+    // Without the generation no entry counts, however it was lost.
     let fresh = Instance::new(place).await;
     place.write("texts:g", b"another").await;
     assert_eq!(fresh.get("a").await, None);

@@ -1,18 +1,21 @@
-//! Where the scenarios take place, what they cache, and fetches that wait for a sign.
+//! Where the scenarios take place, what they cache, and loads that the test holds up.
 
 use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use cache_runtime::redis::{Builder, Json, NoTtl, Plain, WithTtl};
+use cache_runtime::redis::Builder;
 use cache_runtime::{__private as private, Bus, InvalidationEvent, RedisCache, cache_invalidation};
 use support::{Server, eventually};
 use tokio::sync::{OnceCell, Semaphore};
 
+type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
 /// Longer than any test.
 pub(crate) const LONG: Duration = Duration::from_secs(3600);
-/// Over before anybody looks, or soon after.
+/// Over soon.
 pub(crate) const SHORT: Duration = Duration::from_millis(60);
 
 /// Texts have changed.
@@ -22,7 +25,7 @@ pub(crate) enum TextEvent {
     Text { key: String },
     /// Several texts.
     Texts { keys: Vec<String> },
-    /// The texts whose keys begin like this.
+    /// The texts whose keys begin with this.
     Group { prefix: String },
     /// None that is cached.
     Other,
@@ -41,7 +44,7 @@ pub(crate) const CHANNEL: &str = "cache:texts";
 /// A real server, or a bus that stands in for one.
 pub(crate) enum Place {
     InProcess(Bus),
-    /// With a bus that publishes for others.
+    /// With a bus for publishing as another program.
     Redis(Box<Server>, OnceCell<Bus>),
 }
 
@@ -66,7 +69,7 @@ impl Place {
         }
     }
 
-    /// What stands under a key, as it is.
+    /// The bytes under a key.
     pub(crate) async fn stored(&self, key: &str) -> Option<Vec<u8>> {
         private::Keyspace::new(&self.instance().await)
             .get(key)
@@ -91,18 +94,18 @@ impl Place {
             .expect("it expires")
     }
 
-    /// Writes under a key, as somebody else.
+    /// Writes under a key, as another program.
     pub(crate) async fn write(&self, key: &str, value: &[u8]) {
         let kv = private::Keyspace::new(&self.instance().await);
         kv.set(key, value, LONG).await.unwrap();
     }
 
-    /// Deletes everything, as somebody else.
+    /// Deletes everything, as another program.
     pub(crate) async fn flush(&self, prefix: &str) {
         match self {
             Self::InProcess(bus) => {
                 let kv = private::Keyspace::new(bus);
-                let entries = ["a", "a:1", "b", "c", "d", "fetched", "got", "set"];
+                let entries = ["a", "a:1", "b", "c", "d", "loaded", "got", "set"];
                 let keys = ["v", "t"]
                     .into_iter()
                     .flat_map(|kind| entries.map(|entry| format!("{prefix}{kind}:{entry}")));
@@ -118,12 +121,12 @@ impl Place {
         }
     }
 
-    /// Publishes as a program would that knows nothing of caches.
+    /// Publishes as a program without caches.
     pub(crate) async fn publish(&self, payload: &str) {
         assert!(self.try_publish(payload).await > 0);
     }
 
-    /// The same; how many have received it.
+    /// The same; returns how many have received it.
     pub(crate) async fn try_publish(&self, payload: &str) -> u64 {
         let bus = match self {
             Self::InProcess(bus) => bus,
@@ -134,7 +137,7 @@ impl Place {
     }
 }
 
-/// Never takes a busy machine for a broken connection.
+/// Its lease is so long that a slow machine does not look like a broken connection.
 pub(crate) async fn connect(server: &Server) -> Bus {
     Bus::redis(server.url())
         .heartbeat(Duration::from_millis(100))
@@ -164,25 +167,25 @@ macro_rules! in_both_places {
 }
 pub(crate) use in_both_places;
 
-pub(crate) fn builder(bus: &Bus) -> Builder<String, WithTtl, Plain, Json> {
-    untimed(bus).ttl(LONG)
+pub(crate) fn builder(bus: &Bus) -> Builder<String> {
+    lasting(bus, LONG)
 }
 
-pub(crate) fn untimed(bus: &Bus) -> Builder<String, NoTtl, Plain, Json> {
-    RedisCache::builder(bus, "texts")
+pub(crate) fn lasting(bus: &Bus, ttl: Duration) -> Builder<String> {
+    RedisCache::builder(bus, "texts", ttl)
 }
 
-/// A fetch that succeeds at once.
+/// A load that succeeds at once.
 pub(crate) async fn text(text: &str) -> Result<String, Infallible> {
     Ok(text.to_owned())
 }
 
-/// A fetch that must not happen.
+/// A load that must not happen.
 pub(crate) async fn never() -> Result<String, Infallible> {
-    panic!("fetched what is cached")
+    panic!("loaded what is cached")
 }
 
-/// Counts fetches, and holds them up until they may go on.
+/// Counts loads, and can hold them up.
 #[derive(Debug, Clone)]
 pub(crate) struct Source {
     text: Arc<str>,
@@ -191,7 +194,7 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// One whose fetches wait for [`release`](Self::release).
+    /// One whose loads wait for [`release`](Self::release).
     pub(crate) fn held(text: &str) -> Self {
         Self {
             text: text.into(),
@@ -200,30 +203,38 @@ impl Source {
         }
     }
 
-    /// One whose fetches succeed at once.
+    /// One whose loads succeed at once.
     pub(crate) fn free(text: &str) -> Self {
         let source = Self::held(text);
         source.release();
         source
     }
 
-    /// Lets fetches go on, those that are to come too.
+    /// Lets all loads go on, future ones too.
     pub(crate) fn release(&self) {
         self.permits.close();
     }
 
-    pub(crate) fn fetches(&self) -> usize {
+    pub(crate) fn loads(&self) -> usize {
         self.begun.load(Ordering::SeqCst)
     }
 
     pub(crate) async fn has_begun(&self) {
-        let begun = async || self.fetches();
-        eventually("the fetch to begin", begun, |fetches| *fetches > 0).await;
+        let begun = async || self.loads();
+        eventually("the load to begin", begun, |loads| *loads > 0).await;
     }
 
-    pub(crate) async fn fetch(self) -> Result<String, Infallible> {
+    /// What [`refresh_ahead`](Builder::refresh_ahead) takes, for every key.
+    pub(crate) fn loader(
+        &self,
+    ) -> impl Fn(String) -> BoxFuture<Result<String, Infallible>> + Send + Sync + 'static {
+        let source = self.clone();
+        move |_| Box::pin(source.clone().load())
+    }
+
+    pub(crate) async fn load(self) -> Result<String, Infallible> {
         self.begun.fetch_add(1, Ordering::SeqCst);
-        // It is an error when it is closed, which is the sign to go on.
+        // It fails once the semaphore is closed: then the load goes on.
         drop(self.permits.acquire().await);
         Ok(self.text.to_string())
     }

@@ -1,4 +1,4 @@
-//! One look at Redis and one fetch for all callers of a key in a process.
+//! One look at Redis and one load for all callers of a key in a process.
 
 use std::convert::Infallible;
 use std::future::pending;
@@ -15,7 +15,7 @@ mod futures_lite_poll {
     use std::pin::Pin;
     use std::task::Poll;
 
-    /// Polls once; whether it is ready.
+    /// Polls once, and returns the output if it is ready.
     pub(super) async fn poll_once<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
         poll_fn(|cx| {
             Poll::Ready(match future.as_mut().poll(cx) {
@@ -27,7 +27,7 @@ mod futures_lite_poll {
     }
 }
 
-async fn callers_of_one_key_share_a_fetch(place: &Place) {
+async fn callers_of_one_key_share_a_load(place: &Place) {
     let bus = place.instance().await;
     for cache in [
         builder(&bus).build().unwrap(),
@@ -38,71 +38,71 @@ async fn callers_of_one_key_share_a_fetch(place: &Place) {
         let mut callers = JoinSet::new();
         for _ in 0..50 {
             let (cache, source) = (cache.clone(), source.clone());
-            callers.spawn(async move { cache.get_or_fetch("a", || source.fetch()).await });
+            callers.spawn(async move { cache.try_get_or_load("a", || source.load()).await });
         }
         source.has_begun().await;
-        // Others are not held up.
-        assert_eq!(cache.get_or_fetch("b", || text("B")).await.unwrap(), "B");
+        // Other keys are not held up.
+        assert_eq!(cache.try_get_or_load("b", || text("B")).await.unwrap(), "B");
         assert_eq!(
             cache.get("a").await.unwrap(),
             None,
-            "`get` waits for nobody"
+            "`get` does not wait for a load"
         );
         source.release();
         for value in within("the callers", callers.join_all()).await {
             assert_eq!(value.unwrap(), "A");
         }
-        assert_eq!(source.fetches(), 1);
+        assert_eq!(source.loads(), 1);
     }
 }
 
-async fn who_is_dropped_hands_over(place: &Place) {
+async fn a_dropped_caller_hands_over(place: &Place) {
     let bus = place.instance().await;
-    let cache = builder(&bus).fetch_lock(LONG).build().unwrap();
+    let cache = builder(&bus).load_lock(LONG).build().unwrap();
     let stuck = Source::held("never");
     let leader = tokio::spawn({
         let (cache, stuck) = (cache.clone(), stuck.clone());
-        async move { cache.get_or_fetch("a", || stuck.fetch()).await }
+        async move { cache.try_get_or_load("a", || stuck.load()).await }
     });
     stuck.has_begun().await;
-    let mut waiter = pin!(cache.get_or_fetch("a", || text("A")));
+    let mut waiter = pin!(cache.try_get_or_load("a", || text("A")));
     assert!(poll_once(waiter.as_mut()).await.is_none());
     leader.abort();
-    // It waits for the lock too, which is given back.
-    assert_eq!(within("the waiter to fetch", waiter).await.unwrap(), "A");
-    assert_eq!(cache.stats().failed_fetches, 1);
-    assert_eq!(cache.get_or_fetch("a", never).await.unwrap(), "A");
+    // The waiter needs the lock too, which the aborted caller gives back.
+    assert_eq!(within("the waiter to load", waiter).await.unwrap(), "A");
+    assert_eq!(cache.stats().failed_loads, 1);
+    assert_eq!(cache.try_get_or_load("a", never).await.unwrap(), "A");
 }
 
-async fn who_fails_or_panics_hands_over(place: &Place) {
+async fn a_failed_or_panicked_loader_hands_over(place: &Place) {
     let bus = place.instance().await;
-    let cache = builder(&bus).fetch_lock(LONG).build().unwrap();
-    let failing = cache.get_or_fetch("a", || async { Err::<String, _>("no") });
+    let cache = builder(&bus).load_lock(LONG).build().unwrap();
+    let failing = cache.try_get_or_load("a", || async { Err::<String, _>("no") });
     assert!(failing.await.is_err());
     let panicking = tokio::spawn({
         let cache = cache.clone();
         async move {
-            let fetch = || async { panic!("as the test wants it") };
-            cache.get_or_fetch::<_, _, Infallible>("a", fetch).await
+            let load = || async { panic!("as the test wants it") };
+            cache.try_get_or_load::<_, _, Infallible>("a", load).await
         }
     });
     assert!(panicking.await.is_err());
-    let next = cache.get_or_fetch("a", || text("A"));
-    assert_eq!(within("the next to fetch", next).await.unwrap(), "A");
-    assert_eq!(cache.stats().failed_fetches, 2);
+    let next = cache.try_get_or_load("a", || text("A"));
+    assert_eq!(within("the next to load", next).await.unwrap(), "A");
+    assert_eq!(cache.stats().failed_loads, 2);
 }
 
-async fn nothing_is_left_of_a_caller_who_is_dropped(place: &Place) {
+async fn a_dropped_caller_leaves_nothing_behind(place: &Place) {
     let bus = place.instance().await;
-    let cache = builder(&bus).fetch_lock(LONG).build().unwrap();
+    let cache = builder(&bus).load_lock(LONG).build().unwrap();
     {
-        let fetch = || async { pending::<Result<String, Infallible>>().await };
-        let mut dropped = pin!(cache.get_or_fetch("a", fetch));
+        let load = || async { pending::<Result<String, Infallible>>().await };
+        let mut dropped = pin!(cache.try_get_or_load("a", load));
         let begun = async || {
             assert!(poll_once(dropped.as_mut()).await.is_none());
-            cache.stats().fetches
+            cache.stats().loads
         };
-        eventually("the fetch to begin", begun, |fetches| *fetches == 1).await;
+        eventually("the load to begin", begun, |loads| *loads == 1).await;
         assert!(place.stored("texts:t:a").await.is_some(), "it has the lock");
     }
     let lock = async || place.stored("texts:t:a").await;
@@ -110,8 +110,8 @@ async fn nothing_is_left_of_a_caller_who_is_dropped(place: &Place) {
 }
 
 in_both_places!(
-    callers_of_one_key_share_a_fetch,
-    who_is_dropped_hands_over,
-    who_fails_or_panics_hands_over,
-    nothing_is_left_of_a_caller_who_is_dropped,
+    callers_of_one_key_share_a_load,
+    a_dropped_caller_hands_over,
+    a_failed_or_panicked_loader_hands_over,
+    a_dropped_caller_leaves_nothing_behind,
 );

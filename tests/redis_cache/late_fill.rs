@@ -1,4 +1,4 @@
-//! A fetch that was overtaken by an event cannot put the old value back.
+//! A load that was overtaken by an event cannot put the old value back.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -8,17 +8,17 @@ use tokio::task::JoinHandle;
 
 use crate::coherent::{Instance, evict};
 use crate::fixture::{
-    LONG, Place, SHORT, Source, TextEvent, Texts, builder, in_both_places, never, text, untimed,
+    LONG, Place, SHORT, Source, TextEvent, Texts, builder, in_both_places, lasting, never, text,
 };
 
-type Fetching = JoinHandle<Result<String, cache_runtime::redis::FetchError<Infallible>>>;
+type Loading = JoinHandle<Result<String, cache_runtime::redis::LoadError<Infallible>>>;
 
-/// Begins to fetch `a:1`.
-async fn begin(instance: &Instance, source: &Source) -> Fetching {
-    let (cache, fetch) = (instance.cache.clone(), source.clone());
-    let fetching = tokio::spawn(async move { cache.get_or_fetch("a:1", || fetch.fetch()).await });
+/// Begins to load `a:1`.
+async fn begin(instance: &Instance, source: &Source) -> Loading {
+    let (cache, load) = (instance.cache.clone(), source.clone());
+    let loading = tokio::spawn(async move { cache.try_get_or_load("a:1", || load.load()).await });
     source.has_begun().await;
-    fetching
+    loading
 }
 
 fn events() -> [TextEvent; 5] {
@@ -41,10 +41,10 @@ async fn nothing_is_back(place: &Place, here: &Instance, there: &Instance, event
     assert_eq!(there.get("a:1").await, None, "{event:?}");
     let fresh = Instance::new(place).await;
     assert_eq!(fresh.get("a:1").await, None, "{event:?}");
-    // And the next fetch is stored, at once.
+    // And the next load is stored, at once.
     fresh.fill("a:1", "new").await;
     assert_eq!(
-        here.cache.get_or_fetch("a:1", never).await.unwrap(),
+        here.cache.try_get_or_load("a:1", never).await.unwrap(),
         "new",
         "{event:?}"
     );
@@ -56,11 +56,11 @@ async fn after_an_event_of_this_instance(place: &Place) {
     let (here, there) = (Instance::new(place).await, Instance::new(place).await);
     for event in events() {
         let source = Source::held("old");
-        let fetching = begin(&here, &source).await;
+        let loading = begin(&here, &source).await;
         here.texts.publish(&event).await.unwrap();
         source.release();
-        // Who has asked before the event may have it.
-        assert_eq!(fetching.await.unwrap().unwrap(), "old");
+        // A caller that asked before the event may be given the old value.
+        assert_eq!(loading.await.unwrap().unwrap(), "old");
         nothing_is_back(place, &here, &there, &event).await;
     }
 }
@@ -69,11 +69,11 @@ async fn after_an_event_of_another_instance(place: &Place) {
     let (here, there) = (Instance::new(place).await, Instance::new(place).await);
     for event in events() {
         let source = Source::held("old");
-        let fetching = begin(&here, &source).await;
-        // Redis is emptied before the event leaves, so it need not have arrived here.
+        let loading = begin(&here, &source).await;
+        // The event deletes in Redis before it leaves, so it need not have arrived here.
         there.texts.publish(&event).await.unwrap();
         source.release();
-        assert_eq!(fetching.await.unwrap().unwrap(), "old");
+        assert_eq!(loading.await.unwrap().unwrap(), "old");
         nothing_is_back(place, &here, &there, &event).await;
     }
 }
@@ -83,39 +83,39 @@ async fn after_an_event_of_somebody_else(place: &Place) {
     for event in events() {
         let source = Source::held("old");
         let seen = here.cache.stats().evictions;
-        let fetching = begin(&here, &source).await;
+        let loading = begin(&here, &source).await;
         let payload = cache_runtime::InvalidationEvent::encode(&event).unwrap();
         place.publish(std::str::from_utf8(&payload).unwrap()).await;
         let evictions = async || here.cache.stats().evictions;
         eventually("the event to arrive", evictions, |now| *now > seen).await;
         source.release();
-        assert_eq!(fetching.await.unwrap().unwrap(), "old");
+        assert_eq!(loading.await.unwrap().unwrap(), "old");
         nothing_is_back(place, &here, &there, &event).await;
     }
 }
 
-async fn nor_does_who_comes_after_the_event_get_it(place: &Place) {
+async fn a_caller_after_the_event_is_not_given_it(place: &Place) {
     let here = Instance::new(place).await;
     for event in events() {
         let old = Source::held("old");
         let seen = here.cache.stats().evictions;
-        let fetching = begin(&here, &old).await;
+        let loading = begin(&here, &old).await;
         here.texts.publish(&event).await.unwrap();
-        // It comes back, and evicts once more.
+        // The instance receives its own event, which evicts once more.
         let evictions = async || here.cache.stats().evictions;
         eventually("the event to be received", evictions, |now| {
             *now == seen + 2
         })
         .await;
-        // It waits for nobody who began before.
-        let after = here.cache.get_or_fetch("a:1", || text("new"));
+        // It does not wait for a load that began before the event.
+        let after = here.cache.try_get_or_load("a:1", || text("new"));
         assert_eq!(
-            within("the new fetch", after).await.unwrap(),
+            within("the new load", after).await.unwrap(),
             "new",
             "{event:?}"
         );
         old.release();
-        assert_eq!(fetching.await.unwrap().unwrap(), "old");
+        assert_eq!(loading.await.unwrap().unwrap(), "old");
         assert_eq!(here.get("a:1").await.as_deref(), Some("new"));
         let fresh = Instance::new(place).await;
         assert_eq!(fresh.get("a:1").await.as_deref(), Some("new"));
@@ -132,11 +132,11 @@ async fn nor_does_who_comes_after_the_event_get_it(place: &Place) {
 async fn an_event_for_another_key_bars_nothing(place: &Place) {
     let here = Instance::new(place).await;
     let source = Source::held("A");
-    let fetching = begin(&here, &source).await;
+    let loading = begin(&here, &source).await;
     here.texts.invalidate_text("a:2").await.unwrap();
     here.texts.invalidate_other().await.unwrap();
     source.release();
-    assert_eq!(fetching.await.unwrap().unwrap(), "A");
+    assert_eq!(loading.await.unwrap().unwrap(), "A");
     assert_eq!(
         Instance::new(place).await.get("a:1").await.as_deref(),
         Some("A")
@@ -147,22 +147,20 @@ async fn a_refresh_is_barred_as_well(place: &Place) {
     const MINUTE: Duration = Duration::from_secs(60);
     let bus = place.instance().await;
     let texts = Texts::new(&bus);
-    let old = untimed(&bus)
-        .ttl(MINUTE / 2)
+    let old = lasting(&bus, MINUTE / 2)
         .evict_on(&texts, evict)
         .build()
         .unwrap();
     bus.ready().await.unwrap();
     for event in events() {
+        let source = Source::held("late");
         let cache = builder(&bus)
             .memory(LONG, 10)
-            .refresh_ahead(MINUTE)
+            .refresh_ahead(MINUTE, source.loader())
             .evict_on(&texts, evict);
         let cache = cache.build().unwrap();
-        old.get_or_fetch("a:1", || text("old")).await.unwrap();
-        let source = Source::held("late");
-        let fetch = source.clone();
-        let served = cache.get_or_fetch("a:1", || fetch.fetch()).await;
+        old.try_get_or_load("a:1", || text("old")).await.unwrap();
+        let served = cache.try_get_or_load("a:1", never).await;
         assert_eq!(served.unwrap(), "old");
         source.has_begun().await;
         let refused = cache.stats().refused;
@@ -179,10 +177,10 @@ async fn nor_after_redis_was_flushed(place: &Place) {
     let here = Instance::new(place).await;
     here.fill("b", "B").await;
     let source = Source::held("old");
-    let fetching = begin(&here, &source).await;
+    let loading = begin(&here, &source).await;
     place.flush("texts:").await;
     source.release();
-    assert_eq!(fetching.await.unwrap().unwrap(), "old");
+    assert_eq!(loading.await.unwrap().unwrap(), "old");
     assert_eq!(place.stored("texts:v:a:1").await, None);
     assert_eq!(here.cache.stats().refused, 1);
     assert_eq!(here.get("a:1").await, None);
@@ -193,7 +191,7 @@ async fn nor_after_redis_was_flushed(place: &Place) {
     );
 }
 
-async fn a_fetch_that_is_too_slow_is_not_stored(place: &Place) {
+async fn a_load_that_is_too_slow_is_not_stored(place: &Place) {
     let bus = place.instance().await;
     let texts = Texts::new(&bus);
     let cache = builder(&bus)
@@ -203,28 +201,28 @@ async fn a_fetch_that_is_too_slow_is_not_stored(place: &Place) {
     let cache = cache.build().unwrap();
     bus.ready().await.unwrap();
     let source = Source::held("old");
-    let fetching = tokio::spawn({
+    let loading = tokio::spawn({
         let (cache, source) = (cache.clone(), source.clone());
-        async move { cache.get_or_fetch("a", || source.fetch()).await }
+        async move { cache.try_get_or_load("a", || source.load()).await }
     });
     source.has_begun().await;
     let token = async || place.stored("texts:t:a").await;
     eventually("the token to end", token, Option::is_none).await;
     source.release();
-    assert_eq!(fetching.await.unwrap().unwrap(), "old");
+    assert_eq!(loading.await.unwrap().unwrap(), "old");
     assert_eq!(cache.get("a").await.unwrap(), None);
     assert_eq!(cache.stats().refused, 1);
 }
 
-/// Two instances fetch at once; the one without the token stores nothing in Redis.
+/// Two instances load at once; the one without the token stores nothing in Redis.
 async fn without_a_wait_the_second_leaves_redis_to_the_first(place: &Place) {
     let (here, there) = (Instance::new(place).await, Instance::new(place).await);
     let source = Source::held("first");
-    let fetching = begin(&here, &source).await;
+    let loading = begin(&here, &source).await;
     there.fill("a:1", "second").await;
     assert_eq!(place.stored("texts:v:a:1").await, None);
     source.release();
-    assert_eq!(fetching.await.unwrap().unwrap(), "first");
+    assert_eq!(loading.await.unwrap().unwrap(), "first");
     let fresh = Instance::new(place).await;
     assert_eq!(fresh.get("a:1").await.as_deref(), Some("first"));
     assert_eq!(
@@ -240,10 +238,10 @@ in_both_places!(
     after_an_event_of_this_instance,
     after_an_event_of_another_instance,
     after_an_event_of_somebody_else,
-    nor_does_who_comes_after_the_event_get_it,
+    a_caller_after_the_event_is_not_given_it,
     an_event_for_another_key_bars_nothing,
     a_refresh_is_barred_as_well,
     nor_after_redis_was_flushed,
-    a_fetch_that_is_too_slow_is_not_stored,
+    a_load_that_is_too_slow_is_not_stored,
     without_a_wait_the_second_leaves_redis_to_the_first,
 );

@@ -1,4 +1,4 @@
-//! One instance fetches at a time.
+//! One instance loads at a time.
 
 use std::time::Duration;
 
@@ -6,61 +6,61 @@ use support::{eventually, within};
 
 use crate::fixture::{LONG, Place, SHORT, Source, builder, in_both_places, never, text};
 
-async fn the_others_wait_for_the_one_that_fetches(place: &Place) {
+async fn the_others_wait_for_the_one_that_loads(place: &Place) {
     let (here, there) = (place.instance().await, place.instance().await);
-    let here = builder(&here).fetch_lock(LONG).build().unwrap();
-    let there = builder(&there).fetch_lock(LONG).build().unwrap();
+    let here = builder(&here).load_lock(LONG).build().unwrap();
+    let there = builder(&there).load_lock(LONG).build().unwrap();
     let source = Source::held("A");
-    let fetching = tokio::spawn({
+    let loading = tokio::spawn({
         let (here, source) = (here.clone(), source.clone());
-        async move { here.get_or_fetch("a", || source.fetch()).await }
+        async move { here.try_get_or_load("a", || source.load()).await }
     });
     source.has_begun().await;
     let waiting = tokio::spawn({
         let there = there.clone();
-        async move { there.get_or_fetch("a", never).await }
+        async move { there.try_get_or_load("a", never).await }
     });
     let waits = async || there.stats().waits;
     eventually("the other instance to wait", waits, |waits| *waits == 1).await;
     source.release();
     assert_eq!(within("the value", waiting).await.unwrap().unwrap(), "A");
-    assert_eq!(fetching.await.unwrap().unwrap(), "A");
-    assert_eq!(there.stats().fetches, 0);
+    assert_eq!(loading.await.unwrap().unwrap(), "A");
+    assert_eq!(there.stats().loads, 0);
     assert_eq!(there.stats().given_up_waits, 0);
-    // Nothing is left of it.
+    // The lock is gone.
     assert_eq!(place.stored("texts:t:a").await, None);
 }
 
-async fn without_a_lock_nobody_waits(place: &Place) {
+async fn without_a_lock_no_instance_waits(place: &Place) {
     let (here, there) = (place.instance().await, place.instance().await);
     let here = builder(&here).build().unwrap();
     let there = builder(&there).build().unwrap();
     let source = Source::held("late");
-    let fetching = tokio::spawn({
+    let loading = tokio::spawn({
         let (here, source) = (here.clone(), source.clone());
-        async move { here.get_or_fetch("a", || source.fetch()).await }
+        async move { here.try_get_or_load("a", || source.load()).await }
     });
     source.has_begun().await;
     assert_eq!(
-        there.get_or_fetch("a", || text("early")).await.unwrap(),
+        there.try_get_or_load("a", || text("early")).await.unwrap(),
         "early"
     );
     source.release();
-    assert_eq!(fetching.await.unwrap().unwrap(), "late");
+    assert_eq!(loading.await.unwrap().unwrap(), "late");
     assert_eq!(there.stats().waits, 0);
 }
 
 async fn the_wait_is_bounded(place: &Place) {
     let (here, there) = (place.instance().await, place.instance().await);
-    let here = builder(&here).fetch_lock(LONG).build().unwrap();
-    let there = builder(&there).fetch_lock(SHORT).build().unwrap();
+    let here = builder(&here).load_lock(LONG).build().unwrap();
+    let there = builder(&there).load_lock(SHORT).build().unwrap();
     let source = Source::held("late");
-    let fetching = tokio::spawn({
+    let loading = tokio::spawn({
         let (here, source) = (here.clone(), source.clone());
-        async move { here.get_or_fetch("a", || source.fetch()).await }
+        async move { here.try_get_or_load("a", || source.load()).await }
     });
     source.has_begun().await;
-    let waiting = there.get_or_fetch("a", || text("early"));
+    let waiting = there.try_get_or_load("a", || text("early"));
     assert_eq!(within("the wait to end", waiting).await.unwrap(), "early");
     let stats = there.stats();
     assert_eq!(
@@ -68,78 +68,78 @@ async fn the_wait_is_bounded(place: &Place) {
         (1, 1, 1),
         "{stats:?}"
     );
-    // What it has got is there for all, and the late one is not stored over it.
+    // What the second has loaded stays: the late value is not stored over it.
     source.release();
-    assert_eq!(fetching.await.unwrap().unwrap(), "late");
+    assert_eq!(loading.await.unwrap().unwrap(), "late");
     assert_eq!(here.get("a").await.unwrap().as_deref(), Some("early"));
     assert_eq!(here.stats().refused, 1);
 }
 
-async fn who_does_not_finish_is_not_waited_for(place: &Place) {
+async fn an_aborted_load_gives_the_lock_back(place: &Place) {
     let (here, there) = (place.instance().await, place.instance().await);
-    let here = builder(&here).fetch_lock(LONG).build().unwrap();
-    let there = builder(&there).fetch_lock(LONG).build().unwrap();
+    let here = builder(&here).load_lock(LONG).build().unwrap();
+    let there = builder(&there).load_lock(LONG).build().unwrap();
     let source = Source::held("never");
-    let fetching = tokio::spawn({
+    let loading = tokio::spawn({
         let (here, source) = (here.clone(), source.clone());
-        async move { here.get_or_fetch("a", || source.fetch()).await }
+        async move { here.try_get_or_load("a", || source.load()).await }
     });
     source.has_begun().await;
     let waiting = tokio::spawn({
         let there = there.clone();
-        async move { there.get_or_fetch("a", || text("A")).await }
+        async move { there.try_get_or_load("a", || text("A")).await }
     });
     let waits = async || there.stats().waits;
     eventually("the other instance to wait", waits, |waits| *waits == 1).await;
-    fetching.abort();
-    let value = within("the other to fetch", waiting).await;
+    loading.abort();
+    let value = within("the other to load", waiting).await;
     assert_eq!(value.unwrap().unwrap(), "A");
 }
 
 async fn a_lock_ends_by_itself(place: &Place) {
     let (here, there) = (place.instance().await, place.instance().await);
     let here = builder(&here)
-        .fetch_lock(LONG)
+        .load_lock(LONG)
         .lock_ttl(SHORT)
         .build()
         .unwrap();
-    let there = builder(&there).fetch_lock(LONG).build().unwrap();
+    let there = builder(&there).load_lock(LONG).build().unwrap();
     let source = Source::held("late");
-    let fetching = tokio::spawn({
+    let loading = tokio::spawn({
         let (here, source) = (here.clone(), source.clone());
-        async move { here.get_or_fetch("a", || source.fetch()).await }
+        async move { here.try_get_or_load("a", || source.load()).await }
     });
     source.has_begun().await;
     let lock = async || place.stored("texts:t:a").await;
     eventually("the lock to end", lock, Option::is_none).await;
-    // What took that long is stored all the same: nobody else has fetched.
+    // It is stored although it took that long: no other instance has loaded.
     source.release();
-    fetching.await.unwrap().unwrap();
-    assert_eq!(there.get_or_fetch("a", never).await.unwrap(), "late");
+    loading.await.unwrap().unwrap();
+    assert_eq!(there.try_get_or_load("a", never).await.unwrap(), "late");
 }
 
-async fn setting_and_removing_overtake_a_fetch(place: &Place) {
+async fn setting_and_removing_overtake_a_load(place: &Place) {
     let (here, there) = (place.instance().await, place.instance().await);
     let here = builder(&here)
-        .fetch_lock(LONG)
+        .load_lock(LONG)
         .memory(LONG, 10)
         .build()
         .unwrap();
-    let there = builder(&there).fetch_lock(LONG).build().unwrap();
+    let there = builder(&there).load_lock(LONG).build().unwrap();
     for (key, set) in [("a", true), ("b", false)] {
         let source = Source::held("old");
-        let fetching = tokio::spawn({
+        let loading = tokio::spawn({
             let (here, source) = (here.clone(), source.clone());
-            async move { here.get_or_fetch(key, || source.fetch()).await }
+            async move { here.try_get_or_load(key, || source.load()).await }
         });
         source.has_begun().await;
         if set {
-            there.set(key, &"new".to_owned()).await.unwrap();
+            there.insert(key, "new".to_owned()).await.unwrap();
         } else {
             there.remove(key).await.unwrap();
         }
         source.release();
-        assert_eq!(fetching.await.unwrap().unwrap(), "old");
+        assert_eq!(loading.await.unwrap().unwrap(), "old");
         let expected = set.then(|| "new".to_owned());
         assert_eq!(there.get(key).await.unwrap(), expected);
         assert_eq!(here.get(key).await.unwrap(), expected);
@@ -149,14 +149,14 @@ async fn setting_and_removing_overtake_a_fetch(place: &Place) {
 async fn a_lock_is_no_longer_than_it_has_to_be(place: &Place) {
     let bus = place.instance().await;
     let cache = builder(&bus)
-        .fetch_lock(LONG)
+        .load_lock(LONG)
         .lock_ttl(LONG * 2)
         .build()
         .unwrap();
     let source = Source::held("A");
-    let fetching = tokio::spawn({
+    let loading = tokio::spawn({
         let (cache, source) = (cache.clone(), source.clone());
-        async move { cache.get_or_fetch("a", || source.fetch()).await }
+        async move { cache.try_get_or_load("a", || source.load()).await }
     });
     source.has_begun().await;
     let ttl = place.ttl("texts:t:a").await;
@@ -167,16 +167,16 @@ async fn a_lock_is_no_longer_than_it_has_to_be(place: &Place) {
         "only coherent caches have one"
     );
     source.release();
-    fetching.await.unwrap().unwrap();
+    loading.await.unwrap().unwrap();
     assert!(place.ttl("texts:v:a").await > Duration::ZERO);
 }
 
 in_both_places!(
-    the_others_wait_for_the_one_that_fetches,
-    without_a_lock_nobody_waits,
+    the_others_wait_for_the_one_that_loads,
+    without_a_lock_no_instance_waits,
     the_wait_is_bounded,
-    who_does_not_finish_is_not_waited_for,
+    an_aborted_load_gives_the_lock_back,
     a_lock_ends_by_itself,
-    setting_and_removing_overtake_a_fetch,
+    setting_and_removing_overtake_a_load,
     a_lock_is_no_longer_than_it_has_to_be,
 );

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use cache_runtime::Bus;
 use cache_runtime::bus::{Cause, Health};
-use cache_runtime::redis::AfterLoss;
+use cache_runtime::redis::OnFlush;
 use support::{Server, eventually, within};
 
 use crate::coherent::{Instance, evict};
 use crate::fixture::{CHANNEL, LONG, Place, Texts, builder, connect, never, text};
 
-/// An instance that stays down from the second rejected message on, while Redis is there.
+/// An instance whose channel stays down from the second rejected message on, while Redis answers.
 async fn brittle(server: &Server) -> Bus {
     let bus = Bus::redis(server.url())
         .lease(LONG)
@@ -21,8 +21,8 @@ async fn brittle(server: &Server) -> Bus {
 async fn take_down(server: &Server, texts: &Texts) {
     let mut health = texts.watch_health();
     let admin = server.admin().await;
-    admin.publish(CHANNEL, "rejected").await;
-    admin.publish(CHANNEL, "rejected").await;
+    admin.publish(CHANNEL, "unreadable").await;
+    admin.publish(CHANNEL, "unreadable").await;
     let down = health.wait_for(|health| *health == Health::Down(Cause::Rejected));
     drop(within("the channel to be down", down).await.unwrap());
 }
@@ -55,17 +55,17 @@ async fn while_it_lasts_memory_is_not_read_and_redis_is() {
     take_down(&server, &instance.texts).await;
     assert_eq!(instance.cache.health(), Health::Down(Cause::Rejected));
     for reads in 1..=3 {
-        let value = instance.cache.get_or_fetch("a", never).await.unwrap();
+        let value = instance.cache.try_get_or_load("a", never).await.unwrap();
         assert_eq!(value, "A");
         assert_eq!(instance.cache.stats().redis_hits, reads);
     }
-    // What is fetched is stored in Redis, with a token as ever, and not in memory.
+    // A loaded value is stored in Redis, with a token as always, and not in memory.
     instance.fill("b", "B").await;
     assert_eq!(other.get("b").await.as_deref(), Some("B"));
     let hits = instance.cache.stats().redis_hits;
     instance.get("b").await.unwrap();
     assert_eq!(instance.cache.stats().redis_hits, hits + 1);
-    // Who publishes deletes in Redis, so this instance need not hear of it.
+    // The publisher deletes in Redis, so this instance need not receive the event.
     other.texts.invalidate_text("a").await.unwrap();
     assert_eq!(instance.get("a").await, None);
 }
@@ -75,27 +75,25 @@ async fn evicts_from_redis_where_publishers_do_not() {
     let server = Server::start().await;
     let bus = brittle(&server).await;
     let texts = Texts::new(&bus);
-    let cache = builder(&bus)
-        .memory(LONG, 10)
-        .after_loss(AfterLoss::EvictRedis);
+    let cache = builder(&bus).memory(LONG, 10).on_flush(OnFlush::EvictRedis);
     let cache = cache.evict_on(&texts, evict).build().unwrap();
     bus.ready().await.unwrap();
     let other = Instance::on(connect(&server).await).await;
-    cache.get_or_fetch("a", || text("A")).await.unwrap();
+    cache.try_get_or_load("a", || text("A")).await.unwrap();
     assert_eq!(other.get("a").await.as_deref(), Some("A"));
 
     take_down(&server, &texts).await;
     let fresh = Instance::on(connect(&server).await).await;
     fresh.loses("a").await;
-    // While it lasts Redis is neither read nor filled.
+    // While the channel is down, Redis is neither read nor written.
     fresh.fill("b", "B").await;
     assert_eq!(cache.get("b").await.unwrap(), None);
     assert_eq!(
-        cache.get_or_fetch("b", || text("own")).await.unwrap(),
+        cache.try_get_or_load("b", || text("own")).await.unwrap(),
         "own"
     );
     assert_eq!(fresh.get("b").await.as_deref(), Some("B"));
-    cache.get_or_fetch("c", || text("C")).await.unwrap();
+    cache.try_get_or_load("c", || text("C")).await.unwrap();
     assert_eq!(fresh.get("c").await, None);
 }
 
@@ -117,7 +115,7 @@ async fn of_the_server_itself_empties_both() {
     let down = health.wait_for(|health| !health.is_live());
     drop(within("the loss to be noticed", down).await.unwrap());
     // Without memory and without Redis.
-    let value = instance.cache.get_or_fetch("a", || text("new")).await;
+    let value = instance.cache.try_get_or_load("a", || text("new")).await;
     assert_eq!(value.unwrap(), "new");
     assert!(instance.cache.get("a").await.is_err());
 

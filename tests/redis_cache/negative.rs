@@ -1,57 +1,58 @@
-//! That there is nothing is cached too.
+//! That there is no value is cached too.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::time::Duration;
 
-use cache_runtime::redis::{FetchError, Fetched};
+use cache_runtime::redis::{LoadError, Loaded};
 use cache_runtime::{ManualClock, defaults};
 use support::eventually;
 
-use crate::fixture::{LONG, Place, SHORT, builder, in_both_places, never, text, untimed};
+use crate::fixture::{LONG, Place, SHORT, builder, in_both_places, lasting, never, text};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-type Finding = Ready<Result<Fetched<String>, Infallible>>;
+type Finding = Ready<Result<Loaded<String>, Infallible>>;
 
 fn absent(category: &str) -> Finding {
-    ready(Ok(Fetched::absent(category)))
+    ready(Ok(Loaded::absent(category)))
 }
 
 fn found(value: &str) -> Finding {
-    ready(Ok(Fetched::Found(value.to_owned())))
+    ready(Ok(Loaded::Present(value.to_owned())))
 }
 
-async fn not_again() -> Result<Fetched<String>, Infallible> {
-    panic!("fetched what is known to be absent")
+async fn not_again() -> Result<Loaded<String>, Infallible> {
+    panic!("loaded what is known to be absent")
 }
 
 async fn all_instances_know_that_there_is_nothing(place: &Place) {
     let (here, there) = (place.instance().await, place.instance().await);
     let here = builder(&here).negative_ttl("gone", MINUTE).build().unwrap();
     let there = builder(&there).build().unwrap();
-    let known = Fetched::absent("gone");
+    let known = Loaded::absent("gone");
     assert_eq!(
-        here.get_or_find("a", || absent("gone")).await.unwrap(),
+        here.lookup_or_load("a", || absent("gone")).await.unwrap(),
         known
     );
-    assert_eq!(here.get_or_find("a", not_again).await.unwrap(), known);
-    assert_eq!(there.get_or_find("a", not_again).await.unwrap(), known);
+    assert_eq!(here.lookup_or_load("a", not_again).await.unwrap(), known);
+    assert_eq!(there.lookup_or_load("a", not_again).await.unwrap(), known);
     assert_eq!(there.lookup("a").await.unwrap(), Some(known));
     assert_eq!(there.get("a").await.unwrap(), None);
+    assert!(!there.contains("a").await.unwrap());
     assert_eq!(place.stored("texts:v:a").await.unwrap(), b"-gone");
 
-    // Who needs a value is told why there is none.
-    let error = there.get_or_fetch("a", never).await.unwrap_err();
+    // A caller that needs a value is told why there is none.
+    let error = there.try_get_or_load("a", never).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         "cache `texts` knows that there is no value: gone"
     );
-    assert!(matches!(error, FetchError::Absent { .. }));
+    assert!(matches!(error, LoadError::Absent { .. }));
 
-    let value = here.get_or_find("b", || found("B")).await.unwrap();
-    assert_eq!(value.found().as_deref(), Some("B"));
-    assert_eq!(there.get_or_fetch("b", never).await.unwrap(), "B");
+    let value = here.lookup_or_load("b", || found("B")).await.unwrap();
+    assert_eq!(value.present().as_deref(), Some("B"));
+    assert_eq!(there.try_get_or_load("b", never).await.unwrap(), "B");
 }
 
 async fn each_category_has_its_ttl(place: &Place) {
@@ -70,7 +71,7 @@ async fn each_category_has_its_ttl(place: &Place) {
     ];
     for (category, expected) in cases {
         cache
-            .get_or_find(category, || absent(category))
+            .lookup_or_load(category, || absent(category))
             .await
             .unwrap();
         let ttl = place.ttl(&format!("texts:v:{category}")).await;
@@ -85,24 +86,24 @@ async fn it_is_forgotten_in_time(place: &Place) {
         .build()
         .unwrap();
     cache
-        .get_or_find("a", || absent("overloaded"))
+        .lookup_or_load("a", || absent("overloaded"))
         .await
         .unwrap();
     let lookup = async || cache.lookup("a").await.unwrap();
     eventually("it to be forgotten", lookup, Option::is_none).await;
-    assert_eq!(cache.get_or_fetch("a", || text("A")).await.unwrap(), "A");
+    assert_eq!(cache.try_get_or_load("a", || text("A")).await.unwrap(), "A");
 }
 
 async fn memory_knows_it_no_longer_than_redis(place: &Place) {
     let bus = place.instance().await;
     let clock = ManualClock::new();
-    let cache = untimed(&bus).ttl(LONG).negative_ttl("gone", MINUTE);
+    let cache = lasting(&bus, LONG).negative_ttl("gone", MINUTE);
     let cache = cache.memory(LONG, 10).clock(&clock).build().unwrap();
-    cache.get_or_find("a", || absent("gone")).await.unwrap();
+    cache.lookup_or_load("a", || absent("gone")).await.unwrap();
     place.flush("texts:").await;
     assert_eq!(
         cache.lookup("a").await.unwrap(),
-        Some(Fetched::absent("gone"))
+        Some(Loaded::absent("gone"))
     );
     clock.advance(MINUTE);
     assert_eq!(cache.lookup("a").await.unwrap(), None);

@@ -14,10 +14,10 @@ async fn bus(url: &str) -> cache_runtime::Bus {
 }
 
 #[tokio::test]
-async fn fetch_once_among_them() {
-    const NAME: &str = "processes::fetch_once_among_them";
+async fn load_once_among_them() {
+    const NAME: &str = "processes::load_once_among_them";
     if role().is_some() {
-        return fetch(&env::var("URL").unwrap()).await;
+        return load(&env::var("URL").unwrap()).await;
     }
     let server = Server::start().await;
     let url = server.url();
@@ -30,17 +30,17 @@ async fn fetch_once_among_them() {
     for child in children {
         assert!(child.finish().await.success());
     }
-    let fetches: usize = server.admin().await.run(&["GET", "fetches"]).await;
-    assert_eq!(fetches, 1);
+    let loads: usize = server.admin().await.run(&["GET", "loads"]).await;
+    assert_eq!(loads, 1);
 }
 
-async fn fetch(url: &str) {
+async fn load(url: &str) {
     let admin = Admin::connect(url).await.unwrap();
     let bus = bus(url).await;
-    let cache = builder(&bus).fetch_lock(LONG).build().unwrap();
+    let cache = builder(&bus).load_lock(LONG).build().unwrap();
     admin.run::<()>(&["INCR", "arrived"]).await;
-    let value = cache.get_or_fetch("a", || async {
-        admin.run::<()>(&["INCR", "fetches"]).await;
+    let value = cache.try_get_or_load("a", || async {
+        admin.run::<()>(&["INCR", "loads"]).await;
         // Until all of them want it.
         let arrived = async || admin.run::<usize>(&["GET", "arrived"]).await;
         eventually("all processes", arrived, |arrived| *arrived == PROCESSES).await;
@@ -50,34 +50,34 @@ async fn fetch(url: &str) {
 }
 
 #[tokio::test]
-async fn that_are_killed_while_they_fetch_hold_up_others_for_no_longer_than_their_lock() {
+async fn that_are_killed_while_they_load_hold_up_others_for_no_longer_than_their_lock() {
     const NAME: &str =
-        "processes::that_are_killed_while_they_fetch_hold_up_others_for_no_longer_than_their_lock";
+        "processes::that_are_killed_while_they_load_hold_up_others_for_no_longer_than_their_lock";
     if role().is_some() {
-        return fetch_for_ever(&env::var("URL").unwrap()).await;
+        return load_for_ever(&env::var("URL").unwrap()).await;
     }
     let server = Server::start().await;
     let url = server.url();
     let mut child = Child::same_test(NAME, "killed", &[("URL", &url)]);
-    child.says("fetching").await;
+    child.says("loading").await;
     // Kills it.
     drop(child);
     let bus = connect(&server).await;
-    let cache = builder(&bus).fetch_lock(LONG).build().unwrap();
-    let value = cache.get_or_fetch("a", || text("A"));
+    let cache = builder(&bus).load_lock(LONG).build().unwrap();
+    let value = cache.try_get_or_load("a", || text("A"));
     assert_eq!(within("the lock to end", value).await.unwrap(), "A");
     assert_eq!(cache.stats().given_up_waits, 0);
 }
 
-async fn fetch_for_ever(url: &str) {
+async fn load_for_ever(url: &str) {
     let bus = bus(url).await;
     let cache = builder(&bus)
-        .fetch_lock(LONG)
+        .load_lock(LONG)
         .lock_ttl(SHORT * 20)
         .build()
         .unwrap();
-    let value = cache.get_or_fetch("a", || async {
-        println!("fetching");
+    let value = cache.try_get_or_load("a", || async {
+        println!("loading");
         std::future::pending::<Result<String, Infallible>>().await
     });
     drop(value.await);

@@ -1,4 +1,4 @@
-//! What publishing does to caches in Redis, and says of them.
+//! What publishing does to caches in Redis, and which failures it reports.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use support::{Server, eventually};
 use crate::coherent::Instance;
 use crate::fixture::{Place, connect, never, text};
 
-/// Takes from everybody what deleting needs, or gives it back.
+/// Forbids all users to delete, or allows it again.
 async fn may_delete(server: &Server, may: bool) {
     let sign = if may { '+' } else { '-' };
     let rules = [format!("{sign}del"), format!("{sign}unlink")];
@@ -42,10 +42,13 @@ async fn names_the_cache_that_could_not_evict_and_tries_again() {
     let start = "published to channel `cache:texts`, but cache `texts` could not evict in Redis: ";
     assert!(text_of.starts_with(start), "{text_of}");
 
-    // Nobody who knows of the event reads the old value.
+    // An instance that has seen the event does not read the old value.
     assert!(here.cache.get("a").await.is_err());
     assert_eq!(
-        here.cache.get_or_fetch("a", || text("new")).await.unwrap(),
+        here.cache
+            .try_get_or_load("a", || text("new"))
+            .await
+            .unwrap(),
         "new"
     );
     let there_knows = async || there.cache.get("a").await;
@@ -106,7 +109,7 @@ async fn given_up_it_has_evicted_all_the_same() {
 async fn after_the_end_of_a_cache_empties_it_no_more() {
     let server = Server::start().await;
     let Instance { bus, texts, cache } = Instance::on(connect(&server).await).await;
-    assert_eq!(cache.get_or_fetch("a", || text("A")).await.unwrap(), "A");
+    assert_eq!(cache.try_get_or_load("a", || text("A")).await.unwrap(), "A");
     drop(cache);
     may_delete(&server, false).await;
     texts.invalidate_text("a").await.unwrap();
@@ -115,7 +118,7 @@ async fn after_the_end_of_a_cache_empties_it_no_more() {
         cache_runtime::bus::Health::Idle,
         "it has unsubscribed"
     );
-    // Nor is anything else left of it.
+    // Nothing else is left of it either.
     drop((bus, texts));
     let admin = server.admin().await;
     let clients = async || admin.clients().await;
@@ -126,7 +129,7 @@ async fn after_the_end_of_a_cache_empties_it_no_more() {
 async fn many_at_once_are_all_applied() {
     for place in [Place::in_process(), Place::redis().await] {
         let (here, there) = (Instance::new(&place).await, Instance::new(&place).await);
-        // More than wait to be deleted one by one.
+        // More keys than are queued one by one.
         for key in 0..50 {
             here.fill(&key.to_string(), "old").await;
         }
@@ -143,7 +146,7 @@ async fn many_at_once_are_all_applied() {
             assert_eq!(there.get(&key.to_string()).await, None);
         }
         here.fill("a", "A").await;
-        assert_eq!(there.cache.get_or_fetch("a", never).await.unwrap(), "A");
+        assert_eq!(there.cache.try_get_or_load("a", never).await.unwrap(), "A");
     }
 }
 

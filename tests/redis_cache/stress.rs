@@ -1,5 +1,5 @@
 //! Readers, writers and every kind of event at once, on three instances: nobody reads what is older
-//! than an event that he knows of.
+//! than an event that its instance has seen.
 
 use std::collections::hash_map::RandomState;
 use std::convert::Infallible;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use cache_runtime::redis::{Ahead, Coherent};
+use cache_runtime::redis::Coherent;
 use cache_runtime::service::Subscription;
 use cache_runtime::{Evict, InvalidationEvent, RedisCache};
 use support::{Admin, within};
@@ -18,27 +18,28 @@ use crate::fixture::{LONG, Place, TextEvent, Texts};
 
 const KEYS: usize = 4;
 
-/// The truth: a version for each key, which only grows.
+/// The true version of each key, which only grows.
 #[derive(Default)]
 struct Database([AtomicU64; KEYS]);
 
-/// An instance, and the versions of which it knows that anything before them is old.
+/// An instance, and for each key the oldest version that it may still read.
 struct Instance {
     texts: Texts,
-    cache: RedisCache<u64, Ahead<Coherent>>,
+    cache: RedisCache<u64, Coherent>,
     floor: Arc<Database>,
     _after: Subscription,
 }
 
 impl Instance {
-    async fn new(place: &Place, memory: bool) -> Self {
+    async fn new(place: &Place, memory: bool, database: &Arc<Database>) -> Self {
         let bus = place.instance().await;
         let texts = Texts::new(&bus);
         // Everything is refreshed all the time.
-        let cache = RedisCache::<u64>::builder(&bus, "versions")
-            .ttl(LONG)
-            .refresh_ahead(Duration::from_millis(3_599_999))
-            .fetch_lock(Duration::from_millis(5));
+        let database = Arc::clone(database);
+        let load = move |key: String| load(Arc::clone(&database), number(&key));
+        let cache = RedisCache::<u64>::builder(&bus, "versions", LONG)
+            .refresh_ahead(Duration::from_millis(3_599_999), load)
+            .load_lock(Duration::from_millis(5));
         let cache = if memory {
             cache.memory(LONG, 100)
         } else {
@@ -46,7 +47,7 @@ impl Instance {
         };
         let cache = cache.evict_on(&texts, evict).build().unwrap();
         let floor = Arc::<Database>::default();
-        // Told after the cache, because it has subscribed later.
+        // Called after the cache, because it has subscribed later.
         let after = texts.subscribe_inline({
             let floor = Arc::clone(&floor);
             move |event| {
@@ -107,7 +108,7 @@ async fn linger() {
     }
 }
 
-/// Changes a key, and publishes that in one way or another.
+/// Changes a key, and publishes the change in one of several ways.
 async fn change(place: &Place, instance: &Instance, database: &Database) {
     let key = random(KEYS);
     let version = database.0[key].fetch_add(1, Ordering::SeqCst) + 1;
@@ -122,24 +123,25 @@ async fn change(place: &Place, instance: &Instance, database: &Database) {
     }
 }
 
-/// Reads a key; whether what was read is older than it may be.
+async fn load(database: Arc<Database>, key: usize) -> Result<u64, Infallible> {
+    let version = database.version(key);
+    linger().await;
+    Ok(version)
+}
+
+/// Reads a key. Whether the value is older than the instance may read.
 async fn read(instance: &Instance, database: &Arc<Database>) -> bool {
     let key = random(KEYS);
     let floor = instance.floor.version(key);
     let name = key.to_string();
     let version = if random(5) == 0 {
-        // It may not be there, nor Redis.
+        // The entry may be missing, and Redis may be away.
         let version = instance.cache.get(&name).await.ok().flatten();
         version.unwrap_or(u64::MAX)
     } else {
-        let database = Arc::clone(database);
-        let load = move || async move {
-            let version = database.version(key);
-            linger().await;
-            Ok::<_, Infallible>(version)
-        };
-        let fetch = instance.cache.get_or_fetch(&name, load);
-        match tokio::time::timeout(Duration::from_millis(random(20) as u64 + 1), fetch).await {
+        let load = || load(Arc::clone(database), key);
+        let load = instance.cache.try_get_or_load(&name, load);
+        match tokio::time::timeout(Duration::from_millis(random(20) as u64 + 1), load).await {
             Ok(version) => version.unwrap(),
             // Given up.
             Err(_) => u64::MAX,
@@ -148,7 +150,7 @@ async fn read(instance: &Instance, database: &Arc<Database>) -> bool {
     version < floor
 }
 
-/// Readers an instance.
+/// The readers of each instance.
 const READERS: usize = 4;
 
 /// Breaks connections and empties the server, as long as the test goes on.
@@ -168,7 +170,7 @@ async fn run(place: Place, reads: usize, trouble: bool) {
     let database = Arc::<Database>::default();
     let mut instances = Vec::new();
     for memory in [true, true, false] {
-        instances.push(Arc::new(Instance::new(&place, memory).await));
+        instances.push(Arc::new(Instance::new(&place, memory, &database).await));
     }
     let stale = Arc::new(AtomicUsize::new(0));
     let (mut writers, mut readers) = (JoinSet::new(), JoinSet::new());
@@ -182,7 +184,7 @@ async fn run(place: Place, reads: usize, trouble: bool) {
             async move {
                 loop {
                     change(&place, &instance, &database).await;
-                    // Some reads are to find something.
+                    // Long enough for some reads to find an entry.
                     tokio::time::sleep(Duration::from_millis(random(10) as u64)).await;
                 }
             }
@@ -195,7 +197,7 @@ async fn run(place: Place, reads: usize, trouble: bool) {
                     if read(&instance, &database).await {
                         stale.fetch_add(1, Ordering::Relaxed);
                     }
-                    // What is in memory is read without a pause.
+                    // A read from memory never yields.
                     yield_now().await;
                 }
             });
@@ -219,10 +221,10 @@ async fn run(place: Place, reads: usize, trouble: bool) {
     );
     println!("{stale} stale reads of {reads}, at {changes} changes; {stats:#?}");
     assert_eq!(stale, 0);
-    // It was worth the while.
+    // Enough has happened for the test to mean something.
     assert!(changes > 100);
     for stats in &stats {
-        assert!(stats.redis_hits > 10 && stats.fetches > 10 && stats.refused > 10);
+        assert!(stats.redis_hits > 10 && stats.loads > 10 && stats.refused > 10);
     }
     assert!(stats[0].memory_hits > 10);
 }

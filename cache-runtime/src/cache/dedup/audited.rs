@@ -1,16 +1,16 @@
-//! What an audit hears of a deduplication.
+//! What an audit shows of a deduplication.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
-use super::Inner;
+use super::shared::Shared;
 use crate::audit::{Audited, Bound, Described, Kind, State};
+use crate::counters::read;
 use crate::health::Cause;
 
-impl Audited for Inner {
+impl Audited for Shared {
     fn describe(&self) -> Described {
-        let closed = self.kv.is_closed().then_some(Cause::Closed);
-        let failed = closed.or_else(|| self.failed().clone());
+        let closed = self.keyspace.is_closed().then_some(Cause::Closed);
+        let failed = closed.or_else(|| self.failed.lock().clone());
         Described {
             name: Arc::clone(&self.name),
             kind: Kind::Dedup,
@@ -18,14 +18,14 @@ impl Audited for Inner {
             ttl: Some(self.ttl),
             bound: Bound::Ttl,
             entries: None,
-            hits: self.duplicates.load(Ordering::Relaxed),
-            misses: self.reserved.load(Ordering::Relaxed),
+            hits: read(&self.duplicates),
+            misses: read(&self.reserved),
             evicted_by: Vec::new(),
             state: match failed {
                 None => State::Live,
                 Some(cause) => State::Down(cause.to_string()),
             },
-            bus: Some(self.kv.bus_id()),
+            bus: Some(self.keyspace.bus_id()),
         }
     }
 }

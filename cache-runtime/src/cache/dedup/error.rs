@@ -3,11 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::Doing;
 use crate::health::Cause;
 use crate::wire::Quoted;
 
-/// It is not known whether a key is reserved, or not how many are.
+/// A key could not be reserved or released, or the keys not be counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DedupError {
     cache: Arc<str>,
@@ -16,10 +15,18 @@ pub struct DedupError {
     reason: Reason,
 }
 
+/// What was being done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Doing {
+    Reserve,
+    Release,
+    Count,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Reason {
     Redis(Cause),
-    /// With what was found.
+    /// The key holds no reservation, but this.
     Unreadable(Box<str>),
 }
 
@@ -39,13 +46,13 @@ impl DedupError {
         &self.cache
     }
 
-    /// The key; `None` where all were to be counted.
+    /// The key; `None` if the keys could not be counted.
     #[must_use]
     pub fn key(&self) -> Option<&str> {
         (self.doing != Doing::Count).then_some(&self.key)
     }
 
-    /// What Redis, or the way there, had against it; `None` where what the key holds cannot be read.
+    /// Why Redis did not do it; `None` if the key holds something other than a reservation.
     #[must_use]
     pub fn cause(&self) -> Option<&Cause> {
         match &self.reason {
@@ -54,13 +61,13 @@ impl DedupError {
         }
     }
 
-    /// Whether the key holds what is no reservation. Somebody else uses it.
+    /// Whether the key holds something other than a reservation: another program uses it.
     #[must_use]
     pub fn is_unreadable(&self) -> bool {
         self.cause().is_none()
     }
 
-    /// Whether Redis did not answer in time. The request may have been carried out.
+    /// Whether Redis did not answer in time. It may have carried out the command.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         matches!(self.cause(), Some(Cause::Timeout(_)))

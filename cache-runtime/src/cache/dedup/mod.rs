@@ -1,38 +1,35 @@
-//! The same request twice within seconds: whoever reserves it first handles it.
+//! Of equal requests within a few seconds, the instance that reserves the key first handles one.
 
 mod audited;
 mod builder;
 mod error;
+mod shared;
 mod stored;
 
 use std::fmt;
-use std::panic::Location;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
-use crate::bus::Bus;
-use crate::health::Cause;
-use crate::keyspace::Keyspace;
+use crate::counters::count;
 use crate::transport::DeleteIf;
 pub use builder::Builder;
 pub use error::DedupError;
-use error::Reason;
+use error::Doing;
+use shared::Shared;
 
-/// Sees to it that of equal requests within a few seconds one is handled, whichever instances
-/// receive them.
+/// Lets one instance handle a request that arrives several times within a few seconds, at whichever
+/// instances.
 ///
-/// A request is known by a key, such as the ID of the message that asks for it. An instance that
-/// [reserves](Self::reserve) the key handles the request; to the others it is a duplicate. The
-/// reservation is in Redis, where it is made and given its TTL in one step, so of any number of
+/// A request has a key, such as the ID of the message that asks for it. The instance that
+/// [reserves](Self::reserve) the key handles the request; for the others it is a duplicate. The
+/// reservation is made in Redis, together with its TTL and in one step, so of any number of
 /// concurrent attempts exactly one succeeds. It ends with its TTL, or when its owner
-/// [releases](Self::release) it. Clones are the same, and so are those of equal names on buses of
-/// the same server and namespace.
+/// [releases](Self::release) it. Clones share their reservations, and so do deduplications of one
+/// name on buses of the same server and namespace.
 ///
 /// # When Redis is away
 ///
-/// It fails closed: whatever keeps Redis from answering is an error, never a reservation, and so is
-/// a key that holds something else. A reservation is worth as much as the server's memory: after a
+/// It fails closed: if Redis does not answer, or the key holds something else, the result is an
+/// error, never a reservation. A reservation is kept as well as the server keeps its memory: after a
 /// restart without persistence, a failover or a `FLUSHALL` the key can be reserved again.
 ///
 /// # Examples
@@ -62,29 +59,18 @@ use error::Reason;
 /// ```
 #[derive(Clone)]
 pub struct Dedup {
-    inner: Arc<Inner>,
+    shared: Arc<Shared>,
 }
 
-struct Inner {
-    name: Arc<str>,
-    place: &'static Location<'static>,
-    ttl: Duration,
-    kv: Keyspace,
-    reserved: AtomicU64,
-    duplicates: AtomicU64,
-    /// Why the last question had no answer.
-    failed: Mutex<Option<Cause>>,
-}
-
-/// Who is to handle a request.
+/// Who handles a request.
 #[must_use = "without looking at it the request is handled twice, or not at all"]
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Reservation {
-    /// Whoever asked, and nobody else until the TTL is over.
+    /// The caller, and nobody else until the TTL is over.
     Reserved,
-    /// Somebody who asked before.
+    /// The owner of an earlier reservation.
     Duplicate {
-        /// Who that is, in the words of his own [`reserve`](Dedup::reserve).
+        /// As given to [`reserve`](Dedup::reserve).
         owner: String,
     },
 }
@@ -94,70 +80,48 @@ pub enum Reservation {
 pub enum Release {
     /// The reservation was there, and has ended.
     Released,
-    /// It is somebody else's, and goes on.
+    /// It has another owner, and stays.
     NotYours {
-        /// Whose it is.
+        /// Its owner.
         owner: String,
     },
-    /// There is none any more.
+    /// There was none any more.
     Gone,
 }
 
 impl Dedup {
-    /// Settings of a deduplication over a bus, under a name of letters, digits, `-`, `_` and `.`.
+    /// Reserves a key, unless it is reserved already.
     ///
-    /// A reservation is stored under `name:d:key`, with the namespace of the bus in front, if it has
-    /// one.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use cache_runtime::{Bus, Dedup};
-    ///
-    /// # fn main() -> Result<(), cache_runtime::BuildError> {
-    /// let bus = Bus::in_process();
-    /// let orders = Dedup::builder(&bus, "orders").ttl(Duration::from_secs(30)).build()?;
-    ///
-    /// let error = Dedup::builder(&bus, "the orders").build().unwrap_err();
-    /// assert!(error.to_string().contains("name"));
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[track_caller]
-    pub fn builder(bus: &Bus, name: impl Into<String>) -> Builder {
-        Builder::new(bus, name.into(), Location::caller())
-    }
-
-    /// Reserves a key, unless it is reserved already, by whomsoever.
-    ///
-    /// `owner` is who the caller says he is to those who come later, and when he releases it. If the
-    /// answer to an earlier attempt was lost, the owner of a duplicate is the caller himself.
+    /// `owner` names the caller: later callers are told it, and [`release`](Self::release) needs it. A
+    /// duplicate may have the caller's own name, if the answer to an earlier attempt was lost.
     ///
     /// # Errors
     ///
-    /// When Redis cannot be asked, does not answer or refuses, the bus is closed, or the key holds
-    /// something else, which stays. The request must then not be taken for reserved; it may be all
-    /// the same, if only the answer was lost, and then is until the TTL is over.
+    /// When Redis cannot be reached, does not answer or refuses, the bus is closed, or the key holds
+    /// something else, which stays. The caller must then not handle the request. The key may be
+    /// reserved all the same, until its TTL is over, if only the answer was lost.
     ///
     /// # Cancel safety
     ///
     /// Dropped, it may have reserved the key.
     pub async fn reserve(&self, key: &str, owner: &str) -> Result<Reservation, DedupError> {
-        let inner = &*self.inner;
-        let (full, value) = (inner.key(key), stored::encode(owner));
-        let found = inner.kv.set_if_absent(&full, &value, inner.ttl).await;
-        let Some(found) = inner.heard(Doing::Reserve, key, found)? else {
-            inner.reserved.fetch_add(1, Ordering::Relaxed);
+        let shared = &*self.shared;
+        let (full, value) = (shared.key(key), stored::encode(owner));
+        let found = shared
+            .keyspace
+            .set_if_absent(&full, &value, shared.ttl)
+            .await;
+        let Some(found) = shared.checked(Doing::Reserve, key, found)? else {
+            count(&shared.reserved);
             return Ok(Reservation::Reserved);
         };
-        let owner = inner.owner(Doing::Reserve, key, &found)?;
-        inner.duplicates.fetch_add(1, Ordering::Relaxed);
+        let owner = shared.owner(Doing::Reserve, key, &found)?;
+        count(&shared.duplicates);
         Ok(Reservation::Duplicate { owner })
     }
 
-    /// Ends a reservation before its TTL, if it is this owner's: after the request has failed, so
-    /// that it can be made again at once.
+    /// Ends a reservation of this owner before its TTL: after the request has failed, so that it can be
+    /// made again at once.
     ///
     /// # Errors
     ///
@@ -186,84 +150,55 @@ impl Dedup {
     /// # }
     /// ```
     pub async fn release(&self, key: &str, owner: &str) -> Result<Release, DedupError> {
-        let inner = &*self.inner;
-        let (full, start) = (inner.key(key), stored::start(owner));
-        let deleted = inner.kv.delete_if_starts_with(&full, &start).await;
-        let found = match inner.heard(Doing::Release, key, deleted)? {
+        let shared = &*self.shared;
+        let (full, start) = (shared.key(key), stored::start(owner));
+        let deleted = shared.keyspace.delete_if_starts_with(&full, &start).await;
+        let found = match shared.checked(Doing::Release, key, deleted)? {
             DeleteIf::Deleted => return Ok(Release::Released),
             DeleteIf::Missing => return Ok(Release::Gone),
             DeleteIf::Other(found) => found,
         };
-        let actual = inner.owner(Doing::Release, key, &found)?;
+        let actual = shared.owner(Doing::Release, key, &found)?;
         if actual != owner {
             return Ok(Release::NotYours { owner: actual });
         }
-        // By somebody who spells JSON in another way.
-        let deleted = inner.kv.delete_if_equal(&full, &found).await;
-        Ok(match inner.heard(Doing::Release, key, deleted)? {
+        // Written by another program, which formats JSON differently.
+        let deleted = shared.keyspace.delete_if_equal(&full, &found).await;
+        Ok(match shared.checked(Doing::Release, key, deleted)? {
             DeleteIf::Deleted => Release::Released,
-            // What was found has ended. If it was reserved once more, that was not meant.
+            // The reservation that was found has ended. A newer one is not the caller's to release.
             DeleteIf::Missing | DeleteIf::Other(_) => Release::Gone,
         })
     }
 
-    /// How many keys are reserved, for monitoring. Redis looks at every key that it has, in steps
-    /// between which it does other work; what comes or goes meanwhile may be counted or not.
+    /// How many keys are reserved, for monitoring. Redis goes through all of its keys, in steps between
+    /// which it does other work; keys that come or go meanwhile may be counted or not.
     ///
     /// # Errors
     ///
-    /// When Redis cannot be asked, does not answer or refuses, or the bus is closed.
+    /// When Redis cannot be reached, does not answer or refuses, or the bus is closed.
     ///
     /// # Cancel safety
     ///
     /// Safe: it only reads.
     pub async fn size(&self) -> Result<u64, DedupError> {
-        let inner = &*self.inner;
-        let count = inner.kv.count(&inner.key("")).await;
-        inner.heard(Doing::Count, "", count)
+        let shared = &*self.shared;
+        let count = shared.keyspace.count(&shared.key("")).await;
+        shared.checked(Doing::Count, "", count)
     }
 
-    /// Its name.
+    /// The name given to [`builder`](Self::builder).
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.inner.name
-    }
-}
-
-/// What an error interrupts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Doing {
-    Reserve,
-    Release,
-    Count,
-}
-
-impl Inner {
-    fn key(&self, key: &str) -> String {
-        format!("{}:d:{key}", self.name)
-    }
-
-    fn owner(&self, doing: Doing, key: &str, stored: &[u8]) -> Result<String, DedupError> {
-        let owner = stored::decode(stored).map_err(|found| Reason::Unreadable(found.into()));
-        owner.map_err(|reason| DedupError::new(&self.name, doing, key, reason))
-    }
-
-    /// Remembers whether there was an answer.
-    fn heard<T>(&self, doing: Doing, key: &str, answer: Result<T, Cause>) -> Result<T, DedupError> {
-        *self.failed() = answer.as_ref().err().cloned();
-        answer.map_err(|cause| DedupError::new(&self.name, doing, key, Reason::Redis(cause)))
-    }
-
-    fn failed(&self) -> MutexGuard<'_, Option<Cause>> {
-        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
+        &self.shared.name
     }
 }
 
 impl fmt::Debug for Dedup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Dedup")
-            .field("name", &self.inner.name)
-            .field("ttl", &self.inner.ttl)
+            .field("name", &self.shared.name)
+            .field("ttl", &self.shared.ttl)
             .finish_non_exhaustive()
     }
 }

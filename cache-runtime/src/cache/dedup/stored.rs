@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::random::nonce;
 use crate::wire::Quoted;
 
-/// A new reservation. The nonce only tells those of one owner apart.
+/// A new reservation. The nonce tells two reservations of one owner apart.
 pub(super) fn encode(owner: &str) -> Vec<u8> {
     let mut stored = start(owner);
     stored.extend_from_slice(nonce().as_bytes());
@@ -13,14 +13,14 @@ pub(super) fn encode(owner: &str) -> Vec<u8> {
     stored
 }
 
-/// What every reservation of an owner starts with, and no other's.
+/// How every reservation of this owner starts, and none of another owner.
 pub(super) fn start(owner: &str) -> Vec<u8> {
     let owner = Value::from(owner);
     format!(r#"{{"owner":{owner},"nonce":""#).into_bytes()
 }
 
-/// The owner of a reservation, or else what was found. Other languages may spell and order a
-/// reservation in another way.
+/// The owner of a reservation; the error describes what is there instead. Programs in other languages
+/// may write the JSON differently, and order its members differently.
 pub(super) fn decode(stored: &[u8]) -> Result<String, String> {
     let found = |why: &str| {
         let found = String::from_utf8_lossy(stored);

@@ -1,17 +1,17 @@
-//! What an audit says of a cache in Redis.
+//! What an audit shows of a cache in Redis.
 
 use std::sync::Arc;
 
-use super::inner::Inner;
-use super::settings::{AfterLoss, RedisAway};
+use super::policy::{OnFlush, WhileDown};
+use super::shared::Shared;
 use crate::audit::{Audited, Bound, Described, Kind, Source, State};
 use crate::cache::coherent::proof::Proof;
 use crate::health::Cause;
 
-impl<V: Clone + Send + Sync + 'static> Audited for Inner<V> {
+impl<V: Clone + Send + Sync + 'static> Audited for Shared<V> {
     fn describe(&self) -> Described {
         let stats = self.stats();
-        let memory = self.settings.memory;
+        let memory = self.options.memory;
         Described {
             name: Arc::clone(&self.name),
             kind: match self.coherence {
@@ -19,10 +19,10 @@ impl<V: Clone + Send + Sync + 'static> Audited for Inner<V> {
                 None => Kind::Redis,
             },
             place: self.place,
-            ttl: Some(self.settings.ttl),
+            ttl: Some(self.options.ttl),
             bound: memory.map_or(Bound::Ttl, |(_, entries)| Bound::Entries(entries as u64)),
             entries: memory.map(|_| self.engine.len() as u64),
-            hits: stats.memory_hits + stats.redis_hits + stats.shared,
+            hits: stats.memory_hits + stats.redis_hits + stats.shared_loads,
             misses: stats.misses,
             evicted_by: self
                 .proofs()
@@ -30,27 +30,27 @@ impl<V: Clone + Send + Sync + 'static> Audited for Inner<V> {
                 .map(Source::describe)
                 .collect(),
             state: self.state(),
-            bus: Some(self.bus),
+            bus: Some(self.keyspace.bus_id()),
         }
     }
 }
 
-impl<V: Clone + Send + Sync + 'static> Inner<V> {
+impl<V: Clone + Send + Sync + 'static> Shared<V> {
     fn state(&self) -> State {
-        if self.kv.is_closed() {
+        if self.keyspace.is_closed() {
             return State::Down(Cause::Closed.to_string());
         }
-        match (self.away.last(), self.settings.redis_away) {
-            (Some(cause), RedisAway::Fail) => State::Down(cause.to_string()),
-            (Some(cause), RedisAway::FetchWithout) => State::Bypassing(cause.to_string()),
-            // Where events are not proven to arrive, memory is not read in any case.
+        match (self.breaker.cause(), self.options.while_down) {
+            (Some(cause), WhileDown::Fail) => State::Down(cause.to_string()),
+            (Some(cause), WhileDown::LoadWithoutRedis) => State::Bypassing(cause.to_string()),
+            // While events are not proven to arrive, memory is never read.
             (None, _) if self.depends_on_proof() => State::of(&self.health(), false),
             (None, _) => State::Live,
         }
     }
 
-    /// Whether anything is not read while events are not proven to arrive.
+    /// Whether memory or Redis is not read while events are not proven to arrive.
     fn depends_on_proof(&self) -> bool {
-        self.settings.memory.is_some() || self.settings.after_loss == AfterLoss::EvictRedis
+        self.options.memory.is_some() || self.options.on_flush == OnFlush::EvictRedis
     }
 }

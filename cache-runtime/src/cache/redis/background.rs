@@ -1,24 +1,26 @@
-//! What a cache does in the background: bounded, and ended with the cache.
+//! The background tasks of a cache: bounded in number, and ended with the cache.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-/// Tasks of one cache at a time; what comes beyond is left out.
+use crate::sync::Mutex;
+
+/// The most tasks of one cache at a time; further ones are not started.
 const TASKS: usize = 64;
 
-/// Keys that are being refreshed or left alone at a time; beyond that none is refreshed.
+/// The most keys that are being refreshed or left alone at a time; further ones are not refreshed.
 const KEYS: usize = 1024;
 
 pub(super) struct Background {
     runtime: runtime::Handle,
     /// `None` once the cache is gone.
     tasks: Mutex<Option<JoinSet<()>>>,
-    /// Keys that are being refreshed, or are left alone until then.
+    /// Keys that are being refreshed, and keys that are left alone until then.
     refreshing: Mutex<HashMap<String, Option<Instant>>>,
 }
 
@@ -45,22 +47,21 @@ impl Background {
         })
     }
 
-    /// Starts a task, unless there are too many or the cache is gone. Whether it does.
-    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> bool {
-        let mut tasks = lock(&self.tasks);
+    /// Starts a task, unless there are too many or the cache is gone.
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let mut tasks = self.tasks.lock();
         let Some(tasks) = tasks.as_mut() else {
-            return false;
+            return;
         };
-        // Those that have ended give up their places.
+        // Tasks that have ended make room.
         while tasks.try_join_next().is_some() {}
-        let room = tasks.len() < TASKS;
-        if room {
+        if tasks.len() < TASKS {
             tasks.spawn_on(task, &self.runtime);
         }
-        room
     }
 
-    /// Starts a task that ends soon by itself, whatever else there is to do.
+    /// Starts a task that soon ends by itself, whatever the number of tasks, even of a cache that is
+    /// gone.
     pub(super) fn spawn_short(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.runtime.spawn(task);
     }
@@ -69,10 +70,9 @@ impl Background {
         &self.runtime
     }
 
-    /// `None` where somebody else in this process refreshes the key, it is to be left alone, or too
-    /// many are.
+    /// `None` where the key is being refreshed in this process or left alone, or too many keys are.
     pub(super) fn refresh(self: &Arc<Self>, key: &str) -> Option<Refreshing> {
-        let mut refreshing = lock(&self.refreshing);
+        let mut refreshing = self.refreshing.lock();
         let now = Instant::now();
         if refreshing.len() >= KEYS {
             refreshing.retain(|_, until| until.is_none_or(|until| now < until));
@@ -94,23 +94,19 @@ impl Background {
 
     /// Ends every task.
     pub(super) fn close(&self) {
-        // Dropped without the lock: what a task holds may use it.
-        let tasks = lock(&self.tasks).take();
+        // Dropped after the lock is released: what a task holds may take it.
+        let tasks = self.tasks.lock().take();
         drop(tasks);
     }
 }
 
 impl Drop for Refreshing {
     fn drop(&mut self) {
-        let mut refreshing = lock(&self.background.refreshing);
+        let mut refreshing = self.background.refreshing.lock();
         if let (Some(until), Some(pause)) = (refreshing.get_mut(&self.key), self.pause) {
             *until = Some(pause);
         } else {
             refreshing.remove(&self.key);
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

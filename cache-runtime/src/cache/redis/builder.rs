@@ -3,24 +3,27 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::panic::Location;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use super::away::Away;
+use futures_util::future::{FutureExt, TryFutureExt};
+
 use super::background::Background;
+use super::breaker::Breaker;
 use super::codec::{Codec, Json};
-use super::coherence::{Evicting, evicting};
-use super::inner::{Coherence, Inner, Logs};
+use super::entry::{Cached, Loaded};
+use super::evict::Sources;
 use super::keys::Keys;
-use super::mode::{Mode, Plain};
-use super::pending::Pending;
-use super::settings::{AfterLoss, RedisAway, Settings};
+use super::mode::{Coherent, Plain};
+use super::options::{Options, Refresh};
+use super::policy::{OnFlush, WhileDown};
+use super::shared::{Logs, Shared};
 use super::stats::Counters;
 use super::{Handle, RedisCache};
 use crate::audit::{self, Audited};
 use crate::bus::{self, Bus};
 use crate::cache::memory::Reclaiming;
-use crate::cache::memory::{Capacity, Engine, Options as EngineSettings};
+use crate::cache::memory::{Capacity, Engine, Options as EngineOptions};
 use crate::cache::{BuildError, Evict};
 use crate::clock::ManualClock;
 use crate::event::InvalidationEvent;
@@ -29,195 +32,209 @@ use crate::service::Invalidator;
 
 /// Settings of a [`RedisCache`].
 ///
-/// `T` says whether a TTL was given: without one it cannot be built. `M` is the [`Mode`] that comes
-/// of the settings, and `C` the codec.
+/// `M` says whether events evict from the cache; `C` is the codec.
 #[must_use = "a builder does nothing until it is built"]
-pub struct Builder<V, T, M = Plain, C = Json> {
-    settings: Settings<V>,
-    plan: Plan<V>,
+pub struct Builder<V, M = Plain, C = Json> {
+    options: Options<V>,
     codec: C,
-    state: PhantomData<(T, M)>,
+    sources: Sources<V>,
+    origin: Origin,
+    mode: PhantomData<M>,
 }
 
-/// What has a place of its own in the cache.
-struct Plan<V> {
+/// Where a cache belongs.
+struct Origin {
     bus: Arc<bus::Shared>,
-    kv: Keyspace,
+    keyspace: Keyspace,
     name: String,
     place: &'static Location<'static>,
     clock: Option<ManualClock>,
-    evicting: Vec<Evicting<V>>,
 }
 
-/// No TTL was given yet.
-#[derive(Debug)]
-pub enum NoTtl {}
-/// A TTL was given.
-#[derive(Debug)]
-pub enum WithTtl {}
-
-/// A cache has a TTL.
-#[diagnostic::on_unimplemented(
-    message = "a cache in Redis cannot be built without a TTL",
-    label = "no TTL was given before this",
-    note = "add `.ttl(Duration::from_secs(..))`: nothing is to stay in Redis for ever"
-)]
-pub trait HasTtl: sealed::Sealed {}
-impl HasTtl for WithTtl {}
-
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for super::WithTtl {}
-}
-
-impl<V> Builder<V, NoTtl> {
-    pub(super) fn new(bus: &Bus, name: String, place: &'static Location<'static>) -> Self {
-        Self {
-            settings: Settings::new(),
-            plan: Plan {
-                bus: Arc::clone(bus.shared()),
-                kv: Keyspace::new(bus),
-                name,
-                place,
-                clock: None,
-                evicting: Vec::new(),
-            },
+impl<V> RedisCache<V> {
+    /// Settings of a cache whose entries live in Redis for at most `ttl`, counted from when they were
+    /// stored.
+    ///
+    /// Its keys in Redis begin with `name`, which audits and errors show too. Names are of letters,
+    /// digits, `-`, `_` and `.`.
+    #[track_caller]
+    pub fn builder(bus: &Bus, name: impl Into<String>, ttl: Duration) -> Builder<V> {
+        Builder {
+            options: Options::new(ttl),
             codec: Json,
-            state: PhantomData,
+            sources: Sources::default(),
+            origin: Origin {
+                bus: Arc::clone(bus.shared()),
+                keyspace: Keyspace::new(bus),
+                name: name.into(),
+                place: Location::caller(),
+                clock: None,
+            },
+            mode: PhantomData,
         }
     }
 }
 
-impl<V, T, M: Mode, C> Builder<V, T, M, C> {
-    /// The longest that an entry lives in Redis, counted from when it was stored.
-    pub fn ttl(mut self, ttl: Duration) -> Builder<V, WithTtl, M, C> {
-        self.settings.ttl = ttl;
-        self.in_state()
-    }
-
-    /// A TTL of its own for each value, where it is shorter than that of the cache. Of zero, the
-    /// value is not stored.
+impl<V, M, C> Builder<V, M, C> {
+    /// The TTL of each value, where it is shorter than that of the cache. A value whose TTL is zero is
+    /// not stored.
     pub fn ttl_by(mut self, ttl_by: impl Fn(&V) -> Duration + Send + Sync + 'static) -> Self {
-        self.settings.ttl_by = Some(Box::new(ttl_by));
+        self.options.ttl_by = Some(Box::new(ttl_by));
         self
     }
 
-    /// How long it is remembered that there is nothing, in this
-    /// [category](super::Fetched::Absent); [`defaults::NEGATIVE_TTL`](crate::defaults::NEGATIVE_TTL)
-    /// in categories that have none. Never longer than the TTL of the cache.
+    /// How long it is remembered that there is no value, in this
+    /// [category](super::Loaded::Absent); [`defaults::NEGATIVE_TTL`](crate::defaults::NEGATIVE_TTL)
+    /// in every other category. Never longer than the TTL of the cache.
     pub fn negative_ttl(mut self, category: impl Into<String>, ttl: Duration) -> Self {
-        self.settings.negative_ttls.insert(category.into(), ttl);
+        self.options.negative_ttls.insert(category.into(), ttl);
         self
     }
 
-    /// Keeps up to so many entries in memory too, for at most `ttl`, and never longer than in Redis.
-    /// They are read without asking Redis: where no event evicts them, other instances' changes
-    /// show after that time. No such level by default.
+    /// Keeps up to `max_entries` in memory too, for at most `ttl`, and never longer than in Redis.
+    /// They are read without asking Redis: where no event evicts them, a change by another instance
+    /// shows after that time. No such level by default.
     pub fn memory(mut self, ttl: Duration, max_entries: usize) -> Self {
-        self.settings.memory = Some((ttl, max_entries));
+        self.options.memory = Some((ttl, max_entries));
         self
     }
 
-    /// Lets one instance fetch an entry at a time. The others wait for it up to `wait`, asking
-    /// Redis now and then, and then fetch as well. By default nobody waits for another instance.
+    /// Lets one instance at a time load an entry. The others wait up to `wait` for what it stores,
+    /// asking Redis now and then, and then load as well. By default no instance waits for another.
     ///
-    /// It costs a fetch one more round trip. A coherent cache makes it in any case.
-    pub fn fetch_lock(mut self, wait: Duration) -> Self {
-        self.settings.fetch_lock = Some(wait);
+    /// It costs a load one more round trip. A coherent cache makes that round trip in any case.
+    pub fn load_lock(mut self, wait: Duration) -> Self {
+        self.options.load_lock = Some(wait);
         self
     }
 
-    /// How long a fetch may take and still keep others from fetching, and in a coherent cache, still
-    /// be stored; [`defaults::LOAD_LOCK_TTL`](crate::defaults::LOAD_LOCK_TTL) by default. It is
-    /// also how long the entry's lock outlives an instance that was killed while it fetched.
+    /// How long a load keeps other instances from loading, and in a coherent cache, how long it may
+    /// take and still be stored; [`defaults::LOAD_LOCK_TTL`](crate::defaults::LOAD_LOCK_TTL) by
+    /// default. The lock of an instance that is killed while it loads ends after this time.
     pub fn lock_ttl(mut self, ttl: Duration) -> Self {
-        self.settings.lock_ttl = ttl;
+        self.options.lock_ttl = ttl;
         self
-    }
-
-    /// Refreshes a value in the background when it is read and has less than `ahead` left, so that
-    /// nobody waits for the fetch of what is read often. Once at a time among all instances.
-    ///
-    /// The fetch must be able to go there: its closure and its future are `'static`. What is known
-    /// to be [absent](super::Fetched::Absent) is not refreshed.
-    pub fn refresh_ahead(mut self, ahead: Duration) -> Builder<V, T, M::Refreshing, C> {
-        self.settings.refresh_ahead = Some(ahead);
-        self.in_state()
     }
 
     /// The most bytes of a value in Redis;
-    /// [`defaults::MAX_VALUE_BYTES`](crate::defaults::MAX_VALUE_BYTES) by default. What is larger is
-    /// given to its caller and not stored.
+    /// [`defaults::MAX_VALUE_BYTES`](crate::defaults::MAX_VALUE_BYTES) by default. A larger value is
+    /// returned to its caller and not stored.
     pub fn max_value_bytes(mut self, bytes: usize) -> Self {
-        self.settings.max_value_bytes = bytes;
+        self.options.max_value_bytes = bytes;
         self
     }
 
-    /// What a fetch does while Redis is away; [`RedisAway::FetchWithout`] by default.
-    pub fn when_redis_is_away(mut self, policy: RedisAway) -> Self {
-        self.settings.redis_away = policy;
+    /// What a load does while Redis is away; [`WhileDown::LoadWithoutRedis`] by default.
+    pub fn while_down(mut self, policy: WhileDown) -> Self {
+        self.options.while_down = policy;
         self
     }
 
-    /// What a coherent cache does with Redis after events may have been lost;
-    /// [`AfterLoss::KeepRedis`] by default.
-    pub fn after_loss(mut self, policy: AfterLoss) -> Self {
-        self.settings.after_loss = policy;
+    /// What a coherent cache does with its entries in Redis after events may have been lost;
+    /// [`OnFlush::KeepRedis`] by default.
+    pub fn on_flush(mut self, policy: OnFlush) -> Self {
+        self.options.on_flush = policy;
         self
     }
 
     /// How values are written; [`Json`] by default.
-    pub fn codec<D: Codec<V>>(self, codec: D) -> Builder<V, T, M, D> {
-        Builder {
-            settings: self.settings,
-            plan: self.plan,
-            codec,
-            state: PhantomData,
-        }
+    pub fn codec<D: Codec<V>>(self, codec: D) -> Builder<V, M, D> {
+        self.convert(|_| codec)
     }
 
-    /// Has the memory level go by this clock, in tests. Redis goes by its own.
+    /// The clock of the memory level, in tests. Redis has its own.
     pub fn clock(mut self, clock: &ManualClock) -> Self {
-        self.plan.clock = Some(clock.clone());
+        self.origin.clock = Some(clock.clone());
         self
     }
 
-    fn in_state<T2, M2>(self) -> Builder<V, T2, M2, C> {
+    fn convert<M2, D>(self, codec: impl FnOnce(C) -> D) -> Builder<V, M2, D> {
         Builder {
-            settings: self.settings,
-            plan: self.plan,
-            codec: self.codec,
-            state: PhantomData,
+            options: self.options,
+            codec: codec(self.codec),
+            sources: self.sources,
+            origin: self.origin,
+            mode: PhantomData,
         }
     }
 }
 
-impl<V, T, M, C> Builder<V, T, M, C>
+impl<V, M, C> Builder<V, M, C>
 where
     V: Clone + Send + Sync + 'static,
-    M: Mode,
 {
-    /// Evicts what `evict` says of every event of a service's channel, in Redis and in memory; may be
-    /// called for several services. Match the event exhaustively: then the compiler asks what a new
-    /// variant evicts.
+    /// Refreshes a value in the background when it has less than `ahead` left and is read by
+    /// [`get_or_load`](RedisCache::get_or_load) or one of its kin, so that no caller waits for the load
+    /// of what is read often. One instance at a time refreshes an entry.
     ///
-    /// Keys are those that entries are read by. Redis deletes by key; it cannot ask a predicate or a
-    /// prefix, so those make everything that is there unreachable, in one step, while in memory they
-    /// evict no more than they say. Where such events are frequent, name the keys.
+    /// `loader` is given the key, and returns a value, or a [`Loaded`](super::Loaded) where there may be
+    /// none. What is known to be [absent](super::Loaded::Absent) is not refreshed.
     ///
-    /// It is called by the task that receives events, and by publishers, possibly at the same time,
-    /// so it must be quick and must not block. If it panics, everything is evicted.
+    /// A refresh that fails is logged, at most once a second, and counted. The old value is served
+    /// until its TTL, and the next read after a second tries again. Refreshes end with the cache.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use cache_runtime::{Bus, RedisCache};
+    ///
+    /// async fn from_the_provider(list: String) -> std::io::Result<Vec<String>> {
+    ///     Ok(vec![format!("{list}-1"), format!("{list}-2")])
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let bus = Bus::in_process();
+    /// let hour = Duration::from_secs(60 * 60);
+    /// let models = RedisCache::<Vec<String>>::builder(&bus, "model-list", 24 * hour)
+    ///     .refresh_ahead(hour, from_the_provider)
+    ///     .build()?;
+    /// let list = models
+    ///     .try_get_or_load("small", || from_the_provider("small".to_owned()))
+    ///     .await?;
+    /// # assert_eq!(list.len(), 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn refresh_ahead<L, F, T, E>(mut self, ahead: Duration, loader: L) -> Self
+    where
+        L: Fn(String) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<T, E>> + Send + 'static,
+        T: Into<Loaded<V>> + 'static,
+        E: fmt::Display + 'static,
+    {
+        self.options.refresh = Some(Refresh {
+            ahead,
+            loader: Box::new(move |key| {
+                let load = loader(key).map_ok(T::into);
+                load.map_err(|error| error.to_string()).boxed()
+            }),
+        });
+        self
+    }
+
+    /// Evicts what `evict` returns for an event of the service's channel, in Redis and in memory. It
+    /// may be called for several services. Match the event exhaustively: then the compiler asks what
+    /// a new variant evicts.
+    ///
+    /// Keys are those that entries are read by. Redis deletes by key and cannot evaluate a predicate
+    /// or a prefix: for those, everything that the cache has there becomes unreachable, in one step.
+    /// In memory they evict no more than they say. Where such events are frequent, name the keys.
+    ///
+    /// `evict` is called by the task that receives events and by publishers, possibly at the same
+    /// time, so it must be quick and must not block. If it panics, everything is evicted.
     pub fn evict_on<E: InvalidationEvent>(
         mut self,
         service: &Invalidator<E>,
         evict: impl Fn(&E) -> Evict<String> + Send + Sync + 'static,
-    ) -> Builder<V, T, M::Evicting, C> {
-        self.plan.evicting.push(evicting(service, evict));
-        self.in_state()
+    ) -> Builder<V, Coherent, C> {
+        self.sources.add(service, evict);
+        self.convert(|codec| codec)
     }
 
-    /// The cache. If events evict from it, it is subscribed to them; memory is read as soon as they
-    /// are proven to arrive: `bus.ready().await?` waits for that.
+    /// The cache. If events evict from it, it is subscribed to them, and memory is read as soon as
+    /// they are proven to arrive: `bus.ready().await?` waits for that.
     ///
     /// # Errors
     ///
@@ -226,67 +243,48 @@ where
     /// # Panics
     ///
     /// Outside of a Tokio runtime, if the bus was built outside of one too.
-    pub fn build(self) -> Result<RedisCache<V, M>, BuildError>
+    pub fn build(mut self) -> Result<RedisCache<V, M>, BuildError>
     where
-        T: HasTtl,
         C: Codec<V>,
     {
-        let (settings, plan) = (self.settings, self.plan);
-        settings.check(&plan.name)?;
-        // Without a memory level nothing is stored in it.
-        let (memory_ttl, entries) = settings.memory.unwrap_or((settings.ttl, 1));
-        let mut engine = EngineSettings::new(memory_ttl, Capacity::Entries(entries));
-        engine.add_ttl_by(|cached: &super::entry::Cached<V>| cached.left);
-        if let Some(clock) = &plan.clock {
+        let (options, origin) = (self.options, self.origin);
+        options.check(&origin.name)?;
+        // Without a memory level nothing is stored in the engine.
+        let (memory_ttl, entries) = options.memory.unwrap_or((options.ttl, 1));
+        let mut engine = EngineOptions::new(memory_ttl, Capacity::Entries(entries));
+        engine.add_ttl_by(|cached: &Cached<V>| cached.left);
+        if let Some(clock) = &origin.clock {
             engine.set_clock(clock);
         }
-        let leases = plan
-            .evicting
-            .iter()
-            .map(|evicting| evicting.proof.lease_time());
-        // A load that is older may be older than an eviction that nobody here has heard of.
-        engine.share_bypassed = leases.min().unwrap_or(Duration::MAX);
-        engine.check(&plan.name)?;
+        // An older load may be older than an eviction that did not reach this instance.
+        engine.share_bypassed = self.sources.lease().unwrap_or(Duration::MAX);
+        engine.check(&origin.name)?;
 
-        let bus = plan.bus;
-        let runtime = bus.runtime();
-        let name: Arc<str> = plan.name.into();
-        let mut subscribe = Vec::new();
-        let mut proofs = Vec::new();
-        for evicting in plan.evicting {
-            proofs.push(evicting.proof);
-            subscribe.push(evicting.subscribe);
-        }
-        let coherence = (!subscribe.is_empty()).then(|| Coherence {
-            proofs: proofs.into(),
-            pending: Pending::new(),
-            patience: patience(bus.settings()),
-            subscriptions: Mutex::default(),
-        });
-        let inner = Arc::new(Inner {
-            place: plan.place,
-            bus: bus.id(),
+        let runtime = origin.bus.runtime();
+        let name: Arc<str> = origin.name.into();
+        let coherence = self.sources.coherence(patience(origin.bus.settings()));
+        let shared = Arc::new(Shared {
+            place: origin.place,
             codec: Box::new(self.codec),
-            kv: plan.kv,
+            keyspace: origin.keyspace,
             keys: Arc::new(Keys::new(&name, coherence.is_some())),
             engine: Engine::new(engine),
             reclaiming: Reclaiming::default(),
             coherence,
-            away: Away::default(),
+            breaker: Breaker::default(),
             background: Background::new(runtime.clone()),
             counters: Counters::default(),
             logs: Logs::default(),
-            settings,
+            options,
             name,
         });
-        let worker = inner.delete_in_background(&runtime);
-        let weak = Arc::downgrade(&inner);
-        let seats = subscribe.into_iter().flat_map(|subscribe| subscribe(&weak));
-        inner.subscribe(seats.collect());
-        let audited: Weak<Inner<V>> = Arc::downgrade(&inner);
-        audit::enroll(audited as Weak<dyn Audited>);
+        let worker = self.sources.subscribe(&shared, &runtime);
+        audit::enroll(Arc::downgrade(&shared) as Weak<dyn Audited>);
         Ok(RedisCache {
-            handle: Arc::new(Handle { inner, worker }),
+            handle: Arc::new(Handle {
+                shared,
+                _worker: worker,
+            }),
             mode: PhantomData,
         })
     }
@@ -303,12 +301,12 @@ fn patience(settings: &crate::settings::Settings) -> Duration {
     }
 }
 
-impl<V, T, M, C> fmt::Debug for Builder<V, T, M, C> {
+impl<V, M, C> fmt::Debug for Builder<V, M, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")
-            .field("name", &self.plan.name)
-            .field("ttl", &self.settings.ttl)
-            .field("memory", &self.settings.memory)
+            .field("name", &self.origin.name)
+            .field("ttl", &self.options.ttl)
+            .field("memory", &self.options.memory)
             .finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! How values become bytes in Redis.
+//! How values are written in Redis.
 
 use std::error::Error;
 
@@ -7,8 +7,9 @@ use serde::de::DeserializeOwned;
 
 /// Turns values into bytes and back; [`Json`] by default.
 ///
-/// What one version of a program has written, another may read: a codec must fail on what it did not
-/// write, rather than return something else. What does not decode is loaded anew and overwritten.
+/// One version of a program may read what another has written, so a codec must fail on bytes that it
+/// did not write, rather than return another value. A value that does not decode is loaded anew and
+/// overwritten.
 ///
 /// # Examples
 ///
@@ -45,15 +46,15 @@ pub trait Codec<V>: Send + Sync + 'static {
     /// When the value cannot be written. It is not stored then.
     fn encode(&self, value: &V, out: &mut Vec<u8>) -> Result<(), Box<dyn Error + Send + Sync>>;
 
-    /// Reads what [`encode`](Self::encode) has appended.
+    /// The value from the bytes that [`encode`](Self::encode) has appended.
     ///
     /// # Errors
     ///
-    /// When these bytes are no value. The entry counts as missing then.
+    /// When the bytes are no value. The entry counts as missing then.
     fn decode(&self, bytes: &[u8]) -> Result<V, Box<dyn Error + Send + Sync>>;
 }
 
-/// Values as JSON, by serde.
+/// Writes values as JSON, through serde.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Json;
 

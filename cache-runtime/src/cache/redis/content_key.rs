@@ -9,12 +9,12 @@ use serde_json::{Number, Value};
 /// A key for content given by its parts: the text of a prompt and the name of the model, say.
 ///
 /// The same parts give the same key in every process, on every machine and with every version of
-/// this crate; other parts, or the same text divided differently, give another. It is a SHA-256:
-/// nobody can make other content that has the same key. 64 hexadecimal digits, whatever the length
-/// of the content. For content that has a structure there is [`ContentKey`].
+/// this crate; other parts, or the same text divided differently, give another. It is a SHA-256, so no
+/// other content with the same key can be made. It has 64 hexadecimal digits, whatever the length of
+/// the content. For structured content there is [`ContentKey`].
 ///
-/// It hashes some hundred MiB a second: prefer an attachment's ID or address to its bytes where that
-/// says as much.
+/// Hashing takes a second for some hundred MiB: prefer the ID or the address of an attachment to its
+/// bytes where it identifies them.
 ///
 /// # Examples
 ///
@@ -70,7 +70,7 @@ impl ContentKey {
         self
     }
 
-    /// Adds whatever serde can write as JSON. The order of an object's keys does not matter, be it a
+    /// Adds anything that serde can write as JSON. The order of an object's keys does not matter, be it a
     /// struct or a map; that of a list does. `1` and `1.0` are different.
     ///
     /// # Errors
@@ -92,7 +92,7 @@ impl ContentKey {
         key
     }
 
-    /// Every part begins with its kind and its length, so that parts cannot be taken for others.
+    /// Every part begins with its kind and its length, so that no part looks like two others.
     fn begin(&mut self, kind: u8, length: usize) {
         self.0.update([kind]);
         self.0.update((length as u64).to_le_bytes());
@@ -167,9 +167,9 @@ mod tests {
         ContentKey::new().structure(value).unwrap().finish()
     }
 
-    /// Whoever changes these makes every key in every Redis a miss.
+    /// If these change, every key in every Redis becomes a miss.
     #[test]
-    fn is_the_same_for_ever() {
+    fn stays_the_same() {
         assert_eq!(content_key::<&str>([]), KEY_OF_NOTHING);
         assert_eq!(content_key(["a", "b"]), KEY_OF_PARTS);
         let structure = json!({"b": [1, -1, 1.5, null, true], "a": {"": "x"}});
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_json() {
+    fn refuses_a_map_whose_keys_are_no_strings() {
         let pairs = HashMap::from([((1, 2), 3)]);
         assert!(ContentKey::new().structure(&pairs).is_err());
     }

@@ -1,26 +1,27 @@
-//! What an entry holds, and how that is written.
+//! What an entry holds, and how it is written in Redis.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Nanos;
 
-/// What a fetch has come to: a value, or the knowledge that there is none.
+/// What a load has returned: a value, or the knowledge that there is none.
 ///
-/// That there is nothing is worth remembering too, for as long as its category says: a deleted
-/// picture stays deleted, a rate limit does not.
+/// That there is no value is worth remembering too, for as long as its category says: a deleted
+/// picture stays deleted, a rate limit ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fetched<V> {
+pub enum Loaded<V> {
     /// A value.
-    Found(V),
+    Present(V),
     /// There is none.
+    #[non_exhaustive]
     Absent {
-        /// Why not, which decides [how long](super::Builder::negative_ttl) that is remembered.
+        /// Why not. It decides [how long](super::Builder::negative_ttl) this is remembered.
         category: Arc<str>,
     },
 }
 
-impl<V> Fetched<V> {
+impl<V> Loaded<V> {
     /// There is no value, for a reason of this category.
     pub fn absent(category: impl Into<Arc<str>>) -> Self {
         Self::Absent {
@@ -30,55 +31,64 @@ impl<V> Fetched<V> {
 
     /// The value, if there is one.
     #[must_use]
-    pub fn found(self) -> Option<V> {
+    pub fn present(self) -> Option<V> {
         match self {
-            Self::Found(value) => Some(value),
+            Self::Present(value) => Some(value),
             Self::Absent { .. } => None,
         }
     }
 }
 
-/// An entry on its way to a caller, and in memory.
+impl<V> From<V> for Loaded<V> {
+    fn from(value: V) -> Self {
+        Self::Present(value)
+    }
+}
+
+/// An entry in memory, and on its way to a caller.
 #[derive(Debug, Clone)]
 pub(super) struct Cached<V> {
-    pub(super) fetched: Fetched<V>,
+    pub(super) loaded: Loaded<V>,
     /// The longest it may stay in memory.
     pub(super) left: Duration,
-    /// When it is to be refreshed, by the clock of the memory level.
+    /// When it is due for a refresh, by the clock of the memory level.
     pub(super) refresh_at: Nanos,
 }
 
-/// The first byte of a value in Redis; what the codec has written follows.
-const FOUND: u8 = b'+';
-/// The first byte where there is none; the category follows.
-const ABSENT: u8 = b'-';
-
-/// An entry as it is in Redis.
-pub(super) enum Stored<'a> {
-    Found(&'a [u8]),
-    Absent(&'a str),
-}
-
-impl<'a> Stored<'a> {
-    pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, &'static str> {
-        match bytes.split_first() {
-            Some((&FOUND, value)) => Ok(Self::Found(value)),
-            Some((&ABSENT, category)) => std::str::from_utf8(category)
-                .map(Self::Absent)
-                .map_err(|_| "the category is not UTF-8"),
-            Some(_) => Err("expected `+` or `-` in front"),
-            None => Err("it is empty"),
+impl<V> Cached<V> {
+    /// An entry that is never refreshed ahead of expiry.
+    pub(super) fn new(loaded: Loaded<V>, left: Duration) -> Self {
+        Self {
+            loaded,
+            left,
+            refresh_at: Nanos::MAX,
         }
     }
 }
 
-/// The beginning of an entry in Redis, to which the codec appends a value.
-pub(super) fn found() -> Vec<u8> {
-    vec![FOUND]
+/// The first byte in Redis where there is a value; the bytes of the codec follow.
+const PRESENT: u8 = b'+';
+/// The first byte in Redis where there is none; the category follows.
+const ABSENT: u8 = b'-';
+
+/// An entry from its bytes in Redis, with the bytes of the codec.
+pub(super) fn parse(bytes: &[u8]) -> Result<Loaded<&[u8]>, &'static str> {
+    match bytes.split_first() {
+        Some((&PRESENT, value)) => Ok(Loaded::Present(value)),
+        Some((&ABSENT, category)) => std::str::from_utf8(category)
+            .map(Loaded::absent)
+            .map_err(|_| "the category is not UTF-8"),
+        Some(_) => Err("expected `+` or `-` in front"),
+        None => Err("it is empty"),
+    }
 }
 
+/// The start of an entry that holds a value, to which the codec appends its bytes.
+pub(super) fn present() -> Vec<u8> {
+    vec![PRESENT]
+}
+
+/// The bytes of an entry that holds no value.
 pub(super) fn absent(category: &str) -> Vec<u8> {
-    let mut bytes = vec![ABSENT];
-    bytes.extend_from_slice(category.as_bytes());
-    bytes
+    [&[ABSENT], category.as_bytes()].concat()
 }

@@ -1,11 +1,11 @@
-//! What can go wrong with a cache in Redis.
+//! The errors of a cache in Redis.
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::health::Cause;
 
-/// An entry could not be read from Redis, or not be stored there.
+/// An entry could not be read, stored or removed in Redis.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RedisCacheError {
     cache: Arc<str>,
@@ -48,7 +48,7 @@ impl RedisCacheError {
         &self.cache
     }
 
-    /// What Redis, or the way there, had against it; `None` where the value itself is at fault.
+    /// Why Redis did not do it; `None` if the value cannot be stored.
     #[must_use]
     pub fn cause(&self) -> Option<&Cause> {
         match &self.reason {
@@ -57,7 +57,7 @@ impl RedisCacheError {
         }
     }
 
-    /// Whether the value has more bytes than the cache takes.
+    /// Whether the value has more bytes than the cache stores.
     #[must_use]
     pub fn is_too_large(&self) -> bool {
         matches!(self.reason, Reason::TooLarge { .. })
@@ -80,15 +80,16 @@ impl fmt::Display for RedisCacheError {
 
 impl std::error::Error for RedisCacheError {}
 
-/// There is no value to be had: the fetch failed, or was not allowed, or nothing is to be found.
+/// A read has no value to return.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum FetchError<E> {
-    /// The fetch failed.
-    Fetch(E),
-    /// Redis is away, and the cache [fails](super::RedisAway::Fail) rather than fetch without it.
+pub enum LoadError<E> {
+    /// The loader failed.
+    Load(E),
+    /// Redis is away, and the cache [fails](super::WhileDown::Fail) rather than load without it.
     Redis(RedisCacheError),
     /// It is known that there is no value.
+    #[non_exhaustive]
     Absent {
         /// The name of the cache.
         cache: Arc<str>,
@@ -97,21 +98,21 @@ pub enum FetchError<E> {
     },
 }
 
-impl<E> FetchError<E> {
-    /// The error of the fetch, if that is what it is.
+impl<E> LoadError<E> {
+    /// The error of the loader, if the loader failed.
     #[must_use]
-    pub fn into_fetch(self) -> Option<E> {
+    pub fn into_load(self) -> Option<E> {
         match self {
-            Self::Fetch(error) => Some(error),
+            Self::Load(error) => Some(error),
             Self::Redis(_) | Self::Absent { .. } => None,
         }
     }
 }
 
-impl<E: fmt::Display> fmt::Display for FetchError<E> {
+impl<E: fmt::Display> fmt::Display for LoadError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Fetch(error) => error.fmt(f),
+            Self::Load(error) => error.fmt(f),
             Self::Redis(error) => error.fmt(f),
             Self::Absent { cache, category } => {
                 write!(
@@ -123,6 +124,6 @@ impl<E: fmt::Display> fmt::Display for FetchError<E> {
     }
 }
 
-/// Whatever the fetch's error is, a boxed one too. It is printed, so it is not the source; what it has
-/// as its own source is found by matching [`Fetch`](FetchError::Fetch).
-impl<E: fmt::Debug + fmt::Display> std::error::Error for FetchError<E> {}
+/// For any error of a loader, boxed ones included. That error is what is printed, so it is not the
+/// source; its own source is found by matching [`Load`](LoadError::Load).
+impl<E: fmt::Debug + fmt::Display> std::error::Error for LoadError<E> {}

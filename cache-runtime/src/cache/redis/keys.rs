@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::transport::EntryKeys;
 
-/// See [`RedisCache`](super::RedisCache) for their shapes.
+/// Their shapes are in the docs of `RedisCache`.
 pub(super) struct Keys {
     cache: Arc<str>,
     /// `None` for a cache that is not coherent.
@@ -19,7 +19,8 @@ impl Keys {
         }
     }
 
-    /// Those of one entry. Cache names hold no `:`, so no two entries of any two caches meet.
+    /// The keys of one entry. Names of caches hold no `:`, so entries of different caches have different
+    /// keys.
     pub(super) fn of(&self, key: &str) -> EntryKeys {
         let cache = &self.cache;
         EntryKeys {
@@ -29,6 +30,7 @@ impl Keys {
         }
     }
 
+    /// Empty for a cache that is not coherent.
     pub(super) fn generation(&self) -> &str {
         self.generation.as_deref().unwrap_or_default()
     }

@@ -1,70 +1,71 @@
-//! The cache for what is expensive to fetch: in Redis, for all instances, with an optional level in
+//! The cache for what is expensive to load: in Redis, for all instances, with an optional level in
 //! memory.
 //!
-//! `fetching` is what users call to fetch, `inner` the cache behind it, `fetch` the way of a read
-//! through it, with the `lock` in Redis, and `refresh` that of a refresh in the `background`; `coherence` subscribes it to events, whose deletions are `pending` until they
-//! are done. `away` spares callers a server that does not answer.
+//! `load` is the way of a read, with the `load_lock` in Redis; `refresh` loads ahead of expiry, in the
+//! `background`; `direct` reads and stores without a load. `evict` is what an event does, and
+//! `deletions` carries that out in Redis. All of them work on what the clones of a cache have `shared`.
+//! The `breaker` spares callers a server that does not answer.
 
 mod audited;
-mod away;
 mod background;
+mod breaker;
 mod builder;
 mod codec;
-mod coherence;
 mod content_key;
-mod entries;
+mod deletions;
+mod direct;
 mod entry;
 mod error;
-mod fetch;
-mod fetching;
-mod inner;
+mod evict;
 mod keys;
-mod lock;
+mod load;
+mod load_lock;
 mod mode;
-mod pending;
+mod options;
+mod policy;
 mod refresh;
-mod settings;
+mod shared;
 mod stats;
 
+use std::convert::Infallible;
 use std::fmt;
 use std::marker::PhantomData;
-use std::panic::Location;
 use std::sync::Arc;
 
-use tokio::task::AbortHandle;
+use tokio_util::task::AbortOnDropHandle;
 
-use crate::bus::Bus;
 use crate::health::Health;
 
-pub use builder::{Builder, HasTtl, NoTtl, WithTtl};
+pub use builder::Builder;
 pub use codec::{Codec, Json};
 pub use content_key::{ContentKey, content_key};
-pub use entry::Fetched;
-pub use error::{FetchError, RedisCacheError};
-pub use mode::{Ahead, Coherent, Mode, OnDemand, Plain, Settable};
-pub use settings::{AfterLoss, RedisAway};
+pub use entry::Loaded;
+pub use error::{LoadError, RedisCacheError};
+pub use mode::{Coherent, Plain, Writable};
+pub use policy::{OnFlush, WhileDown};
 pub use stats::RedisCacheStats;
 
-use inner::Inner;
+use shared::Shared;
 
 /// A cache in Redis that all instances share, with an optional level in memory.
 ///
-/// For what is expensive to fetch: a provider's list of models, a description of a picture, a
-/// transcript. Clones are the same cache; instances share one by its name and their bus's namespace.
-/// Values are cloned for each caller: put large ones into an [`Arc`].
+/// For what is expensive to load: a provider's list of models, a description of a picture, a
+/// transcript. Clones are the same cache. Instances share a cache by its name and by the namespace of
+/// their bus. Values are cloned for each caller: put large ones into an [`Arc`].
 ///
 /// # What a read does
 ///
-/// [`get_or_fetch`](Self::get_or_fetch) looks in memory, then in Redis, and then fetches. Callers of
-/// one key in one process wait for the first of them. With a [`fetch_lock`](Builder::fetch_lock), one
-/// instance fetches at a time, and the others wait a while for what it stores.
+/// [`get_or_load`](Self::get_or_load) looks in memory, then in Redis, and then calls the loader. Per
+/// key, one caller in a process does this, and the others await its result. With a
+/// [`load_lock`](Builder::load_lock), one instance at a time loads, and the others wait a while for
+/// what it stores.
 ///
 /// | read | round trips to Redis |
 /// |---|---|
 /// | found in memory | 0 |
 /// | found in Redis | 1 |
-/// | fetched | 2: look up, store |
-/// | fetched under a lock, or coherent | 3: look up, lock, store |
+/// | loaded | 2: look up, store |
+/// | loaded under a lock, or coherent | 3: look up, lock, store |
 /// | waiting for another instance | 1 every 10 ms, then less often, down to one every 250 ms |
 ///
 /// # Coherence
@@ -72,35 +73,37 @@ use inner::Inner;
 /// Without [`evict_on`](Builder::evict_on) an entry is as old as its TTL allows, and in the memory of
 /// other instances as old as that level's TTL. With it:
 ///
-/// - Publishing an event through a program that has built the cache deletes what it evicts: first in
-///   Redis, then the event leaves. If Redis is away the event is published all the same, and
+/// - A program that has built the cache deletes what its event evicts in Redis, and then the event
+///   leaves. If Redis is away the event is published all the same, and
 ///   [`publish`](crate::service::Invalidator::publish) says which cache keeps old values. The deletion is tried
-///   again for as long as the cache lives, and until it is done this instance does not read there.
-/// - Whoever receives an event drops the entry from memory and deletes it in Redis too, because not
-///   every publisher has: those in other languages, or without this cache, only publish.
-/// - A fetch holds a token in Redis, which evicting the entry deletes and storing it needs. So a fetch
-///   that was overtaken by an event stores nothing, neither in Redis nor in memory.
-/// - While events are not proven to arrive, memory is not read. After a loss it is empty. Redis goes
-///   on being read, unless [`after_loss`](Builder::after_loss) says otherwise.
+///   again for as long as the cache lives, and until it is done this instance does not read the entry
+///   in Redis.
+/// - An instance that receives an event drops the entry from memory and deletes it in Redis too,
+///   because not every publisher has: programs in other languages, or without this cache, only
+///   publish.
+/// - A load holds a token in Redis, which an eviction of the entry deletes and storing needs. So a
+///   load that was overtaken by an event stores nothing, neither in Redis nor in memory.
+/// - While events are not proven to arrive, memory is not read, and afterwards it is empty. Redis
+///   is still read, unless [`on_flush`](Builder::on_flush) says otherwise.
 ///
-/// An event costs each instance that hears it one `DEL` in the background, which reads of what it
-/// evicts wait for, and its publisher one more before it leaves.
+/// An event costs each instance that receives it one `DEL` in the background, and its publisher one
+/// more before it leaves. Reads of the evicted entries wait for that `DEL`.
 ///
 /// # In Redis
 ///
-/// All keys begin with the bus's namespace, if it has one, and `name:`.
+/// All keys begin with the namespace of the bus, if it has one, and `name:`.
 ///
 /// | key | holds | TTL |
 /// |---|---|---|
 /// | `name:v:KEY` | an entry: `+` and the value as the codec writes it, or `-` and the category; in a coherent cache with its generation and `:` in front | that of the entry |
-/// | `name:t:KEY` | the token of the fetch under way | [`lock_ttl`](Builder::lock_ttl) |
+/// | `name:t:KEY` | the token of the load under way | [`lock_ttl`](Builder::lock_ttl) |
 /// | `name:g` | the generation of a coherent cache: without it, or under another, no entry counts | none |
 ///
-/// Where the server's access rules forbid something, the error says what to allow.
+/// If the server's access rules forbid a command, the error says what to allow.
 ///
 /// # Examples
 ///
-/// A list that is fetched once a day by one of the instances, and that each has at hand:
+/// A list that one of the instances loads once a day, and that each keeps in memory:
 ///
 /// ```
 /// use std::time::Duration;
@@ -108,16 +111,16 @@ use inner::Inner;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// // Bus::redis("redis://127.0.0.1").connect().await? in earnest.
+/// // In production: Bus::redis("redis://127.0.0.1").connect().await?
 /// let bus = Bus::in_process();
-/// let models = RedisCache::<Vec<String>>::builder(&bus, "model-list")
-///     .ttl(Duration::from_secs(24 * 60 * 60))
+/// let day = Duration::from_secs(24 * 60 * 60);
+/// let models = RedisCache::<Vec<String>>::builder(&bus, "model-list", day)
 ///     .memory(Duration::from_secs(5 * 60), 10)
-///     .fetch_lock(Duration::from_secs(10))
+///     .load_lock(Duration::from_secs(10))
 ///     .build()?;
 ///
-/// let fetch = || async { Ok::<_, std::io::Error>(vec!["gpt-4".to_owned()]) };
-/// assert_eq!(models.get_or_fetch("all", fetch).await?, ["gpt-4"]);
+/// let load = || async { Ok::<_, std::io::Error>(vec!["gpt-4".to_owned()]) };
+/// assert_eq!(models.try_get_or_load("all", load).await?, ["gpt-4"]);
 /// assert_eq!(models.get("all").await?, Some(vec!["gpt-4".to_owned()]));
 /// # Ok(())
 /// # }
@@ -142,8 +145,8 @@ use inner::Inner;
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let bus = Bus::in_process();
 /// let personas = Personas::new(&bus);
-/// let prompts = RedisCache::<String>::builder(&bus, "prompts")
-///     .ttl(Duration::from_secs(60 * 60))
+/// let hour = Duration::from_secs(60 * 60);
+/// let prompts = RedisCache::<String>::builder(&bus, "prompts", hour)
 ///     .memory(Duration::from_secs(60), 1_000)
 ///     .evict_on(&personas, |event| match event {
 ///         PersonaEvent::Persona { id } => Evict::key(id),
@@ -152,8 +155,7 @@ use inner::Inner;
 ///     .build()?;
 /// bus.ready().await?;
 ///
-/// let old = || async { Ok::<_, std::io::Error>("old".to_owned()) };
-/// assert_eq!(prompts.get_or_fetch("7", old).await?, "old");
+/// assert_eq!(prompts.get_or_load("7", || async { "old".to_owned() }).await?, "old");
 ///
 /// // The database is changed, and then:
 /// personas.invalidate_persona("7").await?;
@@ -166,54 +168,41 @@ pub struct RedisCache<V, M = Plain> {
     mode: PhantomData<fn() -> M>,
 }
 
-/// What clones share. Its end is that of everything in the background.
+/// What clones share. Dropping it ends everything in the background.
 struct Handle<V> {
-    inner: Arc<Inner<V>>,
-    /// The task that deletes what events evict.
-    worker: Option<AbortHandle>,
+    shared: Arc<Shared<V>>,
+    /// Carries out the deletions that events ask for.
+    _worker: Option<AbortOnDropHandle<()>>,
 }
 
 impl<V> Drop for Handle<V> {
     fn drop(&mut self) {
-        // First: nobody is to ask for a deletion that is not carried out.
-        self.inner.unsubscribe();
-        if let Some(worker) = &self.worker {
-            worker.abort();
-        }
-        self.inner.background.close();
-    }
-}
-
-impl<V> RedisCache<V> {
-    /// Settings of a cache, which is kept in Redis, and called by audits and errors, by its name. It
-    /// needs a TTL. Names are of letters, digits, `-`, `_` and `.`.
-    #[track_caller]
-    pub fn builder(bus: &Bus, name: impl Into<String>) -> Builder<V, NoTtl> {
-        Builder::new(bus, name.into(), Location::caller())
+        // Before the worker ends: no event may ask for a deletion that is not carried out.
+        self.shared.unsubscribe();
+        self.shared.background.close();
     }
 }
 
 impl<V, M> RedisCache<V, M>
 where
     V: Clone + Send + Sync + 'static,
-    M: Mode,
 {
-    /// The value of an entry, if there is one. It waits for nobody who fetches it.
+    /// The value of an entry, if there is one. It does not wait for a load that is under way.
     ///
     /// # Errors
     ///
-    /// When it is not in memory and Redis is away, whatever
-    /// [`when_redis_is_away`](Builder::when_redis_is_away) says: that there is no value is not known.
+    /// When the entry is not in memory and Redis is away, whatever
+    /// [`while_down`](Builder::while_down) says, because it is then not known whether there is a value.
     ///
     /// # Cancel safety
     ///
     /// Safe: it only reads.
     pub async fn get(&self, key: &str) -> Result<Option<V>, RedisCacheError> {
-        Ok(self.lookup(key).await?.and_then(Fetched::found))
+        Ok(self.lookup(key).await?.and_then(Loaded::present))
     }
 
-    /// As [`get`](Self::get), for callers who want to know too whether it is known that there is
-    /// nothing.
+    /// As [`get`](Self::get), and it tells an entry that is known to be
+    /// [absent](Loaded::Absent) from one that is missing, for which it returns `None`.
     ///
     /// # Errors
     ///
@@ -222,68 +211,197 @@ where
     /// # Cancel safety
     ///
     /// Safe: it only reads.
-    pub async fn lookup(&self, key: &str) -> Result<Option<Fetched<V>>, RedisCacheError> {
-        let cached = self.inner().lookup(key).await?;
-        Ok(cached.map(|cached| cached.fetched))
+    pub async fn lookup(&self, key: &str) -> Result<Option<Loaded<V>>, RedisCacheError> {
+        let cached = self.shared().lookup(key).await?;
+        Ok(cached.map(|cached| cached.loaded))
     }
 
-    /// Stores a value, in Redis in one command and in memory. A fetch that is under way in another
-    /// instance without a [lock](Builder::fetch_lock) stores what it gets over it.
+    /// Whether [`get`](Self::get) finds a value. It counts as a read, and costs as much.
     ///
     /// # Errors
     ///
-    /// When Redis is away, or the value cannot be encoded or is too large. Nothing is stored then, unless
-    /// Redis has stored it and only its answer was lost.
+    /// As [`get`](Self::get).
     ///
     /// # Cancel safety
     ///
-    /// Dropped before it is done, the value may or may not have been stored in Redis.
-    pub async fn set(&self, key: &str, value: &V) -> Result<(), RedisCacheError>
+    /// Safe: it only reads.
+    pub async fn contains(&self, key: &str) -> Result<bool, RedisCacheError> {
+        Ok(self.get(key).await?.is_some())
+    }
+
+    /// The value of an entry, or what `loader` returns, which is stored.
+    ///
+    /// A value in Redis that does not decode is loaded anew, and overwritten. A value that is about to
+    /// expire is returned at once, and refreshed by the loader given to
+    /// [`refresh_ahead`](Builder::refresh_ahead), if there is one.
+    ///
+    /// # Errors
+    ///
+    /// When it is known, by [`lookup_or_load`](Self::lookup_or_load), that there is no value; or when
+    /// Redis is away and the cache is set to [fail](WhileDown::Fail).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it stores nothing; if it was loading, the next caller in line loads. A lock that it
+    /// holds in Redis is given back in the background. Where that is not possible, the lock ends after
+    /// the [`lock_ttl`](Builder::lock_ttl), and other instances wait for it no longer than they wait
+    /// for any. A refresh goes on.
+    pub async fn get_or_load<L, F>(&self, key: &str, loader: L) -> Result<V, LoadError<Infallible>>
     where
-        M: Settable,
+        L: FnOnce() -> F,
+        F: Future<Output = V>,
     {
-        self.inner().set(key, value).await
+        let loader = || async { Ok(Loaded::Present(loader().await)) };
+        self.present(self.lookup_or_load(key, loader).await?)
+    }
+
+    /// As [`get_or_load`](Self::get_or_load), with a loader that can fail. Then nothing is stored, and
+    /// the next caller in line loads.
+    ///
+    /// # Errors
+    ///
+    /// When the loader fails; when it is known, by [`lookup_or_load`](Self::lookup_or_load), that there
+    /// is no value; or when Redis is away and the cache is set to [fail](WhileDown::Fail).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`get_or_load`](Self::get_or_load).
+    pub async fn try_get_or_load<L, F, E>(&self, key: &str, loader: L) -> Result<V, LoadError<E>>
+    where
+        L: FnOnce() -> F,
+        F: Future<Output = Result<V, E>>,
+    {
+        let loader = || async { loader().await.map(Loaded::Present) };
+        self.present(self.lookup_or_load(key, loader).await?)
+    }
+
+    /// As [`try_get_or_load`](Self::try_get_or_load), with a loader that can find that there is no
+    /// value. That is stored as well, for the [TTL of its category](Builder::negative_ttl).
+    ///
+    /// # Errors
+    ///
+    /// When the loader fails, or when Redis is away and the cache is set to [fail](WhileDown::Fail).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`get_or_load`](Self::get_or_load).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use cache_runtime::redis::Loaded;
+    /// use cache_runtime::{Bus, RedisCache};
+    ///
+    /// /// What a picture shows, if it can be fetched.
+    /// async fn describe(url: &str) -> Result<Loaded<String>, std::io::Error> {
+    ///     Ok(if url.ends_with(".png") {
+    ///         Loaded::Present("a cat".to_owned())
+    ///     } else {
+    ///         Loaded::absent("gone")
+    ///     })
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let bus = Bus::in_process();
+    /// let hour = Duration::from_secs(60 * 60);
+    /// let descriptions = RedisCache::<String>::builder(&bus, "descriptions", hour)
+    ///     .negative_ttl("gone", Duration::from_secs(10 * 60))
+    ///     .negative_ttl("overloaded", Duration::from_secs(30))
+    ///     .build()?;
+    ///
+    /// let url = "https://example.org/picture";
+    /// let described = descriptions.lookup_or_load(url, || describe(url)).await?;
+    /// assert_eq!(described, Loaded::absent("gone"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn lookup_or_load<L, F, E>(
+        &self,
+        key: &str,
+        loader: L,
+    ) -> Result<Loaded<V>, LoadError<E>>
+    where
+        L: FnOnce() -> F,
+        F: Future<Output = Result<Loaded<V>, E>>,
+    {
+        let mut loader = Some(loader);
+        let cached = self.shared().get_or_load(key, &mut loader).await?;
+        // What this caller has just loaded is not loaded again.
+        if loader.is_some() {
+            self.shared().refresh_if_due(key, &cached);
+        }
+        Ok(cached.loaded)
+    }
+
+    /// Stores a value, in Redis with one command and in memory. A load that is under way in another
+    /// instance without a [lock](Builder::load_lock) will overwrite it.
+    ///
+    /// # Errors
+    ///
+    /// When Redis is away, or the value cannot be encoded or is too large. Nothing is stored then,
+    /// unless Redis has stored it and only its answer was lost.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it is done, it may or may not have stored the value in Redis.
+    pub async fn insert(&self, key: &str, value: V) -> Result<(), RedisCacheError>
+    where
+        M: Writable,
+    {
+        self.shared().insert(key, value).await
     }
 
     /// Removes an entry from Redis and from this instance's memory. Other instances may have it in
-    /// memory until that level's TTL, and one that fetches it now without a
-    /// [lock](Builder::fetch_lock) stores what it gets.
+    /// memory until that level's TTL, and one that is loading it without a
+    /// [lock](Builder::load_lock) will store it.
     ///
     /// # Errors
     ///
-    /// When Redis is away. It is gone from memory all the same.
+    /// When Redis is away. The entry is gone from memory all the same.
     ///
     /// # Cancel safety
     ///
-    /// Dropped before it is done, the entry may or may not be gone.
+    /// Dropped before it is done, it may or may not have removed the entry.
     pub async fn remove(&self, key: &str) -> Result<(), RedisCacheError>
     where
-        M: Settable,
+        M: Writable,
     {
-        self.inner().remove(key).await
+        self.shared().remove(key).await
     }
 
     /// The name given to [`builder`](Self::builder).
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.inner().name
+        &self.shared().name
     }
 
-    /// Whether events are proven to arrive on every channel that evicts from the cache: the first
-    /// one's health of which they are not. [`Live`](Health::Live) where no event evicts.
+    /// The health of the first channel on which events are not proven to arrive, among those that
+    /// evict from the cache. [`Live`](Health::Live) if there is no such channel.
     #[must_use]
     pub fn health(&self) -> Health {
-        self.inner().health()
+        self.shared().health()
     }
 
     /// What has happened in the cache, on this instance.
     #[must_use]
     pub fn stats(&self) -> RedisCacheStats {
-        self.inner().stats()
+        self.shared().stats()
     }
 
-    fn inner(&self) -> &Arc<Inner<V>> {
-        &self.handle.inner
+    fn present<E>(&self, loaded: Loaded<V>) -> Result<V, LoadError<E>> {
+        match loaded {
+            Loaded::Present(value) => Ok(value),
+            Loaded::Absent { category } => Err(LoadError::Absent {
+                cache: Arc::clone(&self.shared().name),
+                category,
+            }),
+        }
+    }
+
+    fn shared(&self) -> &Arc<Shared<V>> {
+        &self.handle.shared
     }
 }
 
@@ -299,8 +417,26 @@ impl<V, M> Clone for RedisCache<V, M> {
 impl<V, M> fmt::Debug for RedisCache<V, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisCache")
-            .field("name", &self.handle.inner.name)
-            .field("ttl", &self.handle.inner.settings.ttl)
+            .field("name", &self.handle.shared.name)
+            .field("ttl", &self.handle.shared.options.ttl)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::bus::Bus;
+
+    #[tokio::test]
+    async fn the_futures_of_callers_are_small() {
+        let bus = Bus::in_process();
+        let cache = RedisCache::<String>::builder(&bus, "sizes", Duration::from_secs(1));
+        let cache = cache.build().unwrap();
+        let load = || async { Ok::<_, std::io::Error>(String::new()) };
+        assert!(size_of_val(&cache.get("a")) < 1024);
+        assert!(size_of_val(&cache.try_get_or_load("a", load)) < 2048);
     }
 }

@@ -1,112 +1,99 @@
-//! Refreshing an entry before it expires, while its readers go on.
+//! Refreshing an entry before it expires, while readers are given the old value.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tracing::warn;
 
-use super::entry::{Cached, Fetched};
-use super::fetch::{Attempt, Kept};
-use super::inner::Inner;
-use super::lock::Taken;
-use super::stats::count;
+use super::entry::Cached;
+use super::load::Kept;
+use super::options::Refresh;
+use super::shared::Shared;
 use crate::cache::memory::Storing;
+use crate::counters::count;
 use crate::health::Cause;
-use crate::transport::Seek;
+use crate::transport::{Acquired, Seek};
 use crate::wire::{Prose, Quoted};
 
-/// How long an entry is left alone after its refresh has failed, or has left it as due as it was:
-/// where nothing was stored, or for too short a time.
+/// How long an entry is left alone after a refresh that has failed, or has left the entry due:
+/// because nothing was stored, or for too short a time.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Why a refresh came to nothing.
-enum Failed<E> {
-    Redis(Cause),
-    Fetch(E),
-}
-
-impl<V: Clone + Send + Sync + 'static> Inner<V> {
-    /// Whether an entry is to be refreshed now.
-    pub(super) fn is_due(&self, cached: &Cached<V>) -> bool {
-        cached.refresh_at <= self.engine.clock().now()
-    }
-
-    /// Refreshes an entry in the background, unless somebody does already.
-    pub(super) fn refresh<L, F, E>(self: &Arc<Self>, key: &str, loader: L)
-    where
-        L: FnOnce() -> F + Send + 'static,
-        F: Future<Output = Result<Fetched<V>, E>> + Send + 'static,
-        E: fmt::Display + Send + 'static,
-    {
+impl<V: Clone + Send + Sync + 'static> Shared<V> {
+    /// Refreshes an entry in the background if it is due, unless that is under way already.
+    pub(super) fn refresh_if_due(self: &Arc<Self>, key: &str, cached: &Cached<V>) {
+        if !self.is_due(cached) {
+            return;
+        }
         let Some(refreshing) = self.background.refresh(key) else {
             return;
         };
-        let (inner, key) = (Arc::clone(self), key.to_owned());
+        let (shared, key) = (Arc::clone(self), key.to_owned());
         self.background.spawn(async move {
-            let fresh = inner.refresh_now(&key, loader).await;
-            match &fresh {
-                Ok(_) => {}
-                Err(Failed::Redis(cause)) => inner.redis_failed("refreshed", cause),
-                Err(Failed::Fetch(error)) => inner.refresh_failed(&key, error),
-            }
-            match fresh {
-                Ok(true) => drop(refreshing),
-                // Every read until then would only ask again.
-                Ok(false) | Err(_) => refreshing.pause(PAUSE),
+            let refreshed = shared.refresh(&key).await.unwrap_or_else(|cause| {
+                shared.redis_failed("refreshed", &cause);
+                false
+            });
+            if refreshed {
+                drop(refreshing);
+            } else {
+                // Otherwise every read would try again.
+                refreshing.pause(PAUSE);
             }
         });
     }
 
-    /// Whether the entry is no longer due.
-    async fn refresh_now<L, F, E>(&self, key: &str, loader: L) -> Result<bool, Failed<E>>
-    where
-        L: FnOnce() -> F,
-        F: Future<Output = Result<Fetched<V>, E>>,
-    {
-        let names = self.keys.of(key);
-        // Before anything is asked: what is evicted from here on is not filled.
-        let storing = self.storing();
-        let reserved = (storing == Storing::Yes).then(|| self.engine.begin_load(key, storing));
-        self.settled(key).await.map_err(Failed::Redis)?;
-        let taken = self.acquire(&names, Seek::Refresh).await;
-        let ticket = match taken.map_err(Failed::Redis)? {
-            Taken::Ticket(ticket) => ticket,
-            // Another instance is at it; what is in memory here stays due.
-            Taken::Busy | Taken::Found(_) => return Ok(false),
-        };
-        let found = self.look_up(key, &names).await.map_err(Failed::Redis)?;
-        let known = found.and_then(|found| self.read(key, &found));
-        let kept = if let Some(cached) = known.filter(|cached| !self.is_due(cached)) {
-            // Another instance was, since ours has read it.
-            Kept {
-                cached,
-                in_redis: true,
-                in_memory: true,
-            }
-        } else {
-            count(&self.counters.refreshes);
-            let attempt = Attempt::begin(self);
-            let fetched = loader().await.map_err(Failed::Fetch)?;
-            attempt.done();
-            self.keep(key, &names, fetched, Some(ticket)).await
-        };
-        let fresh = kept.in_redis && !self.is_due(&kept.cached);
-        if let Some(reserved) = reserved
-            && kept.in_memory
-            && self.storing() == Storing::Yes
-        {
-            // If it may not be stored, an event has evicted the old one.
-            let _ = reserved.store(kept.cached);
-        }
-        Ok(fresh)
+    fn is_due(&self, cached: &Cached<V>) -> bool {
+        cached.refresh_at <= self.engine.clock().now()
     }
 
-    fn refresh_failed(&self, key: &str, error: &impl fmt::Display) {
+    /// Refreshes an entry. Whether it is no longer due.
+    async fn refresh(&self, key: &str) -> Result<bool, Cause> {
+        let Some(Refresh { loader, .. }) = &self.options.refresh else {
+            return Ok(false);
+        };
+        let keys = self.keys.of(key);
+        // Before Redis is asked: an eviction from here on keeps the new value out of memory.
+        let storing = self.storing();
+        let reserved = (storing == Storing::Yes).then(|| self.engine.begin_load(key, storing));
+        self.settled(key).await?;
+        let asked = Instant::now();
+        let Acquired::Token(token) = self.acquire(&keys, Seek::Refresh).await? else {
+            // Another instance refreshes it. What is in memory here stays due.
+            return Ok(false);
+        };
+        let lock = self.lock(token, asked);
+        let found = self.look_up(key, &keys).await?;
+        let current = found.and_then(|found| self.read(key, &found));
+        let (cached, kept) = if let Some(cached) = current.filter(|cached| !self.is_due(cached)) {
+            // Another instance has refreshed it since it was read here.
+            (cached, Kept::InRedis)
+        } else {
+            count(&self.counters.refreshes);
+            match self.run(|| loader(key.to_owned())).await {
+                Ok(loaded) => self.keep(key, &keys, loaded, Some(lock)).await,
+                Err(error) => {
+                    self.refresh_failed(key, &error);
+                    return Ok(false);
+                }
+            }
+        };
+        let refreshed = kept == Kept::InRedis && !self.is_due(&cached);
+        if let Some(reserved) = reserved
+            && kept != Kept::Nowhere
+            && self.storing() == Storing::Yes
+        {
+            // If it may not be stored, an event has evicted the old value.
+            let _ = reserved.store(cached);
+        }
+        Ok(refreshed)
+    }
+
+    fn refresh_failed(&self, key: &str, error: &str) {
         if let Some(skipped) = self.logs.refresh.admit() {
-            let error = error.to_string();
             warn!(
-                cache = %self.name, key = %Quoted(key), error = %Prose(&error), skipped,
+                cache = %self.name, key = %Quoted(key), error = %Prose(error), skipped,
                 "an entry could not be refreshed; the old one is served until its TTL"
             );
         }

@@ -1,8 +1,8 @@
-//! Deletions in Redis that events ask for: queued at once, carried out by a task, and waited for by
-//! whoever reads what they cover.
+//! The deletions in Redis that events ask for: queued at once, carried out by a task, and awaited by
+//! reads of the entries that they cover.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
@@ -12,18 +12,19 @@ use super::keys::Keys;
 use crate::cache::Evict;
 use crate::health::Cause;
 use crate::keyspace::Keyspace;
+use crate::sync::Mutex;
 use crate::transport::EntryKeys;
 
-/// Keys that wait to be deleted; more than this turn into everything.
+/// The most keys that wait to be deleted; more turn into a deletion of everything.
 const KEYS: usize = 1024;
-/// Wait after a deletion that failed: the first, doubled with each attempt, and the longest. What is
-/// new is tried at once.
+/// The wait after a deletion that failed: the first, doubled with each attempt, and the longest. A new
+/// deletion does not wait for it.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
-/// Numbers what is submitted, from 1.
+/// Counts the deletions submitted, from 1.
 type Number = u64;
 
-pub(super) struct Pending {
+pub(super) struct Deletions {
     state: Mutex<State>,
     news: Notify,
     progress: watch::Sender<Progress>,
@@ -42,14 +43,14 @@ struct Batch {
     everything: bool,
 }
 
-/// How far the task has come.
+/// How far the task has got.
 #[derive(Debug, Clone, Default)]
 struct Progress {
-    /// Up to here it was tried.
+    /// Everything up to this number was tried.
     tried: Number,
-    /// Up to here it is done.
+    /// Everything up to this number is done.
     done: Number,
-    /// Why what was tried is not done.
+    /// Why the latest attempt failed.
     cause: Option<Cause>,
 }
 
@@ -58,7 +59,7 @@ impl Batch {
         match evict {
             Evict::Key(key) => self.add_key(key),
             Evict::Keys(keys) => keys.iter().for_each(|key| self.add_key(key)),
-            // Redis cannot ask a predicate.
+            // Redis cannot evaluate a predicate.
             Evict::Matching(_) | Evict::All => self.everything = true,
             Evict::Nothing => {}
         }
@@ -87,7 +88,7 @@ impl Batch {
     }
 }
 
-impl Pending {
+impl Deletions {
     pub(super) fn new() -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::default(),
@@ -96,12 +97,12 @@ impl Pending {
         })
     }
 
-    /// Queues a deletion. From now on nobody reads what it covers before it is done.
+    /// Queues a deletion. From now on, reads of the entries that it covers wait until it is done.
     pub(super) fn submit(&self, evict: &Evict<String>) -> Option<Number> {
         if matches!(evict, Evict::Nothing) {
             return None;
         }
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.queued.add(evict);
         if state.queued.is_empty() {
             return None;
@@ -113,7 +114,7 @@ impl Pending {
         Some(number)
     }
 
-    /// Waits until a deletion is done, or was tried in vain. It is tried again in any case.
+    /// Waits until a deletion was tried. One that failed is tried again, whatever the caller does.
     pub(super) async fn tried(&self, number: Number) -> Result<(), Cause> {
         let mut progress = self.progress.subscribe();
         // The sender is held by `self`, so waiting cannot fail.
@@ -126,11 +127,11 @@ impl Pending {
         Err(progress.cause.clone().unwrap_or(Cause::Closed))
     }
 
-    /// Waits until nothing that covers a key is to be deleted.
+    /// Waits until every deletion that covers a key is done.
     ///
     /// # Errors
     ///
-    /// When that was tried in vain, or takes longer than `patience`.
+    /// When one has failed, or they take longer than `patience`.
     pub(super) async fn settled(&self, key: &str, patience: Duration) -> Result<(), Cause> {
         if !self.covers(key) {
             return Ok(());
@@ -157,36 +158,37 @@ impl Pending {
         })
     }
 
-    /// Whether something that covers a key is still to be deleted.
+    /// Whether a deletion that covers a key is not done yet.
     pub(super) fn covers(&self, key: &str) -> bool {
-        let state = self.lock();
+        let state = self.state.lock();
         state.queued.covers(key) || state.running.covers(key)
     }
 
-    /// Carries out what is queued, until the bus is closed or the task is dropped.
+    /// Carries out the queue, until the bus is closed or the task is dropped. `record` is given
+    /// the result of every attempt.
     pub(super) fn work(
         self: Arc<Self>,
-        kv: Keyspace,
+        keyspace: Keyspace,
         keys: Arc<Keys>,
-        heard: impl Fn(&Result<(), Cause>) + Send,
+        record: impl Fn(&Result<(), Cause>) + Send,
     ) -> impl Future<Output = ()> + Send {
-        // Before the task runs: it may be dropped without ever having run.
+        // Made before the task runs: it may be dropped without ever having run.
         let end = End(self);
-        async move { end.0.carry_out(&kv, &keys, heard).await }
+        async move { end.0.carry_out(&keyspace, &keys, record).await }
     }
 
     async fn carry_out(
         &self,
-        kv: &Keyspace,
+        keyspace: &Keyspace,
         keys: &Keys,
-        heard: impl Fn(&Result<(), Cause>) + Send,
+        record: impl Fn(&Result<(), Cause>) + Send,
     ) {
         let mut wait = None;
         loop {
             let news = self.news.notified();
             match wait {
                 None => news.await,
-                // In vain or not, it is time to try again.
+                // With news or without, it is time to try again.
                 Some(wait) => drop(timeout(wait, news).await),
             }
             let Some((number, everything, names)) = self.take(keys) else {
@@ -194,11 +196,11 @@ impl Pending {
                 continue;
             };
             let result = if everything {
-                kv.evict_all(keys.generation()).await
+                keyspace.evict_all(keys.generation()).await
             } else {
-                kv.evict(&names).await
+                keyspace.evict(&names).await
             };
-            heard(&result);
+            record(&result);
             wait = result.is_err().then(|| {
                 let next = wait.map_or(BACKOFF.0, |wait: Duration| wait * 2);
                 next.min(BACKOFF.1)
@@ -211,9 +213,9 @@ impl Pending {
         }
     }
 
-    /// Moves what is queued to what is running. `None` if there is nothing.
+    /// Moves the queued batch to the running one. `None` if nothing is queued.
     fn take(&self, keys: &Keys) -> Option<(Number, bool, Vec<EntryKeys>)> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if state.queued.is_empty() {
             return None;
         }
@@ -223,7 +225,7 @@ impl Pending {
     }
 
     fn finish(&self, number: Number, result: Result<(), Cause>) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let ran = std::mem::take(&mut state.running);
         if result.is_err() {
             let queued = &mut state.queued;
@@ -240,14 +242,10 @@ impl Pending {
             }
         });
     }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-/// Whatever ends the task, nobody may wait for it for ever.
-struct End(Arc<Pending>);
+/// Lets no caller wait for a task that has ended, whatever has ended it.
+struct End(Arc<Deletions>);
 
 impl Drop for End {
     fn drop(&mut self) {
@@ -267,52 +265,52 @@ mod tests {
     }
 
     #[test]
-    fn too_many_keys_turn_into_everything() {
-        let pending = Pending::new();
+    fn too_many_keys_turn_into_a_deletion_of_everything() {
+        let deletions = Deletions::new();
         for key in 0..KEYS {
-            pending.submit(&Evict::key(key.to_string()));
+            deletions.submit(&Evict::key(key.to_string()));
         }
-        assert!(pending.covers("0") && !pending.covers("other"));
-        pending.submit(&Evict::key("one more"));
-        assert!(pending.covers("other"));
-        let (number, everything, names) = pending.take(&keys()).unwrap();
+        assert!(deletions.covers("0") && !deletions.covers("other"));
+        deletions.submit(&Evict::key("one more"));
+        assert!(deletions.covers("other"));
+        let (number, everything, names) = deletions.take(&keys()).unwrap();
         assert_eq!(number, KEYS as u64 + 1);
         assert!(everything && names.is_empty());
-        assert!(pending.covers("other"), "it is not done yet");
-        pending.finish(number, Ok(()));
-        assert!(!pending.covers("other"));
+        assert!(deletions.covers("other"), "it is not done yet");
+        deletions.finish(number, Ok(()));
+        assert!(!deletions.covers("other"));
     }
 
     #[test]
-    fn what_failed_is_tried_again_with_what_has_come_meanwhile() {
-        let pending = Pending::new();
-        pending.submit(&Evict::keys(["a", "b"]));
-        let (number, _, names) = pending.take(&keys()).unwrap();
+    fn a_failed_deletion_is_tried_again_with_those_queued_meanwhile() {
+        let deletions = Deletions::new();
+        deletions.submit(&Evict::keys(["a", "b"]));
+        let (number, _, names) = deletions.take(&keys()).unwrap();
         assert_eq!((number, names.len()), (1, 2));
-        pending.submit(&Evict::keys(["b", "c"]));
-        pending.finish(number, Err(Cause::Closed));
-        let (number, everything, names) = pending.take(&keys()).unwrap();
+        deletions.submit(&Evict::keys(["b", "c"]));
+        deletions.finish(number, Err(Cause::Closed));
+        let (number, everything, names) = deletions.take(&keys()).unwrap();
         assert_eq!((number, everything, names.len()), (2, false, 3));
-        pending.finish(number, Ok(()));
-        assert!(pending.take(&keys()).is_none());
+        deletions.finish(number, Ok(()));
+        assert!(deletions.take(&keys()).is_none());
     }
 
     #[test]
-    fn what_evicts_nothing_is_not_queued() {
-        let pending = Pending::new();
-        assert_eq!(pending.submit(&Evict::Nothing), None);
-        assert_eq!(pending.submit(&Evict::Keys(Vec::new())), None);
-        assert!(pending.take(&keys()).is_none());
+    fn a_deletion_of_nothing_is_not_queued() {
+        let deletions = Deletions::new();
+        assert_eq!(deletions.submit(&Evict::Nothing), None);
+        assert_eq!(deletions.submit(&Evict::Keys(Vec::new())), None);
+        assert!(deletions.take(&keys()).is_none());
     }
 
     #[tokio::test]
-    async fn nobody_waits_for_a_task_that_has_ended() {
-        let pending = Pending::new();
-        let number = pending.submit(&Evict::key("a")).unwrap();
-        drop(End(Arc::clone(&pending)));
-        assert_eq!(pending.tried(number).await, Err(Cause::Closed));
+    async fn no_caller_waits_for_a_task_that_has_ended() {
+        let deletions = Deletions::new();
+        let number = deletions.submit(&Evict::key("a")).unwrap();
+        drop(End(Arc::clone(&deletions)));
+        assert_eq!(deletions.tried(number).await, Err(Cause::Closed));
         let patience = Duration::from_secs(3600);
-        assert_eq!(pending.settled("a", patience).await, Err(Cause::Closed));
-        assert_eq!(pending.settled("b", patience).await, Ok(()));
+        assert_eq!(deletions.settled("a", patience).await, Err(Cause::Closed));
+        assert_eq!(deletions.settled("b", patience).await, Ok(()));
     }
 }

@@ -13,13 +13,12 @@ struct Texts;
 fn main() {
     let bus = Bus::in_process();
     let texts = Texts::new(&bus);
-    let cache = RedisCache::<String>::builder(&bus, "texts")
-        .ttl(Duration::from_secs(60))
+    let cache = RedisCache::<String>::builder(&bus, "texts", Duration::from_secs(60))
         .evict_on(&texts, |event| match event {
             TextEvent::All => Evict::All,
         })
         .build()
         .unwrap();
-    let _setting = cache.set("a", &String::new());
+    let _inserting = cache.insert("a", String::new());
     let _removing = cache.remove("a");
 }

@@ -1,0 +1,225 @@
+//! What an event does.
+//!
+//! A publisher queues the deletion in Redis, evicts from its own memory, waits for the deletion, and
+//! lets the event leave. A receiver does the same without waiting, because not every publisher
+//! deletes in Redis. Reads of an entry wait for the deletions that cover it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use tokio::runtime;
+use tokio_util::task::AbortOnDropHandle;
+use tracing::warn;
+
+use super::deletions::Deletions;
+use super::entry::Cached;
+use super::policy::OnFlush;
+use super::shared::{Coherence, Shared};
+use crate::cache::Evict;
+use crate::cache::coherent::proof::Proof;
+use crate::cache::memory::Engine;
+use crate::cache::memory::{Reclaiming, Reclaims};
+use crate::channel::{Hook, Notice};
+use crate::counters::count;
+use crate::event::InvalidationEvent;
+use crate::health::Cause;
+use crate::service::Invalidator;
+use crate::sync::Mutex;
+
+/// Subscribes a cache to a channel, for as long as the returned guards live.
+type Subscribe<V> = Box<dyn FnOnce(&Arc<Shared<V>>) -> [Box<dyn Send + Sync>; 2]>;
+
+/// Every `evict_on` of a cache that is not built yet.
+pub(super) struct Sources<V> {
+    proofs: Vec<Proof>,
+    subscribe: Vec<Subscribe<V>>,
+}
+
+impl<V: Clone + Send + Sync + 'static> Sources<V> {
+    pub(super) fn add<E: InvalidationEvent>(
+        &mut self,
+        service: &Invalidator<E>,
+        evict: impl Fn(&E) -> Evict<String> + Send + Sync + 'static,
+    ) {
+        let proof = Proof::new(service);
+        let counts = proof.source().counts();
+        let service = service.clone();
+        let subscribe = move |cache: &Arc<Shared<V>>| {
+            let evict = Arc::new(evict);
+            let hook = Hook {
+                cache: Arc::clone(&cache.name),
+                evict: {
+                    let (cache, evict) = (Arc::downgrade(cache), Arc::clone(&evict));
+                    Box::new(move |event: &E| delete_before(&cache, event, &*evict))
+                },
+            };
+            let cache = Arc::downgrade(cache);
+            let apply = move |notice: Notice<'_, E>| {
+                let Some(cache) = cache.upgrade() else {
+                    return;
+                };
+                let (event, received) = match notice {
+                    Notice::Event(event) => (event, true),
+                    // The hook has queued the deletion.
+                    Notice::Published(event) => (event, false),
+                    Notice::Flush | Notice::Down => return cache.flush(),
+                };
+                match catch_unwind(AssertUnwindSafe(|| evict(event))) {
+                    Ok(evict) => {
+                        counts.record(event.variant(), !matches!(evict, Evict::Nothing));
+                        cache.evict(&evict, received);
+                    }
+                    Err(panic) => {
+                        cache.evict(&Evict::All, true);
+                        resume_unwind(panic);
+                    }
+                }
+            };
+            [
+                Box::new(Invalidator::hook(&service, hook)) as _,
+                Box::new(Invalidator::attach(&service, "cache", apply)) as _,
+            ]
+        };
+        self.proofs.push(proof);
+        self.subscribe.push(Box::new(subscribe));
+    }
+
+    /// The shortest lease of a channel: the longest time in which no loss goes unnoticed.
+    pub(super) fn lease(&self) -> Option<Duration> {
+        self.proofs.iter().map(Proof::lease_time).min()
+    }
+
+    /// `patience` is the longest wait for deletions.
+    pub(super) fn coherence(&mut self, patience: Duration) -> Option<Coherence> {
+        (!self.proofs.is_empty()).then(|| Coherence {
+            proofs: std::mem::take(&mut self.proofs).into(),
+            deletions: Deletions::new(),
+            patience,
+            subscriptions: Mutex::default(),
+        })
+    }
+
+    /// Subscribes the cache, and returns the task that deletes in Redis.
+    pub(super) fn subscribe(
+        self,
+        cache: &Arc<Shared<V>>,
+        runtime: &runtime::Handle,
+    ) -> Option<AbortOnDropHandle<()>> {
+        let coherence = cache.coherence.as_ref()?;
+        let worker = runtime.spawn(cache.delete_in_background(&coherence.deletions));
+        let subscriptions = self.subscribe.into_iter();
+        *coherence.subscriptions.lock() = subscriptions
+            .flat_map(|subscribe| subscribe(cache))
+            .collect();
+        Some(AbortOnDropHandle::new(worker))
+    }
+}
+
+impl<V> Default for Sources<V> {
+    fn default() -> Self {
+        Self {
+            proofs: Vec::new(),
+            subscribe: Vec::new(),
+        }
+    }
+}
+
+/// Queues the deletion that an event asks for. The future tells whether it was carried out.
+fn delete_before<V: Clone + Send + Sync + 'static, E>(
+    cache: &Weak<Shared<V>>,
+    event: &E,
+    evict: &impl Fn(&E) -> Evict<String>,
+) -> BoxFuture<'static, Result<(), Cause>> {
+    // After a panic it is not known what to evict. It is reported when the event is applied.
+    let evict = catch_unwind(AssertUnwindSafe(|| evict(event))).unwrap_or(Evict::All);
+    let deletion = cache.upgrade().and_then(|cache| cache.delete(&evict));
+    Box::pin(async move {
+        match deletion {
+            Some((deletions, number)) => deletions.tried(number).await,
+            None => Ok(()),
+        }
+    })
+}
+
+impl<V: Clone + Send + Sync + 'static> Shared<V> {
+    /// Queues a deletion in Redis.
+    fn delete(&self, evict: &Evict<String>) -> Option<(Arc<Deletions>, u64)> {
+        let Coherence { deletions, .. } = self.coherence.as_ref()?;
+        let number = deletions.submit(evict)?;
+        Some((Arc::clone(deletions), number))
+    }
+
+    fn evict(self: &Arc<Self>, evict: &Evict<String>, in_redis: bool) {
+        if matches!(evict, Evict::Nothing) {
+            return;
+        }
+        count(&self.counters.evictions);
+        // Before memory: a read that no longer finds it there must not find it in Redis.
+        if in_redis {
+            self.delete(evict);
+        }
+        self.evict_memory(evict);
+    }
+
+    /// Events may have been lost.
+    fn flush(self: &Arc<Self>) {
+        if self.options.on_flush == OnFlush::EvictRedis {
+            self.delete(&Evict::All);
+        }
+        self.evict_memory(&Evict::All);
+    }
+
+    fn evict_memory(self: &Arc<Self>, evict: &Evict<String>) {
+        self.engine.evict(evict);
+        if self.options.memory.is_some() && matches!(evict, Evict::All) {
+            self.reclaiming
+                .start(|| self.background.runtime().clone(), self);
+        }
+    }
+
+    /// Carries out the deletions.
+    fn delete_in_background(
+        self: &Arc<Self>,
+        deletions: &Arc<Deletions>,
+    ) -> impl Future<Output = ()> + Send + use<V> {
+        let shared = Arc::downgrade(self);
+        let record = move |result: &Result<(), Cause>| {
+            let Some(shared) = shared.upgrade() else {
+                return;
+            };
+            shared.breaker.record(result);
+            if let Err(cause) = result {
+                count(&shared.counters.redis_errors);
+                if let Some(skipped) = shared.logs.deletions.admit() {
+                    warn!(
+                        cache = %shared.name, %cause, skipped,
+                        "entries that an event evicts could not be deleted in Redis; trying again"
+                    );
+                }
+            }
+        };
+        let keys = Arc::clone(&self.keys);
+        Arc::clone(deletions).work(self.keyspace.clone(), keys, record)
+    }
+}
+
+impl<V> Shared<V> {
+    pub(super) fn unsubscribe(&self) {
+        if let Some(coherence) = &self.coherence {
+            // Dropped after the lock is released.
+            let subscriptions = std::mem::take(&mut *coherence.subscriptions.lock());
+            drop(subscriptions);
+        }
+    }
+}
+
+impl<V: Clone + Send + Sync + 'static> Reclaims for Shared<V> {
+    type Key = String;
+    type Value = Cached<V>;
+
+    fn engine(&self) -> (&Engine<String, Cached<V>>, &Reclaiming) {
+        (&self.engine, &self.reclaiming)
+    }
+}

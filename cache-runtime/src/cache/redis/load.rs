@@ -1,0 +1,224 @@
+//! The way of a read: memory, Redis, the lock, the loader, and back.
+//!
+//! Per key, one caller in a process goes this way; the others await its result. Where the cache has
+//! a lock in Redis, one instance at a time loads. It holds a token there meanwhile, which every
+//! eviction of the entry deletes, and without the token nothing is stored.
+
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use tracing::{debug, warn};
+
+use super::entry::{Cached, Loaded};
+use super::error::LoadError;
+use super::load_lock::{LoadLock, Sought};
+use super::policy::WhileDown;
+use super::shared::Shared;
+use crate::cache::memory::{Storing, Turn};
+use crate::counters::count;
+use crate::health::Cause;
+use crate::transport::{EntryKeys, Filled, Seek};
+use crate::wire::Quoted;
+
+/// Where an entry is, or may be, kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// In Redis, and in memory.
+    InRedis,
+    /// In memory only: Redis failed, or another instance loads and will store its value there.
+    InMemory,
+    /// It must not be stored, cannot be, or was evicted while it was loaded.
+    Nowhere,
+}
+
+/// Counts a load that does not end as failed.
+struct Unfinished<'a>(Option<&'a AtomicU64>);
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        if let Some(counter) = self.0 {
+            count(counter);
+        }
+    }
+}
+
+impl<V: Clone + Send + Sync + 'static> Shared<V> {
+    /// The entry, or what the loader returns. The loader is taken if it is called.
+    pub(super) async fn get_or_load<L, F, E>(
+        &self,
+        key: &str,
+        load: &mut Option<L>,
+    ) -> Result<Cached<V>, LoadError<E>>
+    where
+        L: FnOnce() -> F,
+        F: Future<Output = Result<Loaded<V>, E>>,
+    {
+        if self.storing() == Storing::Yes
+            && let Some(cached) = self.engine.get(key)
+        {
+            return Ok(cached);
+        }
+        let turn = match self.engine.turn(key, || self.storing()).await {
+            Turn::Value(cached) => return Ok(cached),
+            Turn::Lead(turn) => turn,
+        };
+        // An error drops `turn`, and the next caller in line looks and loads.
+        let (cached, kept) = self.find_or_load(key, load).await?;
+        if kept != Kept::Nowhere && self.storing() == Storing::Yes {
+            // The callers in line are given it even if it may not be stored.
+            let _ = turn.finish(cached.clone());
+        } else {
+            turn.pass(cached.clone());
+        }
+        Ok(cached)
+    }
+
+    /// The entry from Redis, or from the loader.
+    async fn find_or_load<L, F, E>(
+        &self,
+        key: &str,
+        load: &mut Option<L>,
+    ) -> Result<(Cached<V>, Kept), LoadError<E>>
+    where
+        L: FnOnce() -> F,
+        F: Future<Output = Result<Loaded<V>, E>>,
+    {
+        let keys = self.keys.of(key);
+        let (lock, redis_answers) = match self.seek(key, &keys).await {
+            Ok(Sought::Found(cached)) => {
+                count(&self.counters.redis_hits);
+                return Ok((cached, Kept::InRedis));
+            }
+            Ok(Sought::Missing(lock)) => (lock, true),
+            Err(cause) if self.options.while_down == WhileDown::Fail => {
+                return Err(LoadError::Redis(self.redis_error("read", cause)));
+            }
+            Err(cause) => {
+                self.redis_failed("read", &cause);
+                (None, false)
+            }
+        };
+        count(&self.counters.misses);
+        let load = load.take().expect("a caller loads once");
+        let loaded = self.run(load).await.map_err(LoadError::Load)?;
+        if redis_answers {
+            return Ok(self.keep(key, &keys, loaded, lock).await);
+        }
+        Ok(match self.options.ttl_of(&loaded) {
+            Some(ttl) => (Cached::new(loaded, ttl), Kept::InMemory),
+            None => nowhere(loaded),
+        })
+    }
+
+    /// Looks for the entry in Redis, and if it is missing, for the lock.
+    async fn seek(&self, key: &str, keys: &EntryKeys) -> Result<Sought<V>, Cause> {
+        if !self.trusts_redis() {
+            return Ok(Sought::Missing(None));
+        }
+        let mut seek = Seek::Missing;
+        if let Some(found) = self.look_up(key, keys).await? {
+            if let Some(cached) = self.read(key, &found) {
+                return Ok(Sought::Found(cached));
+            }
+            seek = Seek::Refresh;
+        }
+        if !self.locks() {
+            return Ok(Sought::Missing(None));
+        }
+        self.lock_or_wait(key, keys, seek).await
+    }
+
+    /// Runs a loader, and counts it.
+    pub(super) async fn run<F, E>(&self, load: impl FnOnce() -> F) -> Result<Loaded<V>, E>
+    where
+        F: Future<Output = Result<Loaded<V>, E>>,
+    {
+        count(&self.counters.loads);
+        let mut unfinished = Unfinished(Some(&self.counters.failed_loads));
+        let loaded = load().await?;
+        unfinished.0 = None;
+        Ok(loaded)
+    }
+
+    /// Stores a loaded entry in Redis.
+    pub(super) async fn keep(
+        &self,
+        key: &str,
+        keys: &EntryKeys,
+        loaded: Loaded<V>,
+        lock: Option<LoadLock>,
+    ) -> (Cached<V>, Kept) {
+        let Some(ttl) = self.options.ttl_of(&loaded) else {
+            return nowhere(loaded);
+        };
+        let bytes = match self.encode(&loaded) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                if let Some(skipped) = self.logs.unstorable.admit() {
+                    warn!(key = %Quoted(key), skipped, "{error}; every read loads it");
+                }
+                return nowhere(loaded);
+            }
+        };
+        let kept = match self.store(key, keys, &bytes, ttl, lock).await {
+            Ok(Kept::InRedis) => {
+                count(&self.counters.stored);
+                return (self.cached(loaded, Some(ttl)), Kept::InRedis);
+            }
+            Ok(kept) => {
+                count(&self.counters.refused);
+                kept
+            }
+            Err(cause) => {
+                self.redis_failed("stored", &cause);
+                Kept::InMemory
+            }
+        };
+        (Cached::new(loaded, ttl), kept)
+    }
+
+    /// Stores bytes in Redis, unless something has happened to the entry since the lock was taken.
+    async fn store(
+        &self,
+        key: &str,
+        keys: &EntryKeys,
+        bytes: &[u8],
+        ttl: Duration,
+        mut lock: Option<LoadLock>,
+    ) -> Result<Kept, Cause> {
+        let coherent = self.coherence.is_some();
+        let Some(token) = lock.as_mut().and_then(LoadLock::take) else {
+            if coherent {
+                // Another instance has the token.
+                return Ok(Kept::InMemory);
+            }
+            self.put(keys, bytes, ttl).await?;
+            return Ok(Kept::InRedis);
+        };
+        let filled = self.ask(self.keyspace.fill(&token, bytes, ttl)).await?;
+        if filled == Filled::Stored {
+            return Ok(Kept::InRedis);
+        }
+        let lock_ttl = self.options.lock_ttl;
+        if !lock.is_some_and(|lock| lock.has_expired(lock_ttl)) {
+            debug!(cache = %self.name, key = %Quoted(key), "evicted or overwritten while it was loaded; not stored");
+            return Ok(Kept::Nowhere);
+        }
+        if let Some(skipped) = self.logs.lock.admit() {
+            warn!(
+                cache = %self.name, key = %Quoted(key), ?lock_ttl, skipped,
+                "a load took longer than its lock: `lock_ttl` should be longer"
+            );
+        }
+        if coherent {
+            // An event may have evicted it as well.
+            return Ok(Kept::Nowhere);
+        }
+        self.put(keys, bytes, ttl).await?;
+        Ok(Kept::InRedis)
+    }
+}
+
+fn nowhere<V>(loaded: Loaded<V>) -> (Cached<V>, Kept) {
+    (Cached::new(loaded, Duration::ZERO), Kept::Nowhere)
+}

@@ -1,0 +1,124 @@
+//! The lock of an entry in Redis: a token that one instance at a time holds while it loads.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::background::Background;
+use super::entry::Cached;
+use super::shared::Shared;
+use crate::counters::count;
+use crate::health::Cause;
+use crate::keyspace::Keyspace;
+use crate::random;
+use crate::transport::{Acquired, EntryKeys, Seek, Token};
+
+/// The wait between two looks at whether another instance has loaded: the first, doubled each time,
+/// and the longest. Each is shortened by up to a half, so that instances do not ask in step.
+const POLL: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(250));
+
+/// A token in Redis. Dropped without having been used, it is given back in the background; if that
+/// fails, it expires.
+pub(super) struct LoadLock {
+    token: Option<Token>,
+    /// No later than the server set it.
+    acquired: Instant,
+    keyspace: Keyspace,
+    background: Arc<Background>,
+}
+
+impl LoadLock {
+    /// The token, to be used. It is no longer given back.
+    pub(super) fn take(&mut self) -> Option<Token> {
+        self.token.take()
+    }
+
+    /// Whether the token has expired by now.
+    pub(super) fn has_expired(&self, ttl: Duration) -> bool {
+        self.acquired.elapsed() >= ttl
+    }
+}
+
+impl Drop for LoadLock {
+    fn drop(&mut self) {
+        if let Some(token) = self.token.take() {
+            let keyspace = self.keyspace.clone();
+            self.background.spawn_short(async move {
+                // It fails only while Redis is away.
+                let _ = keyspace.give_up(&token).await;
+            });
+        }
+    }
+}
+
+/// What became of looking for an entry.
+pub(super) enum Sought<V> {
+    Found(Cached<V>),
+    /// The caller loads it: without a lock if the cache has none, or another instance has it.
+    Missing(Option<LoadLock>),
+}
+
+impl<V: Clone + Send + Sync + 'static> Shared<V> {
+    /// Asks for the token of an entry.
+    pub(super) async fn acquire(&self, keys: &EntryKeys, seek: Seek) -> Result<Acquired, Cause> {
+        let lock_ttl = self.options.lock_ttl;
+        self.ask(self.keyspace.acquire(keys, seek, lock_ttl)).await
+    }
+
+    /// The lock whose token was asked for at `asked`.
+    pub(super) fn lock(&self, token: Token, asked: Instant) -> LoadLock {
+        LoadLock {
+            token: Some(token),
+            acquired: asked,
+            keyspace: self.keyspace.clone(),
+            background: Arc::clone(&self.background),
+        }
+    }
+
+    /// Waits until the entry is there, the lock is free, or the wait is over.
+    pub(super) async fn lock_or_wait(
+        &self,
+        key: &str,
+        keys: &EntryKeys,
+        mut seek: Seek,
+    ) -> Result<Sought<V>, Cause> {
+        let begun = Instant::now();
+        let wait = self.options.load_lock.unwrap_or_default();
+        let mut poll = POLL.0;
+        loop {
+            let asked = Instant::now();
+            match self.acquire(keys, seek).await? {
+                Acquired::Token(token) => {
+                    return Ok(Sought::Missing(Some(self.lock(token, asked))));
+                }
+                Acquired::Found(found) => {
+                    if let Some(cached) = self.read(key, &found) {
+                        return Ok(Sought::Found(cached));
+                    }
+                    // It does not decode: ask again, for the token.
+                    seek = Seek::Refresh;
+                    continue;
+                }
+                Acquired::Busy => {}
+            }
+            if poll == POLL.0 {
+                count(&self.counters.waits);
+            }
+            let left = wait.saturating_sub(begun.elapsed());
+            if left.is_zero() {
+                count(&self.counters.given_up_waits);
+                return Ok(Sought::Missing(None));
+            }
+            sleep(shortened(poll).min(left)).await;
+            poll = (poll * 2).min(POLL.1);
+            // The other instance may have stored it by now.
+            seek = Seek::Missing;
+        }
+    }
+}
+
+fn shortened(wait: Duration) -> Duration {
+    let part = u32::try_from(random::number() % 1024).unwrap_or_default();
+    wait.saturating_sub(wait * part / 2048)
+}

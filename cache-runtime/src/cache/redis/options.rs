@@ -1,0 +1,103 @@
+//! The options of a cache in Redis.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+
+use super::entry::Loaded;
+use super::policy::{OnFlush, WhileDown};
+use crate::cache::BuildError;
+use crate::cache::limits::{check_longest, check_time};
+use crate::cache::names::check_key_name;
+use crate::defaults;
+
+/// The TTL of a value.
+type TtlBy<V> = Box<dyn Fn(&V) -> Duration + Send + Sync>;
+
+/// Loads the entry of a key. The error is as it is logged.
+type Loader<V> = Box<dyn Fn(String) -> BoxFuture<'static, Result<Loaded<V>, String>> + Send + Sync>;
+
+/// Refreshing ahead of expiry.
+pub(super) struct Refresh<V> {
+    /// How long before its expiry an entry is due.
+    pub(super) ahead: Duration,
+    pub(super) loader: Loader<V>,
+}
+
+pub(super) struct Options<V> {
+    pub(super) ttl: Duration,
+    pub(super) ttl_by: Option<TtlBy<V>>,
+    pub(super) negative_ttls: HashMap<String, Duration>,
+    /// The TTL of the memory level and the most entries in it, if there is one.
+    pub(super) memory: Option<(Duration, usize)>,
+    pub(super) refresh: Option<Refresh<V>>,
+    /// The longest wait for another instance that loads.
+    pub(super) load_lock: Option<Duration>,
+    pub(super) lock_ttl: Duration,
+    pub(super) max_value_bytes: usize,
+    pub(super) while_down: WhileDown,
+    pub(super) on_flush: OnFlush,
+}
+
+impl<V> Options<V> {
+    pub(super) fn new(ttl: Duration) -> Self {
+        Self {
+            ttl,
+            ttl_by: None,
+            negative_ttls: HashMap::new(),
+            memory: None,
+            refresh: None,
+            load_lock: None,
+            lock_ttl: defaults::LOAD_LOCK_TTL,
+            max_value_bytes: defaults::MAX_VALUE_BYTES,
+            while_down: WhileDown::default(),
+            on_flush: OnFlush::default(),
+        }
+    }
+
+    /// How long an entry lives; `None` if it must not be stored.
+    pub(super) fn ttl_of(&self, loaded: &Loaded<V>) -> Option<Duration> {
+        let ttl = match loaded {
+            Loaded::Present(value) => {
+                let own = self.ttl_by.as_ref().map_or(Duration::MAX, |by| by(value));
+                self.ttl.min(own)
+            }
+            Loaded::Absent { category } => {
+                let own = self.negative_ttls.get(&**category);
+                own.copied().unwrap_or(defaults::NEGATIVE_TTL).min(self.ttl)
+            }
+        };
+        (!ttl.is_zero()).then_some(ttl)
+    }
+
+    pub(super) fn check(&self, cache: &str) -> Result<(), BuildError> {
+        check_key_name(cache)?;
+        let unusable = |what: String| Err(BuildError::new(cache, what));
+        let categories = self.negative_ttls.iter();
+        let negative =
+            categories.map(|(category, ttl)| (format!("negative TTL {category:?}"), *ttl));
+        let times = [
+            ("TTL".to_owned(), self.ttl),
+            ("load lock's TTL".to_owned(), self.lock_ttl),
+        ];
+        for (what, time) in times.into_iter().chain(negative) {
+            check_time(cache, &what, time)?;
+        }
+        if let Some(Refresh { ahead, .. }) = &self.refresh
+            && (ahead.is_zero() || *ahead >= self.ttl)
+        {
+            return unusable(format!(
+                "refresh {ahead:?} ahead: expected more than zero and less than the TTL of {:?}",
+                self.ttl
+            ));
+        }
+        if let Some(wait) = self.load_lock {
+            check_longest(cache, "load_lock", wait)?;
+        }
+        if self.max_value_bytes == 0 {
+            return unusable("max_value_bytes of 0: expected at least 1".to_owned());
+        }
+        Ok(())
+    }
+}

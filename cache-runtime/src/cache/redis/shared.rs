@@ -1,0 +1,264 @@
+//! What the clones of a cache share, and the steps that reads, loads and refreshes have in common:
+//! commands to Redis, encoding and decoding, and reporting failures.
+
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::warn;
+
+use super::background::Background;
+use super::breaker::Breaker;
+use super::codec::Codec;
+use super::deletions::Deletions;
+use super::entry::{Cached, Loaded, absent, parse, present};
+use super::error::RedisCacheError;
+use super::keys::Keys;
+use super::options::Options;
+use super::policy::OnFlush;
+use super::stats::{Counters, RedisCacheStats};
+use crate::cache::coherent::proof::Proof;
+use crate::cache::memory::Reclaiming;
+use crate::cache::memory::{Engine, Storing};
+use crate::clock::nanos;
+use crate::counters::count;
+use crate::health::{Cause, Health};
+use crate::keyspace::Keyspace;
+use crate::log_throttle::LogThrottle;
+use crate::sync::Mutex;
+use crate::transport::{EntryKeys, Found};
+use crate::wire::{Prose, Quoted};
+
+pub(super) struct Shared<V> {
+    pub(super) name: Arc<str>,
+    pub(super) place: &'static Location<'static>,
+    pub(super) options: Options<V>,
+    pub(super) codec: Box<dyn Codec<V>>,
+    pub(super) keyspace: Keyspace,
+    pub(super) keys: Arc<Keys>,
+    /// The memory level. In a cache without one it only makes the callers of a key share a load.
+    pub(super) engine: Engine<String, Cached<V>>,
+    pub(super) reclaiming: Reclaiming,
+    /// `None` in a cache that no event evicts from.
+    pub(super) coherence: Option<Coherence>,
+    pub(super) breaker: Breaker,
+    pub(super) background: Arc<Background>,
+    pub(super) counters: Counters,
+    pub(super) logs: Logs,
+}
+
+/// What a coherent cache has besides.
+pub(super) struct Coherence {
+    /// One for each channel.
+    pub(super) proofs: Box<[Proof]>,
+    pub(super) deletions: Arc<Deletions>,
+    /// The longest wait for deletions.
+    pub(super) patience: Duration,
+    /// Only dropped.
+    pub(super) subscriptions: Mutex<Vec<Box<dyn Send + Sync>>>,
+}
+
+/// One for each kind of failure, so that none hides another.
+#[derive(Debug, Default)]
+pub(super) struct Logs {
+    pub(super) redis: LogThrottle,
+    pub(super) deletions: LogThrottle,
+    pub(super) undecodable: LogThrottle,
+    pub(super) unstorable: LogThrottle,
+    pub(super) refresh: LogThrottle,
+    pub(super) lock: LogThrottle,
+}
+
+impl<V> Shared<V> {
+    pub(super) fn proofs(&self) -> impl Iterator<Item = &Proof> {
+        let proofs = self.coherence.iter().map(|coherence| &coherence.proofs);
+        proofs.flatten()
+    }
+
+    /// The first channel's health that is not live.
+    pub(super) fn health(&self) -> Health {
+        let mut all = self.proofs().map(Proof::health);
+        all.find(|health| !health.is_live()).unwrap_or(Health::Live)
+    }
+
+    /// Whether loads take a lock in Redis: so that one instance loads at a time, or because a
+    /// coherent cache stores nothing without a token.
+    pub(super) fn locks(&self) -> bool {
+        self.coherence.is_some() || self.options.load_lock.is_some()
+    }
+}
+
+impl<V: Clone + Send + Sync + 'static> Shared<V> {
+    /// Whether events are proven to arrive on every channel; true in a cache that none evicts from.
+    fn is_proven(&self) -> bool {
+        let clock = self.engine.clock();
+        let now = clock.now();
+        self.proofs().all(|proof| proof.holds(clock, now))
+    }
+
+    /// Whether Redis may be read. Publishers delete there before an event leaves, so usually it may
+    /// even while events do not arrive.
+    pub(super) fn trusts_redis(&self) -> bool {
+        self.options.on_flush == OnFlush::KeepRedis || self.is_proven()
+    }
+
+    /// Whether memory may be read and written.
+    pub(super) fn storing(&self) -> Storing {
+        if self.options.memory.is_some() && self.is_proven() {
+            Storing::Yes
+        } else {
+            Storing::No
+        }
+    }
+
+    pub(super) fn stats(&self) -> RedisCacheStats {
+        let engine = self.engine.stats();
+        RedisCacheStats {
+            memory_hits: engine.hits,
+            shared_loads: engine.shared_loads,
+            ..self.counters.snapshot()
+        }
+    }
+
+    /// Waits for the deletions of the entry that events have asked for.
+    pub(super) async fn settled(&self, key: &str) -> Result<(), Cause> {
+        let Some(coherence) = &self.coherence else {
+            return Ok(());
+        };
+        if coherence.deletions.covers(key)
+            && let Some(cause) = self.breaker.cause()
+        {
+            return Err(cause);
+        }
+        coherence.deletions.settled(key, coherence.patience).await
+    }
+
+    /// Sends a command to Redis, unless the breaker is open.
+    pub(super) fn ask<'a, T>(
+        &'a self,
+        command: impl Future<Output = Result<T, Cause>> + 'a,
+    ) -> impl Future<Output = Result<T, Cause>> + 'a {
+        // A command takes kilobytes, which would make the future of every caller as large, even of
+        // those that find everything in memory.
+        let command = Box::pin(command);
+        async move {
+            self.breaker.check()?;
+            let result = command.await;
+            self.breaker.record(&result);
+            result
+        }
+    }
+
+    /// The entry as it is in Redis.
+    pub(super) async fn look_up(
+        &self,
+        key: &str,
+        keys: &EntryKeys,
+    ) -> Result<Option<Found>, Cause> {
+        self.settled(key).await?;
+        self.ask(self.keyspace.lookup(keys)).await
+    }
+
+    /// Decodes an entry. If that fails it counts as missing.
+    pub(super) fn read(&self, key: &str, found: &Found) -> Option<Cached<V>> {
+        match self.decode(&found.value) {
+            Ok(loaded) => Some(self.cached(loaded, found.ttl)),
+            Err(error) => {
+                count(&self.counters.undecodable);
+                if let Some(skipped) = self.logs.undecodable.admit() {
+                    warn!(
+                        cache = %self.name, key = %Quoted(key), error = %Prose(&error), skipped,
+                        "a value in Redis does not decode; it counts as missing"
+                    );
+                }
+                None
+            }
+        }
+    }
+
+    fn decode(&self, bytes: &[u8]) -> Result<Loaded<V>, String> {
+        match parse(bytes)? {
+            Loaded::Absent { category } => Ok(Loaded::Absent { category }),
+            // The codec is the user's code.
+            Loaded::Present(bytes) => {
+                match catch_unwind(AssertUnwindSafe(|| self.codec.decode(bytes))) {
+                    Ok(decoded) => decoded
+                        .map(Loaded::Present)
+                        .map_err(|error| error.to_string()),
+                    Err(_) => Err("the codec panicked".to_owned()),
+                }
+            }
+        }
+    }
+
+    /// The bytes of an entry.
+    pub(super) fn encode(&self, loaded: &Loaded<V>) -> Result<Vec<u8>, RedisCacheError> {
+        let value = match loaded {
+            Loaded::Present(value) => value,
+            Loaded::Absent { category } => return Ok(absent(category)),
+        };
+        let mut bytes = present();
+        let start = bytes.len();
+        let encoded = catch_unwind(AssertUnwindSafe(|| self.codec.encode(value, &mut bytes)));
+        let error = match encoded {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(_) => Some("it panicked".to_owned()),
+        };
+        if let Some(error) = error {
+            count(&self.counters.unencodable);
+            return Err(RedisCacheError::encode(&self.name, error));
+        }
+        let (length, limit) = (bytes.len() - start, self.options.max_value_bytes);
+        if length > limit {
+            count(&self.counters.too_large);
+            return Err(RedisCacheError::too_large(&self.name, length, limit));
+        }
+        Ok(bytes)
+    }
+
+    /// Stores an entry in Redis without a token: only for caches that no event evicts from.
+    pub(super) async fn put(
+        &self,
+        keys: &EntryKeys,
+        bytes: &[u8],
+        ttl: Duration,
+    ) -> Result<(), Cause> {
+        if self.locks() || self.options.refresh.is_some() {
+            self.ask(self.keyspace.put(keys, bytes, ttl)).await
+        } else {
+            // There is no token to delete.
+            self.ask(self.keyspace.set(&keys.value, bytes, ttl)).await
+        }
+    }
+
+    /// An entry that lives in Redis for `left`; `None` where it does not expire there.
+    pub(super) fn cached(&self, loaded: Loaded<V>, left: Option<Duration>) -> Cached<V> {
+        let left = left.unwrap_or(self.options.ttl);
+        let ahead = match (&loaded, &self.options.refresh) {
+            (Loaded::Present(_), Some(refresh)) => nanos(refresh.ahead),
+            // That there is no value is loaded anew after its expiry, not before.
+            _ => return Cached::new(loaded, left),
+        };
+        let now = self.engine.clock().now();
+        Cached {
+            loaded,
+            left,
+            refresh_at: (now + nanos(left)).saturating_sub(ahead),
+        }
+    }
+
+    /// A command failed, and the caller goes on without Redis.
+    pub(super) fn redis_failed(&self, doing: &'static str, cause: &Cause) {
+        count(&self.counters.redis_errors);
+        if let Some(skipped) = self.logs.redis.admit() {
+            warn!(cache = %self.name, %cause, skipped, "an entry could not be {doing}; going on without Redis");
+        }
+    }
+
+    /// A command failed, and the caller is given the error.
+    pub(super) fn redis_error(&self, doing: &'static str, cause: Cause) -> RedisCacheError {
+        count(&self.counters.redis_errors);
+        RedisCacheError::redis(&self.name, doing, cause)
+    }
+}
