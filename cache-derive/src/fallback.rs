@@ -6,10 +6,9 @@ use quote::{ToTokens, format_ident, quote_spanned};
 use syn::{Data, DeriveInput, Field, Fields, GenericParam, Type};
 
 use crate::ast::{Event, Service, Variant};
+use crate::attr::service::is_ours;
 use crate::ctxt::Errors;
-use crate::expand::service::constructor_name;
 use crate::types;
-use crate::valid::service::is_ours;
 
 /// The item as it was, where it is not understood.
 pub(crate) fn item(errors: &Errors, item: &TokenStream) -> TokenStream {
@@ -182,7 +181,7 @@ pub(crate) fn service(errors: &Errors, service: &Service<'_>) -> TokenStream {
     let predicates = where_clause.map(|clause| &clause.predicates);
     let bounds = (!input.generics.params.is_empty())
         .then(|| quote_spanned!(mixed=> Self: ::core::marker::Send + ::core::marker::Sync,));
-    let name = constructor_name(service);
+    let name = service.constructor();
     let parameters: Vec<_> = match &service.data.fields {
         Fields::Unit => Vec::new(),
         fields => fields

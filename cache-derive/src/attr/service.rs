@@ -1,7 +1,7 @@
 //! The arguments of `#[cache_invalidation(..)]`.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
-use syn::{Expr, ExprLit, ExprPath, Lit, Path, Type};
+use syn::{Attribute, Expr, ExprLit, ExprPath, Lit, Path, Type};
 
 use super::keys::{Place, ServiceKey};
 use super::{Entry, Name, parse, split};
@@ -25,6 +25,12 @@ pub(crate) struct ServiceAttrs {
     pub(crate) log_subscription: bool,
     pub(crate) log_events: bool,
     pub(crate) log_publish: bool,
+}
+
+/// Whether this is `#[cache_invalidation]`, by any path.
+pub(crate) fn is_ours(attr: &Attribute) -> bool {
+    let last = attr.path().segments.last();
+    last.is_some_and(|segment| segment.ident == "cache_invalidation")
 }
 
 impl ServiceAttrs {

@@ -1,7 +1,7 @@
 //! The service struct with its handle, its constructor and its registration.
 
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
-use quote::{ToTokens, format_ident, quote_spanned};
+use quote::{ToTokens, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{Attribute, Field, Type};
 
@@ -157,7 +157,7 @@ fn registration(service: &Service<'_>, channel: &TokenStream, event: &TokenStrea
 
 fn constructor(service: &Service<'_>, handle: &Ident, event: &TokenStream) -> TokenStream {
     let (ident, vis) = (&service.input.ident, &service.input.vis);
-    let name = constructor_name(service);
+    let name = service.constructor();
     let own = service
         .data
         .fields
@@ -208,17 +208,6 @@ fn respanned(tokens: TokenStream, span: Span) -> TokenStream {
         token
     };
     tokens.into_iter().map(at).collect()
-}
-
-/// What the constructor is called. A clash with a method of the user's is reported at `channel`.
-pub(crate) fn constructor_name(service: &Service<'_>) -> Ident {
-    service.attrs.constructor.clone().unwrap_or_else(|| {
-        let at = service.attrs.channel.as_ref();
-        format_ident!(
-            "new",
-            span = at.map_or_else(Span::call_site, |(key, _)| key.span())
-        )
-    })
 }
 
 /// Attribute macros see fields before the compiler has removed any.
