@@ -53,7 +53,7 @@ impl Ctxt {
         }
     }
 
-    /// Everything that was reported, which must not be nothing.
+    /// Everything that was reported: at least one error.
     pub(crate) fn errors(self) -> Errors {
         let errors = self.errors.take().unwrap_or_default();
         assert!(!errors.is_empty(), "rejected without an error");

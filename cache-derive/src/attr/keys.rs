@@ -41,7 +41,7 @@ pub(super) enum ServiceKey {
     LogPublish,
 }
 
-/// A key as it is written, and a value that it may have.
+/// A key with its name and an example of its value.
 pub(super) struct Known<K> {
     pub(super) key: K,
     name: &'static str,
@@ -172,7 +172,7 @@ impl<K> Place<'_, K> {
         self.keys[0].name
     }
 
-    /// Looks a key up. Reports one that is unknown, or that belongs elsewhere.
+    /// Looks a key up. Reports it if it is unknown or belongs elsewhere.
     pub(super) fn find(&self, cx: &Ctxt, key: &Ident) -> Option<&'static Known<K>> {
         let name = key.to_string();
         let known = self.keys.iter().find(|known| known.name == name);

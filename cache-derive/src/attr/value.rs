@@ -113,7 +113,7 @@ impl<K> Entry<K> {
         None
     }
 
-    /// A rule of [`Case`].
+    /// The name of a [`Case`].
     pub(super) fn case(&self, cx: &Ctxt) -> Option<Case> {
         let rule = self.string(cx)?;
         let case = Case::parse(&rule.text);

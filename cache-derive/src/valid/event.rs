@@ -283,7 +283,7 @@ mod tests {
     use super::TAKEN;
     use crate::types;
 
-    /// The files of the runtime, wherever it keeps what is looked for.
+    /// The items of every file in `folder`.
     fn items(folder: &Path, into: &mut Vec<Item>) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
