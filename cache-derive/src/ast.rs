@@ -1,13 +1,13 @@
-//! The input as the rules and the expansion look at it.
+//! The input, as the rules and the expansion see it.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, quote_spanned};
+use quote::{ToTokens, format_ident, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{Attribute, DataEnum, DataStruct, DeriveInput, Path, Type};
 
 use crate::attr::Name;
 use crate::attr::event::{EnumAttrs, FieldAttrs, VariantAttrs};
-use crate::attr::service::ServiceAttrs;
+use crate::attr::service::{Channel, ServiceAttrs};
 use crate::case::{Case, method_name};
 use crate::ctxt::Ctxt;
 use crate::types;
@@ -56,19 +56,6 @@ impl<'a> Event<'a> {
         }
     }
 
-    /// The variant that means "everything is stale".
-    pub(crate) fn all(&self) -> Option<usize> {
-        let marked = self
-            .variants
-            .iter()
-            .position(|variant| variant.all.is_some());
-        marked.or_else(|| {
-            self.variants
-                .iter()
-                .position(|variant| variant.node.ident == "All" && variant.node.fields.is_empty())
-        })
-    }
-
     /// Every attribute of the enum, its variants and their fields.
     pub(crate) fn attrs(&self) -> impl Iterator<Item = &'a Attribute> {
         let input = self.input;
@@ -112,7 +99,7 @@ impl<'a> Variant<'a> {
         }
     }
 
-    /// Whether it can be made without knowing anything.
+    /// Whether it has no fields, named or not.
     pub(crate) fn is_empty(&self) -> bool {
         self.node.fields.is_empty()
     }
@@ -166,7 +153,11 @@ impl<'a> Service<'a> {
         }
     }
 
-    /// The type of the events: named by the key `event`, else by the field.
+    pub(crate) fn channel(&self) -> Option<&Channel> {
+        self.attrs.channel.as_ref()?.1.as_ref()
+    }
+
+    /// The type of the events: from the key `event`, or else from the field.
     pub(crate) fn event(&self) -> Option<&Type> {
         match &self.attrs.event {
             Some((_, event)) => event.as_ref(),
@@ -176,6 +167,15 @@ impl<'a> Service<'a> {
 
     pub(crate) fn krate(&self) -> TokenStream {
         runtime(self.attrs.krate.as_ref())
+    }
+
+    /// The name of the constructor. A clash with one of the user's methods is reported at `channel`.
+    pub(crate) fn constructor(&self) -> Ident {
+        self.attrs.constructor.clone().unwrap_or_else(|| {
+            let at = self.attrs.channel.as_ref();
+            let span = at.map_or_else(Span::call_site, |(key, _)| key.span());
+            format_ident!("new", span = span)
+        })
     }
 }
 

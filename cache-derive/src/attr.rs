@@ -1,4 +1,4 @@
-//! Attributes, from tokens to typed values that keep the tokens they were written with.
+//! Attributes: from tokens to typed values, which keep their tokens for error messages.
 
 pub(crate) mod event;
 mod keys;
@@ -8,19 +8,20 @@ mod value;
 use proc_macro2::{Delimiter, Group, Ident, Literal, Punct, TokenStream, TokenTree};
 use syn::{Attribute, MacroDelimiter, Meta};
 
-use self::keys::Place;
+use self::keys::{Known, Place};
 use crate::ctxt::Ctxt;
 
-/// A name on the wire, and the tokens that chose it.
+/// A name on the wire, and the tokens that set it.
 #[derive(Clone)]
 pub(crate) struct Name {
     pub(crate) text: String,
     pub(crate) at: TokenStream,
 }
 
-/// One key of an attribute, with whatever follows it.
-struct Entry {
+/// One key of an attribute, and its value.
+struct Entry<K: 'static> {
     key: Ident,
+    known: &'static Known<K>,
     value: Value,
 }
 
@@ -34,7 +35,7 @@ enum Value {
 }
 
 /// The entries of every `#[invalidation(..)]` in `attrs`: known keys, each once.
-fn entries(cx: &Ctxt, attrs: &[Attribute], place: Place<'_>) -> Vec<Entry> {
+fn entries<K>(cx: &Ctxt, attrs: &[Attribute], place: &Place<'_, K>) -> Vec<Entry<K>> {
     let mut entries = Vec::new();
     for attr in attrs {
         if !attr.path().is_ident("invalidation") {
@@ -62,8 +63,8 @@ fn sets_nothing(cx: &Ctxt, attr: &Attribute) {
     cx.error(attr.path(), "this attribute sets nothing", help);
 }
 
-/// Reads comma-separated entries, going on after each that is malformed.
-fn parse(cx: &Ctxt, tokens: TokenStream, place: Place<'_>, entries: &mut Vec<Entry>) {
+/// Reads comma-separated entries. Skips each that is malformed.
+fn parse<K>(cx: &Ctxt, tokens: TokenStream, place: &Place<'_, K>, entries: &mut Vec<Entry<K>>) {
     for (tokens, comma) in split(tokens) {
         if tokens.is_empty() {
             cx.error(comma, "expected a key before this comma", "remove it");
@@ -72,9 +73,6 @@ fn parse(cx: &Ctxt, tokens: TokenStream, place: Place<'_>, entries: &mut Vec<Ent
         let Some(entry) = entry(cx, tokens, place) else {
             continue;
         };
-        if !place.accepts(cx, &entry.key) {
-            continue;
-        }
         if let Some(first) = entries.iter().find(|other| other.key == entry.key) {
             let key = &entry.key;
             cx.note(&first.key, format_args!("`{key}` is first set here"));
@@ -85,7 +83,7 @@ fn parse(cx: &Ctxt, tokens: TokenStream, place: Place<'_>, entries: &mut Vec<Ent
     }
 }
 
-/// The tokens between commas. Commas within `<…>` do not count: they are part of a type.
+/// The tokens between commas, except for commas within `<…>`, which are part of a type.
 fn split(tokens: TokenStream) -> Vec<(Vec<TokenTree>, Option<Punct>)> {
     let mut parts = Vec::new();
     let mut part = Vec::new();
@@ -118,7 +116,7 @@ fn split(tokens: TokenStream) -> Vec<(Vec<TokenTree>, Option<Punct>)> {
 }
 
 /// `key`, `key = …` or `key(…)`.
-fn entry(cx: &Ctxt, tokens: Vec<TokenTree>, place: Place<'_>) -> Option<Entry> {
+fn entry<K>(cx: &Ctxt, tokens: Vec<TokenTree>, place: &Place<'_, K>) -> Option<Entry<K>> {
     let mut rest = tokens.into_iter();
     let key = match rest.next()? {
         TokenTree::Ident(key) => key,
@@ -150,18 +148,18 @@ fn entry(cx: &Ctxt, tokens: Vec<TokenTree>, place: Place<'_>) -> Option<Entry> {
             Value::List(group)
         }
         (Some(token), _) => {
-            if place.accepts(cx, &key) {
-                let help = format!("write `{}`", place.example(&key));
-                let at: TokenStream = std::iter::once(token).chain(rest).collect();
-                cx.error(at, format_args!("unexpected tokens after `{key}`"), help);
-            }
+            let known = place.find(cx, &key)?;
+            let help = format!("write `{}`", known.example());
+            let at: TokenStream = std::iter::once(token).chain(rest).collect();
+            cx.error(at, format_args!("unexpected tokens after `{key}`"), help);
             return None;
         }
     };
-    Some(Entry { key, value })
+    let known = place.find(cx, &key)?;
+    Some(Entry { key, known, value })
 }
 
-fn keyless(cx: &Ctxt, literal: &Literal, place: Place<'_>) {
+fn keyless<K>(cx: &Ctxt, literal: &Literal, place: &Place<'_, K>) {
     let written = literal.to_string();
     if written.starts_with(['"', 'r']) {
         let help = format!("write `{} = {written}`", place.first_key());

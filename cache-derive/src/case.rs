@@ -1,6 +1,6 @@
-//! How Rust names are spelled on the wire, and how a variant names its method.
+//! The spelling of names on the wire, and the method name of a variant.
 
-/// A way to spell a name; the same set, with the same results, as serde's `rename_all`.
+/// A way to spell a name: the rules of serde's `rename_all`, with the same results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Case {
     Lower,
@@ -13,7 +13,7 @@ pub(crate) enum Case {
     ScreamingKebab,
 }
 
-/// Every rule by the name the user writes.
+/// Every rule, with the name that the user writes.
 const RULES: [(&str, Case); 8] = [
     ("lowercase", Case::Lower),
     ("UPPERCASE", Case::Upper),
@@ -85,7 +85,7 @@ fn lower_first(name: &str) -> String {
         .collect()
 }
 
-/// `ApiKey`, `APIKey` and `api_key` all become `api_key`: unlike on the wire, an acronym is a word.
+/// `ApiKey`, `APIKey` and `api_key` all become `api_key`. An acronym is one word, unlike on the wire.
 pub(crate) fn method_name(variant: &str) -> String {
     let chars: Vec<char> = variant.chars().collect();
     let mut name = String::with_capacity(variant.len() + 4);

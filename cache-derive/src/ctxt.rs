@@ -1,4 +1,4 @@
-//! Collects errors, so that everything wrong with an item is reported in one compile.
+//! Collects errors, so that one compile reports everything that is wrong with an item.
 
 use std::cell::RefCell;
 use std::fmt::Display;
@@ -7,7 +7,7 @@ use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::Error;
 
-/// Has to be asked for its errors with [`check`](Self::check), or panics.
+/// Panics when dropped before [`check`](Self::check) or [`errors`](Self::errors).
 pub(crate) struct Ctxt {
     errors: RefCell<Option<Vec<Error>>>,
 }
@@ -19,18 +19,18 @@ impl Ctxt {
         }
     }
 
-    /// Says at `at` what is wrong, and what to type instead.
+    /// Reports at `at` what is wrong and what to write instead.
     pub(crate) fn error(&self, at: impl ToTokens, msg: impl Display, help: impl Display) {
         self.push(Error::new_spanned(at, text(&msg, &help)));
     }
 
-    /// As [`error`](Self::error), where the user wrote no token that could be pointed at.
+    /// As [`error`](Self::error), for an error without a token to point at.
     pub(crate) fn error_at_call_site(&self, msg: impl Display, help: impl Display) {
         let span = proc_macro2::Span::call_site();
         self.push(Error::new(span, text(&msg, &help)));
     }
 
-    /// Points at the other place that an error is about.
+    /// Points at the other place that an error concerns.
     pub(crate) fn note(&self, at: impl ToTokens, msg: impl Display) {
         self.push(Error::new_spanned(at, msg));
     }
@@ -42,14 +42,22 @@ impl Ctxt {
         }
     }
 
-    /// Everything that was reported, or nothing.
-    pub(crate) fn check(self) -> Result<(), Errors> {
-        let errors = self.errors.take().unwrap_or_default();
-        if errors.is_empty() {
-            Ok(())
-        } else {
-            Err(Errors(errors))
+    /// What the rules established, or everything that was reported.
+    pub(crate) fn check<T>(self, valid: Option<T>) -> Result<T, Errors> {
+        match valid {
+            Some(valid) if self.errors.borrow().as_ref().is_some_and(Vec::is_empty) => {
+                self.errors.take();
+                Ok(valid)
+            }
+            _ => Err(self.errors()),
         }
+    }
+
+    /// Everything that was reported: at least one error.
+    pub(crate) fn errors(self) -> Errors {
+        let errors = self.errors.take().unwrap_or_default();
+        assert!(!errors.is_empty(), "rejected without an error");
+        Errors(errors)
     }
 }
 
@@ -63,7 +71,7 @@ impl Drop for Ctxt {
     }
 }
 
-/// The second line is aligned by rustc and reads like one of its own.
+/// rustc aligns the second line, so that it looks like its own help.
 fn text(msg: &dyn Display, help: &dyn Display) -> String {
     format!("{msg}\nhelp: {help}")
 }

@@ -1,4 +1,4 @@
-//! Parse, validate, expand; on any error everything that is wrong, and a stub.
+//! Parses, validates and expands; on errors emits all of them, and a stub.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use syn::{Data, DeriveInput};
@@ -27,16 +27,12 @@ pub(crate) fn event(input: TokenStream) -> TokenStream {
             None
         }
     };
-    if let Some(event) = &event {
-        valid::event::check(&cx, event);
-    }
-    match (cx.check(), &event) {
-        (Ok(()), Some(event)) => match event.all() {
-            Some(all) => expand::event::expand(event, all),
-            None => TokenStream::new(),
-        },
-        (Ok(()), None) => TokenStream::new(),
-        (Err(errors), event) => fallback::event(&errors, &input, event.as_ref()),
+    let valid = event
+        .as_ref()
+        .and_then(|event| valid::event::check(&cx, event));
+    match cx.check(valid) {
+        Ok(valid) => expand::event::expand(valid.event, valid.all),
+        Err(errors) => fallback::event(&errors, &input, event.as_ref()),
     }
 }
 
@@ -46,13 +42,13 @@ pub(crate) fn service(args: &TokenStream, item: &TokenStream) -> TokenStream {
     if let Some(keyword) = foreign_keyword(item) {
         let msg = "`cache_invalidation` must be placed on a struct";
         cx.error(keyword, msg, "move it above `struct S`");
-        return rejected(cx, item);
+        return fallback::item(&cx.errors(), item);
     }
     let input: DeriveInput = match syn::parse2(item.clone()) {
         Ok(input) => input,
         Err(error) => {
             cx.push(error);
-            return rejected(cx, item);
+            return fallback::item(&cx.errors(), item);
         }
     };
     let (msg, help) = (
@@ -62,38 +58,24 @@ pub(crate) fn service(args: &TokenStream, item: &TokenStream) -> TokenStream {
     match &input.data {
         Data::Struct(data) => {
             let service = Service::new(&cx, args, &input, data);
-            valid::service::check(&cx, args, &service);
-            accepted(cx, &service)
+            let valid = valid::service::check(&cx, args, &service);
+            match cx.check(valid) {
+                Ok(valid) => expand::service::expand(&service, valid.channel, valid.event),
+                Err(errors) => fallback::service(&errors, &service),
+            }
         }
         Data::Enum(data) => {
             cx.error(data.enum_token, msg, help);
-            rejected(cx, item)
+            fallback::item(&cx.errors(), item)
         }
         Data::Union(data) => {
             cx.error(data.union_token, msg, help);
-            rejected(cx, item)
+            fallback::item(&cx.errors(), item)
         }
     }
 }
 
-fn accepted(cx: Ctxt, service: &Service<'_>) -> TokenStream {
-    if let Err(errors) = cx.check() {
-        return fallback::service(&errors, service);
-    }
-    match (&service.attrs.channel, service.event()) {
-        (Some((_, Some(channel))), Some(event)) => expand::service::expand(service, channel, event),
-        _ => TokenStream::new(),
-    }
-}
-
-fn rejected(cx: Ctxt, item: &TokenStream) -> TokenStream {
-    match cx.check() {
-        Ok(()) => item.clone(),
-        Err(errors) => fallback::item(&errors, item),
-    }
-}
-
-/// The keyword of an item that is no struct, enum or union, which would not parse.
+/// The keyword of an item that is not a struct, enum or union, and so does not parse.
 fn foreign_keyword(item: &TokenStream) -> Option<Ident> {
     const OTHERS: [&str; 10] = [
         "impl",

@@ -1,4 +1,4 @@
-//! From checked input to tokens; nothing here can fail.
+//! From valid input to tokens. Nothing here can fail.
 
 mod docs;
 pub(crate) mod event;
@@ -9,13 +9,13 @@ use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;
 use syn::Attribute;
 
-/// Using what the user has deprecated is no mistake of the user's.
+/// The expansion uses what the user has deprecated, which must not warn.
 fn allow_deprecated<'a>(mut attrs: impl Iterator<Item = &'a Attribute>) -> Option<TokenStream> {
     let any = attrs.any(|attr| attr.path().is_ident("deprecated"));
     any.then(|| quote_spanned!(Span::mixed_site()=> #[allow(deprecated)]))
 }
 
-/// The user chose how many fields there are, and clippy has been told of that or not.
+/// The user chose the number of fields, so the generated function must not warn about it.
 fn allow_arguments(fields: usize) -> Option<TokenStream> {
     let many = fields >= 7;
     many.then(|| quote_spanned!(Span::mixed_site()=> #[allow(clippy::too_many_arguments)]))

@@ -1,17 +1,15 @@
-//! What is emitted beside an error, so that the rest of the user's crate compiles as if there were
-//! none.
+//! The stubs that are emitted beside errors, so that the rest of the user's crate compiles.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote_spanned};
 use syn::{Data, DeriveInput, Field, Fields, GenericParam, Type};
 
 use crate::ast::{Event, Service, Variant};
+use crate::attr::service::is_ours;
 use crate::ctxt::Errors;
-use crate::expand::service::constructor_name;
 use crate::types;
-use crate::valid::service::is_ours;
 
-/// The item as it was, where it is not understood.
+/// The item unchanged.
 pub(crate) fn item(errors: &Errors, item: &TokenStream) -> TokenStream {
     let mut tokens = errors.to_token_stream();
     item.to_tokens(&mut tokens);
@@ -29,7 +27,7 @@ pub(crate) fn event(
         .into_iter()
         .all(|field| types::is_send(&field.ty))
     {
-        // The trait's own bounds would not hold, and be reported.
+        // The stub would not satisfy the trait's bounds, which would be one more error.
         return errors;
     }
     let mixed = Span::mixed_site();
@@ -123,7 +121,7 @@ fn implementation(input: &DeriveInput, variants: &[Variant<'_>]) -> TokenStream 
     }
 }
 
-/// Methods that take what they would take, or anything where that is not known.
+/// Methods with the parameters that they would have, of any type where theirs may be wrong.
 fn stubs(input: &DeriveInput, variants: &[Variant<'_>]) -> Vec<TokenStream> {
     let mut names: Vec<&Ident> = Vec::new();
     let mut stubs = Vec::new();
@@ -167,7 +165,7 @@ fn parameter(input: &DeriveInput, ty: &Type) -> TokenStream {
     }
 }
 
-/// The struct as it was, with the constructor and the traits of a service.
+/// The struct unchanged, with the constructor and the traits of a service.
 pub(crate) fn service(errors: &Errors, service: &Service<'_>) -> TokenStream {
     let mixed = Span::mixed_site();
     let mut input = service.input.clone();
@@ -178,7 +176,7 @@ pub(crate) fn service(errors: &Errors, service: &Service<'_>) -> TokenStream {
     let predicates = where_clause.map(|clause| &clause.predicates);
     let bounds = (!input.generics.params.is_empty())
         .then(|| quote_spanned!(mixed=> Self: ::core::marker::Send + ::core::marker::Sync,));
-    let name = constructor_name(service);
+    let name = service.constructor();
     let parameters: Vec<_> = match &service.data.fields {
         Fields::Unit => Vec::new(),
         fields => fields
@@ -231,7 +229,7 @@ pub(crate) fn service(errors: &Errors, service: &Service<'_>) -> TokenStream {
     }
 }
 
-/// An event that stands for the one that was not named.
+/// A stub for an event that was not named.
 fn unknown() -> (TokenStream, Option<TokenStream>) {
     let input: DeriveInput = syn::parse_quote!(
         pub enum Unknown {}

@@ -1,8 +1,8 @@
-//! The canonical payload's literal parts, written at compile time.
+//! The literal parts of the canonical payload, which are written at compile time.
 
 use std::fmt::Write;
 
-/// `text` as a JSON string, escaped where it must be and nowhere else.
+/// `text` as a JSON string, with only the escapes that JSON requires.
 pub(crate) fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');

@@ -41,24 +41,24 @@ use proc_macro::TokenStream;
 ///
 /// A variant has named fields or none. One of them has none and means "everything is stale": the
 /// one named `All`, or the one marked `#[invalidation(all)]`. Handlers receive it when events may
-/// have been lost, which is why an enum without it does not compile.
+/// have been lost, so an enum without it does not compile.
 ///
 /// For each variant a service gets a method `invalidate_<variant>`, which takes the fields in
-/// order, a `String` as `impl Into<String>`. It returns a `Publishing`, which is to be awaited:
-/// `service.invalidate_channel("123").await?`. There is nothing to import. rustdoc lists the
-/// methods on the page of every service in the crate of the enum, by way of a trait that exists for
-/// rustdoc alone, `<Enum>Methods`: leave that name to it.
+/// order, a `String` as `impl Into<String>`. It returns a `Publishing`, which must be awaited:
+/// `service.invalidate_channel("123").await?`. The methods need no import. rustdoc lists them on the
+/// page of every service in the crate of the enum, through a trait `<Enum>Methods` that exists only
+/// in documentation builds: use that name for nothing else.
 ///
 /// # Fields
 ///
 /// A field may have any type that implements serde's `Serialize` and `DeserializeOwned`: strings,
-/// bools, integers, lists, newtypes, nested structs. Keys that a nested struct does not have are
-/// ignored, as serde does; what serde reads by way of a buffer (untagged, internally tagged or
-/// flattened types) is as strict as serde is. These do not compile:
+/// bools, integers, lists, newtypes, nested structs. Unknown keys of a nested struct are ignored, as
+/// serde does. Types that serde reads through a buffer (untagged, internally tagged or flattened
+/// ones) are only as strict as serde is. These do not compile:
 ///
 /// | Type | Why |
 /// |---|---|
-/// | `Option<T>`, by any name | the keys of a variant would vary; split it into two variants |
+/// | `Option<T>`, also by an alias | the keys of a variant would vary; split it into two variants |
 /// | `&str`, `Cow<'a, str>` | received events own their data |
 /// | `fn()`, `*const T`, `dyn Trait` | they cannot be sent |
 ///
@@ -68,7 +68,7 @@ use proc_macro::TokenStream;
 ///
 /// | Key | Meaning | Default |
 /// |---|---|---|
-/// | `tag = ".."` | the JSON key that says which variant it is | `"type"` |
+/// | `tag = ".."` | the JSON key that identifies the variant | `"type"` |
 /// | `rename_all = ".."` | how variants are spelled | `"camelCase"` |
 /// | `rename_all_fields = ".."` | how fields are spelled | `"camelCase"` |
 /// | `crate = ::path` | where `cache-runtime` is, if it was renamed | `::cache_runtime` |
@@ -81,7 +81,7 @@ use proc_macro::TokenStream;
 /// | Key | Meaning | Default |
 /// |---|---|---|
 /// | `rename = ".."` | its name on the wire | by `rename_all` |
-/// | `all` | it means "everything is stale" | the unit variant named `All` |
+/// | `all` | the variant means "everything is stale" | the unit variant named `All` |
 /// | `method = ".."` | the name of its method | `invalidate_<variant>` |
 ///
 /// On a field:
@@ -118,8 +118,8 @@ pub fn derive_invalidation_event(input: TokenStream) -> TokenStream {
     derive::event(input.into()).into()
 }
 
-/// Makes a struct the service of one channel: a constructor, publishing, subscribing, and an entry
-/// in the list of the program's channels.
+/// Makes a struct the service of one channel: with a constructor, publishing, subscribing, and an
+/// entry in the list of the program's channels.
 ///
 /// ```
 /// use cache_runtime::service::PublishError;
@@ -161,7 +161,7 @@ pub fn derive_invalidation_event(input: TokenStream) -> TokenStream {
 ///
 /// A unit struct gets one hidden field. A struct with named fields keeps them, and its constructor
 /// takes them after the bus, in order. A field of type `Invalidator<Event>` is used instead of the
-/// hidden one; it names the event, and the constructor fills it:
+/// hidden one. It names the event, and the constructor sets it:
 ///
 /// ```
 /// use cache_runtime::service::Invalidator;
@@ -190,14 +190,14 @@ pub fn derive_invalidation_event(input: TokenStream) -> TokenStream {
 /// # Ok::<(), std::io::Error>(())
 /// ```
 ///
-/// A method of your own hides the one of the same name that the struct dereferences to: do not call
-/// one `publish`, `subscribe` or `invalidate_…`. `#[invalidation(method = "..")]` and `constructor`
-/// rename ours.
+/// A method of your own hides the one of the same name that the struct dereferences to, so do not
+/// name one `publish`, `subscribe` or `invalidate_…`. `#[invalidation(method = "..")]` and
+/// `constructor` rename the generated ones.
 ///
 /// Write the attribute above `#[derive(..)]`: a derive that comes first does not see the field.
 ///
-/// The struct implements `Service`, and dereferences to `Invalidator<Event>`, where `publish`,
-/// `subscribe` and all the rest is; that in turn dereferences to the `invalidate_…` methods.
+/// The struct implements `Service` and dereferences to `Invalidator<Event>`, which has `publish`,
+/// `subscribe` and the other methods, and dereferences to the `invalidate_…` methods.
 #[proc_macro_attribute]
 pub fn cache_invalidation(args: TokenStream, item: TokenStream) -> TokenStream {
     derive::service(&args.into(), &item.into()).into()

@@ -1,4 +1,4 @@
-//! "did you mean …?"
+//! Suggestions for misspelled names: "did you mean …?"
 
 /// The candidate that differs from `typed` by at most a third of its letters.
 pub(crate) fn nearest<'a>(
@@ -13,8 +13,8 @@ pub(crate) fn nearest<'a>(
         .map(|(_, candidate)| candidate)
 }
 
-/// How many letters have to be added, removed, replaced or swapped with their neighbour; upper and
-/// lower case count as equal.
+/// How many letters must be added, removed, replaced or swapped with their neighbour to turn `a` into
+/// `b`, ignoring case.
 fn distance(a: &str, b: &str) -> usize {
     let a: Vec<char> = a.chars().map(|char| char.to_ascii_lowercase()).collect();
     let b: Vec<char> = b.chars().map(|char| char.to_ascii_lowercase()).collect();

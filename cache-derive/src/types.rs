@@ -1,10 +1,10 @@
-//! What a field's type looks like. Only its spelling is known here; what it means is not.
+//! What the spelling of a field's type tells. A macro does not know what a name refers to.
 
 use proc_macro2::{Group, Ident, Spacing, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{GenericArgument, Path, PathArguments, Type};
 
-/// Why a type cannot be a field's.
+/// Why a field cannot have a type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Defect {
     Borrows,
@@ -20,7 +20,7 @@ pub(crate) fn defect(ty: &Type) -> Option<(Defect, &Type)> {
     nested_defect(ty)
 }
 
-/// As [`defect`], but options within other types do not change the key set.
+/// As [`defect`], but accepts options: within another type, they do not change the keys.
 fn nested_defect(ty: &Type) -> Option<(Defect, &Type)> {
     match ty {
         Type::Group(group) => nested_defect(&group.elem),
@@ -52,7 +52,7 @@ fn arguments(path: &Path) -> impl Iterator<Item = &GenericArgument> {
     })
 }
 
-/// What owns the data that a borrowing type borrows.
+/// The owning counterpart of a borrowing type.
 pub(crate) fn owned(ty: &Type) -> String {
     match ty {
         Type::Reference(reference) => match &*reference.elem {
@@ -83,7 +83,7 @@ pub(crate) fn is_string(ty: &Type) -> bool {
     ) && arguments(path).next().is_none()
 }
 
-/// Whether an empty value of `ty` cannot exist.
+/// Whether `ty` has no empty value.
 pub(crate) fn is_scalar(ty: &Type) -> bool {
     const NAMES: [&str; 16] = [
         "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16",
@@ -92,7 +92,7 @@ pub(crate) fn is_scalar(ty: &Type) -> bool {
     plain(ty).is_some_and(|path| NAMES.iter().any(|name| path.is_ident(name)))
 }
 
-/// Whether serde is known to write and read `ty`.
+/// Whether `ty` is certain to be a type that serde can write and read.
 pub(crate) fn is_known(ty: &Type) -> bool {
     let list = plain(ty).filter(|path| path.segments.len() == 1);
     let list = list.filter(|path| path.segments.iter().all(|segment| segment.ident == "Vec"));
@@ -114,7 +114,7 @@ pub(crate) fn invalidator(ty: &Type) -> Option<&Type> {
     }
 }
 
-/// The path that `ty` is, without what macros wrap it in.
+/// The path of `ty`, without the groups and parentheses around it.
 pub(crate) fn plain(ty: &Type) -> Option<&Path> {
     match ty {
         Type::Group(group) => plain(&group.elem),
@@ -124,7 +124,7 @@ pub(crate) fn plain(ty: &Type) -> Option<&Path> {
     }
 }
 
-/// The type as it reads outside of its enum, where `Self` means something else.
+/// The tokens with `this` for `Self`, which means something else outside of the enum.
 pub(crate) fn without_self(tokens: TokenStream, this: &Ident) -> TokenStream {
     let replace = |token| match token {
         TokenTree::Ident(ident) if ident == "Self" => TokenTree::Ident(this.clone()),
@@ -139,12 +139,12 @@ pub(crate) fn without_self(tokens: TokenStream, this: &Ident) -> TokenStream {
     tokens.into_iter().map(replace).collect()
 }
 
-/// Whether a value can be handed to another thread, as far as its spelling tells.
+/// Whether `ty` is `Send`, as far as its spelling tells.
 pub(crate) fn is_send(ty: &Type) -> bool {
     !matches!(nested_defect(ty), Some((Defect::NotData, at)) if !matches!(at, Type::FnPtr(_)))
 }
 
-/// The tokens as a person would write them: `Vec<Entry>`.
+/// The tokens with the usual spacing: `Vec<Entry>`.
 pub(crate) fn spelled(tokens: &impl ToTokens) -> String {
     let mut out = String::new();
     write(tokens.to_token_stream(), &mut out);

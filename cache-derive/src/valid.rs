@@ -1,4 +1,4 @@
-//! The rules that look at more than one attribute. Each is one function, and reports all it finds.
+//! The rules that concern more than one attribute. Each is one function and reports all that it finds.
 
 pub(crate) mod event;
 pub(crate) mod service;

@@ -25,9 +25,9 @@ const _: () = {
         & __DECLARED
     }
     impl UserInvalidation {
-        /// Makes the service on a bus. Nothing is sent and nothing received before it is used.
+        /// Creates the service on a bus. It sends and receives nothing until it is used.
         ///
-        /// Any number may be made, on one bus or on several.
+        /// A program may create any number of them, on one bus or on several.
         #[must_use = "a service does nothing by itself"]
         pub fn new(bus: &__rt::Bus) -> Self {
             Self {

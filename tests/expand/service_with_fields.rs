@@ -28,9 +28,9 @@ const _: () = {
         & __DECLARED
     }
     impl Users {
-        /// Makes the service on a bus. Nothing is sent and nothing received before it is used.
+        /// Creates the service on a bus. It sends and receives nothing until it is used.
         ///
-        /// Any number may be made, on one bus or on several.
+        /// A program may create any number of them, on one bus or on several.
         #[must_use = "a service does nothing by itself"]
         fn connect(bus: &__rt::Bus, shard: u16, #[cfg(unix)] path: String) -> Self {
             Self {

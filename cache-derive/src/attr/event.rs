@@ -3,7 +3,7 @@
 use proc_macro2::Ident;
 use syn::{Attribute, Path};
 
-use super::keys::Place;
+use super::keys::{EnumKey, FieldKey, Place, VariantKey};
 use super::{Name, entries};
 use crate::case::Case;
 use crate::ctxt::Ctxt;
@@ -18,19 +18,18 @@ pub(crate) struct EnumAttrs {
 
 impl EnumAttrs {
     pub(crate) fn parse(cx: &Ctxt, attrs: &[Attribute]) -> Self {
-        let place = Place::Enum;
         let mut this = Self {
             tag: None,
             variants: Case::Camel,
             fields: Case::Camel,
             krate: None,
         };
-        for entry in entries(cx, attrs, place) {
-            match entry.key.to_string().as_str() {
-                "tag" => this.tag = entry.string(cx, place),
-                "rename_all" => this.variants = entry.case(cx, place).unwrap_or(Case::Camel),
-                "rename_all_fields" => this.fields = entry.case(cx, place).unwrap_or(Case::Camel),
-                _ => this.krate = entry.path(cx, place),
+        for entry in entries(cx, attrs, &Place::ENUM) {
+            match entry.known.key {
+                EnumKey::Tag => this.tag = entry.string(cx),
+                EnumKey::RenameAll => this.variants = entry.case(cx).unwrap_or(Case::Camel),
+                EnumKey::RenameAllFields => this.fields = entry.case(cx).unwrap_or(Case::Camel),
+                EnumKey::Crate => this.krate = entry.path(cx),
             }
         }
         this
@@ -46,14 +45,13 @@ pub(crate) struct VariantAttrs {
 }
 
 impl VariantAttrs {
-    pub(crate) fn parse(cx: &Ctxt, attrs: &[Attribute], name: &Ident) -> Self {
-        let place = Place::Variant(name);
+    pub(crate) fn parse(cx: &Ctxt, attrs: &[Attribute], event: &Ident) -> Self {
         let mut this = Self::default();
-        for entry in entries(cx, attrs, place) {
-            match entry.key.to_string().as_str() {
-                "rename" => this.rename = entry.string(cx, place),
-                "method" => this.method = entry.method(cx, place),
-                _ => this.all = Some(entry.flag(cx)),
+        for entry in entries(cx, attrs, &Place::variant(event)) {
+            match entry.known.key {
+                VariantKey::Rename => this.rename = entry.string(cx),
+                VariantKey::All => this.all = Some(entry.flag(cx)),
+                VariantKey::Method => this.method = entry.method(cx),
             }
         }
         this
@@ -68,13 +66,12 @@ pub(crate) struct FieldAttrs {
 }
 
 impl FieldAttrs {
-    pub(crate) fn parse(cx: &Ctxt, attrs: &[Attribute], name: &Ident) -> Self {
-        let place = Place::Field(name);
+    pub(crate) fn parse(cx: &Ctxt, attrs: &[Attribute], event: &Ident) -> Self {
         let mut this = Self::default();
-        for entry in entries(cx, attrs, place) {
-            match entry.key.to_string().as_str() {
-                "rename" => this.rename = entry.string(cx, place),
-                _ => this.non_empty = Some(entry.flag(cx)),
+        for entry in entries(cx, attrs, &Place::field(event)) {
+            match entry.known.key {
+                FieldKey::Rename => this.rename = entry.string(cx),
+                FieldKey::NonEmpty => this.non_empty = Some(entry.flag(cx)),
             }
         }
         this

@@ -1,119 +1,213 @@
-//! Which key belongs where.
+//! The keys of each attribute.
 
 use proc_macro2::Ident;
 
 use crate::ctxt::Ctxt;
 use crate::suggest::nearest;
 
-const ENUM: &[&str] = &["tag", "rename_all", "rename_all_fields", "crate"];
-const VARIANT: &[&str] = &["rename", "all", "method"];
-const FIELD: &[&str] = &["rename", "non_empty"];
-const SERVICE: &[&str] = &[
-    "channel",
-    "event",
-    "crate",
-    "constructor",
-    "log_subscription",
-    "log_events",
-    "log_publish",
+/// A key of `#[invalidation(..)]` on the event enum.
+#[derive(Clone, Copy)]
+pub(super) enum EnumKey {
+    Tag,
+    RenameAll,
+    RenameAllFields,
+    Crate,
+}
+
+/// A key of `#[invalidation(..)]` on a variant.
+#[derive(Clone, Copy)]
+pub(super) enum VariantKey {
+    Rename,
+    All,
+    Method,
+}
+
+/// A key of `#[invalidation(..)]` on a field.
+#[derive(Clone, Copy)]
+pub(super) enum FieldKey {
+    Rename,
+    NonEmpty,
+}
+
+/// A key of `#[cache_invalidation(..)]`.
+#[derive(Clone, Copy)]
+pub(super) enum ServiceKey {
+    Channel,
+    Event,
+    Crate,
+    Constructor,
+    LogSubscription,
+    LogEvents,
+    LogPublish,
+}
+
+/// A key with its name and an example of its value.
+pub(super) struct Known<K> {
+    pub(super) key: K,
+    name: &'static str,
+    /// Absent for a flag.
+    value: Option<&'static str>,
+}
+
+const ENUM: &[Known<EnumKey>] = &[
+    known(EnumKey::Tag, "tag", "\"type\""),
+    known(EnumKey::RenameAll, "rename_all", "\"camelCase\""),
+    known(
+        EnumKey::RenameAllFields,
+        "rename_all_fields",
+        "\"camelCase\"",
+    ),
+    known(EnumKey::Crate, "crate", "::cache_runtime"),
+];
+const VARIANT: &[Known<VariantKey>] = &[
+    known(VariantKey::Rename, "rename", "\"user\""),
+    flag(VariantKey::All, "all"),
+    known(VariantKey::Method, "method", "\"evict_user\""),
+];
+const FIELD: &[Known<FieldKey>] = &[
+    known(FieldKey::Rename, "rename", "\"userId\""),
+    flag(FieldKey::NonEmpty, "non_empty"),
+];
+const SERVICE: &[Known<ServiceKey>] = &[
+    known(ServiceKey::Channel, "channel", "\"cache:users\""),
+    known(ServiceKey::Event, "event", "UserEvent"),
+    known(ServiceKey::Crate, "crate", "::cache_runtime"),
+    known(ServiceKey::Constructor, "constructor", "\"connect\""),
+    known(ServiceKey::LogSubscription, "log_subscription", "false"),
+    known(ServiceKey::LogEvents, "log_events", "false"),
+    known(ServiceKey::LogPublish, "log_publish", "false"),
 ];
 
-/// What an attribute was written on.
-#[derive(Clone, Copy)]
-pub(super) enum Place<'a> {
-    /// The event enum.
+const fn known<K: Copy>(key: K, name: &'static str, value: &'static str) -> Known<K> {
+    let value = Some(value);
+    Known { key, name, value }
+}
+
+const fn flag<K: Copy>(key: K, name: &'static str) -> Known<K> {
+    let value = None;
+    Known { key, name, value }
+}
+
+fn has<K>(keys: &[Known<K>], name: &str) -> bool {
+    keys.iter().any(|known| known.name == name)
+}
+
+impl<K> Known<K> {
+    /// A value that the key may have; empty for a flag.
+    pub(super) fn value(&self) -> &'static str {
+        self.value.unwrap_or_default()
+    }
+
+    /// How the key is written.
+    pub(super) fn example(&self) -> String {
+        let name = self.name;
+        match self.value {
+            Some(value) => format!("{name} = {value}"),
+            None => name.to_owned(),
+        }
+    }
+}
+
+/// What an attribute is written on, with the keys that it may have there.
+pub(super) struct Place<'a, K: 'static> {
+    keys: &'static [Known<K>],
+    on: On<'a>,
+}
+
+enum On<'a> {
     Enum,
     /// A variant of the enum of this name.
     Variant(&'a Ident),
     /// A field in a variant of the enum of this name.
     Field(&'a Ident),
-    /// The service struct.
     Service,
 }
 
-impl Place<'_> {
-    pub(super) const fn keys(self) -> &'static [&'static str] {
-        match self {
-            Self::Enum => ENUM,
-            Self::Variant(_) => VARIANT,
-            Self::Field(_) => FIELD,
-            Self::Service => SERVICE,
+impl Place<'_, EnumKey> {
+    pub(super) const ENUM: Self = Self {
+        keys: ENUM,
+        on: On::Enum,
+    };
+}
+
+impl<'a> Place<'a, VariantKey> {
+    /// A variant of `event`.
+    pub(super) const fn variant(event: &'a Ident) -> Self {
+        Self {
+            keys: VARIANT,
+            on: On::Variant(event),
         }
+    }
+}
+
+impl<'a> Place<'a, FieldKey> {
+    /// A field in a variant of `event`.
+    pub(super) const fn field(event: &'a Ident) -> Self {
+        Self {
+            keys: FIELD,
+            on: On::Field(event),
+        }
+    }
+}
+
+impl Place<'_, ServiceKey> {
+    pub(super) const SERVICE: Self = Self {
+        keys: SERVICE,
+        on: On::Service,
+    };
+}
+
+impl<K> Place<'_, K> {
+    pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.keys.iter().map(|known| known.name)
     }
 
     /// Every key, for a message.
-    pub(super) fn list(self) -> String {
-        list(self.keys().iter().copied())
+    pub(super) fn list(&self) -> String {
+        list(self.names())
     }
 
     /// The key that a bare string was probably meant for.
-    pub(super) const fn first_key(self) -> &'static str {
-        self.keys()[0]
+    pub(super) const fn first_key(&self) -> &'static str {
+        self.keys[0].name
     }
 
-    /// A value that `key` may have; none for a flag.
-    pub(super) fn example_value(self, key: &str) -> Option<&'static str> {
-        Some(match key {
-            "all" | "non_empty" => return None,
-            "channel" => "\"cache:users\"",
-            "event" => "UserEvent",
-            "crate" => "::cache_runtime",
-            "constructor" => "\"connect\"",
-            "log_subscription" | "log_events" | "log_publish" => "false",
-            "tag" => "\"type\"",
-            "rename_all" | "rename_all_fields" => "\"camelCase\"",
-            "method" => "\"evict_user\"",
-            _ if matches!(self, Self::Field(_)) => "\"userId\"",
-            _ => "\"user\"",
-        })
-    }
-
-    /// How `key` is written.
-    pub(super) fn example(self, key: &Ident) -> String {
-        match self.example_value(&key.to_string()) {
-            Some(value) => format!("{key} = {value}"),
-            None => key.to_string(),
-        }
-    }
-
-    /// Reports a key that is unknown, or that belongs elsewhere.
-    pub(super) fn accepts(self, cx: &Ctxt, key: &Ident) -> bool {
+    /// Looks a key up. Reports it if it is unknown or belongs elsewhere.
+    pub(super) fn find(&self, cx: &Ctxt, key: &Ident) -> Option<&'static Known<K>> {
         let name = key.to_string();
-        let keys = self.keys();
-        if keys.contains(&name.as_str()) {
-            return true;
+        let known = self.keys.iter().find(|known| known.name == name);
+        if known.is_some() {
+            return known;
         }
-        if let Some((owner, help)) = self.owner(&name) {
+        if let Some((owner, help)) = self.on.owner(&name) {
             cx.error(key, format_args!("`{name}` belongs on {owner}"), help);
-            return false;
+            return None;
         }
         let expected = format!("expected one of: {}", self.list());
-        let help = match nearest(&name, keys.iter().copied()) {
+        let help = match nearest(&name, self.names()) {
             Some(key) => format!("did you mean `{key}`? {expected}"),
             None => expected,
         };
         cx.error(key, format_args!("unknown key `{name}`"), help);
-        false
+        None
     }
+}
 
-    /// Where a key that does not belong here belongs, and what to do about it.
-    fn owner(self, key: &str) -> Option<(&'static str, String)> {
-        let on_enum = ENUM.contains(&key);
-        let on_variant = VARIANT.contains(&key);
-        let on_field = FIELD.contains(&key);
+impl On<'_> {
+    /// Where a key that does not belong here belongs, and how to correct it.
+    fn owner(&self, key: &str) -> Option<(&'static str, String)> {
+        let on_enum = has(ENUM, key);
+        let on_variant = has(VARIANT, key);
+        let on_field = has(FIELD, key);
         let (owner, help) = match self {
             Self::Service if on_enum || on_variant || on_field => (
                 "the event",
                 "move it to `#[invalidation(..)]` in the event's enum".to_owned(),
             ),
-            Self::Enum | Self::Variant(_) | Self::Field(_)
-                if SERVICE.contains(&key) && !on_enum =>
-            {
-                (
-                    "the service",
-                    "move it to `#[cache_invalidation(..)]` on the struct".to_owned(),
-                )
-            }
+            Self::Enum | Self::Variant(_) | Self::Field(_) if has(SERVICE, key) && !on_enum => (
+                "the service",
+                "move it to `#[cache_invalidation(..)]` on the struct".to_owned(),
+            ),
             Self::Variant(name) | Self::Field(name) if on_enum => {
                 ("the enum", format!("move it above `enum {name}`"))
             }

@@ -1,15 +1,15 @@
 //! The arguments of `#[cache_invalidation(..)]`.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
-use syn::{Expr, ExprLit, ExprPath, Lit, Path, Type};
+use syn::{Attribute, Expr, ExprLit, ExprPath, Lit, Path, Type};
 
-use super::keys::Place;
+use super::keys::{Place, ServiceKey};
 use super::{Entry, Name, parse, split};
 use crate::ctxt::Ctxt;
 use crate::suggest::nearest;
 use crate::types;
 
-/// Where a service's channel is written.
+/// How a service names its channel.
 pub(crate) enum Channel {
     Literal(Name),
     /// A constant, which the compiler checks.
@@ -17,7 +17,7 @@ pub(crate) enum Channel {
 }
 
 pub(crate) struct ServiceAttrs {
-    /// The key and its value; the value is absent where it is malformed.
+    /// The key and its value; the value is absent if it is malformed.
     pub(crate) channel: Option<(Ident, Option<Channel>)>,
     pub(crate) event: Option<(Ident, Option<Type>)>,
     pub(crate) krate: Option<Path>,
@@ -27,9 +27,14 @@ pub(crate) struct ServiceAttrs {
     pub(crate) log_publish: bool,
 }
 
+/// Whether this is `#[cache_invalidation]`, by any path.
+pub(crate) fn is_ours(attr: &Attribute) -> bool {
+    let last = attr.path().segments.last();
+    last.is_some_and(|segment| segment.ident == "cache_invalidation")
+}
+
 impl ServiceAttrs {
     pub(crate) fn parse(cx: &Ctxt, args: &TokenStream) -> Self {
-        let place = Place::Service;
         let mut this = Self {
             channel: None,
             event: None,
@@ -46,24 +51,24 @@ impl ServiceAttrs {
             return this;
         }
         let mut entries = Vec::new();
-        parse(cx, args.clone(), place, &mut entries);
+        parse(cx, args.clone(), &Place::SERVICE, &mut entries);
         for entry in entries {
-            match entry.key.to_string().as_str() {
-                "channel" => {
+            match entry.known.key {
+                ServiceKey::Channel => {
                     let channel = channel(cx, &entry);
                     this.channel = Some((entry.key, channel));
                 }
-                "event" => {
+                ServiceKey::Event => {
                     let event = event(cx, &entry);
                     this.event = Some((entry.key, event));
                 }
-                "crate" => this.krate = entry.path(cx, place),
-                "constructor" => this.constructor = entry.method(cx, place),
-                "log_subscription" => {
-                    this.log_subscription = entry.switch(cx, place).unwrap_or(true);
+                ServiceKey::Crate => this.krate = entry.path(cx),
+                ServiceKey::Constructor => this.constructor = entry.method(cx),
+                ServiceKey::LogSubscription => {
+                    this.log_subscription = entry.switch(cx).unwrap_or(true);
                 }
-                "log_events" => this.log_events = entry.switch(cx, place).unwrap_or(true),
-                _ => this.log_publish = entry.switch(cx, place).unwrap_or(true),
+                ServiceKey::LogEvents => this.log_events = entry.switch(cx).unwrap_or(true),
+                ServiceKey::LogPublish => this.log_publish = entry.switch(cx).unwrap_or(true),
             }
         }
         if this.channel.is_none() && !meant_channel(args) {
@@ -74,25 +79,24 @@ impl ServiceAttrs {
     }
 }
 
-/// Whether an argument that was reported already was probably the channel.
+/// Whether an argument was probably the channel. If so, it has been reported.
 fn meant_channel(args: &TokenStream) -> bool {
     split(args.clone())
         .iter()
         .any(|(tokens, _)| match tokens.first() {
             Some(TokenTree::Ident(key)) => {
-                let keys = Place::Service.keys().iter().copied();
-                nearest(&key.to_string(), keys) == Some("channel")
+                nearest(&key.to_string(), Place::SERVICE.names()) == Some("channel")
             }
             Some(TokenTree::Literal(_)) => true,
             _ => false,
         })
 }
 
-fn channel(cx: &Ctxt, entry: &Entry) -> Option<Channel> {
-    let tokens = entry.tokens(cx, Place::Service)?;
+fn channel(cx: &Ctxt, entry: &Entry<ServiceKey>) -> Option<Channel> {
+    let tokens = entry.tokens(cx)?;
     match syn::parse2(tokens.clone()) {
         Ok(Expr::Lit(ExprLit { lit, .. })) => {
-            let name = entry.literal(cx, &lit, Place::Service)?;
+            let name = entry.literal(cx, &lit)?;
             check_name(cx, &name).then_some(Channel::Literal(name))
         }
         Ok(Expr::Path(path)) => Some(Channel::Path(path)),
@@ -104,7 +108,7 @@ fn channel(cx: &Ctxt, entry: &Entry) -> Option<Channel> {
     }
 }
 
-/// The runtime's `check_channel` holds constants to the same rule.
+/// The same rule as that of the runtime's `check_channel`, which checks constants.
 fn check_name(cx: &Ctxt, name: &Name) -> bool {
     let allowed = |char: &char| char.is_ascii_alphanumeric() || ":-_.".contains(*char);
     let Some(wrong) = name.text.chars().find(|char| !allowed(char)) else {
@@ -126,8 +130,8 @@ fn check_name(cx: &Ctxt, name: &Name) -> bool {
     false
 }
 
-fn event(cx: &Ctxt, entry: &Entry) -> Option<Type> {
-    let tokens = entry.tokens(cx, Place::Service)?;
+fn event(cx: &Ctxt, entry: &Entry<ServiceKey>) -> Option<Type> {
+    let tokens = entry.tokens(cx)?;
     let mut ty = syn::parse2::<Type>(tokens.clone()).ok();
     while let Some(Type::Group(group)) = ty {
         ty = Some(*group.elem);
@@ -145,6 +149,6 @@ fn event(cx: &Ctxt, entry: &Entry) -> Option<Type> {
         .map_or("UserEvent".to_owned(), types::spelled);
     let help = format!("write `event = {example}`");
     cx.error(tokens, "expected an event type", help);
-    // Good enough for the stub.
+    // The stub uses what was probably meant.
     meant
 }

@@ -1,19 +1,20 @@
-//! The value of a key, checked for its type.
+//! The value of a key: reading it as one type, or reporting that it is not.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::ToTokens;
 use syn::{Lit, Path};
 
-use super::keys::Place;
+use super::keys::list;
 use super::{Entry, Name, Value};
 use crate::case::Case;
 use crate::ctxt::Ctxt;
+use crate::suggest::nearest;
 
-impl Entry {
+impl<K> Entry<K> {
     /// The tokens after `=`.
-    pub(super) fn tokens(&self, cx: &Ctxt, place: Place<'_>) -> Option<&TokenStream> {
+    pub(super) fn tokens(&self, cx: &Ctxt) -> Option<&TokenStream> {
         let key = &self.key;
-        let help = format!("write `{}`", place.example(key));
+        let help = format!("write `{}`", self.known.example());
         match &self.value {
             Value::Is(tokens) => Some(tokens),
             Value::Absent => {
@@ -31,23 +32,23 @@ impl Entry {
         }
     }
 
-    /// `key = ".."`, which may not be empty.
-    pub(super) fn string(&self, cx: &Ctxt, place: Place<'_>) -> Option<Name> {
-        let tokens = self.tokens(cx, place)?;
+    /// `key = ".."`, which must not be empty.
+    pub(super) fn string(&self, cx: &Ctxt) -> Option<Name> {
+        let tokens = self.tokens(cx)?;
         if let Ok(literal) = syn::parse2(tokens.clone()) {
-            return self.literal(cx, &literal, place);
+            return self.literal(cx, &literal);
         }
         let key = &self.key;
         let help = match syn::parse2::<Ident>(tokens.clone()) {
             Ok(ident) => format!("write `{key} = \"{ident}\"`"),
-            Err(_) => format!("write `{}`", place.example(key)),
+            Err(_) => format!("write `{}`", self.known.example()),
         };
         let msg = format!("expected a string literal for `{key}`");
         cx.error(tokens, msg, help);
         None
     }
 
-    pub(super) fn literal(&self, cx: &Ctxt, literal: &Lit, place: Place<'_>) -> Option<Name> {
+    pub(super) fn literal(&self, cx: &Ctxt, literal: &Lit) -> Option<Name> {
         let key = &self.key;
         let Lit::Str(text) = literal else {
             let msg = format!("expected a string literal for `{key}`");
@@ -62,7 +63,7 @@ impl Entry {
                 _ => String::new(),
             };
             let help = if meant.is_empty() {
-                format!("write `{}`", place.example(key))
+                format!("write `{}`", self.known.example())
             } else {
                 format!("write `{key} = {meant:?}`")
             };
@@ -76,7 +77,7 @@ impl Entry {
         }
         let value = text.value();
         if value.is_empty() {
-            let example = place.example_value(&key.to_string()).unwrap_or_default();
+            let example = self.known.value();
             let msg = format!("`{key}` must not be empty");
             cx.error(literal, msg, format_args!("name it, e.g. `{example}`"));
             return None;
@@ -87,7 +88,7 @@ impl Entry {
         })
     }
 
-    /// A key that stands alone. It counts as set even where its spelling is wrong.
+    /// A key without a value. It counts as set even if it has one.
     pub(super) fn flag(self, cx: &Ctxt) -> Ident {
         let key = self.key;
         let msg = format!("`{key}` takes no value");
@@ -101,8 +102,8 @@ impl Entry {
     }
 
     /// `key = true` or `key = false`.
-    pub(super) fn switch(&self, cx: &Ctxt, place: Place<'_>) -> Option<bool> {
-        let tokens = self.tokens(cx, place)?;
+    pub(super) fn switch(&self, cx: &Ctxt) -> Option<bool> {
+        let tokens = self.tokens(cx)?;
         if let Ok(Lit::Bool(bool)) = syn::parse2(tokens.clone()) {
             return Some(bool.value);
         }
@@ -112,13 +113,13 @@ impl Entry {
         None
     }
 
-    /// A rule of [`Case`].
-    pub(super) fn case(&self, cx: &Ctxt, place: Place<'_>) -> Option<Case> {
-        let rule = self.string(cx, place)?;
+    /// The name of a [`Case`].
+    pub(super) fn case(&self, cx: &Ctxt) -> Option<Case> {
+        let rule = self.string(cx)?;
         let case = Case::parse(&rule.text);
         if case.is_none() {
-            let expected = format!("expected one of: {}", super::keys::list(Case::names()));
-            let help = match crate::suggest::nearest(&rule.text, Case::names()) {
+            let expected = format!("expected one of: {}", list(Case::names()));
+            let help = match nearest(&rule.text, Case::names()) {
                 Some(near) => format!("did you mean `{near}`? {expected}"),
                 None => expected,
             };
@@ -128,8 +129,8 @@ impl Entry {
     }
 
     /// The name of a method.
-    pub(super) fn method(&self, cx: &Ctxt, place: Place<'_>) -> Option<Ident> {
-        let name = self.string(cx, place)?;
+    pub(super) fn method(&self, cx: &Ctxt) -> Option<Ident> {
+        let name = self.string(cx)?;
         let text = &name.text;
         if let Ok(mut ident) = syn::parse_str::<Ident>(text) {
             if let Some(token) = name.at.clone().into_iter().next() {
@@ -137,7 +138,7 @@ impl Entry {
             }
             return Some(ident);
         }
-        let help = format!("write `{}`", place.example(&self.key));
+        let help = format!("write `{}`", self.known.example());
         let keyword = syn::parse_str::<Ident>(&format!("r#{text}")).is_ok()
             || matches!(text.as_str(), "self" | "Self" | "super" | "crate");
         if keyword {
@@ -149,8 +150,8 @@ impl Entry {
     }
 
     /// The runtime's path.
-    pub(super) fn path(&self, cx: &Ctxt, place: Place<'_>) -> Option<Path> {
-        let tokens = self.tokens(cx, place)?;
+    pub(super) fn path(&self, cx: &Ctxt) -> Option<Path> {
+        let tokens = self.tokens(cx)?;
         let path = syn::parse2::<Path>(tokens.clone());
         if let Ok(path) = &path
             && absolute(path)

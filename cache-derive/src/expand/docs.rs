@@ -38,7 +38,7 @@ pub(super) fn methods_trait(event: &Event<'_>) -> String {
     )
 }
 
-/// The canonical payload with its values left out.
+/// The canonical payload without its values.
 fn payload(event: &Event<'_>, variant: &Variant<'_>) -> String {
     let mut json = head(event, variant);
     for field in &variant.fields {
@@ -60,12 +60,12 @@ pub(super) fn head(event: &Event<'_>, variant: &Variant<'_>) -> String {
     format!("{{{tag}:{wire}")
 }
 
-/// What stands before a field's value: `,"channelId":`.
+/// The text before a field's value: `,"channelId":`.
 pub(super) fn lead(wire: &str) -> String {
     format!(",{}:", quoted(wire))
 }
 
-/// What the user wrote above an item.
+/// The user's documentation of an item.
 fn own(attrs: &[Attribute]) -> String {
     let lines: Vec<_> = attrs.iter().filter_map(doc_line).collect();
     lines.join("\n").trim().to_owned()

@@ -1,4 +1,4 @@
-//! The implementation of `InvalidationEvent`: a schema and thin glue. The work is the runtime's.
+//! The implementation of `InvalidationEvent`: a schema and calls into the runtime.
 
 use proc_macro2::{Literal, Span, TokenStream};
 use quote::{format_ident, quote_spanned};
@@ -133,7 +133,7 @@ fn decode(event: &Event<'_>) -> TokenStream {
     }
 }
 
-/// Finds an `Option` by whatever name: an alias cannot be seen through before types are known.
+/// Rejects an `Option` behind an alias, which only the compiler can resolve.
 fn refuse_options(event: &Event<'_>) -> TokenStream {
     let fields = event.variants.iter().flat_map(|variant| &variant.fields);
     let unknown = fields.filter(|field| !types::is_known(&field.node.ty));
@@ -155,7 +155,7 @@ fn refuse_options(event: &Event<'_>) -> TokenStream {
     }
 }
 
-/// `result?`, for which the compiler has less to work out: nothing is converted.
+/// `result?` without the conversion of the error, which compiles faster.
 fn or_return(result: &TokenStream) -> TokenStream {
     quote_spanned! {Span::mixed_site()=>
         match #result {
@@ -165,7 +165,7 @@ fn or_return(result: &TokenStream) -> TokenStream {
     }
 }
 
-/// The field's type where it may not do, so that the error points at the tokens that the user wrote.
+/// The field's type, if serde may be unable to read it: the error then points at the user's tokens.
 fn turbofish(field: &Field<'_>) -> Option<TokenStream> {
     let mixed = Span::mixed_site();
     let ty = &field.node.ty;
@@ -178,8 +178,8 @@ fn turbofish(field: &Field<'_>) -> Option<TokenStream> {
     })
 }
 
-/// `<ty as bound>::Itself`: wherever it is written, an unmet bound is the same error at the same
-/// place, that of `ty`, and rustc prints it once.
+/// `<ty as bound>::Itself`. Every use of it reports an unmet bound with the same text at the same
+/// place, that of `ty`, and rustc prints equal errors once.
 pub(super) fn itself(ty: &TokenStream, bound: &TokenStream) -> TokenStream {
     let (open, close) = ends(ty);
     let mut out = quote_spanned!(open=> <#ty as #bound>::);
@@ -187,7 +187,7 @@ pub(super) fn itself(ty: &TokenStream, bound: &TokenStream) -> TokenStream {
     out
 }
 
-/// The places of the first and the last token.
+/// The spans of the first and the last token.
 pub(super) fn ends(tokens: &TokenStream) -> (Span, Span) {
     let mut spans = tokens.clone().into_iter().map(|token| token.span());
     let open = spans.next().unwrap_or_else(Span::call_site);

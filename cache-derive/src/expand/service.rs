@@ -1,7 +1,7 @@
 //! The service struct with its handle, its constructor and its registration.
 
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
-use quote::{ToTokens, format_ident, quote_spanned};
+use quote::{ToTokens, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{Attribute, Field, Type};
 
@@ -25,7 +25,7 @@ pub(crate) fn expand(service: &Service<'_>, channel: &Channel, event: &Type) -> 
     let allow = allow_deprecated(service.input.attrs.iter());
     quote_spanned! {mixed=>
         #item
-        // What is placed at the event's tokens counts as the user's own.
+        // Lints treat code with the spans of the event's tokens as the user's.
         #[allow(unused_qualifications)]
         #allow
         const _: () = {
@@ -40,7 +40,7 @@ pub(crate) fn expand(service: &Service<'_>, channel: &Channel, event: &Type) -> 
     }
 }
 
-/// Where the event lacks its derive, all of this is wrong, and said to be wrong at one place.
+/// If the event lacks its derive, every part of this is an error. The spans make them one.
 fn traits(
     service: &Service<'_>,
     channel: &TokenStream,
@@ -62,7 +62,7 @@ fn traits(
     let deref = quote_spanned!(open=> fn deref(&self) -> &Self::#target { #get });
     let own = quote_spanned!(open=> __rt::service::Invalidator<Self::Event #bracket);
     let own = quote_spanned!(open=> fn invalidator(&self) -> &#own { #get });
-    // Only documentation shows the event as the user wrote it.
+    // Documentation shows the event as the user wrote it.
     quote_spanned! {mixed=>
         #[automatically_derived]
         impl ::core::ops::Deref for #ident {
@@ -87,7 +87,7 @@ fn traits(
     }
 }
 
-/// The user's struct, with one field more unless it has an `Invalidator` already.
+/// The user's struct, with a field for the handle unless it has an `Invalidator`.
 fn item(service: &Service<'_>) -> TokenStream {
     let input = service.input;
     let (attrs, vis, ident) = (&input.attrs, &input.vis, &input.ident);
@@ -114,7 +114,7 @@ fn handle(service: &Service<'_>) -> Ident {
     own.unwrap_or_else(|| Ident::new("__invalidator", Span::mixed_site()))
 }
 
-/// The channel, and what makes the compiler check a constant; a literal has been checked already.
+/// The channel, and for a constant the code with which the compiler checks it.
 fn checked_channel(channel: &Channel) -> (TokenStream, Option<TokenStream>) {
     match channel {
         Channel::Literal(name) => (name.at.clone(), None),
@@ -157,7 +157,7 @@ fn registration(service: &Service<'_>, channel: &TokenStream, event: &TokenStrea
 
 fn constructor(service: &Service<'_>, handle: &Ident, event: &TokenStream) -> TokenStream {
     let (ident, vis) = (&service.input.ident, &service.input.vis);
-    let name = constructor_name(service);
+    let name = service.constructor();
     let own = service
         .data
         .fields
@@ -178,15 +178,15 @@ fn constructor(service: &Service<'_>, handle: &Ident, event: &TokenStream) -> To
     } else {
         quote_spanned!(Span::mixed_site()=> __rt::service::Invalidator::new(bus, &__DECLARED))
     };
-    // rustc points at all of a function's head.
+    // rustc points at the whole head of a function.
     let at = name.span().resolved_at(Span::mixed_site());
     let vis = respanned(vis.to_token_stream(), at);
     let head = quote_spanned!(at=> #vis fn #name(bus: &__rt::Bus #(, #parameters)*) -> Self);
     quote_spanned! {Span::mixed_site()=>
         impl #ident {
-            /// Makes the service on a bus. Nothing is sent and nothing received before it is used.
+            /// Creates the service on a bus. It sends and receives nothing until it is used.
             ///
-            /// Any number may be made, on one bus or on several.
+            /// A program may create any number of them, on one bus or on several.
             #[must_use = "a service does nothing by itself"]
             #allow
             #head {
@@ -210,18 +210,7 @@ fn respanned(tokens: TokenStream, span: Span) -> TokenStream {
     tokens.into_iter().map(at).collect()
 }
 
-/// What the constructor is called. A clash with a method of the user's is reported at `channel`.
-pub(crate) fn constructor_name(service: &Service<'_>) -> Ident {
-    service.attrs.constructor.clone().unwrap_or_else(|| {
-        let at = service.attrs.channel.as_ref();
-        format_ident!(
-            "new",
-            span = at.map_or_else(Span::call_site, |(key, _)| key.span())
-        )
-    })
-}
-
-/// Attribute macros see fields before the compiler has removed any.
+/// Attribute macros see fields before the compiler evaluates `cfg`.
 fn cfg(field: &Field) -> impl Iterator<Item = &Attribute> {
     field
         .attrs

@@ -1,4 +1,4 @@
-//! What an event enum must be like.
+//! The rules for event enums.
 
 use quote::ToTokens;
 use syn::Fields;
@@ -8,7 +8,7 @@ use crate::ast::{Event, Variant};
 use crate::ctxt::Ctxt;
 use crate::types::{self, Defect};
 
-/// The methods that every service has; one of the same name would never be called.
+/// The methods that every service has. They hide the event's method of the same name.
 const TAKEN: &[&str] = &[
     "channel",
     "clone",
@@ -17,7 +17,6 @@ const TAKEN: &[&str] = &[
     "health",
     "invalidator",
     "publish",
-    "publisher",
     "ready",
     "schema",
     "stats",
@@ -26,7 +25,14 @@ const TAKEN: &[&str] = &[
     "watch_health",
 ];
 
-pub(crate) fn check(cx: &Ctxt, event: &Event<'_>) {
+/// What the rules establish, provided that nothing was reported.
+pub(crate) struct ValidEvent<'a> {
+    pub(crate) event: &'a Event<'a>,
+    /// The position of the variant that means "everything is stale".
+    pub(crate) all: usize,
+}
+
+pub(crate) fn check<'a>(cx: &Ctxt, event: &'a Event<'a>) -> Option<ValidEvent<'a>> {
     check_generics(cx, event);
     check_serde(cx, event);
     check_shapes(cx, event);
@@ -35,7 +41,8 @@ pub(crate) fn check(cx: &Ctxt, event: &Event<'_>) {
     check_field_names(cx, event);
     check_non_empty(cx, event);
     check_methods(cx, event);
-    check_all(cx, event);
+    let all = check_all(cx, event)?;
+    Some(ValidEvent { event, all })
 }
 
 /// The wire shape of an event is fixed.
@@ -47,7 +54,7 @@ fn check_generics(cx: &Ctxt, event: &Event<'_>) {
     }
 }
 
-/// The validator is generated from `#[invalidation(..)]` alone.
+/// The validator depends on `#[invalidation(..)]` alone.
 fn check_serde(cx: &Ctxt, event: &Event<'_>) {
     for attr in event.attrs().filter(|attr| attr.path().is_ident("serde")) {
         let msg = "the generated validator ignores `#[serde(..)]`";
@@ -55,7 +62,7 @@ fn check_serde(cx: &Ctxt, event: &Event<'_>) {
     }
 }
 
-/// Variants have named fields or none, and nothing that is not sent.
+/// Variants have named fields or none, and no discriminants or defaults, which are not sent.
 fn check_shapes(cx: &Ctxt, event: &Event<'_>) {
     for variant in &event.variants {
         let node = variant.node;
@@ -100,7 +107,7 @@ fn check_shapes(cx: &Ctxt, event: &Event<'_>) {
     }
 }
 
-/// Events own what they carry, and have the same keys each time.
+/// Events own their data, and the keys of a variant are fixed.
 fn check_types(cx: &Ctxt, event: &Event<'_>) {
     for field in event
         .variants
@@ -131,7 +138,7 @@ fn check_types(cx: &Ctxt, event: &Event<'_>) {
     }
 }
 
-/// The tag says which variant a payload is.
+/// The value of the tag identifies a variant.
 fn check_variant_names(cx: &Ctxt, event: &Event<'_>) {
     for (i, variant) in event.variants.iter().enumerate() {
         let name = &variant.wire.text;
@@ -191,7 +198,7 @@ fn check_non_empty(cx: &Ctxt, event: &Event<'_>) {
     }
 }
 
-/// Every variant is published by a method of its own.
+/// Every variant has a method of its own.
 fn check_methods(cx: &Ctxt, event: &Event<'_>) {
     for (i, variant) in event.variants.iter().enumerate() {
         let method = &variant.method;
@@ -211,28 +218,27 @@ fn check_methods(cx: &Ctxt, event: &Event<'_>) {
     }
 }
 
-/// Exactly one variant, which needs no data, says that everything is stale.
-fn check_all(cx: &Ctxt, event: &Event<'_>) {
+/// Exactly one variant, without fields, means that everything is stale. Returns its position.
+fn check_all(cx: &Ctxt, event: &Event<'_>) -> Option<usize> {
     let name = &event.input.ident;
     if event.variants.is_empty() {
         let msg = format!("enum `{name}` has no events");
         cx.error(name, msg, "add a variant such as `All`");
-        return;
+        return None;
     }
-    if event.all().is_none() {
-        let msg = format_args!(
+    let variants = &event.variants;
+    let named = variants.iter().position(is_named_all);
+    let marked = variants.iter().position(|variant| variant.all.is_some());
+    let all = marked.or(named);
+    if all.is_none() {
+        let msg = format!(
             "enum `{name}` has no variant for \"everything is stale\"; it is delivered when events may have been lost"
-        )
-        .to_string();
+        );
         let help = "add `All`, or mark a unit variant `#[invalidation(all)]`";
         cx.error(name, msg, help);
     }
-    let named = event
-        .variants
-        .iter()
-        .find(|variant| variant.node.ident == "All" && variant.is_empty() && variant.all.is_none());
     let mut first: Option<&Variant<'_>> = None;
-    for variant in &event.variants {
+    for variant in variants {
         let Some(key) = &variant.all else { continue };
         if named.is_some() && first.is_none() {
             let msg = format!(
@@ -257,5 +263,89 @@ fn check_all(cx: &Ctxt, event: &Event<'_>) {
                 cx.note(&first.all, "`all` is first set here");
             }
         }
+    }
+    all
+}
+
+/// Whether the name alone, without the key, makes this the variant for "everything is stale".
+fn is_named_all(variant: &Variant<'_>) -> bool {
+    variant.node.ident == "All" && variant.is_empty() && variant.all.is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+
+    use syn::{ImplItem, Item, ItemImpl, Signature, TraitItem, Visibility};
+
+    use super::TAKEN;
+    use crate::types;
+
+    /// The items of every file in `folder`.
+    fn items(folder: &Path, into: &mut Vec<Item>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                items(&path, into);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let file = syn::parse_file(&fs::read_to_string(path).unwrap()).unwrap();
+                into.extend(file.items);
+            }
+        }
+    }
+
+    fn is_of_invalidator(block: &ItemImpl) -> bool {
+        let path = types::plain(&block.self_ty);
+        path.is_some_and(|path| path.segments.last().unwrap().ident == "Invalidator")
+    }
+
+    fn method(signature: &Signature) -> Option<String> {
+        let method = signature.receiver().is_some();
+        method.then(|| signature.ident.to_string())
+    }
+
+    #[test]
+    fn taken_names_are_those_of_the_runtime() {
+        let mut found = Vec::new();
+        let runtime = Path::new(env!("CARGO_MANIFEST_DIR")).join("../cache-runtime/src");
+        items(&runtime, &mut found);
+        let mut names = BTreeSet::new();
+        let mut blocks = 0;
+        for item in &found {
+            match item {
+                // Inherent methods that users can call, and those of traits in the prelude or in
+                // `std::ops`.
+                Item::Impl(block) if is_of_invalidator(block) => {
+                    let of = block.trait_.as_ref().map(|(path, _)| path);
+                    let of = of.map(|path| path.segments.last().unwrap().ident.to_string());
+                    if !matches!(of.as_deref(), None | Some("Clone" | "Deref")) {
+                        continue;
+                    }
+                    blocks += 1;
+                    names.extend(block.items.iter().filter_map(|item| match item {
+                        ImplItem::Fn(function) => {
+                            let public = matches!(function.vis, Visibility::Public(_));
+                            (public || of.is_some()).then(|| method(&function.sig))?
+                        }
+                        _ => None,
+                    }));
+                }
+                Item::Trait(item) if item.ident == "Service" => {
+                    blocks += 1;
+                    names.extend(item.items.iter().filter_map(|item| match item {
+                        TraitItem::Fn(function) => method(&function.sig),
+                        _ => None,
+                    }));
+                }
+                _ => {}
+            }
+        }
+        assert!(
+            blocks >= 4,
+            "the runtime's `Invalidator` or `Service` was not found"
+        );
+        assert_eq!(TAKEN, Vec::from_iter(names));
     }
 }

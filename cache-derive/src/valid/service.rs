@@ -1,18 +1,32 @@
-//! What a service struct must be like.
+//! The rules for service structs.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::{Fields, Type};
 
 use crate::ast::Service;
+use crate::attr::service::{Channel, is_ours};
 use crate::ctxt::Ctxt;
 use crate::types;
 
-pub(crate) fn check(cx: &Ctxt, args: &TokenStream, service: &Service<'_>) {
+/// What the rules establish, provided that nothing was reported.
+pub(crate) struct ValidService<'a> {
+    pub(crate) channel: &'a Channel,
+    pub(crate) event: &'a Type,
+}
+
+pub(crate) fn check<'a>(
+    cx: &Ctxt,
+    args: &TokenStream,
+    service: &'a Service<'_>,
+) -> Option<ValidService<'a>> {
     check_applied_once(cx, service);
     check_generics(cx, service);
     check_fields(cx, service);
     check_event(cx, args, service);
+    let channel = service.channel()?;
+    let event = service.event()?;
+    Some(ValidService { channel, event })
 }
 
 /// A struct has one channel.
@@ -23,13 +37,7 @@ fn check_applied_once(cx: &Ctxt, service: &Service<'_>) {
     }
 }
 
-/// `#[cache_invalidation]`, by whatever path.
-pub(crate) fn is_ours(attr: &syn::Attribute) -> bool {
-    let last = attr.path().segments.last();
-    last.is_some_and(|segment| segment.ident == "cache_invalidation")
-}
-
-/// Its one registration is made at compile time.
+/// A service is registered once, at compile time.
 fn check_generics(cx: &Ctxt, service: &Service<'_>) {
     let generics = &service.input.generics;
     if !generics.params.is_empty() {
@@ -42,7 +50,7 @@ fn check_generics(cx: &Ctxt, service: &Service<'_>) {
     }
 }
 
-/// The constructor takes the fields by name, and there is one place for the handle.
+/// The constructor takes the fields by name, and at most one field holds the handle.
 fn check_fields(cx: &Ctxt, service: &Service<'_>) {
     let name = &service.input.ident;
     if let Fields::Unnamed(unnamed) = &service.data.fields {
@@ -64,7 +72,7 @@ fn check_fields(cx: &Ctxt, service: &Service<'_>) {
     }
 }
 
-/// The key `event` or a field names the events, and both agree.
+/// The key `event` or a field names the events. If both do, they agree.
 fn check_event(cx: &Ctxt, args: &TokenStream, service: &Service<'_>) {
     match (&service.attrs.event, service.invalidators.first()) {
         (None, None) if !args.is_empty() => {
@@ -85,7 +93,7 @@ fn check_event(cx: &Ctxt, args: &TokenStream, service: &Service<'_>) {
     }
 }
 
-/// Whether two types end differently; paths may lead to the same type in several ways.
+/// Whether the last segments differ. Different paths may lead to the same type.
 fn differ(a: &Type, b: &Type) -> bool {
     let last = |ty| types::plain(ty).and_then(|path| path.segments.last());
     match (last(a), last(b)) {
