@@ -111,8 +111,8 @@ impl<K: Hash + Eq + Send + Sync + 'static> Cooldown<K> {
         Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
     {
         let shared = &*self.shared;
-        // Keys are dropped without the lock: that is the user's code.
-        let mut swept = [const { None }; SWEPT];
+        // What is removed is dropped without the lock: dropping a key is the user's code.
+        let mut swept = Swept::default();
         let _forgotten;
         let mut started = shared.started.lock();
         let now = shared.sweep(&mut started, &mut swept);
@@ -139,7 +139,7 @@ impl<K: Hash + Eq + Send + Sync + 'static> Cooldown<K> {
         Q: Hash + Equivalent<K> + ?Sized,
     {
         let shared = &*self.shared;
-        let mut swept = [const { None }; SWEPT];
+        let mut swept = Swept::default();
         let mut started = shared.started.lock();
         let now = shared.sweep(&mut started, &mut swept);
         match find(&mut started, key) {
@@ -154,7 +154,7 @@ impl<K: Hash + Eq + Send + Sync + 'static> Cooldown<K> {
         Q: Hash + Equivalent<K> + ?Sized,
     {
         let shared = &*self.shared;
-        let mut swept = [const { None }; SWEPT];
+        let mut swept = Swept::default();
         let removed;
         let mut started = shared.started.lock();
         let now = shared.sweep(&mut started, &mut swept);
@@ -162,7 +162,7 @@ impl<K: Hash + Eq + Send + Sync + 'static> Cooldown<K> {
             RawEntryMut::Occupied(entry) => Some(entry.remove_entry()),
             RawEntryMut::Vacant(_) => None,
         };
-        give_back(&mut started);
+        swept.map = replaced(&mut started);
         drop(started);
         removed.is_some_and(|(_key, at)| shared.left(at, now).is_some())
     }
@@ -203,11 +203,24 @@ where
     entry.from_hash(hash, |own| key.equivalent(own))
 }
 
-/// Gives back the memory of a large map that is empty.
-fn give_back<K: Hash + Eq>(started: &mut Started<K>) {
-    if started.is_empty() && started.capacity() > KEPT {
-        *started = Started::default();
+/// What a call removes.
+struct Swept<K> {
+    keys: [Option<K>; SWEPT],
+    map: Option<Started<K>>,
+}
+
+impl<K> Default for Swept<K> {
+    fn default() -> Self {
+        Self {
+            keys: [const { None }; SWEPT],
+            map: None,
+        }
     }
+}
+
+/// A large map that is empty, so that its memory can be given back. A new one takes its place.
+fn replaced<K: Hash + Eq>(started: &mut Started<K>) -> Option<Started<K>> {
+    (started.is_empty() && started.capacity() > KEPT).then(|| std::mem::take(started))
 }
 
 impl<K> Shared<K> {
@@ -221,16 +234,16 @@ impl<K> Shared<K> {
 impl<K: Hash + Eq> Shared<K> {
     /// Removes some of what is over, and returns the time. The time is read under the lock, so that the
     /// map is in the order of its times.
-    fn sweep(&self, started: &mut Started<K>, swept: &mut [Option<K>; SWEPT]) -> Nanos {
+    fn sweep(&self, started: &mut Started<K>, swept: &mut Swept<K>) -> Nanos {
         let now = self.clock.now();
-        for swept in swept {
+        for key in &mut swept.keys {
             let first = started.front();
             if first.is_none_or(|(_, at)| self.left(*at, now).is_some()) {
                 break;
             }
-            *swept = started.pop_front().map(|(key, _)| key);
+            *key = started.pop_front().map(|(key, _)| key);
         }
-        give_back(started);
+        swept.map = replaced(started);
         now
     }
 }
