@@ -144,7 +144,11 @@ impl Run {
             return;
         }
         assert_eq!(read, value);
-        self.model.insert(key, value);
+        let entry = self.model.entry(value);
+        // Jitter may leave it no time at all. Then it is not stored, and the expired entry stays.
+        if self.model.now < entry.earliest || self.cache.contains(&key) {
+            self.model.insert(key, value);
+        }
     }
 
     fn load_fails(&mut self, key: &str) {

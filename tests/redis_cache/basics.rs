@@ -184,7 +184,7 @@ async fn unusable_settings_are_named() {
         ),
         (
             builder(&bus).load_lock(Duration::MAX).build().err(),
-            "wait for another instance's load",
+            "load_lock of",
         ),
         (
             builder(&bus)
