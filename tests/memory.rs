@@ -1,5 +1,5 @@
-//! What caches give back of their memory, and what may not make it grow. (A test binary of its own,
-//! since counting replaces the allocator. It counts by thread: everything here runs on the test's.)
+//! Memory that caches must free, and uses that must not make it grow. (A test binary of its own,
+//! because counting replaces the allocator. It counts per thread: everything runs on the test's.)
 
 use std::future::pending;
 use std::io::{Write, stdout};
@@ -31,7 +31,7 @@ fn runtime() -> Runtime {
 }
 
 async fn coherent(entries: usize) -> (Rows, CoherentCache<u64, String>) {
-    // Not even a machine that is very busy lets the lease run out.
+    // The lease must not end on a machine that is very busy.
     let bus = Bus::local().lease(HOUR).connect_lazy().unwrap();
     let rows = Rows::new(&bus);
     let cache = CoherentCache::builder("rows", HOUR)
@@ -51,7 +51,7 @@ fn value() -> String {
     "x".repeat(40)
 }
 
-/// Bytes that `work` has left allocated, or given back.
+/// By how many bytes `work` has changed what is allocated.
 fn growth(work: impl FnOnce()) -> i64 {
     measure(work).bytes_current
 }
@@ -64,7 +64,7 @@ async fn until_tasks(tasks: usize) {
     }
 }
 
-/// Past the test harness, which keeps what passing tests print.
+/// Not through the test harness, which hides the output of passing tests.
 fn tell(what: &str, filled: i64, left: i64) {
     let line = format!("memory: {what}: {filled} bytes filled, {left} left\n");
     let _ = stdout().write_all(line.as_bytes());
@@ -97,7 +97,7 @@ fn a_million_entries_are_given_back_once_everything_was_evicted() {
         runtime.block_on(async {
             rows.invalidate_all().await.unwrap();
             assert!(cache.is_empty(), "at once");
-            // Nobody uses the cache: it tidies up by itself.
+            // Not by using the cache: its task frees the memory.
             until_tasks(tasks).await;
         });
     });
@@ -157,10 +157,10 @@ async fn beside_a_stuck_load(rows: &Rows, cache: &CoherentCache<u64, String>, ro
     let mut stuck = Box::pin(cache.get_or_load(&0, pending::<String>));
     assert!(poll_once(stuck.as_mut()).is_none());
     for _ in 0..rounds {
-        // Somebody waits for it, and loses patience; and somebody has a token.
+        // One caller waits for it, and is dropped; another one has a token.
         assert!(poll_once(cache.get_or_load(&0, pending::<String>)).is_none());
         let token = cache.begin_load(&0);
-        // What it loads is evicted; whoever comes then loads, and is stuck too.
+        // Its key is evicted; a later caller loads, and is stuck too.
         rows.invalidate_row(0).await.unwrap();
         let next = Box::pin(cache.get_or_load(&0, pending::<String>));
         drop(std::mem::replace(&mut stuck, next));
@@ -175,14 +175,14 @@ fn a_stuck_loader_makes_nothing_grow() {
     let runtime = runtime();
     let (rows, cache) = runtime.block_on(coherent(1_000));
     let run = |rounds| runtime.block_on(beside_a_stuck_load(&rows, &cache, rounds));
-    // Whatever is allocated once.
+    // What is allocated only once.
     run(1_000);
     let grown = growth(|| run(10_000));
     assert!(grown < MIB / 16, "{grown} bytes");
     assert_eq!(cache.stats().loading, 0);
 }
 
-/// All of those that wait for one load hold it together.
+/// All callers that wait for a load share one allocation.
 #[test]
 fn waiters_that_have_left_hold_nothing() {
     let runtime = runtime();
@@ -218,7 +218,7 @@ fn evicting_everything_over_and_over_makes_nothing_grow() {
             until_tasks(tasks).await;
         });
     };
-    // More than may wait to be received, which is allocated once.
+    // More than the queue holds, which is allocated once.
     run(10_000);
     let grown = growth(|| run(10_000));
     assert!(grown < MIB / 16, "{grown} bytes");

@@ -1,4 +1,4 @@
-//! What a `TtlCache` does that its model does not tell.
+//! What a `TtlCache` does that its model does not cover.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -26,6 +26,6 @@ async fn those_who_wait_share_a_value_that_is_not_stored() {
 
     assert_eq!(tokio::join!(load(), load(), load()), (0, 0, 0));
     assert!(!cache.contains("key"));
-    // Whoever comes later loads anew.
+    // A later caller loads again.
     assert_eq!(load().await, 1);
 }

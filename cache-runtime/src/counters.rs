@@ -1,4 +1,4 @@
-//! What is counted: atomics while it happens, plain numbers for whoever reads them.
+//! What is counted: atomics while it happens, plain numbers when they are read.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -19,7 +19,7 @@ pub(crate) fn ratio(hits: u64, misses: u64) -> Option<f64> {
 }
 
 /// A public struct of numbers, and the struct of atomics behind it, whose `snapshot` gives the
-/// numbers. What is `derived` has no atomic: it is 0 in a snapshot, and whoever takes one sets it.
+/// numbers. What is `derived` has no atomic: it is 0 in a snapshot until the cache sets it.
 macro_rules! counters {
     (
         $(#[$meta:meta])*

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use crate::caches::{Items, Kind, LONG, bus, coherent};
 use crate::clock::now;
 
-/// One caller loads for all, but only for those who may have what he has found: nobody hears of
+/// One caller loads for all, but only for callers that may have what it found: no event tells them
 /// what has changed since.
 #[tokio::test]
 async fn share_no_load_that_began_longer_ago_than_the_bound() {

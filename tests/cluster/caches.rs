@@ -8,7 +8,7 @@
 //! A cache reads on without the event for as long as a canary proves that events arrive, which is
 //! until a lease after the canary was sent. The server takes a canary that is sent after *A* behind
 //! the event. So if it comes back, over the same subscription, the event came before it; and if the
-//! subscription began only later, the cache was emptied after that. Hence the last canary that
+//! subscription began only later, the cache was flushed after that. Hence the last canary that
 //! proves anything without the event was sent before *A*, and what it proves ends before *A* +
 //! lease. The time that messages need does not come into it, nor does a pause of the process: the
 //! clock is read after the read has begun.
@@ -181,7 +181,7 @@ impl Caches {
         health.is_live()
     }
 
-    /// The value, and whether it was loaded. Whoever loads gets it at once, and it takes him some
+    /// The value, and whether it was loaded. A caller that loads has it at once, and needs some
     /// time to return with it.
     pub(crate) async fn read(
         &self,

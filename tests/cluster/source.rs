@@ -11,7 +11,7 @@ pub(crate) const GROUPS: usize = 8;
 pub(crate) const KEYS: usize = GROUPS * IN_GROUP;
 const IN_GROUP: usize = 16;
 
-/// The number twice: whoever finds two halves that differ has looked while it was written.
+/// The number twice: halves that differ were read during a write.
 const SLOT: usize = 16;
 
 /// The keys, in their order.

@@ -29,7 +29,7 @@ async fn before_the_first_proof() {
     let token = cache.begin_load("1");
     assert_eq!(token.store(1), Err(NotStored::Bypassed));
 
-    // What was begun without a proof may not be stored with one.
+    // A load that began without a proof may not be stored later.
     let token = cache.begin_load("1");
     bus.ready().await.unwrap();
     assert!(token.store(1).is_err());
@@ -64,7 +64,7 @@ async fn from_the_loss_of_the_server_to_its_return() {
     assert_eq!(cache.get("1"), Some(4));
 }
 
-/// A freeze shows only in the lease.
+/// Only the lease detects a frozen server.
 #[tokio::test]
 async fn when_the_server_is_frozen() {
     let server = Server::start().await;
@@ -113,7 +113,7 @@ async fn is_still_one_load_a_key() {
             cache.get_or_load("1", load).await
         })
     };
-    // The bus must not become live meanwhile: it is closed, which is the same to a cache.
+    // The bus must not become live meanwhile: it is closed, which a cache treats alike.
     bus.close().await;
     let first = call();
     within("the load to begin", running.notified()).await;
@@ -131,7 +131,7 @@ async fn is_still_one_load_a_key() {
     assert!(held(&cache).is_empty());
 }
 
-/// Beyond a lease, the one that runs may be older than an eviction that has got lost.
+/// After a lease, the running load may be older than an eviction that was lost.
 #[tokio::test]
 async fn shares_no_load_that_began_long_ago() {
     let lease = Duration::from_secs(2);

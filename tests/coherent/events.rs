@@ -20,7 +20,7 @@ async fn filled(bus: &Bus) -> (Users, crate::Cache) {
     (users, cache)
 }
 
-/// What is left once an event was published.
+/// The entries that remain after an event was published.
 async fn left(event: UserEvent) -> Vec<String> {
     let (users, cache) = filled(&Bus::in_process()).await;
     users.publish(&event).await.unwrap();
@@ -50,7 +50,7 @@ async fn of_another_instance_evict_here() {
     let (users, cache) = filled(&bus).await;
     let arrived = Arc::new(tokio::sync::Notify::new());
     let told = Arc::clone(&arrived);
-    // Inline, and so only after the cache.
+    // Inline, and so after the cache.
     let _subscription = users.subscribe_inline(move |_| told.notify_one());
     let other = Users::new(&bus.another_instance());
     other.invalidate_user("1:a").await.unwrap();
@@ -67,7 +67,7 @@ async fn bar_the_loads_that_began_before_them() {
             7
         })
         .await;
-    assert_eq!(value, 7, "whoever has asked before gets it");
+    assert_eq!(value, 7, "the earlier caller gets it");
     assert!(cache.is_empty(), "nobody else does");
     assert_eq!(cache.stats().overtaken_loads, 1);
 }

@@ -1,4 +1,4 @@
-//! Loaders and settings that fail: what the caller gets, and that the next one may try.
+//! Loaders and settings that fail: what the caller gets, and that the next one loads.
 
 use std::future::pending;
 use std::panic::AssertUnwindSafe;
@@ -53,7 +53,7 @@ async fn hand_over_to_whoever_waits() {
     assert_eq!(cache.get("1"), Some(1));
 }
 
-/// A setting is the user's code as well.
+/// Settings can be code of the user, too.
 #[tokio::test]
 async fn of_a_setting_that_panics_leave_nothing_behind() {
     let bus = Bus::in_process();

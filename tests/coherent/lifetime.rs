@@ -1,4 +1,4 @@
-//! Clones, and what is left when the last one is dropped.
+//! Clones, and what remains when the last one is dropped.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -73,7 +73,7 @@ async fn the_cache_keeps_its_bus_going_and_nothing_stays_after_it() {
     eventually("every task to end", tasks, |tasks| *tasks == 0).await;
 }
 
-/// Freeing what was evicted does not take what is stored meanwhile.
+/// Freeing what was evicted does not remove what is stored meanwhile.
 #[tokio::test]
 async fn what_is_stored_right_after_an_eviction_stays() {
     let bus = Bus::in_process();

@@ -75,14 +75,14 @@ pub(crate) async fn live(bus: &Bus) -> (Users, Cache) {
     (users, cache)
 }
 
-/// Loads, and counts it.
+/// A loader that counts its loads.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Loader {
     loads: Arc<AtomicU64>,
 }
 
 impl Loader {
-    /// Reads through the cache. Every load has another value: how many there were.
+    /// Reads through the cache. The value of a load is the number of loads.
     pub(crate) async fn read(&self, cache: &Cache, key: &str) -> u64 {
         let load = || async { self.loads.fetch_add(1, Ordering::SeqCst) + 1 };
         cache.get_or_load(key, load).await
@@ -100,8 +100,7 @@ pub(crate) fn held(cache: &Cache) -> Vec<String> {
     keys
 }
 
-/// A bus over a server that notices quickly that it is away, and never takes a busy machine for a
-/// server that is.
+/// A bus that notices quickly that its server is down, but does not mistake a busy machine for one.
 pub(crate) async fn connect(url: &str) -> Bus {
     let bus = Bus::redis(url)
         .heartbeat(Duration::from_millis(100))

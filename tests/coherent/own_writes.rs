@@ -1,5 +1,5 @@
-//! This instance's own writes: whoever reads after it has published must not find what was before,
-//! whether or not the server is there.
+//! This instance's own writes: a read after it has published must not find an older value, whether
+//! the server is up or down.
 
 use cache_runtime::Bus;
 use cache_runtime::coherent::WhileDown;
@@ -13,7 +13,7 @@ async fn are_read_as_soon_as_publish_is_called() {
     let (users, cache) = live(&bus).await;
     let loader = Loader::default();
     loader.read(&cache, "1").await;
-    // Dropped before it can have been received.
+    // Dropped before the event can have been received.
     drop(users.publish(&crate::UserEvent::Renamed));
     assert_eq!(
         cache.get("1"),

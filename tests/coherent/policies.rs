@@ -21,7 +21,7 @@ async fn lose(server: &mut Server, policy: WhileDown) -> (Users, Cache, Loader) 
     (users, cache, loader)
 }
 
-/// Goes on as if nothing was wrong, and is flushed before it is live again.
+/// The cache goes on serving, and is flushed before it is live again.
 async fn goes_on(policy: WhileDown) {
     let mut server = Server::start().await;
     let (users, cache, loader) = lose(&mut server, policy).await;
@@ -77,7 +77,7 @@ async fn serve_for_a_time_that_has_passed() {
     assert!(held(&cache).is_empty());
 }
 
-/// The time counts from a loss, and so there must have been something to lose.
+/// The time counts from when the channel was live last: one that never was has none.
 #[tokio::test]
 async fn serve_for_nothing_before_the_first_proof() {
     let mut server = Server::start().await;

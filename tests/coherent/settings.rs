@@ -1,4 +1,4 @@
-//! Settings that are refused, and how the error says so; and those that are heeded.
+//! Settings that are refused, with which error; and settings that are applied.
 
 use std::time::Duration;
 
@@ -68,7 +68,7 @@ async fn a_name_must_be_there_and_visible() {
     assert_eq!(cache.name(), "users");
 }
 
-/// What is not subscribed cannot be left behind by an error.
+/// A cache that is refused has not subscribed, so that nothing is left behind.
 #[tokio::test]
 async fn a_cache_that_is_refused_subscribes_to_nothing() {
     let bus = Bus::in_process();

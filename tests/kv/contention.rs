@@ -81,8 +81,8 @@ pub(crate) async fn one_of_many_gets_the_token(on: Backend) {
     }
 }
 
-/// Whoever has set the key is alone until he deletes it, although all others try to delete it too.
-pub(crate) async fn nobody_deletes_what_is_not_his(on: Backend) {
+/// Only the caller that set the key deletes it, although all others try to delete it too.
+pub(crate) async fn nobody_deletes_the_key_of_another(on: Backend) {
     const ROUNDS: usize = 100;
     let inside = Arc::new(AtomicU64::new(0));
     let turns = all_at_once(&on, |kv, number| {

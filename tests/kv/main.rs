@@ -68,6 +68,6 @@ both![
     tokens::caches_do_not_share_generations,
     contention::one_of_many_sets_what_was_absent,
     contention::one_of_many_gets_the_token,
-    contention::nobody_deletes_what_is_not_his,
+    contention::nobody_deletes_the_key_of_another,
     contention::no_fill_is_older_than_the_last_eviction,
 ];

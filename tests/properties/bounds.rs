@@ -71,7 +71,7 @@ proptest! {
         }
     }
 
-    /// What has expired makes room without being asked for.
+    /// Expired entries are swept although nobody asks for them.
     #[test]
     fn what_has_expired_is_swept(keys in 1..400u16) {
         let clock = ManualClock::new();

@@ -16,7 +16,7 @@ fn poll_once<F: Future + ?Sized>(future: Pin<&mut F>, waker: &Waker) -> Option<F
     }
 }
 
-/// The output of a future that has nothing to wait for.
+/// The output of a future that never waits.
 fn at_once<F: Future>(future: F) -> F::Output {
     poll_once(pin!(future), Waker::noop()).expect("it waits for nothing")
 }

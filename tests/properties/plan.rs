@@ -1,8 +1,8 @@
-//! What is done to a cache, at random.
+//! Random sequences of calls.
 
 use proptest::prelude::*;
 
-/// A value: `None` is worth caching too.
+/// A value; `None` is cached too.
 pub(crate) type Value = Option<u64>;
 pub(crate) type Key = String;
 
@@ -11,7 +11,7 @@ pub(crate) enum Call {
     Insert(Key, Value),
     Load(Key, Value),
     LoadFails(Key),
-    /// During a load, somebody removes the entry or puts another one in its place.
+    /// During a load, the entry is removed, or another value is inserted.
     LoadOvertaken(Key, Value, Option<Value>),
     Get(Key),
     Contains(Key),

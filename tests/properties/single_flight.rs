@@ -1,5 +1,5 @@
-//! Callers that load the same keys, polled in any order, and only when they ask for it: one load a
-//! key at a time, no more loads than are allowed, nobody left waiting, nothing left behind.
+//! Callers that load the same keys, polled in any order, and only when they were woken: one load per
+//! key at a time, no more loads than are allowed, no caller left waiting, nothing left behind.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -19,9 +19,9 @@ const KEYS: usize = 2;
 #[derive(Debug, Clone, Copy)]
 enum Step {
     Call(usize),
-    /// Polls a caller that asks for it. (An index is taken modulo how many there are.)
+    /// Polls a caller that was woken. (An index is taken modulo how many there are.)
     Poll(usize),
-    /// Polls one that does not.
+    /// Polls a caller that was not woken.
     PollAnyway(usize),
     Finish(usize),
     Fail(usize),
@@ -43,7 +43,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A load that somebody runs, and what is to become of it.
+/// A load that a caller runs, and how it shall end.
 struct Load {
     id: usize,
     key: usize,
@@ -61,7 +61,7 @@ struct Rows {
     begun: usize,
 }
 
-/// Takes a load out when it ends, however it does.
+/// Removes a load when it ends, in any way.
 struct Running {
     rows: Rc<RefCell<Rows>>,
     id: usize,
@@ -76,7 +76,7 @@ impl Drop for Running {
     }
 }
 
-/// Loads a row when it is told to. The version is that of the beginning.
+/// Loads a row once the test lets it. The version is that of the beginning.
 async fn load(rows: Rc<RefCell<Rows>>, key: usize) -> Result<u64, ()> {
     let (id, version) = {
         let mut rows = rows.borrow_mut();
@@ -169,7 +169,7 @@ impl Run {
         self.callers.swap_remove(index);
     }
 
-    /// Who asks to be polled.
+    /// The callers that were woken.
     fn asking(&self) -> Vec<usize> {
         let asks = |caller: &Caller| caller.asks.0.load(Ordering::Relaxed);
         (0..self.callers.len())
@@ -248,14 +248,14 @@ impl Run {
             "{running} loads at a time"
         );
         let (counted, begun) = (self.cache.stats().loads, rows.begun as u64);
-        // Those that wait to be allowed are counted already.
+        // Loads that wait for a permit are counted already.
         assert!(
             counted == begun || (self.allowed.is_some() && counted > begun),
             "{counted}"
         );
     }
 
-    /// Lets everybody finish.
+    /// Lets all callers finish.
     fn finish(mut self) {
         while !self.callers.is_empty() {
             let asking = self.asking();

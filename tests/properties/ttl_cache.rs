@@ -23,7 +23,7 @@ struct Model {
     entries: BTreeMap<Key, Entry>,
 }
 
-/// What the model says of an entry.
+/// What the model expects of an entry.
 #[derive(Debug, PartialEq)]
 enum Expected {
     Present(Value),
@@ -52,7 +52,7 @@ impl Model {
         self.entries.insert(key, entry);
     }
 
-    /// What is found that expired no longer than `age` ago.
+    /// The entry, if it has expired no longer than `age` ago.
     fn get(&self, key: &str, age: u64) -> Expected {
         match self.entries.get(key) {
             Some(entry) if self.now < entry.earliest + age => Expected::Present(entry.value),
@@ -72,7 +72,7 @@ impl Model {
             })
     }
 
-    /// Takes over which way it went where there were two, so that later answers must fit.
+    /// Notes the result where the model allows two, so that later results must agree with it.
     fn settle(&mut self, key: &str, found: bool) {
         let now = self.now;
         if let Some(entry) = self.entries.get_mut(key)
@@ -120,7 +120,7 @@ impl Run {
         }
     }
 
-    /// Whether it was found; it must be as the model says.
+    /// Whether it was found; panics unless the model agrees.
     fn agree(&mut self, key: &str, found: Option<Value>) -> bool {
         match (self.model.get(key, 0), found) {
             (Expected::Present(expected) | Expected::Either(expected), Some(value)) => {
@@ -187,15 +187,15 @@ impl Run {
         if self.agree(&key, (!loaded).then_some(read)) {
             return;
         }
-        assert_eq!(read, value, "whoever loads gets what it loaded");
+        assert_eq!(read, value, "a caller that loads gets what it loaded");
         match other {
             Some(other) => self.model.insert(key, other),
             None => drop(self.model.entries.remove(&key)),
         }
     }
 
-    /// Removes what `goes` says, by `remove`, which returns how many that were: those included that
-    /// have expired and were not swept yet.
+    /// Removes what `goes` selects with `remove`, which returns how many there were, including those
+    /// that have expired and were not swept yet.
     fn remove_where(
         &mut self,
         goes: impl Fn(&str, Value) -> bool,

@@ -1,4 +1,4 @@
-//! The rows behind the caches, and what readers of them must find.
+//! The rows behind the caches, and the versions that readers must find at least.
 
 use std::hint::spin_loop;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use crate::{GROUPS, READS, ROWS, RowEvent, WRITES};
 
-/// A version a row.
+/// One version per row.
 #[derive(Default)]
 pub(crate) struct Versions([[AtomicU64; ROWS]; GROUPS]);
 
@@ -17,7 +17,7 @@ impl Versions {
         self.0[group][row].load(Ordering::SeqCst)
     }
 
-    /// Raises those of the rows that an event is about.
+    /// Raises the versions of the rows that an event is about.
     pub(crate) fn raise(&self, event: &RowEvent) {
         let (rows, version) = match event {
             RowEvent::Row {
@@ -43,7 +43,7 @@ impl Versions {
 #[derive(Default)]
 pub(crate) struct Database {
     pub(crate) rows: Versions,
-    /// What whoever begins to read must find at least: events have arrived and were applied.
+    /// The least version that a read must find that begins now: its event was applied.
     pub(crate) acknowledged: Versions,
     pub(crate) last_acknowledged: watch::Sender<u64>,
     loads: AtomicU64,
@@ -55,7 +55,7 @@ pub(crate) struct Database {
 impl Database {
     pub(crate) fn load(&self, group: usize, row: usize) -> u64 {
         let version = self.rows.get(group, row);
-        // As long as it takes for something to happen.
+        // Long enough for something else to happen.
         if self
             .loads
             .fetch_add(1, Ordering::Relaxed)

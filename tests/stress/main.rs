@@ -1,5 +1,5 @@
 //! Readers and writers on real threads: how many reads find less than what was acknowledged before
-//! they began. Of a coherent cache none may; of a cache that is filled after it was looked at, many
+//! they began. Of a coherent cache none may; of a cache that is read, and filled after a miss, many
 //! do.
 
 mod database;
@@ -23,14 +23,14 @@ use readers::{Coherent, GetThenInsert, Reader};
 /// A run goes on until so much was done, however long that takes.
 const READS: u64 = 100_000;
 const WRITES: u64 = 1_000;
-/// How often a writer reads before it writes again, at most.
+/// The most reads of a writer between two writes.
 const PAUSE: usize = 64;
 const FOREVER: Duration = Duration::from_secs(60 * 60);
 const READERS: usize = 3;
 const GROUPS: usize = 4;
 const ROWS: usize = 4;
 
-/// Versions are numbers that only grow, and are those of the writes.
+/// Versions are the numbers of the writes, and only grow.
 #[derive(Debug, InvalidationEvent)]
 enum RowEvent {
     Row {
@@ -137,7 +137,7 @@ fn run<R: Reader>(
     let bus = bus.expect("usable settings");
     let (here, there) = (Rows::new(&bus), Rows::new(&bus.another_instance()));
     let (reader, _subscription) = cache(&here, &database);
-    // After the cache: what it is told the cache has applied, whoever has published it.
+    // Subscribed after the cache: it is told of events that the cache has applied.
     let acknowledge = Arc::clone(&database);
     let _acknowledging = here.subscribe_inline(move |event| acknowledge.acknowledge(event));
     drop(entered);
@@ -228,7 +228,7 @@ fn no_read_is_stale() {
                 get(&database.writes)
             )
         });
-        // Past the test harness, which keeps what passing tests print.
+        // Not through the test harness, which hides the output of passing tests.
         let [ours_told, theirs_told] = told;
         let line = format!("stress: by {by}: {ours_told}; get-then-insert: {theirs_told}\n");
         let _ = stdout().write_all(line.as_bytes());

@@ -29,7 +29,7 @@ impl Reader for Coherent {
             3 => {
                 let token = self.cache.begin_load(&key);
                 let version = self.database.load(group, row);
-                // Refused or not, the next reads tell.
+                // Stored or not, the next reads check it.
                 let _ = token.store(version);
                 None
             }
@@ -38,7 +38,7 @@ impl Reader for Coherent {
     }
 }
 
-/// What is written by hand without a thought of the events that arrive meanwhile.
+/// Code written by hand that ignores the events that arrive meanwhile.
 pub(crate) struct GetThenInsert {
     pub(crate) cache: TtlCache<String, u64>,
     pub(crate) database: Arc<Database>,

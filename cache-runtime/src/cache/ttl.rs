@@ -34,7 +34,8 @@ use crate::defaults;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), cache_runtime::BuildError> {
-/// let suggestions = TtlCache::<String, Vec<String>>::builder("autocomplete", Duration::from_secs(60))
+/// let minute = Duration::from_secs(60);
+/// let suggestions = TtlCache::<String, Vec<String>>::builder("autocomplete", minute)
 ///     .max_entries(500)
 ///     .build()?;
 ///

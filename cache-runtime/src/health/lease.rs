@@ -41,7 +41,7 @@ impl Lease {
             let until = self.proven_until.load(Ordering::Relaxed);
             self.until.store(until, Ordering::Release);
         } else if let until @ 1.. = self.until.load(Ordering::Relaxed) {
-            // In this order: whoever sees that the proof has ended sees when.
+            // In this order: a thread that sees that the proof has ended also sees when.
             self.ended
                 .store(until.min(clock::precise()), Ordering::Release);
             self.until.store(0, Ordering::Release);

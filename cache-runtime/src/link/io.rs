@@ -81,7 +81,7 @@ pub enum Output {
 /// Which subscribers of a channel a flush is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Audience {
-    /// Inline subscribers: caches, which are emptied before anything else happens.
+    /// Inline subscribers: caches, which are flushed before anything else happens.
     Inline,
     /// Handlers and streams.
     Handlers,

@@ -5,7 +5,7 @@ use shuttle::thread::scope;
 use crate::explore;
 use crate::world::{By, World};
 
-/// Two callers who load, one who only reads, and one who writes and reads its own writes.
+/// Two threads that load, one that only reads the cache, and one that writes and reads its writes.
 fn loads_against(by: By) {
     let world = World::new();
     scope(|threads| {
@@ -34,15 +34,15 @@ fn loads_against(by: By) {
     world.settle();
 }
 
-/// Tokens, of which several may be out for one row, beside loads of it.
+/// Tokens, of which a row may have several, beside loads of it.
 fn tokens_against(by: By) {
     let world = World::new();
     scope(|threads| {
         for _ in 0..2 {
             threads.spawn(|| {
-                world.fill(0);
+                world.store(0);
                 world.peek(0);
-                world.fill(1);
+                world.store(1);
             });
         }
         threads.spawn(|| {
@@ -90,7 +90,7 @@ fn of_everything() {
     explore("tokens, everything is evicted", || tokens_against(By::All));
 }
 
-/// Two who evict at once, each in another way, and each must find its own writes.
+/// Two threads evict concurrently in different ways; each must find its own writes.
 #[test]
 fn by_several_at_once() {
     explore("several evict", || {
@@ -113,7 +113,7 @@ fn by_several_at_once() {
     });
 }
 
-/// Without evictions one load serves everybody, whoever comes first and whenever the others come.
+/// Without evictions one load serves all callers, whenever they come.
 #[test]
 fn none() {
     explore("one load a key", || {

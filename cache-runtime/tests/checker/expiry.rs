@@ -23,7 +23,7 @@ fn expire(by: Option<By>) {
             });
         }
         threads.spawn(|| {
-            world.fill(0);
+            world.store(0);
             world.peek(0);
             if let Some(by) = by {
                 world.write(by);

@@ -1,4 +1,4 @@
-//! Loads that wait for others to end, and the memory that evictions give back.
+//! Bounded concurrent loads, and the memory that evictions free.
 
 use shuttle::future::block_on;
 use shuttle::sync::atomic::Ordering;
@@ -7,8 +7,8 @@ use shuttle::thread::{scope, yield_now};
 use crate::world::{By, World};
 use crate::{dropped_after, explore};
 
-/// However many callers and keys there are, no more loads run than are allowed; and whoever waits
-/// among them loads in the end.
+/// However many callers and keys there are, no more loads run than are allowed, and every caller
+/// that waits is served.
 #[test]
 fn no_more_loads_than_are_allowed() {
     explore("two loads at a time", || {
@@ -32,12 +32,12 @@ fn no_more_loads_than_are_allowed() {
     });
 }
 
-/// What was evicted with everything else is freed by a task of the cache, which must not free what
-/// is stored meanwhile, nor overlook what is evicted meanwhile.
+/// A task of the cache frees what `Evict::All` has evicted. It must not free what is stored
+/// meanwhile, and must not miss what is evicted meanwhile.
 #[test]
 fn memory_is_given_back() {
     explore("memory is given back", || {
-        // In several parts, which are freed one by one.
+        // Several parts, which are freed one by one.
         let world = World::with(|builder, _, _| builder.max_entries(10_000));
         world.read(0);
         world.read(1);

@@ -1,4 +1,4 @@
-//! What other instances write, and what is lost of it.
+//! Writes of other instances, and the loss of their events.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,8 +10,8 @@ use shuttle::thread::{scope, yield_now};
 use crate::explore;
 use crate::world::{Database, RowEvent, Rows, World};
 
-/// Acknowledges what the bus has brought once the cache has applied it: it has a subscriber before
-/// the cache, and one after it.
+/// Acknowledges a write once the cache has applied its event: with one subscriber before the cache,
+/// and one after it.
 struct Follower {
     _subscriptions: [Subscription; 2],
 }
@@ -19,7 +19,7 @@ struct Follower {
 impl Follower {
     fn before(rows: &Rows, database: &Arc<Database>, seen: &Arc<Mutex<u64>>) -> Subscription {
         let (database, seen) = (Arc::clone(database), Arc::clone(seen));
-        // Whatever may have been lost was written before this.
+        // Every event that may have been lost was of a write before this.
         rows.subscribe_inline(move |_event: &RowEvent| {
             *seen.lock().unwrap() = database.version(0);
         })
@@ -53,7 +53,7 @@ impl Follower {
     }
 }
 
-/// Loads and tokens while the bus receives, as `write` has it.
+/// Loads and tokens while the bus receives what `write` sends.
 fn readers_while(write: impl Fn(&World, &Rows) + Sync) {
     let (world, _follower) = Follower::of_a_world();
     let other = Rows::new(&world.bus.another_instance());
@@ -64,7 +64,7 @@ fn readers_while(write: impl Fn(&World, &Rows) + Sync) {
             }
         });
         threads.spawn(|| {
-            world.fill(0);
+            world.store(0);
             world.peek(0);
             world.read(0);
             world.peek(0);
@@ -87,7 +87,7 @@ fn publish(world: &World, other: &Rows) {
     block_on(other.invalidate_written(0, version)).expect("the bus is open");
 }
 
-/// What nobody understands may have meant anything.
+/// A rejected message may have been any event.
 fn lose(world: &World) {
     world.database.write(0);
     let sent = publish_raw(&world.bus, world.rows.channel(), b"{\"type\":\"newer\"}");
@@ -104,7 +104,7 @@ fn events_of_others() {
     });
 }
 
-/// The first loss empties the cache; the second also takes it out of use, for a while.
+/// The first loss empties the cache; the second also makes it bypass for a while.
 #[test]
 fn losses() {
     explore("events are lost", || {

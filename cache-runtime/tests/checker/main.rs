@@ -10,9 +10,9 @@
 
 mod evictions;
 mod expiry;
+mod failures;
 mod limits;
 mod loss;
-mod misfortunes;
 mod plain;
 mod world;
 
@@ -29,7 +29,7 @@ use shuttle::{Config, MaxSteps, Runner};
 
 /// Schedules of a scenario, with each of two schedulers.
 const SCHEDULES: u64 = 1_000;
-/// Of the second scheduler: it finds what takes this many untimely switches.
+/// Of the second scheduler: the number of thread switches a failure may depend on.
 const DEPTH: usize = 3;
 
 fn setting(variable: &str, default: u64) -> u64 {
@@ -42,7 +42,7 @@ fn explore(what: &str, scenario: impl Fn() + Send + Sync + 'static) {
     let schedules = usize::try_from(setting("CHECKER_SCHEDULES", SCHEDULES)).expect("a count");
     let seed = setting("CHECKER_SEED", 1);
     let mut config = Config::new();
-    // What tokio does within a task takes more than the default.
+    // Tokio's code within a task needs more than the default.
     config.stack_size = 512 * 1024;
     config.max_steps = MaxSteps::FailAfter(100_000);
     config.silence_warnings = true;
@@ -53,11 +53,11 @@ fn explore(what: &str, scenario: impl Fn() + Send + Sync + 'static) {
         let scenario = Arc::clone(&scenario);
         move || scenario()
     }) + Runner::new(priorities, config).run(move || scenario());
-    // Past the test harness, which keeps what passing tests print.
+    // Not through the test harness, which hides the output of passing tests.
     let _ = writeln!(stdout(), "checker: {what}: {explored} schedules");
 }
 
-/// Polls a future this many times, whether or not it asks for it, and then drops it.
+/// Polls a future this many times, also if it was not woken, and then drops it.
 async fn dropped_after<F: Future>(polls: usize, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     for _ in 0..polls {

@@ -26,7 +26,7 @@ pub(crate) enum RowEvent {
     Below {
         key: u8,
     },
-    /// What another instance has written, so that it can be told when the event has arrived.
+    /// A write of another instance; it has the version, so that the model knows when it arrives.
     Written {
         key: u8,
         version: u64,
@@ -48,7 +48,7 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    /// Whether a reader may find it who came when the row had this version and the clock stood there.
+    /// Panics unless a reader may find it that came when the row had this version, at this time.
     pub(crate) fn check(&self, key: u8, floor: u64, arrived: Duration) {
         let version = self.version;
         assert!(
@@ -59,7 +59,7 @@ impl Row {
     }
 }
 
-/// The cache under test, and what readers may still see.
+/// The rows behind the cache, and the oldest versions that readers may still find.
 pub(crate) struct Database {
     rows: Vec<AtomicU64>,
     floors: Vec<AtomicU64>,
@@ -84,7 +84,7 @@ impl Database {
         }
     }
 
-    /// The row, read at some time between two others.
+    /// The row. Other threads may run before and after it is read.
     pub(crate) async fn load(&self, key: u8) -> Row {
         let asked = self.clock.elapsed();
         self.loads.fetch_add(1, Ordering::SeqCst);
@@ -114,7 +114,7 @@ impl Database {
         self.rows[usize::from(key)].fetch_add(1, Ordering::SeqCst) + 1
     }
 
-    /// From now on nobody may begin to read and find less.
+    /// A read that begins from now on must not find an older version.
     pub(crate) fn acknowledge(&self, key: u8, version: u64) {
         self.floors[usize::from(key)].fetch_max(version, Ordering::SeqCst);
     }
@@ -127,13 +127,13 @@ impl Database {
         self.rows[usize::from(key)].load(Ordering::SeqCst)
     }
 
-    /// Rows that somebody holds.
+    /// Values that are still in memory.
     pub(crate) fn alive(&self) -> usize {
         Arc::strong_count(&self.alive) - 1
     }
 }
 
-/// A load that runs, until it is dropped.
+/// Counts a running load until it is dropped.
 struct Running<'a>(&'a Database);
 
 impl Drop for Running<'_> {
@@ -155,7 +155,7 @@ pub(crate) type Building = Builder<u8, Row, WithEvents>;
 
 /// A cache on a bus that is live, and the database behind it.
 pub(crate) struct World {
-    // Dropped in this order: the cache and its bus before what runs them.
+    // Dropped in this order: the cache and its bus before their runtime.
     pub(crate) cache: CoherentCache<u8, Row>,
     pub(crate) rows: Rows,
     pub(crate) bus: Bus,
@@ -169,7 +169,7 @@ impl World {
     }
 
     pub(crate) fn with(set: impl FnOnce(Building, &Rows, &Arc<Database>) -> Building) -> Self {
-        // Nothing in it runs, but for what `run` lets.
+        // Its tasks run only within `run`.
         let runtime = runtime::Builder::new_current_thread().enable_time().build();
         let runtime = runtime.expect("a runtime");
         let entered = runtime.enter();
@@ -182,7 +182,7 @@ impl World {
         let rows = Rows::new(&bus);
         let database = Arc::new(Database::new());
         let builder = CoherentCache::builder("rows", TTL)
-            // In one part, so that a seed always means the same schedules.
+            // One part only, so that a seed always means the same schedules.
             .max_entries(100)
             .clock(&database.clock)
             .evict_on(&rows, |event| match event {
@@ -209,7 +209,7 @@ impl World {
         world
     }
 
-    /// Has the bus receive and the cache tidy up, for a while. By one thread at a time.
+    /// Runs the tasks of the bus and of the cache for a while; called by one thread at a time.
     pub(crate) fn run(&self) {
         self.runtime.block_on(async {
             for _ in 0..64 {
@@ -218,7 +218,7 @@ impl World {
         });
     }
 
-    /// Reads through the cache, and looks whether it still may find what it finds.
+    /// Reads through the cache, and checks the version.
     pub(crate) fn read(&self, key: u8) {
         let (floor, arrived) = (self.database.floor(key), self.database.clock.elapsed());
         let loader = || self.database.load(key);
@@ -226,7 +226,7 @@ impl World {
         row.check(key, floor, arrived);
     }
 
-    /// Reads what is cached.
+    /// Reads the cache only, and checks the version.
     pub(crate) fn peek(&self, key: u8) {
         let (floor, arrived) = (self.database.floor(key), self.database.clock.elapsed());
         if let Some(row) = self.cache.get(&key) {
@@ -234,14 +234,14 @@ impl World {
         }
     }
 
-    /// Loads between taking a token and filling with it.
-    pub(crate) fn fill(&self, key: u8) {
+    /// Takes a token, loads, and stores.
+    pub(crate) fn store(&self, key: u8) {
         let token = self.cache.begin_load(&key);
         let row = block_on(self.database.load(key));
         let _ = token.store(row);
     }
 
-    /// Changes rows, has them evicted, and says so.
+    /// Changes rows, evicts them, and acknowledges the change.
     pub(crate) fn write(&self, by: By) {
         let database = &self.database;
         let changed: &[u8] = match by {
@@ -261,13 +261,13 @@ impl World {
         }
     }
 
-    /// Has the bus receive until it is live.
+    /// Waits until the bus is live.
     pub(crate) fn ready(&self) {
         let ready = self.runtime.block_on(self.bus.ready());
         ready.expect("nothing in the way");
     }
 
-    /// What must hold when nobody uses the cache any more.
+    /// Checks what must hold when the cache is no longer used.
     pub(crate) fn settle(&self) {
         let stats = self.cache.stats();
         assert_eq!(stats.loading, 0, "loads left behind: {stats:?}");

@@ -78,7 +78,7 @@ fn remove<C: Cache>(cache: &C, keys: &[String]) -> Duration {
     start.elapsed()
 }
 
-/// What events evict they say with a key of their own, which they have anyway.
+/// An event owns the key that it evicts, so that cloning the key is not timed.
 fn evict_keys(cache: &Coherent, keys: &[String]) -> Duration {
     let evictions: Vec<_> = keys.iter().map(Evict::key).collect();
     let start = Instant::now();
@@ -88,7 +88,7 @@ fn evict_keys(cache: &Coherent, keys: &[String]) -> Duration {
     start.elapsed()
 }
 
-/// At once.
+/// Everything at once.
 pub(crate) fn run_all() {
     for entries in SIZES {
         println!(
@@ -113,7 +113,7 @@ pub(crate) fn run_all() {
     }
 }
 
-/// What a call takes, in seconds.
+/// How long a call takes, in seconds.
 fn clear<C: Cache>(keys: &[String], rounds: usize) -> f64 {
     let cache = C::new(keys.len() + keys.len() / 4);
     let (mut calls, mut ends) = (Vec::new(), Vec::new());
@@ -143,7 +143,7 @@ fn clear<C: Cache>(keys: &[String], rounds: usize) -> f64 {
     call
 }
 
-/// What a call takes while what was evicted before is still being freed.
+/// How long a call takes while the memory of an earlier eviction is still being freed.
 fn again(keys: &[String]) -> f64 {
     let cache = filled::<Coherent>(keys.len() + keys.len() / 4, keys);
     let calls = 1_000;

@@ -12,7 +12,7 @@ use super::keys::{Value, Windows, keys, probes};
 use super::peers::{Cache, Cached, Foyer, Moka, MokaAsync, RAW, Raw, filled};
 use super::{SIZES, print};
 
-/// Reads of a thread in a round: so few that it is seldom interrupted.
+/// Reads of a thread per round: few enough that it is seldom interrupted.
 const READS: usize = 4_000;
 const ROUNDS: usize = 101;
 /// So many that a round of a large cache finds hardly any entry that was read shortly before.
@@ -21,7 +21,7 @@ const PROBES: usize = 500_000;
 pub(crate) fn run() {
     for entries in SIZES {
         let keys = keys(entries);
-        // With room to spare: no part of a cache overflows.
+        // Larger than needed, so that no part of a cache overflows.
         let room = entries + entries / 4;
         let raw = filled::<Raw>(room, &keys);
         let ttl = filled::<TtlCache<String, Value>>(room, &keys);
@@ -104,8 +104,8 @@ fn enter<'a, C: Cache>(
     });
 }
 
-/// How many reads come before those that are timed. Others have just displaced the cache from that
-/// of the processor, whose place is with a small one, and with what every read of a large one needs.
+/// Reads before those that are timed, because the other caches have just displaced this one from
+/// the processor's.
 pub(crate) fn warming(entries: usize) -> usize {
     if entries > 100_000 {
         READS
@@ -120,7 +120,7 @@ fn read(cache: &impl Cache, keys: &[String]) {
     }
 }
 
-/// Where threads wait for each other without sleeping, so that they start at once.
+/// A barrier at which threads wait without sleeping, so that they start together.
 struct Line {
     expected: usize,
     arrived: AtomicUsize,

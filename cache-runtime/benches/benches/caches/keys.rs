@@ -1,4 +1,4 @@
-//! Keys and values, and an order to ask for them.
+//! Keys and values, and the order of reads.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ pub(crate) fn value() -> Value {
 pub(crate) fn key(n: usize) -> String {
     let scattered = (n as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let id = 100_000_000_000_000_000 + scattered % 900_000_000_000_000_000;
-    // As long as it has to be: what it takes in memory is counted.
+    // Without spare capacity: its memory is counted.
     String::from(format!("u:{id}").as_str())
 }
 
@@ -50,8 +50,8 @@ impl Random {
     }
 }
 
-/// Keys to ask for, of the first `keys` ones at random. They lie in memory one after the other, as
-/// if each had just come with a request: what they cost to read is not the cache's.
+/// Keys to read, chosen at random from the first `keys`. They are in a row in memory, as if each had
+/// just come with a request, so that reading them does not count.
 pub(crate) fn probes(keys: usize, count: usize, seed: u64) -> Vec<String> {
     let mut random = Random::new(seed);
     (0..count).map(|_| key(random.below(keys))).collect()

@@ -1,4 +1,4 @@
-//! `get_or_load` and what others have in its place.
+//! `get_or_load`, and its counterparts of the peers.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -50,7 +50,7 @@ pub(crate) fn run() {
     }
 }
 
-/// The first in the table looks, and inserts what it has not found.
+/// The first in the table gets, and inserts after a miss.
 fn beyond(what: &str, size: &str, times: &Times) {
     for (ours, name) in [(Ttl::NAME, "ttl"), (Coherent::NAME, "coherent")] {
         let beyond = print::nanos(times.surplus(ours, RAW));
@@ -100,7 +100,7 @@ impl Load for Hits {
         let value = value();
         let read = move |keys: &[String]| {
             for key in keys {
-                // Looking up and no more, where that is all it does.
+                // A lookup only, where the cache offers no more.
                 if C::NAME == RAW {
                     black_box(cache.hit(black_box(key)));
                 } else {
@@ -145,7 +145,7 @@ impl Load for Misses {
     }
 }
 
-/// Every load makes another entry go.
+/// Every load evicts another entry.
 fn in_full(entries: usize) -> Times {
     let mut contest = Contest::new(u32::try_from(LOADS).expect("few"));
     enter_full::<Raw>(&mut contest, entries);
@@ -174,7 +174,7 @@ fn enter_full<C: Cache>(contest: &mut Contest<'_>, entries: usize) {
 }
 
 fn load(cache: &impl Cache, keys: &[String]) -> Duration {
-    // Made before they are asked for, as by a loader that takes its time.
+    // Made beforehand, so that the loader's own time does not count.
     let values: Vec<_> = keys.iter().map(|_| value()).collect();
     RUNTIME.block_on(async {
         let start = Instant::now();

@@ -19,7 +19,7 @@ pub(crate) fn run() {
                 (0..entries).map(|_| value()).collect::<Vec<_>>(),
             )
         });
-        // The vectors' own places for them are the caches' business.
+        // Not the vectors: those belong to the caches.
         let places = (size_of::<String>() + size_of::<Value>()) * entries;
         let own = (own - as_bytes(places)) / as_bytes(entries);
 
@@ -63,7 +63,7 @@ fn of<C: Cache>(keys: &[String], own: f64) -> f64 {
     each
 }
 
-/// What is in use at the end of `fill`, and what it returns is still there.
+/// The bytes in use at the end of `fill`, while its result is still alive.
 fn bytes<T>(fill: impl FnOnce() -> T) -> f64 {
     let mut filled = None;
     let info = measure(|| filled = Some(black_box(fill())));

@@ -82,7 +82,7 @@ impl Cache for CoherentCache<String, Value> {
         self.get(key).is_some()
     }
 
-    /// With a token, as it has no other way.
+    /// With a token: it has no `insert`.
     fn insert(&self, key: String, value: Value) {
         self.begin_load(key.as_str())
             .store(value)

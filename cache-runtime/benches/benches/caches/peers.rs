@@ -1,4 +1,4 @@
-//! What is measured of every cache, and the caches of others.
+//! What is measured of every cache, and the peers.
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -18,25 +18,25 @@ pub(crate) trait Cache: Send + Sync + 'static {
 
     fn new(entries: usize) -> Self;
 
-    /// Gets an entry; whether there is one.
+    /// Reads an entry; returns whether there is one.
     fn hit(&self, key: &str) -> bool;
 
     fn insert(&self, key: String, value: Value);
 
     fn remove(&self, key: &str);
 
-    /// What the cache offers for an entry that may have to be loaded: here, to be cloned.
+    /// Reads an entry, or loads it: here, clones the value.
     async fn load(&self, key: &str, value: &Value);
 
     fn clear(&self);
 
     fn len(&self) -> usize;
 
-    /// Does what the cache has put off.
+    /// Runs the cache's deferred work.
     fn tidy(&self) {}
 }
 
-/// The result of what has nothing to wait for.
+/// The output of a future that never waits.
 #[inline]
 pub(crate) fn now<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
@@ -100,7 +100,7 @@ impl Cache for Raw {
     }
 }
 
-/// The same with one load a key.
+/// The same, with one load per key.
 pub(crate) struct RawAsync(Raw);
 
 impl Cache for RawAsync {

@@ -2,17 +2,17 @@
 
 use benches::Times;
 
-/// A ratio that is to be small.
+/// A ratio that should be small.
 pub(crate) fn at_most(name: &str, ratio: f64, goal: f64) {
     println!("ratio {name} = {ratio:.3} (goal <= {goal})");
 }
 
-/// A ratio that nothing was promised of.
+/// A ratio without a target.
 pub(crate) fn ratio(name: &str, ratio: f64) {
     println!("ratio {name} = {ratio:.3}");
 }
 
-/// Everybody's time, and how it compares to the first one's.
+/// The time of each contender, and its ratio to the first one's.
 pub(crate) fn table(title: &str, times: &Times) {
     println!("\n{title}");
     let first = times.names().next().expect("somebody has entered");

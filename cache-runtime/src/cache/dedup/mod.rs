@@ -40,7 +40,7 @@ use shared::Shared;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// // Bus::redis("redis://127.0.0.1").connect().await? in earnest.
+/// // In production: Bus::redis("redis://127.0.0.1").connect().await?
 /// let bus = Bus::in_process();
 /// let requests = Dedup::builder(&bus, "requests").build()?;
 /// // Another instance.

@@ -13,7 +13,7 @@ pub enum WhileDown {
 }
 
 /// What a coherent cache does with its entries in Redis after events may have been lost. Memory is
-/// emptied in any case.
+/// flushed in any case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum OnFlush {

@@ -1,5 +1,5 @@
-//! Loaders that fail or panic, and callers that are dropped: nothing of them may stay, and whoever
-//! waits for them must have its turn.
+//! Loaders that fail or panic, and callers that are dropped: they must leave nothing behind, and
+//! those that wait must get the turn to load.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -21,18 +21,18 @@ enum Fate {
 
 const FATES: [Fate; 4] = [Fate::Fails, Fate::Panics, Fate::IsDropped, Fate::Succeeds];
 
-/// Whatever becomes of the load, it is a load: others wait for it.
+/// A load that ends in this way after others may have joined it.
 async fn load(world: &World, fate: Fate) -> Result<Row, &'static str> {
     let row = world.database.load(0).await;
     match fate {
         Fate::Fails => Err("as the test wants it"),
-        // No hook is run: the checker's takes every panic for its own.
+        // Without the panic hook: the checker's treats every panic as a failure.
         Fate::Panics => resume_unwind(Box::new("as the test wants it")),
         Fate::IsDropped | Fate::Succeeds => Ok(row),
     }
 }
 
-/// A caller whom one of these befalls, if it is its turn to load.
+/// A caller that ends in this way, if it is its turn to load.
 fn call(world: &World, fate: Fate) {
     let (floor, arrived) = (world.database.floor(0), world.database.clock.elapsed());
     let polls = match fate {
@@ -42,14 +42,14 @@ fn call(world: &World, fate: Fate) {
     let call = world.cache.try_get_or_load(&0, || load(world, fate));
     let outcome = catch_unwind(AssertUnwindSafe(|| block_on(dropped_after(polls, call))));
     match (outcome, fate) {
-        // Somebody else's may do as well.
+        // Another caller's load may succeed.
         (Ok(Some(Ok(row))), _) => row.check(0, floor, arrived),
         (Ok(Some(Err(_))), Fate::Fails) | (Ok(None), Fate::IsDropped) | (Err(_), Fate::Panics) => {}
-        (outcome, fate) => panic!("{fate:?}, and it ends with {outcome:?}"),
+        (outcome, fate) => panic!("{fate:?}, but it ended with {outcome:?}"),
     }
 }
 
-fn befall(fates: &'static [Fate], by: Option<By>) {
+fn end_in(fates: &'static [Fate], by: Option<By>) {
     let world = World::new();
     scope(|threads| {
         for fate in fates {
@@ -61,7 +61,7 @@ fn befall(fates: &'static [Fate], by: Option<By>) {
         }
     });
     if by.is_none() {
-        // Whoever succeeds has the entry stored, whatever becomes of those who wait.
+        // A load that succeeds is stored, however those that wait have ended.
         assert!(world.cache.contains(&0), "nothing is stored");
         let most = world.database.most_running.load(Ordering::SeqCst);
         assert_eq!(most, 1, "loads of one key at a time");
@@ -72,18 +72,18 @@ fn befall(fates: &'static [Fate], by: Option<By>) {
 #[test]
 fn a_loader_fails() {
     const FATES: [Fate; 4] = [Fate::Fails, Fate::Fails, Fate::Succeeds, Fate::Succeeds];
-    explore("loaders fail", || befall(&FATES, None));
+    explore("loaders fail", || end_in(&FATES, None));
     explore("loaders fail, a key is evicted", || {
-        befall(&FATES, Some(By::Key));
+        end_in(&FATES, Some(By::Key));
     });
 }
 
 #[test]
 fn a_loader_panics() {
     const FATES: [Fate; 4] = [Fate::Panics, Fate::Panics, Fate::Succeeds, Fate::Succeeds];
-    explore("loaders panic", || befall(&FATES, None));
+    explore("loaders panic", || end_in(&FATES, None));
     explore("loaders panic, everything is evicted", || {
-        befall(&FATES, Some(By::All));
+        end_in(&FATES, Some(By::All));
     });
 }
 
@@ -95,18 +95,18 @@ fn a_caller_is_dropped() {
         Fate::IsDropped,
         Fate::Succeeds,
     ];
-    explore("callers are dropped", || befall(&FATES, None));
+    explore("callers are dropped", || end_in(&FATES, None));
     explore("callers are dropped, a predicate evicts", || {
-        befall(&FATES, Some(By::Predicate));
+        end_in(&FATES, Some(By::Predicate));
     });
 }
 
 #[test]
 fn anything_may_happen() {
-    explore("fail, panic, drop", || befall(&FATES, Some(By::All)));
+    explore("fail, panic, drop", || end_in(&FATES, Some(By::All)));
 }
 
-/// Tokens that are dropped leave nothing to wait for.
+/// Tokens that are dropped leave nothing behind that a caller could wait for.
 #[test]
 fn a_token_is_dropped() {
     explore("tokens are dropped", || {
@@ -120,7 +120,7 @@ fn a_token_is_dropped() {
                     drop(token);
                 });
             }
-            threads.spawn(|| world.fill(0));
+            threads.spawn(|| world.store(0));
             threads.spawn(|| world.write(By::Key));
         });
         world.settle();
