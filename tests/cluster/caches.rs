@@ -200,8 +200,8 @@ impl Caches {
         let value = if let Some(cache) = self.coherent(kind) {
             cache.get_or_load(key, loader).await
         } else {
-            let loaded = self.redis.get_or_load(key, loader).await;
-            loaded.expect("it goes on without Redis")
+            let sought = self.redis.get_or_load(key, loader).await;
+            sought.expect("it goes on without Redis")
         };
         (value, called.into_inner())
     }

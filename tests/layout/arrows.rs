@@ -70,7 +70,7 @@ fn resolve<'a>(
         here.clear();
         segments.next();
     }
-    while let Some(segment) = segments.next() {
+    for segment in segments {
         let module = tree.modules.get(&here)?;
         let mut child = here.clone();
         child.push(segment.clone());

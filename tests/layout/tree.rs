@@ -81,16 +81,15 @@ impl Tree {
                 Item::Mod(inner) => {
                     let mut path = path.clone();
                     path.push(inner.ident.to_string());
-                    match &inner.content {
-                        Some((_, items)) => self.add_module(path, file, items.clone(), source),
-                        None => {
-                            let file = ["{}.rs", "{}/mod.rs"]
-                                .map(|shape| shape.replace("{}", &path.join("/")))
-                                .into_iter()
-                                .find(|file| source(file).is_some())
-                                .unwrap_or_else(|| panic!("no file for {path:?}"));
-                            self.add_file(path, &file, source);
-                        }
+                    if let Some((_, items)) = &inner.content {
+                        self.add_module(path, file, items.clone(), source);
+                    } else {
+                        let file = ["{}.rs", "{}/mod.rs"]
+                            .map(|shape| shape.replace("{}", &path.join("/")))
+                            .into_iter()
+                            .find(|file| source(file).is_some())
+                            .unwrap_or_else(|| panic!("no file for {path:?}"));
+                        self.add_file(path, &file, source);
                     }
                     continue;
                 }
