@@ -1,6 +1,8 @@
 //! A list that does not keep its items alive.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
+
+use crate::sync::Mutex;
 
 /// Shorter lists are not searched for dropped items.
 const SHORT: usize = 32;
@@ -24,7 +26,7 @@ impl<T: ?Sized> WeakList<T> {
     }
 
     pub(crate) fn add(&self, item: Weak<T>) {
-        let mut list = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut list = self.0.lock();
         if list.items.len() >= list.limit {
             list.items.retain(|other| other.strong_count() > 0);
             list.limit = (list.items.len() * 2).max(SHORT);
@@ -35,7 +37,7 @@ impl<T: ?Sized> WeakList<T> {
     /// All that live, in the order in which they were added.
     pub(crate) fn living(&self) -> Vec<Arc<T>> {
         // The caller drops what this returns: an item may be dropped by that, but not under the lock.
-        let list = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let list = self.0.lock();
         list.items.iter().filter_map(Weak::upgrade).collect()
     }
 }
@@ -45,7 +47,7 @@ mod tests {
     use super::*;
 
     fn length(list: &WeakList<i32>) -> usize {
-        list.0.lock().unwrap().items.len()
+        list.0.lock().items.len()
     }
 
     #[test]

@@ -15,6 +15,7 @@ use tracing::warn;
 use super::outlet::{Delivery, Outlet};
 use super::stats::Counters;
 use crate::event::InvalidationEvent;
+use crate::sync::Mutex;
 
 /// What a handler runs with.
 #[doc(hidden)]
@@ -68,17 +69,17 @@ impl HandlerOutput<Blocking> for () {
     {
         let name = format!("cache:{}", context.channel);
         // Shared, so that it is still here if the thread cannot be started.
-        let work = Arc::new(std::sync::Mutex::new(Some((handler, context))));
+        let work = Arc::new(Mutex::new(Some((handler, context))));
         let claim = Arc::clone(&work);
         let spawned = thread::Builder::new().name(name).spawn(move || {
-            let work = claim.lock().ok().and_then(|mut work| work.take());
+            let work = claim.lock().take();
             if let Some((handler, context)) = work {
                 let _entered = context.runtime.clone().enter();
                 block_on(drive_sync(handler, context));
             }
         });
         let error = spawned.err()?;
-        let (handler, context) = work.lock().ok()?.take()?;
+        let (handler, context) = work.lock().take()?;
         warn!(channel = %context.channel, %error, "no thread could be started for a handler; it runs as a task");
         let runtime = context.runtime.clone();
         Some(runtime.spawn(drive_sync(handler, context)).abort_handle())
