@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep};
 use super::background::Background;
 use super::entry::Cached;
 use super::shared::Shared;
+use crate::backoff::Backoff;
 use crate::counters::count;
 use crate::health::Cause;
 use crate::keyspace::Keyspace;
@@ -85,7 +86,8 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
     ) -> Result<Sought<V>, Cause> {
         let begun = Instant::now();
         let wait = self.options.load_lock.unwrap_or_default();
-        let mut poll = POLL.0;
+        let mut poll = Backoff::new(POLL.0, POLL.1, random::number());
+        let mut waited = false;
         loop {
             let asked = Instant::now();
             match self.acquire(keys, seek).await? {
@@ -102,7 +104,8 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
                 }
                 Acquired::Busy => {}
             }
-            if poll == POLL.0 {
+            if !waited {
+                waited = true;
                 count(&self.counters.waits);
             }
             let left = wait.saturating_sub(begun.elapsed());
@@ -110,15 +113,9 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
                 count(&self.counters.given_up_waits);
                 return Ok(Sought::Missing(None));
             }
-            sleep(shortened(poll).min(left)).await;
-            poll = (poll * 2).min(POLL.1);
+            sleep(poll.next().min(left)).await;
             // The other instance may have stored it by now.
             seek = Seek::Missing;
         }
     }
-}
-
-fn shortened(wait: Duration) -> Duration {
-    let part = u32::try_from(random::number() % 1024).unwrap_or_default();
-    wait.saturating_sub(wait * part / 2048)
 }
