@@ -35,7 +35,8 @@ pub(crate) struct Described {
 static CACHES: WeakList<dyn Audited> = WeakList::new();
 
 /// Makes audits list a cache for as long as it lives.
-pub(crate) fn enroll(cache: Weak<dyn Audited>) {
+pub(crate) fn enroll<C: Audited + 'static>(cache: &Arc<C>) {
+    let cache: Weak<C> = Arc::downgrade(cache);
     CACHES.add(cache);
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::hash::{BuildHasher, Hash};
 use std::marker::PhantomData;
 use std::panic::Location;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use equivalent::Equivalent;
@@ -326,8 +326,7 @@ impl<K: Hash + Eq + Send + Sync + 'static> Builder<K> {
             clock: self.clock,
             started: Mutex::default(),
         });
-        let audited: Weak<Shared<K>> = Arc::downgrade(&shared);
-        audit::enroll(audited);
+        audit::enroll(&shared);
         Ok(Cooldown { shared })
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::hash::Hash;
 use std::marker::PhantomData;
 use std::panic::Location;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use equivalent::Equivalent;
@@ -262,7 +262,7 @@ where
             place: self.place,
             engine: Engine::new(self.options),
         });
-        audit::enroll(Arc::downgrade(&shared) as Weak<dyn Audited>);
+        audit::enroll(&shared);
         Ok(TtlCache { shared })
     }
 }

@@ -12,7 +12,7 @@ use super::evict::subscribe;
 use super::policy::WhileDown;
 use super::proof::Proof;
 use super::shared::Shared;
-use crate::audit::{self, Audited};
+use crate::audit;
 use crate::cache::error::BuildError;
 use crate::cache::evict::Evict;
 use crate::cache::memory::{
@@ -184,7 +184,7 @@ where
             .collect();
         // It is set once, here.
         let _ = shared.subscriptions.set(subscriptions);
-        audit::enroll(Arc::downgrade(&shared) as Weak<dyn Audited>);
+        audit::enroll(&shared);
         Ok(CoherentCache { shared })
     }
 }

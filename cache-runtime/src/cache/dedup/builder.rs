@@ -2,13 +2,13 @@
 
 use std::fmt;
 use std::panic::Location;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::Dedup;
 use super::shared::Shared;
-use crate::audit::{self, Audited};
+use crate::audit;
 use crate::bus::Bus;
 use crate::cache::BuildError;
 use crate::cache::limits::check_time;
@@ -85,7 +85,7 @@ impl Builder {
             duplicates: AtomicU64::new(0),
             failed: Mutex::new(None),
         });
-        audit::enroll(Arc::downgrade(&shared) as Weak<dyn Audited>);
+        audit::enroll(&shared);
         Ok(Dedup { shared })
     }
 }

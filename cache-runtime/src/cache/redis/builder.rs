@@ -3,7 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::panic::Location;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{FutureExt, TryFutureExt};
@@ -20,10 +20,9 @@ use super::policy::{OnFlush, WhileDown};
 use super::shared::{Logs, Shared};
 use super::stats::Counters;
 use super::{Handle, RedisCache};
-use crate::audit::{self, Audited};
+use crate::audit;
 use crate::bus::{self, Bus};
-use crate::cache::memory::Reclaiming;
-use crate::cache::memory::{Capacity, Engine, Options as EngineOptions};
+use crate::cache::memory::{Capacity, Engine, Options as EngineOptions, Reclaiming};
 use crate::cache::{BuildError, Evict};
 use crate::clock::ManualClock;
 use crate::event::InvalidationEvent;
@@ -279,7 +278,7 @@ where
             name,
         });
         let worker = self.sources.subscribe(&shared, &runtime);
-        audit::enroll(Arc::downgrade(&shared) as Weak<dyn Audited>);
+        audit::enroll(&shared);
         Ok(RedisCache {
             handle: Arc::new(Handle {
                 shared,
