@@ -1,9 +1,9 @@
 //! What goes wrong, in turn.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use support::{Direction, Proxy, Server};
+use support::{Direction, Proxy, Server, in_turn};
 use tokio::time::sleep;
 
 use crate::caches::{LEASE, SERVE_FOR};
@@ -58,21 +58,13 @@ pub(crate) struct Victims<'a> {
     pub(crate) readers: &'a [Reader],
 }
 
-/// Goes through all faults once, and on and on until so much time has passed; how often each was
-/// caused.
+/// Causes every fault at least once, until `duration` has passed; returns how often each was caused.
 pub(crate) async fn run(victims: &mut Victims<'_>, duration: Duration) -> BTreeMap<Fault, usize> {
-    let mut counts = BTreeMap::new();
-    let begun = Instant::now();
-    for (number, fault) in ALL.into_iter().cycle().enumerate() {
-        // However slow the machine is, nothing is left out.
-        if number >= ALL.len() && begun.elapsed() >= duration {
-            break;
-        }
+    in_turn(ALL, duration, async |fault| {
         sleep(CALM).await;
         cause(fault, victims).await;
-        *counts.entry(fault).or_default() += 1;
-    }
-    counts
+    })
+    .await
 }
 
 async fn cause(fault: Fault, victims: &mut Victims<'_>) {
@@ -81,6 +73,9 @@ async fn cause(fault: Fault, victims: &mut Victims<'_>) {
         proxy,
         readers,
     } = victims;
+    let silence = async |direction| {
+        proxy.black_hole_during(direction, sleep(OUTAGE)).await;
+    };
     match fault {
         Fault::KillSubscribers => {
             server.admin().await.kill_clients("pubsub").await;
@@ -88,17 +83,17 @@ async fn cause(fault: Fault, victims: &mut Victims<'_>) {
         Fault::KillPublishers => {
             server.admin().await.kill_clients("normal").await;
         }
-        Fault::Hiccup => freeze(server, HICCUP).await,
-        Fault::Freeze => freeze(server, OUTAGE).await,
+        Fault::Hiccup => server.freeze_for(HICCUP).await,
+        Fault::Freeze => server.freeze_for(OUTAGE).await,
         Fault::Restart => {
             server.kill9();
             sleep(HICCUP).await;
             server.restart().await;
         }
         Fault::Cut => proxy.cut(),
-        Fault::BlackHole => black_hole(proxy, Direction::Both, sleep(OUTAGE)).await,
-        Fault::BlackHoleToServer => black_hole(proxy, Direction::ToServer, sleep(OUTAGE)).await,
-        Fault::BlackHoleToClient => black_hole(proxy, Direction::ToClient, sleep(OUTAGE)).await,
+        Fault::BlackHole => silence(Direction::Both).await,
+        Fault::BlackHoleToServer => silence(Direction::ToServer).await,
+        Fault::BlackHoleToClient => silence(Direction::ToClient).await,
         Fault::PauseReaders => pause(readers, OUTAGE).await,
         Fault::PauseBriefly => pause(readers, HICCUP).await,
         Fault::PauseInBlackHole => {
@@ -108,21 +103,9 @@ async fn cause(fault: Fault, victims: &mut Victims<'_>) {
                 pause(readers, OUTAGE).await;
                 sleep(HICCUP).await;
             };
-            black_hole(proxy, Direction::Both, paused).await;
+            proxy.black_hole_during(Direction::Both, paused).await;
         }
     }
-}
-
-async fn freeze(server: &Server, duration: Duration) {
-    server.freeze();
-    sleep(duration).await;
-    server.thaw();
-}
-
-async fn black_hole(proxy: &Proxy, direction: Direction, meanwhile: impl Future<Output = ()>) {
-    proxy.black_hole(direction);
-    meanwhile.await;
-    proxy.heal();
 }
 
 /// Stops the processes that read, while others publish.

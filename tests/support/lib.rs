@@ -8,10 +8,12 @@
 //! | [`Proxy`] | a TCP proxy that delays, black-holes and cuts |
 //! | [`Child`] | a second process: this test binary again, an example, or any program |
 //! | [`Recorder`] | a handler that remembers what it was given |
+//! | [`in_turn`] | causes faults one after the other, none left out |
 //! | [`eventually`], [`within`] | wait for a condition, and say what was missing when it never came |
 
 mod admin;
 mod child;
+mod in_turn;
 mod port;
 mod process;
 mod proxy;
@@ -21,6 +23,7 @@ mod wait;
 
 pub use admin::{Admin, Client};
 pub use child::{Child, role};
+pub use in_turn::in_turn;
 pub use process::server_binary;
 pub use proxy::{Direction, Proxy};
 pub use recorder::Recorder;

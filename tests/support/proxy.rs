@@ -84,6 +84,17 @@ impl Proxy {
         });
     }
 
+    /// A [`black_hole`](Self::black_hole) until `meanwhile` is done.
+    pub async fn black_hole_during(
+        &self,
+        direction: Direction,
+        meanwhile: impl Future<Output = ()>,
+    ) {
+        self.black_hole(direction);
+        meanwhile.await;
+        self.heal();
+    }
+
     /// Holds whatever passes for this long.
     pub fn delay(&self, delay: Duration) {
         self.weather.send_modify(|weather| weather.delay = delay);

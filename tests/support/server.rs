@@ -165,6 +165,17 @@ impl Server {
         self.process().thaw();
     }
 
+    /// Freezes the process, and lets it go on after `duration`.
+    ///
+    /// # Panics
+    ///
+    /// If the server is down.
+    pub async fn freeze_for(&self, duration: Duration) {
+        self.freeze();
+        sleep(duration).await;
+        self.thaw();
+    }
+
     /// What the running server has logged so far.
     ///
     /// # Panics

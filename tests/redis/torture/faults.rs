@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use support::{Direction, Proxy, Server, eventually};
+use support::{Direction, Proxy, Server, eventually, in_turn};
 use tokio::time::sleep;
 
 use super::publisher::Control;
@@ -64,24 +64,13 @@ pub(super) struct Victims<'a> {
     pub(super) publishers: &'a [Control],
 }
 
-/// Goes through all faults once, and on and on until so much time has passed; how often each was
-/// caused.
+/// Causes every fault at least once, until `duration` has passed; returns how often each was caused.
 pub(super) async fn run(victims: &mut Victims<'_>, duration: Duration) -> BTreeMap<Fault, usize> {
-    let mut counts = ALL
-        .map(|fault| (fault, 0))
-        .into_iter()
-        .collect::<BTreeMap<_, _>>();
-    let begun = Instant::now();
-    for (number, fault) in ALL.into_iter().cycle().enumerate() {
-        // However slow the machine is, nothing is left out.
-        if number >= ALL.len() && begun.elapsed() >= duration {
-            break;
-        }
+    in_turn(ALL, duration, async |fault| {
         sleep(CALM).await;
         cause(fault, victims).await;
-        *counts.entry(fault).or_default() += 1;
-    }
-    counts
+    })
+    .await
 }
 
 async fn cause(fault: Fault, victims: &mut Victims<'_>) {
@@ -91,6 +80,9 @@ async fn cause(fault: Fault, victims: &mut Victims<'_>) {
         slow,
         publishers,
     } = victims;
+    let silence = async |direction| {
+        proxy.black_hole_during(direction, sleep(OUTAGE)).await;
+    };
     match fault {
         Fault::KillSubscribers => {
             server.admin().await.kill_clients("pubsub").await;
@@ -98,17 +90,17 @@ async fn cause(fault: Fault, victims: &mut Victims<'_>) {
         Fault::KillPublishers => {
             server.admin().await.kill_clients("normal").await;
         }
-        Fault::Hiccup => freeze(server, HICCUP).await,
-        Fault::Freeze => freeze(server, OUTAGE).await,
+        Fault::Hiccup => server.freeze_for(HICCUP).await,
+        Fault::Freeze => server.freeze_for(OUTAGE).await,
         Fault::Restart => {
             server.kill9();
             sleep(HICCUP).await;
             server.restart().await;
         }
         Fault::Cut => proxy.cut(),
-        Fault::BlackHole => black_hole(proxy, Direction::Both).await,
-        Fault::BlackHoleToServer => black_hole(proxy, Direction::ToServer).await,
-        Fault::BlackHoleToClient => black_hole(proxy, Direction::ToClient).await,
+        Fault::BlackHole => silence(Direction::Both).await,
+        Fault::BlackHoleToServer => silence(Direction::ToServer).await,
+        Fault::BlackHoleToClient => silence(Direction::ToClient).await,
         Fault::SlowHandlers => {
             slow.store(true, Ordering::Relaxed);
             sleep(OUTAGE).await;
@@ -117,18 +109,6 @@ async fn cause(fault: Fault, victims: &mut Victims<'_>) {
         Fault::Overflow => overflow(server, proxy).await,
         Fault::Revoke => revoke(server, publishers).await,
     }
-}
-
-async fn freeze(server: &Server, duration: Duration) {
-    server.freeze();
-    sleep(duration).await;
-    server.thaw();
-}
-
-async fn black_hole(proxy: &Proxy, direction: Direction) {
-    proxy.black_hole(direction);
-    sleep(OUTAGE).await;
-    proxy.heal();
 }
 
 /// Floods a subscriber that does not read, until the server closes it.
