@@ -1,8 +1,7 @@
 //! The channels of the program, as the buses of this process see them.
 
 use crate::bus::Shared;
-use crate::channel::ChannelStats;
-use crate::channel::{self, DeclaredChannel};
+use crate::channel::{self, ChannelStats, DeclaredChannel};
 use crate::health::Health;
 use crate::place::Place;
 use crate::wire::EventSchema;
@@ -18,13 +17,13 @@ pub(super) struct Channel {
 }
 
 impl Channel {
-    fn new(registration: &'static DeclaredChannel, name: String, uses: Vec<Use>) -> Self {
+    fn new(declared: &'static DeclaredChannel, name: String, uses: Vec<Use>) -> Self {
         Self {
-            service: registration.service(),
-            schema: registration.schema(),
+            service: declared.service(),
+            schema: declared.schema(),
             place: Place {
-                file: registration.file(),
-                line: registration.line(),
+                file: declared.file(),
+                line: declared.line(),
             },
             name,
             uses,
@@ -43,16 +42,13 @@ pub(super) struct Use {
 
 /// The channels of every service of the program.
 pub(super) fn uses() -> Vec<Channel> {
-    let buses: Vec<_> = Shared::all()
-        .into_iter()
-        .filter(|bus| !bus.is_closed())
-        .collect();
+    let buses = Shared::all().into_iter().filter(|bus| !bus.is_closed());
+    let buses: Vec<_> = buses.map(|bus| (bus.channels(), bus)).collect();
     let mut all: Vec<Channel> = Vec::new();
-    for registration in channel::channels() {
+    for declared in channel::channels() {
         let first = all.len();
-        for bus in &buses {
-            let name = bus.settings().full_name(registration.channel());
-            let channels = bus.channels();
+        for (channels, bus) in &buses {
+            let name = bus.settings().full_name(declared.channel());
             let Some(channel) = channels.iter().find(|channel| **channel.name() == *name) else {
                 continue;
             };
@@ -64,12 +60,12 @@ pub(super) fn uses() -> Vec<Channel> {
             };
             match all[first..].iter_mut().find(|other| other.name == name) {
                 Some(known) => known.uses.push(this),
-                None => all.push(Channel::new(registration, name, vec![this])),
+                None => all.push(Channel::new(declared, name, vec![this])),
             }
         }
         if all.len() == first {
-            let name = registration.channel().to_owned();
-            all.push(Channel::new(registration, name, Vec::new()));
+            let name = declared.channel().to_owned();
+            all.push(Channel::new(declared, name, Vec::new()));
         }
     }
     all

@@ -54,8 +54,8 @@ impl Bus {
         #[cfg(not(feature = "redis"))]
         let instance = "";
         let own = record(instance, &described());
-        let kv = Keyspace::new(self);
-        let records = kv.exchange_records(&PROCESS, own.as_bytes(), RECORD_TTL, MOST_RECORDS);
+        let keyspace = Keyspace::new(self);
+        let records = keyspace.exchange_records(&PROCESS, own.as_bytes(), RECORD_TTL, MOST_RECORDS);
         let peers = records.await?.into_iter().filter_map(|record| {
             let peer = Peer::read(&record);
             if peer.is_none() {

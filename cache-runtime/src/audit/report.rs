@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::source::Evicts;
 use crate::channel::ChannelStats;
+use crate::counters::ratio;
 use crate::health::Health;
 use crate::place::Place;
 
@@ -68,10 +69,8 @@ pub struct Row {
 impl Row {
     /// The share of reads that found an entry, from 0 to 1; `None` if there were no reads.
     #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "a ratio needs no more")]
     pub fn hit_ratio(&self) -> Option<f64> {
-        let reads = self.hits + self.misses;
-        (reads > 0).then(|| self.hits as f64 / reads as f64)
+        ratio(self.hits, self.misses)
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::channel::ChannelStats;
+use crate::counters::count;
 use crate::event::InvalidationEvent;
 use crate::health::Health;
 use crate::service::{Core, Invalidator};
@@ -27,12 +28,12 @@ impl VariantCounts {
     /// An event was applied. `evicts` is false if the cache's closure returned `Evict::Nothing`, and
     /// true otherwise, whether or not the entries it named were cached.
     pub(crate) fn record(&self, variant: usize, evicts: bool) {
-        let Some(count) = self.0.get(variant) else {
+        let Some(of) = self.0.get(variant) else {
             return;
         };
-        count.applied.fetch_add(1, Ordering::Relaxed);
+        count(&of.applied);
         if !evicts {
-            count.idle.fetch_add(1, Ordering::Relaxed);
+            count(&of.idle);
         }
     }
 }
@@ -67,7 +68,7 @@ impl<E: InvalidationEvent> Watched for Core<E> {
     }
 
     fn health(&self) -> Health {
-        self.bus.checked(self.channel.health.get())
+        Core::health(self)
     }
 
     fn stats(&self) -> ChannelStats {
@@ -100,20 +101,16 @@ impl Source {
     pub(crate) fn describe(&self) -> Seen {
         let schema = self.core.schema();
         let counts = self.counts.0.iter();
-        let events = schema
-            .variants()
-            .iter()
-            .zip(counts)
-            .map(|(variant, count)| {
-                // In this order, as it was applied before it was idle.
-                let idle = count.idle.load(Ordering::Relaxed);
-                let applied = count.applied.load(Ordering::Relaxed);
-                Evicts {
-                    event: variant.wire(),
-                    applied,
-                    evicted: applied.saturating_sub(idle),
-                }
-            });
+        let events = schema.variants().iter().zip(counts).map(|(variant, of)| {
+            // In this order, as it was applied before it was idle.
+            let idle = of.idle.load(Ordering::Relaxed);
+            let applied = of.applied.load(Ordering::Relaxed);
+            Evicts {
+                event: variant.wire(),
+                applied,
+                evicted: applied.saturating_sub(idle),
+            }
+        });
         Seen {
             channel: self.core.channel(),
             events: events.collect(),

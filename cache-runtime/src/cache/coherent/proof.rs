@@ -69,3 +69,9 @@ impl Proof {
         &self.source
     }
 }
+
+/// The first health that is not live.
+pub(in crate::cache) fn health<'a>(proofs: impl IntoIterator<Item = &'a Proof>) -> Health {
+    let mut all = proofs.into_iter().map(Proof::health);
+    all.find(|health| !health.is_live()).unwrap_or(Health::Live)
+}

@@ -5,7 +5,7 @@ use std::panic::Location;
 use std::sync::{Arc, OnceLock};
 
 use super::policy::WhileDown;
-use super::proof::Proof;
+use super::proof::{self, Proof};
 use crate::audit::{Audited, Described, Kind, Source, State};
 use crate::cache::memory::{Engine, Reclaiming, Storing};
 use crate::clock::Nanos;
@@ -46,11 +46,7 @@ where
     }
 
     pub(super) fn storing(&self) -> Storing {
-        if self.is_open() {
-            Storing::Yes
-        } else {
-            Storing::No
-        }
+        Storing::when(self.is_open())
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -58,8 +54,7 @@ where
     }
 
     pub(super) fn health(&self) -> Health {
-        let mut all = self.proofs.iter().map(Proof::health);
-        all.find(|health| !health.is_live()).unwrap_or(Health::Live)
+        proof::health(self.proofs.iter())
     }
 }
 

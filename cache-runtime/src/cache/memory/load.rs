@@ -13,6 +13,13 @@ pub(crate) enum Storing {
     No,
 }
 
+impl Storing {
+    /// Stores only while the cache is open.
+    pub(crate) fn when(open: bool) -> Self {
+        if open { Self::Yes } else { Self::No }
+    }
+}
+
 /// A load on its way.
 pub(super) struct Load<K, V> {
     pub(super) key: K,

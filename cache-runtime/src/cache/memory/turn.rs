@@ -40,7 +40,7 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
         L: FnOnce() -> F,
         F: Future<Output = Result<V, E>>,
     {
-        let storing = || if is_open() { Storing::Yes } else { Storing::No };
+        let storing = || Storing::when(is_open());
         let lead = match self.turn(key, storing).await {
             Turn::Value(value) => return Ok(value),
             Turn::Lead(lead) => lead,

@@ -17,9 +17,8 @@ use super::keys::Keys;
 use super::options::Options;
 use super::policy::OnFlush;
 use super::stats::{Counters, RedisCacheStats};
-use crate::cache::coherent::proof::Proof;
-use crate::cache::memory::Reclaiming;
-use crate::cache::memory::{Engine, Storing};
+use crate::cache::coherent::proof::{self, Proof};
+use crate::cache::memory::{Engine, Reclaiming, Storing};
 use crate::clock::nanos;
 use crate::counters::count;
 use crate::health::{Cause, Health};
@@ -77,8 +76,7 @@ impl<V> Shared<V> {
 
     /// The first channel's health that is not live.
     pub(super) fn health(&self) -> Health {
-        let mut all = self.proofs().map(Proof::health);
-        all.find(|health| !health.is_live()).unwrap_or(Health::Live)
+        proof::health(self.proofs())
     }
 
     /// Whether loads take a lock in Redis: so that one instance loads at a time, or because a
@@ -104,11 +102,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
 
     /// Whether memory may be read and written.
     pub(super) fn storing(&self) -> Storing {
-        if self.options.memory.is_some() && self.is_proven() {
-            Storing::Yes
-        } else {
-            Storing::No
-        }
+        Storing::when(self.options.memory.is_some() && self.is_proven())
     }
 
     pub(super) fn stats(&self) -> RedisCacheStats {
