@@ -1,4 +1,4 @@
-//! Attributes: from tokens to typed values, which keep their tokens for error messages.
+//! Parses attributes into typed values, which keep their tokens for the spans of errors.
 
 pub(crate) mod event;
 mod keys;
@@ -11,7 +11,7 @@ use syn::{Attribute, MacroDelimiter, Meta};
 use self::keys::{Known, Place};
 use crate::ctxt::Ctxt;
 
-/// A name on the wire, and the tokens that set it.
+/// A name that a literal or an identifier gives, and the tokens that errors point at.
 #[derive(Clone)]
 pub(crate) struct Name {
     pub(crate) text: String,
@@ -26,7 +26,7 @@ struct Entry<K: 'static> {
 }
 
 enum Value {
-    /// `key`
+    /// `key`, or `key =` with nothing after it
     Absent,
     /// `key = …`
     Is(TokenStream),
@@ -34,7 +34,7 @@ enum Value {
     List(Group),
 }
 
-/// The entries of every `#[invalidation(..)]` in `attrs`: known keys, each once.
+/// The entries of every `#[invalidation(..)]` in `attrs`. Each known key occurs at most once.
 fn entries<K>(cx: &Ctxt, attrs: &[Attribute], place: &Place<'_, K>) -> Vec<Entry<K>> {
     let mut entries = Vec::new();
     for attr in attrs {
@@ -63,7 +63,8 @@ fn sets_nothing(cx: &Ctxt, attr: &Attribute) {
     cx.error(attr.path(), "this attribute sets nothing", help);
 }
 
-/// Reads comma-separated entries. Skips each that is malformed.
+/// Appends comma-separated entries to `entries`. An entry that is malformed, unknown or repeated is
+/// reported and skipped.
 fn parse<K>(cx: &Ctxt, tokens: TokenStream, place: &Place<'_, K>, entries: &mut Vec<Entry<K>>) {
     for (tokens, comma) in split(tokens) {
         if tokens.is_empty() {
@@ -83,11 +84,13 @@ fn parse<K>(cx: &Ctxt, tokens: TokenStream, place: &Place<'_, K>, entries: &mut 
     }
 }
 
-/// The tokens between commas, except for commas within `<…>`, which are part of a type.
+/// Splits at commas, and returns each part with the comma after it. A comma within `<…>` belongs to
+/// a type, and does not split.
 fn split(tokens: TokenStream) -> Vec<(Vec<TokenTree>, Option<Punct>)> {
     let mut parts = Vec::new();
     let mut part = Vec::new();
     let mut depth = 0_u32;
+    // Whether a `>` would end `->` or `=>`, and so close no `<`.
     let mut arrow = false;
     for token in tokens {
         let char = match &token {
@@ -115,7 +118,7 @@ fn split(tokens: TokenStream) -> Vec<(Vec<TokenTree>, Option<Punct>)> {
     parts
 }
 
-/// `key`, `key = …` or `key(…)`.
+/// Reads one entry: `key`, `key = …` or `key(…)`.
 fn entry<K>(cx: &Ctxt, tokens: Vec<TokenTree>, place: &Place<'_, K>) -> Option<Entry<K>> {
     let mut rest = tokens.into_iter();
     let key = match rest.next()? {
@@ -159,6 +162,7 @@ fn entry<K>(cx: &Ctxt, tokens: Vec<TokenTree>, place: &Place<'_, K>) -> Option<E
     Some(Entry { key, known, value })
 }
 
+/// Reports a literal that stands where a key must.
 fn keyless<K>(cx: &Ctxt, literal: &Literal, place: &Place<'_, K>) {
     let written = literal.to_string();
     if written.starts_with(['"', 'r']) {

@@ -1,4 +1,4 @@
-//! The keys of each attribute.
+//! The keys of each attribute, and the errors for a key that does not belong to it.
 
 use proc_macro2::Ident;
 
@@ -45,7 +45,7 @@ pub(super) enum ServiceKey {
 pub(super) struct Known<K> {
     pub(super) key: K,
     name: &'static str,
-    /// Absent for a flag.
+    /// The example; absent for a flag, which takes no value.
     value: Option<&'static str>,
 }
 
@@ -93,12 +93,12 @@ fn has<K>(keys: &[Known<K>], name: &str) -> bool {
 }
 
 impl<K> Known<K> {
-    /// A value that the key may have; empty for a flag.
+    /// An example of the key's value; empty for a flag.
     pub(super) fn value(&self) -> &'static str {
         self.value.unwrap_or_default()
     }
 
-    /// How the key is written.
+    /// An example of the whole entry: `key = value`, or `key` for a flag.
     pub(super) fn example(&self) -> String {
         let name = self.name;
         match self.value {
@@ -108,7 +108,7 @@ impl<K> Known<K> {
     }
 }
 
-/// What an attribute is written on, with the keys that it may have there.
+/// What an attribute is written on, and the keys that the attribute may have there.
 pub(super) struct Place<'a, K: 'static> {
     keys: &'static [Known<K>],
     on: On<'a>,
@@ -172,7 +172,7 @@ impl<K> Place<'_, K> {
         self.keys[0].name
     }
 
-    /// Looks a key up. Reports it if it is unknown or belongs elsewhere.
+    /// Looks up a key, and reports one that is unknown or belongs in another place.
     pub(super) fn find(&self, cx: &Ctxt, key: &Ident) -> Option<&'static Known<K>> {
         let name = key.to_string();
         let known = self.keys.iter().find(|known| known.name == name);
@@ -194,7 +194,8 @@ impl<K> Place<'_, K> {
 }
 
 impl On<'_> {
-    /// Where a key that does not belong here belongs, and how to correct it.
+    /// The place where `key` is valid, and how to correct the error. The caller has made sure that
+    /// `key` is not valid here.
     fn owner(&self, key: &str) -> Option<(&'static str, String)> {
         let on_enum = has(ENUM, key);
         let on_variant = has(VARIANT, key);
@@ -229,7 +230,7 @@ impl On<'_> {
     }
 }
 
-/// `` `a`, `b` ``
+/// The names as a message lists them: `` `a`, `b` ``.
 pub(super) fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let names: Vec<_> = names.into_iter().map(|name| format!("`{name}`")).collect();
     names.join(", ")

@@ -16,9 +16,12 @@ pub(crate) enum Channel {
     Path(ExprPath),
 }
 
+/// The keys of a service.
 pub(crate) struct ServiceAttrs {
     /// The key and its value; the value is absent if it is malformed.
     pub(crate) channel: Option<(Ident, Option<Channel>)>,
+    /// The key and its value. For a malformed value, it is the type that was probably meant, for
+    /// the stub, or absent.
     pub(crate) event: Option<(Ident, Option<Type>)>,
     pub(crate) krate: Option<Path>,
     pub(crate) constructor: Option<Ident>,
@@ -79,7 +82,8 @@ impl ServiceAttrs {
     }
 }
 
-/// Whether an argument was probably the channel. If so, it has been reported.
+/// Whether an argument was probably meant as the channel. If so, that argument has been reported,
+/// and a missing channel need not be.
 fn meant_channel(args: &TokenStream) -> bool {
     split(args.clone())
         .iter()
@@ -108,7 +112,8 @@ fn channel(cx: &Ctxt, entry: &Entry<ServiceKey>) -> Option<Channel> {
     }
 }
 
-/// The same rule as that of the runtime's `check_channel`, which checks constants.
+/// Checks the characters of a literal. The runtime's `check_channel` applies the same rule to
+/// constants.
 fn check_name(cx: &Ctxt, name: &Name) -> bool {
     let allowed = |char: &char| char.is_ascii_alphanumeric() || ":-_.".contains(*char);
     let Some(wrong) = name.text.chars().find(|char| !allowed(char)) else {
@@ -149,6 +154,5 @@ fn event(cx: &Ctxt, entry: &Entry<ServiceKey>) -> Option<Type> {
         .map_or("UserEvent".to_owned(), types::spelled);
     let help = format!("write `event = {example}`");
     cx.error(tokens, "expected an event type", help);
-    // The stub uses what was probably meant.
     meant
 }

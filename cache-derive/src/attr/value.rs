@@ -1,4 +1,4 @@
-//! The value of a key: reading it as one type, or reporting that it is not.
+//! Reads the value of an entry as one type, or reports why it is not of that type.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::ToTokens;
@@ -48,6 +48,7 @@ impl<K> Entry<K> {
         None
     }
 
+    /// The text of a string literal, which must not be empty.
     pub(super) fn literal(&self, cx: &Ctxt, literal: &Lit) -> Option<Name> {
         let key = &self.key;
         let Lit::Str(text) = literal else {
@@ -88,7 +89,7 @@ impl<K> Entry<K> {
         })
     }
 
-    /// A key without a value. It counts as set even if it has one.
+    /// A key that takes no value. If it has one, that is reported, and the key counts as set.
     pub(super) fn flag(self, cx: &Ctxt) -> Ident {
         let key = self.key;
         let msg = format!("`{key}` takes no value");
@@ -113,7 +114,7 @@ impl<K> Entry<K> {
         None
     }
 
-    /// The name of a [`Case`].
+    /// `key = ".."` with the name of a [`Case`].
     pub(super) fn case(&self, cx: &Ctxt) -> Option<Case> {
         let rule = self.string(cx)?;
         let case = Case::parse(&rule.text);
@@ -128,7 +129,7 @@ impl<K> Entry<K> {
         case
     }
 
-    /// The name of a method.
+    /// `key = ".."` with the name of a method, whose identifier gets the span of the literal.
     pub(super) fn method(&self, cx: &Ctxt) -> Option<Ident> {
         let name = self.string(cx)?;
         let text = &name.text;
@@ -149,7 +150,7 @@ impl<K> Entry<K> {
         None
     }
 
-    /// The runtime's path.
+    /// `key = ::path`, the absolute path of the runtime.
     pub(super) fn path(&self, cx: &Ctxt) -> Option<Path> {
         let tokens = self.tokens(cx)?;
         let path = syn::parse2::<Path>(tokens.clone());
@@ -174,13 +175,13 @@ impl<K> Entry<K> {
     }
 }
 
-/// The literal that is all of `tokens`.
+/// The literal, if `tokens` is one literal and nothing else.
 fn only_literal(tokens: TokenStream) -> Option<String> {
     let literal: Lit = syn::parse2(tokens).ok()?;
     Some(literal.to_token_stream().to_string())
 }
 
-/// `::name::…`, or a path within the user's crate.
+/// Whether the path begins with `::`, `crate` or `$crate`.
 fn absolute(path: &Path) -> bool {
     let first = path.segments.first();
     path.leading_colon.is_some()
