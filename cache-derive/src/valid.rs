@@ -1,4 +1,5 @@
-//! The rules that concern more than one attribute. Each is one function and reports all that it finds.
+//! The rules for the whole input, beyond the syntax of one attribute. Each rule is one function,
+//! and reports every violation that it finds.
 
 pub(crate) mod event;
 pub(crate) mod service;

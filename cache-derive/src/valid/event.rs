@@ -8,7 +8,7 @@ use crate::ast::{Event, Variant};
 use crate::ctxt::Ctxt;
 use crate::types::{self, Defect};
 
-/// The methods that every service has. They hide the event's method of the same name.
+/// The methods that every service has. Each would hide a method of the event with the same name.
 const TAKEN: &[&str] = &[
     "channel",
     "clone",
@@ -25,7 +25,7 @@ const TAKEN: &[&str] = &[
     "watch_health",
 ];
 
-/// What the rules establish, provided that nothing was reported.
+/// What the expansion may rely on, provided that nothing was reported.
 pub(crate) struct ValidEvent<'a> {
     pub(crate) event: &'a Event<'a>,
     /// The position of the variant that means "everything is stale".
@@ -45,7 +45,7 @@ pub(crate) fn check<'a>(cx: &Ctxt, event: &'a Event<'a>) -> Option<ValidEvent<'a
     Some(ValidEvent { event, all })
 }
 
-/// The wire shape of an event is fixed.
+/// An event enum is not generic, because its wire shape is fixed.
 fn check_generics(cx: &Ctxt, event: &Event<'_>) {
     let generics = &event.input.generics;
     if !generics.params.is_empty() {
@@ -54,7 +54,7 @@ fn check_generics(cx: &Ctxt, event: &Event<'_>) {
     }
 }
 
-/// The validator depends on `#[invalidation(..)]` alone.
+/// `#[serde(..)]` is rejected, because the validator reads `#[invalidation(..)]` alone.
 fn check_serde(cx: &Ctxt, event: &Event<'_>) {
     for attr in event.attrs().filter(|attr| attr.path().is_ident("serde")) {
         let msg = "the generated validator ignores `#[serde(..)]`";
@@ -62,7 +62,8 @@ fn check_serde(cx: &Ctxt, event: &Event<'_>) {
     }
 }
 
-/// Variants have named fields or none, and no discriminants or defaults, which are not sent.
+/// Variants have named fields or none. They have no discriminants and their fields no defaults,
+/// because these are not sent.
 fn check_shapes(cx: &Ctxt, event: &Event<'_>) {
     for variant in &event.variants {
         let node = variant.node;
@@ -138,7 +139,7 @@ fn check_types(cx: &Ctxt, event: &Event<'_>) {
     }
 }
 
-/// The value of the tag identifies a variant.
+/// Variants have different names on the wire, because the value of the tag identifies the variant.
 fn check_variant_names(cx: &Ctxt, event: &Event<'_>) {
     for (i, variant) in event.variants.iter().enumerate() {
         let name = &variant.wire.text;
@@ -157,7 +158,7 @@ fn check_variant_names(cx: &Ctxt, event: &Event<'_>) {
     }
 }
 
-/// The keys of one payload differ from each other and from the tag.
+/// The keys of one payload are not empty, and differ from each other and from the tag.
 fn check_field_names(cx: &Ctxt, event: &Event<'_>) {
     for variant in &event.variants {
         for (i, field) in variant.fields.iter().enumerate() {
@@ -181,7 +182,7 @@ fn check_field_names(cx: &Ctxt, event: &Event<'_>) {
     }
 }
 
-/// Only strings and lists can be empty.
+/// A scalar cannot be empty, so `non_empty` on it is an error.
 fn check_non_empty(cx: &Ctxt, event: &Event<'_>) {
     for field in event.variants.iter().flat_map(|variant| &variant.fields) {
         if let Some(key) = &field.non_empty
@@ -198,7 +199,7 @@ fn check_non_empty(cx: &Ctxt, event: &Event<'_>) {
     }
 }
 
-/// Every variant has a method of its own.
+/// Each variant has its own method name, which is not one that every service has.
 fn check_methods(cx: &Ctxt, event: &Event<'_>) {
     for (i, variant) in event.variants.iter().enumerate() {
         let method = &variant.method;
@@ -218,7 +219,7 @@ fn check_methods(cx: &Ctxt, event: &Event<'_>) {
     }
 }
 
-/// Exactly one variant, without fields, means that everything is stale. Returns its position.
+/// Exactly one variant, without fields, means "everything is stale". Returns its position.
 fn check_all(cx: &Ctxt, event: &Event<'_>) -> Option<usize> {
     let name = &event.input.ident;
     if event.variants.is_empty() {
@@ -267,7 +268,7 @@ fn check_all(cx: &Ctxt, event: &Event<'_>) -> Option<usize> {
     all
 }
 
-/// Whether the name alone, without the key, makes this the variant for "everything is stale".
+/// Whether this is the variant for "everything is stale" by its name, and not by the key `all`.
 fn is_named_all(variant: &Variant<'_>) -> bool {
     variant.node.ident == "All" && variant.is_empty() && variant.all.is_none()
 }
@@ -283,7 +284,7 @@ mod tests {
     use super::TAKEN;
     use crate::types;
 
-    /// The items of every file in `folder`.
+    /// Appends the items of every file in `folder`, and in its subfolders, to `into`.
     fn items(folder: &Path, into: &mut Vec<Item>) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
@@ -301,6 +302,7 @@ mod tests {
         path.is_some_and(|path| path.segments.last().unwrap().ident == "Invalidator")
     }
 
+    /// The name of the function, if it takes `self`.
     fn method(signature: &Signature) -> Option<String> {
         let method = signature.receiver().is_some();
         method.then(|| signature.ident.to_string())

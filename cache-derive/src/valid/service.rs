@@ -9,7 +9,7 @@ use crate::attr::service::{Channel, is_ours};
 use crate::ctxt::Ctxt;
 use crate::types;
 
-/// What the rules establish, provided that nothing was reported.
+/// What the expansion may rely on, provided that nothing was reported.
 pub(crate) struct ValidService<'a> {
     pub(crate) channel: &'a Channel,
     pub(crate) event: &'a Type,
@@ -29,7 +29,7 @@ pub(crate) fn check<'a>(
     Some(ValidService { channel, event })
 }
 
-/// A struct has one channel.
+/// The attribute is applied once, because a service has one channel.
 fn check_applied_once(cx: &Ctxt, service: &Service<'_>) {
     for attr in service.input.attrs.iter().filter(|attr| is_ours(attr)) {
         let msg = format!("already applied to `{}`", service.input.ident);
@@ -37,7 +37,7 @@ fn check_applied_once(cx: &Ctxt, service: &Service<'_>) {
     }
 }
 
-/// A service is registered once, at compile time.
+/// A service is not generic, because its channel is registered once.
 fn check_generics(cx: &Ctxt, service: &Service<'_>) {
     let generics = &service.input.generics;
     if !generics.params.is_empty() {
@@ -50,7 +50,7 @@ fn check_generics(cx: &Ctxt, service: &Service<'_>) {
     }
 }
 
-/// The constructor takes the fields by name, and at most one field holds the handle.
+/// Fields have names, which the constructor's parameters take. At most one is an `Invalidator`.
 fn check_fields(cx: &Ctxt, service: &Service<'_>) {
     let name = &service.input.ident;
     if let Fields::Unnamed(unnamed) = &service.data.fields {
@@ -72,7 +72,7 @@ fn check_fields(cx: &Ctxt, service: &Service<'_>) {
     }
 }
 
-/// The key `event` or a field names the events. If both do, they agree.
+/// The key `event` or an `Invalidator` field names the events. If both do, they agree.
 fn check_event(cx: &Ctxt, args: &TokenStream, service: &Service<'_>) {
     match (&service.attrs.event, service.invalidators.first()) {
         (None, None) if !args.is_empty() => {
@@ -93,7 +93,7 @@ fn check_event(cx: &Ctxt, args: &TokenStream, service: &Service<'_>) {
     }
 }
 
-/// Whether the last segments differ. Different paths may lead to the same type.
+/// Whether the last segments differ. The rest may differ, as two paths can lead to the same type.
 fn differ(a: &Type, b: &Type) -> bool {
     let last = |ty| types::plain(ty).and_then(|path| path.segments.last());
     match (last(a), last(b)) {
