@@ -1,4 +1,4 @@
-//! The documentation of generated items.
+//! The documentation of generated items, and the literal parts of the canonical payload.
 
 use syn::ext::IdentExt;
 use syn::{Attribute, Expr, ExprLit, Lit, Meta};
@@ -7,7 +7,7 @@ use crate::ast::{Event, Variant};
 use crate::json::quoted;
 use crate::types;
 
-/// What a method publishes, in words and in JSON.
+/// The text for a method: what it publishes, in words and in JSON.
 pub(super) fn method(event: &Event<'_>, variant: &Variant<'_>) -> String {
     let mut text = format!(
         "Publishes `{}::{}`: `{}`.\n\n",
@@ -29,7 +29,7 @@ pub(super) fn method(event: &Event<'_>, variant: &Variant<'_>) -> String {
     text
 }
 
-/// The trait that lists the methods on every service's page.
+/// The text for the trait that lists the methods on the page of every service.
 pub(super) fn methods_trait(event: &Event<'_>) -> String {
     let name = event.input.ident.unraw();
     format!(
@@ -38,7 +38,7 @@ pub(super) fn methods_trait(event: &Event<'_>) -> String {
     )
 }
 
-/// The canonical payload without its values.
+/// The canonical payload, with `…` for the values.
 fn payload(event: &Event<'_>, variant: &Variant<'_>) -> String {
     let mut json = head(event, variant);
     for field in &variant.fields {

@@ -155,7 +155,7 @@ fn refuse_options(event: &Event<'_>) -> TokenStream {
     }
 }
 
-/// `result?` without the conversion of the error, which compiles faster.
+/// `result?` without the conversion of the error, so that the expansion compiles faster.
 fn or_return(result: &TokenStream) -> TokenStream {
     quote_spanned! {Span::mixed_site()=>
         match #result {
@@ -165,7 +165,8 @@ fn or_return(result: &TokenStream) -> TokenStream {
     }
 }
 
-/// The field's type, if serde may be unable to read it: the error then points at the user's tokens.
+/// The field's type as a turbofish, if serde may be unable to read it. The error of the compiler
+/// then points at the user's tokens.
 fn turbofish(field: &Field<'_>) -> Option<TokenStream> {
     let mixed = Span::mixed_site();
     let ty = &field.node.ty;
@@ -178,8 +179,8 @@ fn turbofish(field: &Field<'_>) -> Option<TokenStream> {
     })
 }
 
-/// `<ty as bound>::Itself`. Every use of it reports an unmet bound with the same text at the same
-/// place, that of `ty`, and rustc prints equal errors once.
+/// `<ty as bound>::Itself`, which is `ty`. If `ty` does not meet the bound, every use reports an
+/// equal error at `ty`, and rustc prints equal errors once.
 pub(super) fn itself(ty: &TokenStream, bound: &TokenStream) -> TokenStream {
     let (open, close) = ends(ty);
     let mut out = quote_spanned!(open=> <#ty as #bound>::);
@@ -229,7 +230,7 @@ fn encode(event: &Event<'_>) -> TokenStream {
     }
 }
 
-/// The position of the variant in the schema.
+/// The expression for the position of `self`'s variant in the schema.
 fn index(event: &Event<'_>) -> TokenStream {
     let arms = event.variants.iter().enumerate().map(|(i, variant)| {
         let name = &variant.node.ident;
@@ -243,7 +244,7 @@ fn index(event: &Event<'_>) -> TokenStream {
     }
 }
 
-/// `Self::Variant { field: value, … }`
+/// `Self::Variant { field: value, … }`, or `Self::Variant` for a unit variant.
 pub(super) fn construct(variant: &Variant<'_>, values: &[TokenStream]) -> TokenStream {
     let name = &variant.node.ident;
     if variant.fields.is_empty() && matches!(variant.node.fields, syn::Fields::Unit) {

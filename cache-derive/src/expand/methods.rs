@@ -1,5 +1,5 @@
-//! The `invalidate_…` methods: a handle that belongs to the event and carries them as its own, so
-//! that nobody has to import them.
+//! The `invalidate_…` methods, as inherent methods of a handle: a struct generated for each event.
+//! A trait would have to be imported.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote_spanned};
@@ -19,7 +19,7 @@ pub(super) fn name(event: &Event<'_>) -> Ident {
     )
 }
 
-/// The handle, within the expansion's own scope.
+/// The handle with its methods. It uses `__rt` and `__p`, which the expansion of the event imports.
 pub(super) fn handle(event: &Event<'_>) -> TokenStream {
     let mixed = Span::mixed_site();
     let name = name(event);
@@ -58,7 +58,8 @@ pub(super) fn handle(event: &Event<'_>) -> TokenStream {
     }
 }
 
-/// rustdoc does not follow a service to the handle, so it is shown a trait with the same methods.
+/// A trait with the same methods, in documentation builds only. rustdoc does not show the methods
+/// of the handle on the page of a service.
 pub(super) fn listing(event: &Event<'_>) -> TokenStream {
     let mixed = Span::mixed_site();
     let name = name(event);
@@ -81,7 +82,7 @@ pub(super) fn listing(event: &Event<'_>) -> TokenStream {
     }
 }
 
-/// Documentation and signature, up to the body.
+/// The documentation, attributes and signature of a method, without its body.
 fn signature(
     event: &Event<'_>,
     variant: &Variant<'_>,
@@ -111,7 +112,7 @@ fn signature(
     }
 }
 
-/// Strings are taken as whatever becomes one.
+/// The type of a parameter: the field's type, or `impl Into<String>` for a `String`.
 fn parameter(event: &Ident, ty: &Type) -> TokenStream {
     if types::is_string(ty) {
         quote_spanned!(Span::mixed_site()=> impl ::core::convert::Into<#ty>)
@@ -120,7 +121,7 @@ fn parameter(event: &Ident, ty: &Type) -> TokenStream {
     }
 }
 
-/// How a parameter becomes the field of the same name.
+/// The initialiser of a field from the parameter of the same name.
 fn value(field: &Field<'_>) -> TokenStream {
     let ident = field.ident;
     if types::is_string(&field.node.ty) {

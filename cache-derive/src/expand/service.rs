@@ -1,4 +1,4 @@
-//! The service struct with its handle, its constructor and its registration.
+//! The service struct, with its constructor, its traits and the registration of its channel.
 
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
@@ -25,7 +25,7 @@ pub(crate) fn expand(service: &Service<'_>, channel: &Channel, event: &Type) -> 
     let allow = allow_deprecated(service.input.attrs.iter());
     quote_spanned! {mixed=>
         #item
-        // Lints treat code with the spans of the event's tokens as the user's.
+        // Some generated code has the spans of the event's tokens, so lints treat it as the user's.
         #[allow(unused_qualifications)]
         #allow
         const _: () = {
@@ -40,7 +40,8 @@ pub(crate) fn expand(service: &Service<'_>, channel: &Channel, event: &Type) -> 
     }
 }
 
-/// If the event lacks its derive, every part of this is an error. The spans make them one.
+/// The implementations of `Deref` and `Service`. If the event lacks its derive, rustc rejects every
+/// item in them. The items have the spans of the event, so that rustc prints one error.
 fn traits(
     service: &Service<'_>,
     channel: &TokenStream,
@@ -87,7 +88,7 @@ fn traits(
     }
 }
 
-/// The user's struct, with a field for the handle unless it has an `Invalidator`.
+/// The user's struct, with a hidden field for the handle if no field is an `Invalidator`.
 fn item(service: &Service<'_>) -> TokenStream {
     let input = service.input;
     let (attrs, vis, ident) = (&input.attrs, &input.vis, &input.ident);
@@ -107,14 +108,14 @@ fn item(service: &Service<'_>) -> TokenStream {
     }
 }
 
-/// The field that holds the `Invalidator`.
+/// The name of the field that holds the `Invalidator`: the user's, or the hidden one.
 fn handle(service: &Service<'_>) -> Ident {
     let own = service.invalidators.first();
     let own = own.and_then(|(field, _)| field.ident.clone());
     own.unwrap_or_else(|| Ident::new("__invalidator", Span::mixed_site()))
 }
 
-/// The channel, and for a constant the code with which the compiler checks it.
+/// The expression for the channel and, for a constant, the code with which the compiler checks it.
 fn checked_channel(channel: &Channel) -> (TokenStream, Option<TokenStream>) {
     match channel {
         Channel::Literal(name) => (name.at.clone(), None),
@@ -130,6 +131,7 @@ fn checked_channel(channel: &Channel) -> (TokenStream, Option<TokenStream>) {
     }
 }
 
+/// The static that declares the channel, and its entry in the list of the program's channels.
 fn registration(service: &Service<'_>, channel: &TokenStream, event: &TokenStream) -> TokenStream {
     let name = format!("::{}", service.input.ident.unraw());
     let ServiceAttrs {
@@ -178,7 +180,7 @@ fn constructor(service: &Service<'_>, handle: &Ident, event: &TokenStream) -> To
     } else {
         quote_spanned!(Span::mixed_site()=> __rt::service::Invalidator::new(bus, &__DECLARED))
     };
-    // rustc points at the whole head of a function.
+    // rustc reports a clash of names at the whole head, so the whole head has the span of the name.
     let at = name.span().resolved_at(Span::mixed_site());
     let vis = respanned(vis.to_token_stream(), at);
     let head = quote_spanned!(at=> #vis fn #name(bus: &__rt::Bus #(, #parameters)*) -> Self);
@@ -199,6 +201,7 @@ fn constructor(service: &Service<'_>, handle: &Ident, event: &TokenStream) -> To
     }
 }
 
+/// The tokens, all with `span`.
 fn respanned(tokens: TokenStream, span: Span) -> TokenStream {
     let at = |mut token: TokenTree| {
         if let TokenTree::Group(group) = token {
@@ -210,7 +213,8 @@ fn respanned(tokens: TokenStream, span: Span) -> TokenStream {
     tokens.into_iter().map(at).collect()
 }
 
-/// Attribute macros see fields before the compiler evaluates `cfg`.
+/// The `#[cfg(..)]` of a field. The constructor repeats them, because an attribute macro runs
+/// before the compiler evaluates them.
 fn cfg(field: &Field) -> impl Iterator<Item = &Attribute> {
     field
         .attrs
