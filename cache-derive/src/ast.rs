@@ -23,11 +23,11 @@ pub(crate) struct Event<'a> {
 pub(crate) struct Variant<'a> {
     pub(crate) node: &'a syn::Variant,
     pub(crate) wire: Name,
-    /// The name of the method that publishes it.
+    /// The name of the method that publishes the variant.
     pub(crate) method: Ident,
     /// The key `all`.
     pub(crate) all: Option<Ident>,
-    /// The named fields.
+    /// The named fields; unnamed ones are reported by the rules.
     pub(crate) fields: Vec<Field<'a>>,
 }
 
@@ -99,7 +99,7 @@ impl<'a> Variant<'a> {
         }
     }
 
-    /// Whether it has no fields, named or not.
+    /// Whether the variant has no fields, named or unnamed.
     pub(crate) fn is_empty(&self) -> bool {
         self.node.fields.is_empty()
     }
@@ -131,7 +131,7 @@ pub(crate) struct Service<'a> {
     pub(crate) input: &'a DeriveInput,
     pub(crate) data: &'a DataStruct,
     pub(crate) attrs: ServiceAttrs,
-    /// Every field of type `Invalidator<…>`, with the type between the brackets.
+    /// Every field of type `Invalidator<Event>`, with the type `Event`.
     pub(crate) invalidators: Vec<(&'a syn::Field, &'a Type)>,
 }
 
@@ -157,7 +157,7 @@ impl<'a> Service<'a> {
         self.attrs.channel.as_ref()?.1.as_ref()
     }
 
-    /// The type of the events: from the key `event`, or else from the field.
+    /// The type of the events: from the key `event`, or else from the `Invalidator` field.
     pub(crate) fn event(&self) -> Option<&Type> {
         match &self.attrs.event {
             Some((_, event)) => event.as_ref(),
@@ -169,7 +169,8 @@ impl<'a> Service<'a> {
         runtime(self.attrs.krate.as_ref())
     }
 
-    /// The name of the constructor. A clash with one of the user's methods is reported at `channel`.
+    /// The name of the constructor. The default `new` has the span of the key `channel`, where
+    /// rustc then reports a clash with a method of the user's.
     pub(crate) fn constructor(&self) -> Ident {
         self.attrs.constructor.clone().unwrap_or_else(|| {
             let at = self.attrs.channel.as_ref();

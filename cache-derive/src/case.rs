@@ -1,6 +1,6 @@
 //! The spelling of names on the wire, and the method name of a variant.
 
-/// A way to spell a name: the rules of serde's `rename_all`, with the same results.
+/// A way to spell a name. The rules and their results are those of serde's `rename_all`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Case {
     Lower,
@@ -34,7 +34,7 @@ impl Case {
         RULES.iter().map(|rule| rule.0)
     }
 
-    /// From `PascalCase`, as variants are written.
+    /// Spells a variant, which is written in `PascalCase`.
     pub(crate) fn of_variant(self, name: &str) -> String {
         match self {
             Self::Pascal => name.to_owned(),
@@ -54,7 +54,7 @@ impl Case {
         }
     }
 
-    /// From `snake_case`, as fields are written.
+    /// Spells a field, which is written in `snake_case`.
     pub(crate) fn of_field(self, name: &str) -> String {
         match self {
             Self::Lower | Self::Snake => name.to_owned(),
@@ -85,7 +85,8 @@ fn lower_first(name: &str) -> String {
         .collect()
 }
 
-/// `ApiKey`, `APIKey` and `api_key` all become `api_key`. An acronym is one word, unlike on the wire.
+/// The variant in `snake_case`: `ApiKey`, `APIKey` and `api_key` all become `api_key`. An acronym
+/// is one word here, but not on the wire.
 pub(crate) fn method_name(variant: &str) -> String {
     let chars: Vec<char> = variant.chars().collect();
     let mut name = String::with_capacity(variant.len() + 4);

@@ -7,7 +7,8 @@ use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::Error;
 
-/// Panics when dropped before [`check`](Self::check) or [`errors`](Self::errors).
+/// The errors of one macro call. Panics when dropped before [`check`](Self::check) or
+/// [`errors`](Self::errors), so that no error is lost.
 pub(crate) struct Ctxt {
     errors: RefCell<Option<Vec<Error>>>,
 }
@@ -30,19 +31,20 @@ impl Ctxt {
         self.push(Error::new(span, text(&msg, &help)));
     }
 
-    /// Points at the other place that an error concerns.
+    /// Reports the other place that an error concerns. It is an error of its own, because a macro
+    /// cannot emit a note on stable Rust.
     pub(crate) fn note(&self, at: impl ToTokens, msg: impl Display) {
         self.push(Error::new_spanned(at, msg));
     }
 
-    /// An error of the parser.
+    /// Records an error, for example one of the parser.
     pub(crate) fn push(&self, error: Error) {
         if let Some(errors) = self.errors.borrow_mut().as_mut() {
             errors.push(error);
         }
     }
 
-    /// What the rules established, or everything that was reported.
+    /// Returns `valid` if nothing was reported, and every error otherwise.
     pub(crate) fn check<T>(self, valid: Option<T>) -> Result<T, Errors> {
         match valid {
             Some(valid) if self.errors.borrow().as_ref().is_some_and(Vec::is_empty) => {
@@ -53,7 +55,11 @@ impl Ctxt {
         }
     }
 
-    /// Everything that was reported: at least one error.
+    /// Returns every error.
+    ///
+    /// # Panics
+    ///
+    /// If nothing was reported.
     pub(crate) fn errors(self) -> Errors {
         let errors = self.errors.take().unwrap_or_default();
         assert!(!errors.is_empty(), "rejected without an error");
@@ -71,7 +77,7 @@ impl Drop for Ctxt {
     }
 }
 
-/// rustc aligns the second line, so that it looks like its own help.
+/// rustc aligns the second line, so that it looks like a help line of rustc.
 fn text(msg: &dyn Display, help: &dyn Display) -> String {
     format!("{msg}\nhelp: {help}")
 }

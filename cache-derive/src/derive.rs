@@ -1,4 +1,4 @@
-//! Parses, validates and expands; on errors emits all of them, and a stub.
+//! Parses, validates and expands. If there are errors, emits all of them and a stub.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use syn::{Data, DeriveInput};
@@ -75,7 +75,7 @@ pub(crate) fn service(args: &TokenStream, item: &TokenStream) -> TokenStream {
     }
 }
 
-/// The keyword of an item that is not a struct, enum or union, and so does not parse.
+/// The keyword of an item that is no struct, enum or union, which [`DeriveInput`] cannot parse.
 fn foreign_keyword(item: &TokenStream) -> Option<Ident> {
     const OTHERS: [&str; 10] = [
         "impl",

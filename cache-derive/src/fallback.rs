@@ -9,14 +9,14 @@ use crate::attr::service::is_ours;
 use crate::ctxt::Errors;
 use crate::types;
 
-/// The item unchanged.
+/// The errors and the item unchanged.
 pub(crate) fn item(errors: &Errors, item: &TokenStream) -> TokenStream {
     let mut tokens = errors.to_token_stream();
     item.to_tokens(&mut tokens);
     tokens
 }
 
-/// An implementation of `InvalidationEvent` that does nothing.
+/// The errors and an implementation of `InvalidationEvent` that compiles but never runs.
 pub(crate) fn event(
     errors: &Errors,
     input: &DeriveInput,
@@ -121,7 +121,7 @@ fn implementation(input: &DeriveInput, variants: &[Variant<'_>]) -> TokenStream 
     }
 }
 
-/// Methods with the parameters that they would have, of any type where theirs may be wrong.
+/// The `invalidate_…` methods. A parameter accepts any type where the field's type may be wrong.
 fn stubs(input: &DeriveInput, variants: &[Variant<'_>]) -> Vec<TokenStream> {
     let mut names: Vec<&Ident> = Vec::new();
     let mut stubs = Vec::new();
@@ -165,7 +165,7 @@ fn parameter(input: &DeriveInput, ty: &Type) -> TokenStream {
     }
 }
 
-/// The struct unchanged, with the constructor and the traits of a service.
+/// The errors and the user's struct, with the constructor and the traits of a service.
 pub(crate) fn service(errors: &Errors, service: &Service<'_>) -> TokenStream {
     let mixed = Span::mixed_site();
     let mut input = service.input.clone();
@@ -229,7 +229,7 @@ pub(crate) fn service(errors: &Errors, service: &Service<'_>) -> TokenStream {
     }
 }
 
-/// A stub for an event that was not named.
+/// The name and the stub of an event, for a service that names none.
 fn unknown() -> (TokenStream, Option<TokenStream>) {
     let input: DeriveInput = syn::parse_quote!(
         pub enum Unknown {}

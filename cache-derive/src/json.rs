@@ -1,4 +1,4 @@
-//! The literal parts of the canonical payload, which are written at compile time.
+//! JSON strings, for the parts of the canonical payload that are known at compile time.
 
 use std::fmt::Write;
 

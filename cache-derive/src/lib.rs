@@ -39,26 +39,26 @@ use proc_macro::TokenStream;
 ///
 /// # Variants
 ///
-/// A variant has named fields or none. One of them has none and means "everything is stale": the
-/// one named `All`, or the one marked `#[invalidation(all)]`. Handlers receive it when events may
-/// have been lost, so an enum without it does not compile.
+/// A variant has named fields or none. Exactly one variant, without fields, means "everything is
+/// stale": the one named `All`, or the one marked `#[invalidation(all)]`. Handlers receive it when
+/// events may have been lost, so an enum without it does not compile.
 ///
 /// For each variant a service gets a method `invalidate_<variant>`, which takes the fields in
-/// order, a `String` as `impl Into<String>`. It returns a `Publishing`, which must be awaited:
-/// `service.invalidate_channel("123").await?`. The methods need no import. rustdoc lists them on the
-/// page of every service in the crate of the enum, through a trait `<Enum>Methods` that exists only
-/// in documentation builds: use that name for nothing else.
+/// order, a `String` as `impl Into<String>`. The method returns a `Publishing`, which must be
+/// awaited: `service.invalidate_channel("123").await?`. The methods need no import. In
+/// documentation builds, a trait `<Enum>Methods` lists them on the page of every service in the
+/// enum's crate. Do not use that name for another item.
 ///
 /// # Fields
 ///
 /// A field may have any type that implements serde's `Serialize` and `DeserializeOwned`: strings,
-/// bools, integers, lists, newtypes, nested structs. Unknown keys of a nested struct are ignored, as
-/// serde does. Types that serde reads through a buffer (untagged, internally tagged or flattened
-/// ones) are only as strict as serde is. These do not compile:
+/// bools, integers, lists, newtypes, nested structs. Unknown keys of a nested struct are ignored,
+/// as serde does. Types that serde reads through a buffer (untagged, internally tagged or flattened
+/// ones) are only as strict as serde is. Fields of these types do not compile:
 ///
 /// | Type | Why |
 /// |---|---|
-/// | `Option<T>`, also by an alias | the keys of a variant would vary; split it into two variants |
+/// | `Option<T>`, also behind an alias | the keys of the variant would vary; split it into two |
 /// | `&str`, `Cow<'a, str>` | received events own their data |
 /// | `fn()`, `*const T`, `dyn Trait` | they cannot be sent |
 ///
@@ -147,21 +147,21 @@ pub fn derive_invalidation_event(input: TokenStream) -> TokenStream {
 /// | Key | Meaning | Default |
 /// |---|---|---|
 /// | `channel = ..` | the channel: a string literal, or the path of a `const &str` | required |
-/// | `event = Type` | the enum of its events | the type within a field of type `Invalidator<Type>` |
+/// | `event = Type` | the enum of its events | the type in a field of type `Invalidator<Type>` |
 /// | `crate = ::path` | where `cache-runtime` is, if it was renamed | `::cache_runtime` |
-/// | `constructor = ".."` | the name of the constructor, if you have a `new` of your own | `"new"` |
+/// | `constructor = ".."` | the constructor's name, if the struct has its own `new` | `"new"` |
 /// | `log_subscription = bool` | whether a subscription is logged | `true` |
 /// | `log_events = bool` | whether received events are logged | `true` |
 /// | `log_publish = bool` | whether published events are logged | `true` |
 ///
-/// A channel consists of letters, digits and `:`, `-`, `_`, `.`; a literal and a constant are both
-/// checked at compile time.
+/// A channel name consists of ASCII letters, digits, `:`, `-`, `_` and `.`. Literals and constants
+/// are checked at compile time.
 ///
 /// # The struct
 ///
-/// A unit struct gets one hidden field. A struct with named fields keeps them, and its constructor
-/// takes them after the bus, in order. A field of type `Invalidator<Event>` is used instead of the
-/// hidden one. It names the event, and the constructor sets it:
+/// The struct has named fields or none, and gets one hidden field. The constructor takes the bus,
+/// then the named fields in order. All fields must be `Send + Sync`. A field of type
+/// `Invalidator<Event>` replaces the hidden one: it names the event, and the constructor sets it.
 ///
 /// ```
 /// use cache_runtime::service::Invalidator;
@@ -190,14 +190,15 @@ pub fn derive_invalidation_event(input: TokenStream) -> TokenStream {
 /// # Ok::<(), std::io::Error>(())
 /// ```
 ///
-/// A method of your own hides the one of the same name that the struct dereferences to, so do not
-/// name one `publish`, `subscribe` or `invalidate_…`. `#[invalidation(method = "..")]` and
-/// `constructor` rename the generated ones.
-///
-/// Write the attribute above `#[derive(..)]`: a derive that comes first does not see the field.
-///
 /// The struct implements `Service` and dereferences to `Invalidator<Event>`, which has `publish`,
-/// `subscribe` and the other methods, and dereferences to the `invalidate_…` methods.
+/// `subscribe` and the other methods. `Invalidator<Event>` dereferences to the `invalidate_…`
+/// methods.
+///
+/// Do not give the struct a method named `publish`, `subscribe` or `invalidate_…`, which would hide
+/// the one that it dereferences to. `#[invalidation(method = "..")]` on a variant renames an
+/// `invalidate_…` method, and `constructor` renames the constructor.
+///
+/// Write the attribute above `#[derive(..)]`: a derive above it does not see the hidden field.
 #[proc_macro_attribute]
 pub fn cache_invalidation(args: TokenStream, item: TokenStream) -> TokenStream {
     derive::service(&args.into(), &item.into()).into()

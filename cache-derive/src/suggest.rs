@@ -1,6 +1,7 @@
 //! Suggestions for misspelled names: "did you mean …?"
 
-/// The candidate that differs from `typed` by at most a third of its letters.
+/// The candidate nearest to `typed`, if the two differ by at most a third of the candidate's
+/// letters, or by one letter.
 pub(crate) fn nearest<'a>(
     typed: &str,
     candidates: impl IntoIterator<Item = &'a str>,
@@ -13,8 +14,8 @@ pub(crate) fn nearest<'a>(
         .map(|(_, candidate)| candidate)
 }
 
-/// How many letters must be added, removed, replaced or swapped with their neighbour to turn `a` into
-/// `b`, ignoring case.
+/// The number of edits that turn `a` into `b`, ignoring case. An edit adds, removes or replaces a
+/// letter, or swaps two neighbours.
 fn distance(a: &str, b: &str) -> usize {
     let a: Vec<char> = a.chars().map(|char| char.to_ascii_lowercase()).collect();
     let b: Vec<char> = b.chars().map(|char| char.to_ascii_lowercase()).collect();

@@ -1,4 +1,5 @@
-//! What the macros expand to. `UPDATE_EXPECT=1 cargo test -p cache-derive` rewrites the snapshots.
+//! Snapshots of what the macros expand to. `UPDATE_EXPECT=1 cargo test -p cache-derive` rewrites
+//! them.
 
 use expect_test::{ExpectFile, expect_file};
 use proc_macro2::TokenStream;

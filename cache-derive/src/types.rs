@@ -1,18 +1,21 @@
-//! What the spelling of a field's type tells. A macro does not know what a name refers to.
+//! What the spelling of a type shows. A macro sees names and cannot resolve them.
 
 use proc_macro2::{Group, Ident, Spacing, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{GenericArgument, Path, PathArguments, Type};
 
-/// Why a field cannot have a type.
+/// Why a field of an event cannot have a type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Defect {
+    /// It is a reference, or has a lifetime argument.
     Borrows,
+    /// Its values cannot be sent: a pointer, a function, `dyn Trait`, a slice and the like.
     NotData,
+    /// It is an `Option`.
     Optional,
 }
 
-/// The first part of `ty` that cannot be sent.
+/// The first defect of `ty`, with the part of `ty` that has it.
 pub(crate) fn defect(ty: &Type) -> Option<(Defect, &Type)> {
     if is_option(ty) {
         return Some((Defect::Optional, ty));
@@ -20,7 +23,7 @@ pub(crate) fn defect(ty: &Type) -> Option<(Defect, &Type)> {
     nested_defect(ty)
 }
 
-/// As [`defect`], but accepts options: within another type, they do not change the keys.
+/// As [`defect`], but accepts an `Option`: within another type, it does not change the keys.
 fn nested_defect(ty: &Type) -> Option<(Defect, &Type)> {
     match ty {
         Type::Group(group) => nested_defect(&group.elem),
@@ -44,6 +47,7 @@ fn nested_defect(ty: &Type) -> Option<(Defect, &Type)> {
     }
 }
 
+/// The arguments in the angle brackets of every segment.
 fn arguments(path: &Path) -> impl Iterator<Item = &GenericArgument> {
     let segments = path.segments.iter();
     segments.flat_map(|segment| match &segment.arguments {
@@ -52,7 +56,7 @@ fn arguments(path: &Path) -> impl Iterator<Item = &GenericArgument> {
     })
 }
 
-/// The owning counterpart of a borrowing type.
+/// The owning type to suggest for a type that borrows; `String` for all but references.
 pub(crate) fn owned(ty: &Type) -> String {
     match ty {
         Type::Reference(reference) => match &*reference.elem {
@@ -83,7 +87,7 @@ pub(crate) fn is_string(ty: &Type) -> bool {
     ) && arguments(path).next().is_none()
 }
 
-/// Whether `ty` has no empty value.
+/// Whether `ty` is spelled like a bool, a character or a number, which cannot be empty.
 pub(crate) fn is_scalar(ty: &Type) -> bool {
     const NAMES: [&str; 16] = [
         "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16",
@@ -92,7 +96,8 @@ pub(crate) fn is_scalar(ty: &Type) -> bool {
     plain(ty).is_some_and(|path| NAMES.iter().any(|name| path.is_ident(name)))
 }
 
-/// Whether `ty` is certain to be a type that serde can write and read.
+/// Whether `ty` is spelled like a type that serde is sure to write and read: a scalar, a `String`,
+/// or a `Vec` of these.
 pub(crate) fn is_known(ty: &Type) -> bool {
     let list = plain(ty).filter(|path| path.segments.len() == 1);
     let list = list.filter(|path| path.segments.iter().all(|segment| segment.ident == "Vec"));
@@ -103,7 +108,7 @@ pub(crate) fn is_known(ty: &Type) -> bool {
     }
 }
 
-/// The type between the brackets of `Invalidator<…>`.
+/// The type `Event`, if `ty` is spelled `Invalidator<Event>`.
 pub(crate) fn invalidator(ty: &Type) -> Option<&Type> {
     let path = plain(ty)?;
     let last = path.segments.last()?;
@@ -124,7 +129,7 @@ pub(crate) fn plain(ty: &Type) -> Option<&Path> {
     }
 }
 
-/// The tokens with `this` for `Self`, which means something else outside of the enum.
+/// Replaces `Self` by `this`, because the tokens may move to an `impl` of another type.
 pub(crate) fn without_self(tokens: TokenStream, this: &Ident) -> TokenStream {
     let replace = |token| match token {
         TokenTree::Ident(ident) if ident == "Self" => TokenTree::Ident(this.clone()),
@@ -139,12 +144,12 @@ pub(crate) fn without_self(tokens: TokenStream, this: &Ident) -> TokenStream {
     tokens.into_iter().map(replace).collect()
 }
 
-/// Whether `ty` is `Send`, as far as its spelling tells.
+/// Whether `ty` is sized and `Send`, as far as its spelling shows.
 pub(crate) fn is_send(ty: &Type) -> bool {
     !matches!(nested_defect(ty), Some((Defect::NotData, at)) if !matches!(at, Type::FnPtr(_)))
 }
 
-/// The tokens with the usual spacing: `Vec<Entry>`.
+/// The tokens as text with the usual spacing: `Vec<Entry>`.
 pub(crate) fn spelled(tokens: &impl ToTokens) -> String {
     let mut out = String::new();
     write(tokens.to_token_stream(), &mut out);
