@@ -1,4 +1,4 @@
-//! A bounded cache with TTLs. Who may load a key, and when, is said in `turn`.
+//! A bounded cache with TTLs. `turn` says which caller may load a key, and when.
 
 use std::fmt;
 use std::hash::Hash;
@@ -21,7 +21,7 @@ use crate::cache::evict::Evict;
 use crate::clock::{Clock, Nanos, nanos};
 use crate::counters::count;
 
-/// See the module.
+/// A bounded cache with TTLs, for any kind of cache in memory.
 pub(crate) struct Engine<K, V> {
     pub(super) store: Store<K, V>,
     options: Options<V>,
@@ -63,7 +63,8 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
         self.get_if(key, |_| true)
     }
 
-    /// The entry, if `serve` agrees. The clock is read only if there is one.
+    /// The entry, if `serve` returns true for the current time. The clock is read only if there is
+    /// an entry.
     #[inline]
     pub(crate) fn get_if<Q>(&self, key: &Q, serve: impl FnOnce(Nanos) -> bool) -> Option<V>
     where
@@ -82,7 +83,8 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
         self.store.peek(key, self.clock().now()).is_some()
     }
 
-    /// A value that has expired, but may be served after a failed load.
+    /// The entry to serve after a failed load: one that has not been expired for longer than
+    /// `stale_on_error`.
     pub(crate) fn get_expired<Q>(&self, key: &Q) -> Option<V>
     where
         Q: Hash + Equivalent<K> + ?Sized,
@@ -113,8 +115,8 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
         self.store.remove_matching(stale)
     }
 
-    /// Evicts, and overtakes every load that the eviction covers. What is evicted with everything else
-    /// stays in memory until it is [reclaimed](Self::reclaim).
+    /// Evicts, and overtakes every load that the eviction covers. [`Evict::All`] leaves the entries
+    /// in memory until they are [reclaimed](Self::reclaim).
     pub(crate) fn evict(&self, evict: &Evict<K>) {
         match evict {
             Evict::Key(key) => drop(self.store.remove(key)),
@@ -135,12 +137,12 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
         }
     }
 
-    /// Advances when everything is evicted.
+    /// A number that grows when everything is evicted.
     pub(crate) fn generation(&self) -> u64 {
         self.store.generation()
     }
 
-    /// The parts that [`reclaim`](Self::reclaim) takes one by one.
+    /// The number of parts that [`reclaim`](Self::reclaim) takes one by one.
     pub(crate) fn parts(&self) -> usize {
         self.store.parts()
     }
@@ -172,7 +174,7 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
         }
     }
 
-    /// A cache that is only this engine, for an audit.
+    /// Describes a `TtlCache` for an audit. Other caches replace what differs.
     pub(crate) fn describe(&self, name: &Arc<str>, place: &'static Location<'static>) -> Described {
         let (hits, misses) = self.store.reads();
         Described {
@@ -223,7 +225,7 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
     }
 }
 
-/// A part of a TTL that differs from load to load, `jitter` of the TTL at most. It need not be
+/// A part of a TTL that differs from load to load: less than `jitter` times the TTL. It need not be
 /// random.
 fn scatter(seed: u64, ttl: Nanos, jitter: f64) -> Nanos {
     let scattered = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32);

@@ -1,4 +1,4 @@
-//! The entries of a shard: which of them stay when there are too many is `quick_cache`'s business.
+//! The entries of a shard. `quick_cache` decides which of them stay when there are too many.
 
 use std::hash::Hash;
 
@@ -29,8 +29,8 @@ impl<K, V> Weighter<Stored<K>, Entry<V>> for Weights {
     }
 }
 
-/// Collects what is replaced or evicted for want of room, so that values are dropped without the
-/// shard's lock.
+/// Collects entries that an insert replaces or evicts for want of room, so that they are dropped
+/// after the shard's lock is released.
 #[derive(Clone)]
 pub(super) struct DropLater;
 
@@ -46,7 +46,7 @@ impl<K, V> Lifecycle<Stored<K>, Entry<V>> for DropLater {
     }
 }
 
-/// What an insert has evicted. Mostly it is one entry, which needs no list.
+/// The entries that an insert has evicted. Mostly it is one, which needs no list.
 pub(super) struct Evicted<K, V> {
     first: Option<(Stored<K>, Entry<V>)>,
     more: Vec<(Stored<K>, Entry<V>)>,
@@ -61,7 +61,7 @@ impl<K, V> Default for Evicted<K, V> {
     }
 }
 
-/// Everything that an insert takes out of a shard. It is only dropped.
+/// Everything that an insert takes out of a shard, to be dropped after the lock is released.
 pub(super) struct Discarded<K, V> {
     pub(super) evicted: Evicted<K, V>,
     pub(super) old: Option<Entries<K, V>>,

@@ -3,10 +3,10 @@
 use crate::cache::error::NotStored;
 use crate::clock::Nanos;
 
-/// A value, when it expires, and its weight.
+/// A value, the time when it expires, and its weight.
 ///
-/// Both numbers share a word, because small entries are found faster: the time in milliseconds,
-/// rounded down, and the weight in the lower [`WEIGHT_BITS`].
+/// The time and the weight share a word, because small entries are found faster: the time in
+/// milliseconds, rounded down, and the weight in the lower [`WEIGHT_BITS`].
 #[derive(Clone)]
 pub(super) struct Entry<V> {
     pub(super) value: V,
@@ -19,16 +19,15 @@ const NANOS_PER_MILLI: u64 = 1_000_000;
 /// More than an entry may weigh in any shard.
 pub(super) const MAX_WEIGHT: u32 = (1 << WEIGHT_BITS) - 1;
 
-/// An entry to be stored, unless there is a reason against it already.
+/// An entry to be stored, unless `refusal` says why it must not be.
 pub(super) struct NewEntry<V> {
     pub(super) entry: Entry<V>,
     pub(super) refusal: Option<NotStored>,
 }
 
 impl<V> Entry<V> {
-    /// The weight is kept, because the store adds up weights and must subtract what it has added,
-    /// even if the value weighs something else by then. [`MAX_WEIGHT`] stands for anything above it
-    /// too.
+    /// `weight` is kept, because the store subtracts the weight that it has added, even if the
+    /// value weighs something else by then. A larger weight counts as [`MAX_WEIGHT`].
     pub(super) fn new(value: V, expires: Nanos, weight: u32) -> Self {
         // 40 bits of milliseconds are 34 years since the machine started.
         let millis = (expires / NANOS_PER_MILLI).min(u64::MAX >> WEIGHT_BITS);

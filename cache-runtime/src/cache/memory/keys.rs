@@ -6,9 +6,9 @@ use std::sync::LazyLock;
 use equivalent::Equivalent;
 use foldhash::quality::RandomState;
 
-/// Seeded once per process, so that nobody can choose keys that collide. A hash selects the shard and
-/// finds the entry in it. `foldhash::fast` would leave shards empty where keys are consecutive
-/// numbers.
+/// Seeded once per process, so that no client can choose keys that collide. A hash selects the
+/// shard and finds the entry in it. `foldhash::fast` would leave shards empty where keys are
+/// consecutive numbers.
 static HASH: LazyLock<RandomState> = LazyLock::new(RandomState::default);
 
 #[inline]
@@ -16,7 +16,7 @@ pub(crate) fn hash<Q: Hash + ?Sized>(key: &Q) -> u64 {
     HASH.hash_one(key)
 }
 
-/// A key as it is stored.
+/// A key as it is stored. Its hash is that of [`hash`], so that a [`Probe`] finds it.
 pub(super) struct Stored<K>(pub(super) K);
 
 impl<K: Hash> Hash for Stored<K> {

@@ -10,11 +10,12 @@ pub(super) const HOT: f64 = 0.97;
 const SMALL: usize = 512;
 /// Shards hold about this many entries, so that sweeping one is quick.
 const ENTRIES_PER_SHARD: usize = 2048;
-/// The most shards of a store that is bounded by weight. Each has its share of the weight, so more of
-/// them would leave no room for a heavy entry.
+/// The most shards of a store that is bounded by weight. Each shard has its share of the weight, so
+/// more shards would leave no room for a heavy entry.
 const SHARDS_BY_WEIGHT: u64 = 32;
 
-/// Least time between two sweeps of a shard: sweeping more often costs more than the memory is worth.
+/// Least time between two sweeps of a shard, in nanoseconds: sweeping more often costs more than
+/// the memory is worth.
 const SWEEP_EVERY: Nanos = 1_000_000_000;
 
 /// How a store is divided.
@@ -28,7 +29,7 @@ pub(super) struct Layout {
     pub(super) sweep_every: Nanos,
     /// How long entries stay after they have expired.
     pub(super) keep_expired: Nanos,
-    /// How long others may wait for a load that is not stored.
+    /// How old a load that is not stored may be for other callers to wait for it.
     pub(super) share_bypassed: Nanos,
 }
 
@@ -71,7 +72,8 @@ impl Layout {
     }
 }
 
-/// A power of two: enough that cores rarely meet in one shard, and that sweeping one is quick.
+/// The number of shards, a power of two: enough that cores rarely meet in one shard, and that
+/// sweeping one is quick.
 fn shards(entries: usize) -> usize {
     if entries <= SMALL {
         return 1;

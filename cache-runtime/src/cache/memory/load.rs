@@ -9,7 +9,7 @@ use crate::clock::Nanos;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Storing {
     Yes,
-    /// The cache is bypassed: the load serves its waiters, and nobody else.
+    /// The cache is bypassed: the load serves only its waiters.
     No,
 }
 
@@ -23,21 +23,22 @@ impl Storing {
 /// A load on its way.
 pub(super) struct Load<K, V> {
     pub(super) key: K,
-    /// No other load of the shard has, or ever had, the same.
+    /// Unique among all loads of the shard, earlier ones included.
     pub(super) id: u64,
-    /// The store's when the load was entered. Under another one its value may not be stored.
+    /// The store's generation when the load was entered. Under another generation its value may not
+    /// be stored.
     pub(super) generation: u64,
     pub(super) storing: Storing,
     pub(super) entered: Nanos,
-    /// Whether others may wait for it.
+    /// Whether other callers may wait for it.
     pub(super) shared: bool,
-    /// The caller who loads, and those who wait.
+    /// The number of callers that hold it: the one that loads, and those that wait.
     pub(super) holders: usize,
     pub(super) waiting: Waiting<V>,
 }
 
-/// The waiters of a load, if there are any. Dropped without a value, as when an eviction takes the
-/// load out of its shard, it has them begin anew.
+/// The waiters of a load, if there are any. If it is dropped without a value, the waiters begin
+/// anew: so does an eviction that takes the load out of its shard.
 pub(super) struct Waiting<V>(Option<Arc<Waiters<V>>>);
 
 impl<V> Waiting<V> {
@@ -53,7 +54,7 @@ impl<V> Waiting<V> {
         self.0.as_ref()
     }
 
-    /// Whoever takes them gives them the value.
+    /// Takes the waiters out. The caller must give them the value.
     pub(super) fn take(&mut self) -> Option<Arc<Waiters<V>>> {
         self.0.take()
     }

@@ -1,8 +1,9 @@
 //! What the caches in memory share: a bounded store with TTLs, and one load per key.
 //!
 //! An `engine` has a `store` of `shard`s, each with `entries` and with the `load`s on their way. A
-//! caller that finds no entry takes its `turn` to load, or is one of the `waiters` of the caller who
-//! has it. `layout` divides the store, and `reclaim` frees what was evicted with everything else.
+//! caller that finds no entry takes its `turn` to load, or becomes one of the `waiters` of the
+//! load. `layout` divides the store, and `reclaim` frees the memory of entries after everything was
+//! evicted.
 
 mod engine;
 mod entries;

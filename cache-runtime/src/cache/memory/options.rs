@@ -21,7 +21,7 @@ pub(crate) struct Options<V> {
     pub(crate) jitter: f64,
     pub(crate) max_concurrent_loads: Option<usize>,
     pub(crate) stale_on_error: Duration,
-    /// How long others may wait for a load that is not stored.
+    /// How old a load that is not stored may be for other callers to wait for it.
     pub(crate) share_bypassed: Duration,
     pub(crate) clock: Clock,
 }
@@ -45,7 +45,7 @@ impl<V> Options<V> {
         self.clock = Clock::Manual(clock.clone());
     }
 
-    /// Of the TTLs of several functions, the shortest counts.
+    /// Adds a TTL for each value. Of the TTLs of several functions, the shortest counts.
     pub(crate) fn add_ttl_by(&mut self, ttl_by: impl Fn(&V) -> Duration + Send + Sync + 'static)
     where
         V: 'static,
@@ -83,8 +83,10 @@ impl<V> Options<V> {
 /// The setters that the builders of caches in memory share. They need `options` and `V`.
 macro_rules! common_setters {
     () => {
-        /// The most entries. Beyond it, those read least are evicted. A cache of more than 512 entries
-        /// is divided into parts, each with its share, so that some may be evicted a little earlier.
+        /// The most entries; beyond it, those read least are evicted.
+        ///
+        /// A cache of more than 512 entries is divided into parts, each with its share, so that
+        /// some entries may be evicted a little earlier.
         pub fn max_entries(mut self, entries: usize) -> Self {
             self.options.capacity = Capacity::Entries(entries);
             self.options.weigh = None;
@@ -92,9 +94,10 @@ macro_rules! common_setters {
         }
 
         /// Bounds the cache by the sum of its values' weights instead of by the number of entries.
-        /// `weigh` returns a weight, such as a length in bytes; it counts as 1 at least. The cache has
-        /// up to 32 parts, each with its share: a value that is heavier than a share, or than
-        /// 2^24 - 2, is not stored.
+        ///
+        /// `weigh` returns a weight, such as a length in bytes; it counts as 1 at least. The cache
+        /// has up to 32 parts, each with its share of the weight. A value is not stored if it
+        /// weighs more than 97 % of a share, or more than 2^24 - 2.
         pub fn max_weight(
             mut self,
             weight: u64,
@@ -105,27 +108,35 @@ macro_rules! common_setters {
             self
         }
 
-        /// A TTL for each value. The cache's own is an upper bound.
+        /// Sets a TTL for each value; the cache's own TTL is an upper bound.
+        ///
+        /// A value whose TTL is zero is not stored.
         pub fn ttl_by(mut self, ttl_by: impl Fn(&V) -> Duration + Send + Sync + 'static) -> Self {
             self.options.add_ttl_by(ttl_by);
             self
         }
 
-        /// Shortens each entry's TTL by up to `part` of it (0.1 is a tenth), another part each time, so
-        /// that entries that were loaded together do not expire together. 0 by default.
+        /// Shortens each TTL by up to `part` of it, such as 0.1 for a tenth; 0 by default.
+        ///
+        /// The part differs from load to load, so that entries that were loaded together do not
+        /// expire together.
         pub fn ttl_jitter(mut self, part: f64) -> Self {
             self.options.jitter = part;
             self
         }
 
-        /// The most keys that are loaded at a time, as after everything was evicted; further ones wait.
-        /// Unbounded by default.
+        /// The most keys that are loaded at a time; unbounded by default.
+        ///
+        /// Further loads wait. This limits the load on the source, for example after everything was
+        /// evicted.
         pub fn max_concurrent_loads(mut self, loads: usize) -> Self {
             self.options.max_concurrent_loads = Some(loads);
             self
         }
 
-        /// Uses this clock, in tests. The lease of a bus uses the real one in any case.
+        /// Uses this clock, in tests.
+        ///
+        /// The lease of a bus uses the real clock in any case.
         pub fn clock(mut self, clock: &ManualClock) -> Self {
             self.options.set_clock(clock);
             self
@@ -136,8 +147,9 @@ macro_rules! common_setters {
 /// The setter of builders whose values may be absent.
 macro_rules! negative_setter {
     () => {
-        /// The TTL of values that are `None`, which may become outdated sooner than others. The TTL of
-        /// the cache by default.
+        /// The TTL of values that are `None`; the TTL of the cache by default.
+        ///
+        /// Use it where `None` becomes outdated sooner than a value does.
         pub fn negative_ttl(mut self, ttl: Duration) -> Self {
             let negative = move |value: &Option<T>| match value {
                 Some(_) => Duration::MAX,

@@ -1,4 +1,4 @@
-//! Frees the memory of what was evicted with everything else, in small steps.
+//! Frees the memory of entries in small steps, after everything was evicted.
 
 use std::hash::Hash;
 use std::sync::Arc;
@@ -22,10 +22,11 @@ pub(crate) trait Reclaims: Send + Sync + 'static {
 pub(crate) struct Reclaiming(AtomicBool);
 
 impl Reclaiming {
-    /// Has a task free the memory of what was evicted up to now. The task ends with the cache.
+    /// Makes a task free the memory of what was evicted up to now. The task ends with the cache.
     ///
-    /// After everything was evicted, either a task is running, which looks at the generation once more
-    /// before it ends, or this starts one. That needs the strict order of all accesses.
+    /// Call it after everything was evicted. Either a task is running, which looks at the
+    /// generation once more before it ends, or this starts one. That needs the strict order of all
+    /// accesses.
     pub(crate) fn start<C: Reclaims>(
         &self,
         runtime: impl FnOnce() -> runtime::Handle,

@@ -13,15 +13,17 @@ use super::load::{Load, Storing, Waiting};
 use crate::clock::Nanos;
 
 pub(super) struct Shard<K, V> {
-    /// The generation of all entries. Where the store has another, none may be served.
+    /// The generation of all entries. If the generation of the store differs, no entry may be
+    /// served.
     generation: u64,
     entries: Entries<K, V>,
-    /// A load that is not here was overtaken by an eviction, and stores nothing.
+    /// The loads on their way. A load that an eviction has overtaken is not here any more, and
+    /// stores nothing.
     pub(super) loads: HashTable<Load<K, V>>,
-    /// The next load's; also how many loads were entered.
+    /// The id of the next load, and so the number of loads entered so far.
     next_id: u64,
     sweep_at: Nanos,
-    /// Evictions of one key.
+    /// Evictions of single keys.
     pub(super) evictions: u64,
 }
 
@@ -91,8 +93,8 @@ impl<K: Hash + Eq, V: Clone> Shard<K, V> {
         self.next_id
     }
 
-    /// Takes the loads of a key out, so that they cannot be stored. The caller drops them without the
-    /// lock.
+    /// Takes the loads of a key out, so that they cannot be stored. The caller drops them after the
+    /// lock is released.
     pub(super) fn overtake<Q>(&mut self, hash: u64, key: &Q) -> Vec<Load<K, V>>
     where
         Q: Hash + Equivalent<K> + ?Sized,
@@ -107,7 +109,7 @@ impl<K: Hash + Eq, V: Clone> Shard<K, V> {
         overtaken
     }
 
-    /// The same for the loads of all keys that are `stale`.
+    /// Like [`overtake`](Self::overtake), for the loads of all keys that are `stale`.
     pub(super) fn overtake_matching(&mut self, stale: impl Fn(&K) -> bool) -> Vec<Load<K, V>> {
         self.loads.extract_if(|load| stale(&load.key)).collect()
     }
@@ -132,7 +134,7 @@ impl<K: Hash + Eq, V: Clone> Shard<K, V> {
         Some(std::mem::replace(&mut self.entries, entries(layout)))
     }
 
-    /// Drops what has expired, unless the last sweep was not long ago.
+    /// Drops what has expired, if the next sweep is due.
     pub(super) fn sweep(&mut self, now: Nanos, layout: &Layout) {
         if now < self.sweep_at {
             return;

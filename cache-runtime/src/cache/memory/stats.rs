@@ -8,20 +8,21 @@ counters! {
         counted {
             /// Loads that have begun, or wait because of `max_concurrent_loads`.
             loads,
-            /// Loads that failed, panicked or were dropped.
+            /// Loads that failed, panicked or were dropped; those of a `LoadToken` are not counted.
             failed_loads,
             /// Callers who received a value that another caller had begun to load.
             shared_loads,
             /// Loads that an eviction has overtaken: their values were not stored.
             overtaken_loads,
-            /// How often something was evicted: by a key, several, a predicate, or everything.
+            /// Evictions: one for each key, for each predicate, and for each time that everything
+            /// was evicted.
             evictions,
         }
         derived {
             /// Reads that found an entry. Threads that read the same part of the cache at the same
             /// time may be counted as one.
             hits,
-            /// Reads that found none, counted as hits are.
+            /// Reads that found no entry, counted as hits are.
             misses,
             /// Keys that are being loaded now.
             loading,

@@ -1,4 +1,5 @@
-//! A bounded store that knows the loads on their way, and stores none that an eviction has overtaken.
+//! A bounded store that knows the loads on their way, and stores none that an eviction has
+//! overtaken.
 //!
 //! A load is entered under its key before it begins ([`Store::join`]), and remembers the store's
 //! generation. Evicting a key removes the entry and the load under one lock; so does a predicate,
@@ -7,9 +8,9 @@
 //! (Memcached at Facebook has leases for this: Nishtala et al., "Scaling Memcache at Facebook",
 //! NSDI 2013.)
 //!
-//! The shards are our own, over `quick_cache`'s unsynchronised cache. Its synchronised one cannot bar
-//! loads by a predicate, and its check and insert are two steps; here entries and loads are under one
-//! lock.
+//! The shards are our own, over `quick_cache`'s unsynchronised cache. Its synchronised one cannot
+//! bar loads by a predicate, and its check and insert are two steps; here entries and loads are
+//! under one lock.
 
 use std::hash::Hash;
 use std::sync::{Arc, PoisonError};
@@ -34,11 +35,12 @@ pub(super) struct Store<K, V> {
     layout: Layout,
 }
 
-/// Keeps what is written often in a cache line of its own.
+/// Keeps a value in cache lines of its own, apart from neighbours that are written often.
 #[repr(align(128))]
 struct Line<T>(T);
 
-/// Not one of the checker's atomics: it would only try more schedules.
+/// A counter of the standard library even under the concurrency checker, which would only try more
+/// schedules with its own.
 #[derive(Default)]
 struct Count(std::sync::atomic::AtomicU64);
 
@@ -55,8 +57,8 @@ impl Count {
     }
 }
 
-/// A shard, and how often it was read. The counts are meant to be in the cache line that locking it
-/// takes anyway.
+/// A shard, and how often it was read. The counters are meant to be in the cache line that locking
+/// the shard takes anyway.
 #[repr(align(128))]
 struct Part<K, V> {
     hits: Count,
@@ -67,7 +69,7 @@ struct Part<K, V> {
 /// What [`Store::join`] has found.
 pub(super) enum Joined<V> {
     Hit(V),
-    /// No load: one was entered under this id, and it is the caller's turn.
+    /// There was no load: one was entered under this id, and it is the caller's turn.
     Turn(u64),
     /// A load that another caller has entered under this id.
     Wait(u64, Arc<Waiters<V>>),
@@ -87,13 +89,14 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
         }
     }
 
-    /// Advances with [`remove_all`](Self::remove_all).
+    /// A number that grows with each [`remove_all`](Self::remove_all).
     #[inline]
     pub(super) fn generation(&self) -> u64 {
         self.generation.0.load(Ordering::SeqCst)
     }
 
-    /// Selected by the bits in the middle of a hash: a shard's table uses those at the ends.
+    /// The part of a hash, selected by its middle bits: the table of a shard uses those at the
+    /// ends.
     #[inline]
     fn part(&self, hash: u64) -> &Part<K, V> {
         &self.shards[(hash >> 32) as usize & (self.shards.len() - 1)]
@@ -117,7 +120,8 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
         value
     }
 
-    /// As [`get`](Self::get), without counting it.
+    /// Like [`get`](Self::get), but it is not counted, and the entry must expire after
+    /// `expires_after`.
     pub(super) fn peek<Q>(&self, key: &Q, expires_after: Nanos) -> Option<V>
     where
         Q: Hash + Equivalent<K> + ?Sized,
@@ -128,8 +132,9 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
         (expires_after < entry.expires()).then(|| entry.value.clone())
     }
 
-    /// Finds the entry after all, or a load of it, or else enters one. A caller that receives an id
-    /// must [`leave`](Self::leave) the load or [`store`](Self::store) its value.
+    /// Looks for the entry again, and then for a load of it; if there is neither, enters a load. A
+    /// caller that receives an id must [`leave`](Self::leave) the load or [`store`](Self::store)
+    /// its value.
     pub(super) fn join<Q>(&self, hash: u64, key: &Q, storing: Storing, now: Nanos) -> Joined<V>
     where
         Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
@@ -147,8 +152,8 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
         let same = |load: &Load<K, V>| load.shared && key.equivalent(&load.key);
         if let Ok(mut found) = shard.loads.find_entry(hash, same) {
             let load = found.get_mut();
-            // This caller must not get a value whose load began before everything was evicted, nor
-            // one whose load began long ago where evictions may go unnoticed.
+            // The load must not have begun before everything was evicted. While evictions may go
+            // unnoticed, it must not have begun long ago either.
             let recent = storing == Storing::Yes || now < load.entered + self.layout.share_bypassed;
             if load.generation == generation && load.storing == storing && recent {
                 load.holders += 1;
@@ -159,7 +164,7 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
         Joined::Turn(shard.enter(hash, key.to_owned(), generation, storing, now, true))
     }
 
-    /// Enters a load that nobody waits for; returns its id.
+    /// Enters a load that no other caller waits for; returns its id.
     pub(super) fn enter<Q>(&self, hash: u64, key: &Q, storing: Storing, now: Nanos) -> u64
     where
         Q: ToOwned<Owned = K> + ?Sized,
@@ -169,18 +174,18 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
         shard.enter(hash, key.to_owned(), generation, storing, now, false)
     }
 
-    /// Whether a load that begins now may be stored in the end.
+    /// Whether a load is still entered, and under the current generation.
     pub(super) fn is_current(&self, hash: u64, id: u64) -> bool {
         let shard = self.part(hash).read();
         let load = shard.loads.find(hash, |load| load.id == id);
         load.is_some_and(|load| load.generation == self.generation())
     }
 
-    /// Ends the caller's part in a load, and gives its turn to the next if it has it.
+    /// Ends the caller's part in a load. If the caller has the turn, the next waiter receives it.
     pub(super) fn leave(&self, hash: u64, id: u64, has_turn: bool) {
         let mut shard = self.part(hash).write();
         let Ok(mut found) = shard.loads.find_entry(hash, |load| load.id == id) else {
-            // Overtaken: nobody waits for it any more.
+            // Overtaken: its waiters have begun anew.
             return;
         };
         let load = found.get_mut();
@@ -216,7 +221,7 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
                 return Err(NotStored::Evicted);
             };
             let (mut load, _) = found.remove();
-            // Cloned first: if that panics, the waiters begin anew.
+            // Cloned before the waiters are taken: if that panics, they begin anew.
             let awaited = load.waiting.waiters().map(|_| entry.clone());
             let awaited = awaited.zip(load.waiting.take());
             let result = if let Some(refusal) = refusal {
@@ -254,7 +259,7 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
         _overtaken = shard.overtake(hash, &key);
         let too_heavy = entry.weight() > self.layout.heaviest;
         if let Some(refusal) = refusal.or(too_heavy.then_some(NotStored::TooHeavy)) {
-            // The old value must not outlive it.
+            // The old value must not outlive the new one.
             _removed = shard.remove(hash, &key);
             return Err(refusal);
         }
@@ -279,8 +284,8 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
         current.then_some(entry)
     }
 
-    /// Evicts the entries that are `stale`, and overtakes the loads of keys that are; returns how many
-    /// entries were evicted.
+    /// Evicts the entries that are `stale`, and overtakes the loads of keys that are; returns how
+    /// many entries were evicted.
     pub(super) fn remove_matching(&self, stale: impl Fn(&K, Option<&V>) -> bool) -> usize {
         let mut removed = 0;
         for part in &self.shards {
@@ -299,12 +304,12 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
         self.generation.0.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// The shards, for [`reclaim`](Self::reclaim).
+    /// The number of shards, for [`reclaim`](Self::reclaim).
     pub(super) fn parts(&self) -> usize {
         self.shards.len()
     }
 
-    /// Drops what was evicted from a shard with everything else.
+    /// Frees the memory of a shard's entries, if everything was evicted since they were stored.
     pub(super) fn reclaim(&self, part: usize) {
         let old = {
             let mut shard = self.shards[part].write();
@@ -326,20 +331,20 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
         }
     }
 
-    /// Entries, including those that have expired and were not swept yet.
+    /// The number of entries, including those that have expired and were not swept yet.
     pub(super) fn len(&self) -> usize {
         let generation = self.generation();
         let len = |part: &Part<K, V>| part.read().len(generation);
         self.shards.iter().map(len).sum()
     }
 
-    /// Loads on their way.
+    /// The number of loads on their way.
     pub(super) fn loading(&self) -> usize {
         let loading = |part: &Part<K, V>| part.read().loads.len();
         self.shards.iter().map(loading).sum()
     }
 
-    /// Loads that were entered, and evictions of single keys and of everything.
+    /// The numbers of loads entered, and of evictions of single keys and of everything.
     pub(super) fn writes(&self) -> (u64, u64) {
         let all = (0, self.generation());
         self.shards.iter().fold(all, |(loads, evictions), part| {
@@ -348,7 +353,7 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
         })
     }
 
-    /// Hits and misses.
+    /// The numbers of hits and misses.
     pub(super) fn reads(&self) -> (u64, u64) {
         self.shards.iter().fold((0, 0), |(hits, misses), part| {
             (hits + part.hits.get(), misses + part.misses.get())

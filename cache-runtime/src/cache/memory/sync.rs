@@ -1,4 +1,4 @@
-//! The primitives under the store. A concurrency checker replaces them.
+//! The primitives under the store, which a concurrency checker replaces.
 
 #[cfg(not(shuttle))]
 pub(super) use std::sync::{

@@ -16,15 +16,15 @@ use crate::counters::count;
 
 /// How [`Engine::turn`] ends.
 pub(crate) enum Turn<'a, K: Hash + Eq, V: Clone> {
-    /// Another caller has loaded it meanwhile.
+    /// Another caller has loaded the value meanwhile.
     Value(V),
     /// It is the caller's turn to load.
     Lead(LeadingLoad<'a, K, V>),
 }
 
 impl<K: Hash + Eq, V: Clone> Engine<K, V> {
-    /// The value that `loader` loads, unless another caller of the key has loaded it meanwhile. It is
-    /// stored only while the cache `is_open`.
+    /// The value that `loader` loads, unless another caller of the key has loaded it meanwhile. It
+    /// is stored only while `is_open` returns true.
     ///
     /// # Cancel safety
     ///
@@ -48,7 +48,7 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
         match loader().await {
             Ok(value) => {
                 if is_open() {
-                    // Whether or not it may be stored, the waiters have it.
+                    // The waiters receive it even if it may not be stored.
                     let _ = lead.finish(value.clone());
                 } else {
                     lead.pass(value.clone());
@@ -63,8 +63,8 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
         }
     }
 
-    /// Waits until it is the caller's turn to load, or another caller has loaded. A caller that begins
-    /// anew asks again whether its load may be stored.
+    /// Waits until it is the caller's turn to load, or another caller has loaded. A caller that
+    /// begins anew asks `storing` again.
     ///
     /// # Cancel safety
     ///
@@ -86,7 +86,7 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
             if let Some(waiters) = waiters {
                 match waiters.wait().await {
                     Waited::Turn => guard.take_turn(),
-                    // It may have been loaded too slowly for a caller that came late.
+                    // The value may have expired before this caller came.
                     Waited::Loaded(entry) if arrived < entry.expires() => {
                         count(&self.counters.shared_loads);
                         return Turn::Value(entry.value);
@@ -98,13 +98,13 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
             let mut permit = None;
             if let Some(permits) = &self.permits {
                 waited |= permits.available_permits() == 0;
-                // It is never closed.
+                // The semaphore is never closed.
                 permit = permits.acquire().await.ok();
             }
             if !waited {
                 return Turn::Lead(LeadingLoad::new(guard, permit, arrived));
             }
-            // If an eviction has overtaken the load meanwhile, its value could not be stored.
+            // If an eviction has overtaken the load while it waited, its value could not be stored.
             if self.store.is_current(hash, id) {
                 count(&self.counters.loads);
                 return Turn::Lead(LeadingLoad::new(guard, permit, self.clock().now()));
@@ -112,7 +112,7 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
         }
     }
 
-    /// Enters a load that nobody waits for.
+    /// Enters a load that no other caller waits for.
     pub(crate) fn begin_load<Q>(&self, key: &Q, storing: Storing) -> LoneLoad<'_, K, V>
     where
         Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
@@ -143,7 +143,7 @@ impl<'a, K: Hash + Eq, V: Clone> LoadGuard<'a, K, V> {
         }
     }
 
-    /// The caller who had the turn has handed it over.
+    /// Notes that the caller with the turn has handed it over.
     pub(super) fn take_turn(&mut self) {
         self.has_turn = true;
     }
@@ -172,7 +172,7 @@ impl<K: Hash + Eq, V: Clone> Drop for LoadGuard<'_, K, V> {
 
 /// The turn to load a key that others may wait for. Dropping it hands the turn over.
 pub(crate) struct LeadingLoad<'a, K: Hash + Eq, V: Clone> {
-    /// One of those that bound how many loads there are at a time. Dropped first, because the next
+    /// The permit to load, if the number of loads is bounded. Dropped first, because the next
     /// caller may need it.
     permit: Option<SemaphorePermit<'a>>,
     guard: LoadGuard<'a, K, V>,
@@ -212,7 +212,7 @@ impl<K: Hash + Eq, V: Clone> Drop for LeadingLoad<'_, K, V> {
     }
 }
 
-/// A load that nobody waits for.
+/// A load that no other caller waits for.
 pub(crate) struct LoneLoad<'a, K: Hash + Eq, V: Clone> {
     guard: LoadGuard<'a, K, V>,
     started: Nanos,

@@ -6,11 +6,11 @@ use tokio::sync::Semaphore;
 
 use super::entry::Entry;
 
-/// The callers who wait for one load of their key. It is made for the first of them, because most
-/// loads have none.
+/// The callers that wait for one load of their key. It is made when the first of them comes,
+/// because most loads have none.
 pub(super) struct Waiters<V> {
-    /// The turn to load: one permit at most, which the caller who loads has. Closed when there is
-    /// nothing more to wait for.
+    /// The turn to load, as a permit, which the caller that loads has taken. It is closed when
+    /// there is nothing more to wait for.
     turn: Semaphore,
     loaded: OnceLock<Entry<V>>,
 }
@@ -25,7 +25,7 @@ pub(super) enum Waited<V> {
 }
 
 impl<V> Waiters<V> {
-    /// Another caller has the turn.
+    /// Waiters of a load whose turn another caller has.
     pub(super) fn new() -> Self {
         Self {
             turn: Semaphore::const_new(0),
@@ -33,9 +33,11 @@ impl<V> Waiters<V> {
         }
     }
 
+    /// Waits for the turn, the value, or an eviction.
+    ///
     /// # Cancel safety
     ///
-    /// Dropped while waiting, the turn goes to the next.
+    /// If it is dropped while it waits, the turn goes to the next waiter.
     pub(super) async fn wait(&self) -> Waited<V>
     where
         V: Clone,
@@ -64,7 +66,7 @@ impl<V> Waiters<V> {
         self.turn.close();
     }
 
-    /// Has every waiter begin anew.
+    /// Makes every waiter begin anew.
     pub(super) fn overtake(&self) {
         self.turn.close();
     }
