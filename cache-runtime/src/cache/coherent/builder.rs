@@ -25,7 +25,7 @@ use crate::service::{Invalidator, Subscription};
 
 /// Settings of a [`CoherentCache`].
 ///
-/// `E` says whether [`evict_on`](Self::evict_on) was called: without it, no cache can be built.
+/// `E` says whether [`evict_on`](Self::evict_on) was called. Without it, no cache can be built.
 #[must_use = "a builder does nothing until it is built"]
 pub struct Builder<K: Hash + Eq, V: Clone, E = NoEvents> {
     options: Options<V>,
@@ -33,7 +33,7 @@ pub struct Builder<K: Hash + Eq, V: Clone, E = NoEvents> {
     state: PhantomData<E>,
 }
 
-/// What only coherent caches have.
+/// The settings that only coherent caches have.
 struct Plan<K: Hash + Eq, V: Clone> {
     name: String,
     place: &'static Location<'static>,
@@ -41,14 +41,14 @@ struct Plan<K: Hash + Eq, V: Clone> {
     evicting: Vec<Evicting<K, V>>,
 }
 
-/// No events evict from the cache yet.
+/// The state of a builder before the first `evict_on`.
 #[derive(Debug)]
 pub enum NoEvents {}
-/// Events evict from the cache.
+/// The state of a builder after an `evict_on`.
 #[derive(Debug)]
 pub enum WithEvents {}
 
-/// Events evict from a cache.
+/// The state of a builder that may build a cache.
 #[diagnostic::on_unimplemented(
     message = "a coherent cache cannot be built without an event that evicts from it",
     label = "no `evict_on` was given before this",
@@ -75,11 +75,14 @@ where
     K: Hash + Eq + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    /// Settings of a cache whose entries live for `ttl` at most, counted from the beginning of their
-    /// load. Audits and errors show the name. The cache needs at least one
+    /// Settings of a cache whose entries live for `ttl` at most, counted from the beginning of
+    /// their load.
+    ///
+    /// Audits and errors show the name. The cache needs at least one
     /// [`evict_on`](Builder::evict_on).
     ///
-    /// The TTL bounds what no event can evict, such as what a publisher changed before it crashed.
+    /// The TTL bounds staleness that no event ends, such as that of a change whose publisher
+    /// crashed before it published.
     #[track_caller]
     pub fn builder(name: impl Into<String>, ttl: Duration) -> Builder<K, V> {
         Builder {
@@ -100,22 +103,21 @@ where
     K: Hash + Eq + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    /// Evicts what `evict` returns for each event of a service's channel. May be called for several
-    /// services. Match the event exhaustively: then the compiler asks what a new variant evicts.
+    /// Evicts what `evict` returns for each event of a service's channel.
     ///
-    /// `evict` is called by the task that receives events and by publishers, possibly at the same time,
-    /// so it must be quick and must not block. If it panics, everything is evicted.
+    /// It may be called for several services. Match the event exhaustively: then the compiler asks
+    /// what a new variant evicts.
     ///
-    /// # Panics
-    ///
-    /// Outside of a Tokio runtime, if the bus was built outside of one too.
+    /// `evict` is called by publishers and by the task that receives events, possibly at the same
+    /// time. It must be quick and must not block. If it panics, everything is evicted.
     pub fn evict_on<Event: InvalidationEvent>(
         mut self,
         service: &Invalidator<Event>,
         evict: impl Fn(&Event) -> Evict<K> + Send + Sync + 'static,
     ) -> Builder<K, V, WithEvents> {
         let proof = Proof::new(service);
-        // An older load may have begun before an eviction that nobody here has noticed.
+        // While the cache is bypassed, evictions may go unnoticed: a caller shares no load that
+        // began longer ago than the lease.
         let share = &mut self.options.share_bypassed;
         *share = proof.lease_time().min(*share);
         let counts = proof.source().counts();
@@ -137,10 +139,11 @@ where
         self
     }
 
-    /// Where a loader fails, returns the entry if it expired no longer than `age` ago. Off by default.
+    /// Returns the old entry where a loader fails, if it expired no longer than `age` ago; off by
+    /// default.
     ///
-    /// No event has evicted such an entry, but it is older than the TTL: what the TTL bounds, `age` adds
-    /// to.
+    /// No event has evicted such an entry, but it is older than the TTL. `age` adds to the
+    /// staleness that the TTL bounds.
     pub fn stale_on_error(mut self, age: Duration) -> Self {
         self.options.stale_on_error = age;
         self
@@ -148,12 +151,18 @@ where
 
     common_setters!();
 
-    /// Builds the cache, and subscribes it to the events that evict from it. Its entries are served as
-    /// soon as events are proven to arrive: `bus.ready().await?` waits for that.
+    /// Builds the cache, and subscribes it to the events that evict from it.
+    ///
+    /// Its entries are served as soon as events are proven to arrive: `bus.ready().await?` waits
+    /// for that.
     ///
     /// # Errors
     ///
     /// When a setting is unusable; the error names the cache and the setting.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a Tokio runtime, if the bus was built outside of one too.
     pub fn build(self) -> Result<CoherentCache<K, V>, BuildError>
     where
         E: HasEvents,

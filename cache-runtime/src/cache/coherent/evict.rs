@@ -40,7 +40,8 @@ where
             Notice::Down if cache.policy == WhileDown::Bypass => {
                 cache.evict(&Evict::All, runtime);
             }
-            // Another policy serves on. `Flush` follows before the channel is live again.
+            // With another policy the cache goes on. `Flush` follows before the channel is live
+            // again.
             Notice::Down => {}
         }
     };

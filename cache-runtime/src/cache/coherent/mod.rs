@@ -1,5 +1,5 @@
-//! The cache for what must not be stale: events evict from it, and without proof that they arrive it
-//! serves nothing.
+//! The cache for what must not be stale: events evict from it, and without proof that they arrive
+//! it serves nothing.
 
 mod builder;
 mod evict;
@@ -26,24 +26,26 @@ pub use token::LoadToken;
 
 /// A bounded cache in memory that the events of other instances evict from.
 ///
-/// For values whose staleness would be wrong: permissions, activations, configuration. Clones are
-/// the same cache.
+/// For values that must not be stale: permissions, activations, configuration. Clones are the same
+/// cache.
 ///
 /// # What is promised
 ///
 /// - **No stale load is stored.** A value whose load began before an event that evicts it is never
-///   stored, and never given to a caller who came after the event. There is no `insert`: values come
-///   from [`get_or_load`](Self::get_or_load), or from a [token](Self::begin_load) taken before the load.
-/// - **One load per key.** Callers who find no entry wait for the one who loads. If that one fails,
-///   panics or is dropped, the next loads.
-/// - **No serving without proof.** While events are not [proven](crate::bus::Health::Live) to arrive, reads
-///   load, and store nothing; [`WhileDown`] has other policies. Every read checks the proof, on a clock
-///   that goes on while the process is stopped. After any loss the cache is empty.
-/// - **Your own writes.** An event that this instance publishes evicts here before it leaves, even when
-///   the server is away.
+///   stored, and never given to a caller that came after the event. There is no `insert`: values
+///   come from [`get_or_load`](Self::get_or_load), or from a [token](Self::begin_load) taken before
+///   the load.
+/// - **One load per key.** Of the callers that find no entry, one loads and the others wait. If it
+///   fails, panics or is dropped, the next loads.
+/// - **No serving without proof.** While events are not [proven](crate::bus::Health::Live) to
+///   arrive, reads load, and store nothing; [`WhileDown`] has other policies. Every read checks the
+///   proof, on a clock that goes on while the process is stopped. After any loss the cache is
+///   empty.
+/// - **An instance reads its own writes.** An event that it publishes evicts here before it is
+///   sent, even when the server is away.
 ///
-/// Every entry has a TTL, counted from the beginning of its load. It bounds what no event can: a
-/// publisher that crashed before it published.
+/// Every entry has a TTL, counted from the beginning of its load. It bounds staleness that no event
+/// ends, such as that of a change whose publisher crashed before it published.
 ///
 /// # Examples
 ///
@@ -91,8 +93,8 @@ where
     K: Hash + Eq + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    /// The entry, if there is one, it has not expired, and the cache may be
-    /// [read](Self::health) now.
+    /// The entry, if there is one that has not expired and the cache may be [read](Self::health)
+    /// now.
     #[inline]
     #[must_use]
     pub fn get<Q>(&self, key: &Q) -> Option<V>
@@ -103,9 +105,9 @@ where
         shared.engine.get_if(key, |now| shared.serves(now))
     }
 
-    /// The entry, or else what `loader` loads. Of callers of one key at the same time, one loads and the
-    /// others wait for its value.
+    /// The entry, or else what `loader` loads.
     ///
+    /// Of several callers of one key at the same time, one loads and the others wait for its value.
     /// While the cache may not be read, the value is loaded and not stored.
     ///
     /// # Cancel safety
@@ -122,13 +124,14 @@ where
         value
     }
 
-    /// As [`get_or_load`](Self::get_or_load), with a loader that may fail. Then nothing is stored, and
-    /// the next caller loads.
+    /// Like [`get_or_load`](Self::get_or_load), with a loader that may fail.
+    ///
+    /// After a failure nothing is stored, and the next caller loads.
     ///
     /// # Errors
     ///
-    /// Those of the loader, unless [`stale_on_error`](Builder::stale_on_error) allows the value that
-    /// has expired.
+    /// When the loader fails, unless [`stale_on_error`](Builder::stale_on_error) allows the expired
+    /// entry.
     ///
     /// # Cancel safety
     ///
@@ -146,10 +149,10 @@ where
         }
     }
 
-    /// A token to store the entry with, for callers who cannot load within a closure: take it before the
-    /// load, and [`store`](LoadToken::store) the value after it.
+    /// A token to store the entry with, for callers that cannot load within a closure.
     ///
-    /// Nobody waits for a token: callers of [`get_or_load`](Self::get_or_load) load meanwhile.
+    /// Take it before the load, and [`store`](LoadToken::store) the value after it. Callers of
+    /// [`get_or_load`](Self::get_or_load) do not wait for a token: they load meanwhile.
     ///
     /// # Examples
     ///
@@ -165,7 +168,8 @@ where
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let bus = Bus::in_process();
     /// # let users = Users::new(&bus);
-    /// # let names = CoherentCache::<String, String>::builder("user-names", Duration::from_secs(30))
+    /// # let ttl = Duration::from_secs(30);
+    /// # let names = CoherentCache::<String, String>::builder("user-names", ttl)
     /// #     .evict_on(&users, |event| match event {
     /// #         UserEvent::User { user_id } => Evict::key(user_id),
     /// #         UserEvent::All => Evict::All,
@@ -174,7 +178,7 @@ where
     /// # bus.ready().await?;
     /// let token = names.begin_load("7");
     /// let name = "Ada".to_owned(); // from the database
-    /// users.invalidate_user("7").await?; // meanwhile, somebody changes it
+    /// users.invalidate_user("7").await?; // meanwhile, it is changed
     /// assert_eq!(token.store(name), Err(NotStored::Evicted));
     /// # Ok(())
     /// # }
@@ -186,7 +190,7 @@ where
         LoadToken::new(&self.shared, key)
     }
 
-    /// Whether [`get`](Self::get) would find the entry. It does not count as a read.
+    /// Whether [`get`](Self::get) would find the entry; not counted as a read.
     #[must_use]
     pub fn contains<Q>(&self, key: &Q) -> bool
     where
@@ -195,8 +199,10 @@ where
         self.shared.is_open() && self.shared.engine.contains(key)
     }
 
-    /// The number of entries, including those that have expired and were not removed yet, and those that
-    /// may not be read now.
+    /// The number of entries.
+    ///
+    /// It includes entries that have expired and were not removed yet, and entries that may not be
+    /// read now.
     #[must_use]
     pub fn len(&self) -> usize {
         self.shared.engine.len()
@@ -208,8 +214,9 @@ where
         self.len() == 0
     }
 
-    /// A copy of every entry that has not expired, in no order. It is for inspection, and includes what
-    /// may not be read now.
+    /// A copy of every entry that has not expired, in no order.
+    ///
+    /// It is for inspection, and includes entries that may not be read now.
     #[must_use]
     pub fn entries(&self) -> Vec<(K, V)>
     where
@@ -232,8 +239,10 @@ where
         &self.shared.name
     }
 
-    /// [`Live`](Health::Live) if events are proven to arrive on every channel that evicts from the cache;
-    /// otherwise the health of the first channel of which they are not.
+    /// The health of the first channel on which events are not proven to arrive, among those that
+    /// evict from the cache.
+    ///
+    /// It is [`Live`](Health::Live) if there is no such channel.
     #[must_use]
     pub fn health(&self) -> Health {
         self.shared.health()

@@ -9,10 +9,10 @@ pub enum WhileDown {
     /// Reads load, and store nothing.
     #[default]
     Bypass,
-    /// The cache goes on for this long after the proof has ended, and may serve what other instances
-    /// have changed since. It is flushed when events arrive again.
+    /// The cache is read for this long after the proof has ended, and may serve values that other
+    /// instances have changed since. It is flushed when events arrive again.
     ServeFor(Duration),
-    /// The cache goes on until events arrive again, when it is flushed. Only the TTL bounds how old its
-    /// entries get.
+    /// The cache is read until events arrive again, when it is flushed. Only the TTL bounds how old
+    /// its entries get.
     ServeUntilTtl,
 }

@@ -10,7 +10,7 @@ use crate::event::InvalidationEvent;
 use crate::health::{Health, Lease};
 use crate::service::Invalidator;
 
-/// A channel that evicts from a cache.
+/// A channel that evicts from a cache, and whether its events are proven to arrive.
 pub(in crate::cache) struct Proof {
     lease: Arc<Lease>,
     lease_time: Duration,
@@ -26,7 +26,7 @@ impl Proof {
         }
     }
 
-    /// Whether events are proven to arrive. `now` counts only where it is the kernel's.
+    /// Whether events are proven to arrive. `now` is used only if `clock` is the kernel's.
     #[inline]
     pub(in crate::cache) fn holds(&self, clock: &Clock, now: Nanos) -> bool {
         match clock {
@@ -35,7 +35,7 @@ impl Proof {
         }
     }
 
-    /// The bus's own clock decides. A test may have stopped it.
+    /// Asks the bus, whose own clock decides: a test may have stopped it.
     #[cold]
     fn is_live(&self) -> bool {
         self.health().is_live()
@@ -55,7 +55,7 @@ impl Proof {
         within && self.health() != Health::Closed
     }
 
-    /// The longest time in which nobody notices that events no longer arrive.
+    /// How long it can go unnoticed that events no longer arrive.
     pub(in crate::cache) fn lease_time(&self) -> Duration {
         self.lease_time
     }

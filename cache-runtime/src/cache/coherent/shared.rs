@@ -19,7 +19,7 @@ pub(super) struct Shared<K: Hash + Eq, V: Clone> {
     pub(super) proofs: Box<[Proof]>,
     pub(super) policy: WhileDown,
     pub(super) reclaiming: Reclaiming,
-    /// Only dropped.
+    /// Kept so that they end with the cache.
     pub(super) subscriptions: OnceLock<Vec<Subscription>>,
 }
 

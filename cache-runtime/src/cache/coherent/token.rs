@@ -11,7 +11,7 @@ use crate::cache::memory::LoneLoad;
 
 /// The right to store an entry, taken before its value is loaded.
 ///
-/// Dropping it leaves nothing behind.
+/// Dropping the token leaves nothing behind.
 #[must_use = "a token does nothing until a value is stored with it"]
 pub struct LoadToken<'a, K: Hash + Eq, V: Clone> {
     shared: &'a Shared<K, V>,
@@ -31,13 +31,12 @@ where
         Self { shared, load }
     }
 
-    /// Stores the value, unless something has happened since the token was taken that may have made it
-    /// outdated.
+    /// Stores the value, unless it may have become outdated since the token was taken.
     ///
     /// # Errors
     ///
-    /// [`NotStored`] says why it is not stored. The value still answers what was asked before the token
-    /// was taken.
+    /// When the value is not stored; [`NotStored`] says why. The caller may still use it to answer
+    /// a request that came before the token was taken.
     pub fn store(self, value: V) -> Result<(), NotStored> {
         if !self.shared.is_open() {
             return Err(NotStored::Bypassed);
