@@ -49,7 +49,8 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         }
     }
 
-    /// Whether memory or Redis is not read while events are not proven to arrive.
+    /// Whether the cache reads less while events are not proven to arrive: it then reads no memory,
+    /// and with [`OnFlush::EvictRedis`] no entry in Redis.
     fn depends_on_proof(&self) -> bool {
         self.options.memory.is_some() || self.options.on_flush == OnFlush::EvictRedis
     }

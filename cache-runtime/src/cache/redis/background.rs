@@ -10,17 +10,17 @@ use tokio::time::Instant;
 
 use crate::sync::Mutex;
 
-/// The most tasks of one cache at a time; further ones are not started.
+/// The most tasks of one cache at a time. Further tasks are not started.
 const TASKS: usize = 64;
 
-/// The most keys that are being refreshed or left alone at a time; further ones are not refreshed.
+/// The most keys that are being refreshed or paused at a time. Further keys are not refreshed.
 const KEYS: usize = 1024;
 
 pub(super) struct Background {
     runtime: runtime::Handle,
-    /// `None` once the cache is gone.
+    /// The tasks; `None` once the cache is gone.
     tasks: Mutex<Option<JoinSet<()>>>,
-    /// Keys that are being refreshed, and keys that are left alone until then.
+    /// Keys that are being refreshed, as `None`, and paused keys with the end of their pause.
     refreshing: Mutex<HashMap<String, Option<Instant>>>,
 }
 
@@ -32,7 +32,7 @@ pub(super) struct Refreshing {
 }
 
 impl Refreshing {
-    /// Leaves the key alone for some time.
+    /// Keeps the key from being refreshed for some time.
     pub(super) fn pause(mut self, time: Duration) {
         self.pause = Some(Instant::now() + time);
     }
@@ -53,15 +53,15 @@ impl Background {
         let Some(tasks) = tasks.as_mut() else {
             return;
         };
-        // Tasks that have ended make room.
+        // Forgets tasks that have ended, to make room.
         while tasks.try_join_next().is_some() {}
         if tasks.len() < TASKS {
             tasks.spawn_on(task, &self.runtime);
         }
     }
 
-    /// Starts a task that soon ends by itself, whatever the number of tasks, even of a cache that is
-    /// gone.
+    /// Starts a task that soon ends by itself. Neither the number of tasks nor the end of the cache
+    /// prevents it.
     pub(super) fn spawn_short(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.runtime.spawn(task);
     }
@@ -70,7 +70,8 @@ impl Background {
         &self.runtime
     }
 
-    /// `None` where the key is being refreshed in this process or left alone, or too many keys are.
+    /// Claims a key for a refresh. `None` if it is being refreshed in this process or paused, or
+    /// too many keys are.
     pub(super) fn refresh(self: &Arc<Self>, key: &str) -> Option<Refreshing> {
         let mut refreshing = self.refreshing.lock();
         let now = Instant::now();
@@ -94,7 +95,7 @@ impl Background {
 
     /// Ends every task.
     pub(super) fn close(&self) {
-        // Dropped after the lock is released: what a task holds may take it.
+        // Dropped after the lock is released: a task may hold something whose drop takes the lock.
         let tasks = self.tasks.lock().take();
         drop(tasks);
     }

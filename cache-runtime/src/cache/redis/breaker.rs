@@ -1,4 +1,4 @@
-//! Spares callers a server that does not answer.
+//! Fails commands at once while Redis does not answer, so that callers need not wait for it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -6,20 +6,21 @@ use crate::clock::{Nanos, precise};
 use crate::health::Cause;
 use crate::sync::Mutex;
 
-/// How long Redis is left alone after it did not answer: a command to a frozen server takes as long
-/// as the response timeout.
+/// How long callers send no command after Redis did not answer: 500 ms. A command to a frozen
+/// server takes as long as the response timeout.
 const PAUSE: Nanos = 500_000_000;
 
 /// Open while Redis is known not to answer.
 #[derive(Debug, Default)]
 pub(super) struct Breaker {
-    /// When the next command may try; 0 while it is closed.
+    /// When the next command may be sent; 0 while the breaker is closed.
     open_until: AtomicU64,
     cause: Mutex<Option<Cause>>,
 }
 
 impl Breaker {
-    /// Fails while it is open. After the pause one caller passes, and its result decides for all.
+    /// Fails while the breaker is open. After the pause one caller passes, and its result decides
+    /// for all.
     pub(super) fn check(&self) -> Result<(), Cause> {
         let until = self.open_until.load(Ordering::Acquire);
         if until == 0 {

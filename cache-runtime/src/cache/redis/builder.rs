@@ -41,7 +41,7 @@ pub struct Builder<V, M = Plain, C = Json> {
     mode: PhantomData<M>,
 }
 
-/// Where a cache belongs.
+/// The bus and the name of a cache, and where it is built.
 struct Origin {
     bus: Arc<bus::Shared>,
     keyspace: Keyspace,
@@ -51,11 +51,11 @@ struct Origin {
 }
 
 impl<V> RedisCache<V> {
-    /// Settings of a cache whose entries live in Redis for at most `ttl`, counted from when they were
-    /// stored.
+    /// Settings of a cache whose entries live in Redis for at most `ttl`, counted from when they
+    /// were stored.
     ///
-    /// Its keys in Redis begin with `name`, which audits and errors show too. Names are of letters,
-    /// digits, `-`, `_` and `.`.
+    /// Its keys in Redis begin with `name`, which audits and errors show too. A name consists of
+    /// letters, digits, `-`, `_` and `.`.
     #[track_caller]
     pub fn builder(bus: &Bus, name: impl Into<String>, ttl: Duration) -> Builder<V> {
         Builder {
@@ -75,49 +75,59 @@ impl<V> RedisCache<V> {
 }
 
 impl<V, M, C> Builder<V, M, C> {
-    /// The TTL of each value, where it is shorter than that of the cache. A value whose TTL is zero is
-    /// not stored.
+    /// Sets a TTL for each value, where it is shorter than that of the cache.
+    ///
+    /// A value whose TTL is zero is not stored.
     pub fn ttl_by(mut self, ttl_by: impl Fn(&V) -> Duration + Send + Sync + 'static) -> Self {
         self.options.ttl_by = Some(Box::new(ttl_by));
         self
     }
 
-    /// How long it is remembered that there is no value, in this
-    /// [category](super::Loaded::Absent); [`defaults::NEGATIVE_TTL`](crate::defaults::NEGATIVE_TTL)
-    /// in every other category. Never longer than the TTL of the cache.
+    /// How long it is remembered that there is no value, for a reason of this
+    /// [category](super::Loaded::Absent).
+    ///
+    /// It is [`defaults::NEGATIVE_TTL`](crate::defaults::NEGATIVE_TTL) in every other category, and
+    /// never longer than the TTL of the cache.
     pub fn negative_ttl(mut self, category: impl Into<String>, ttl: Duration) -> Self {
         self.options.negative_ttls.insert(category.into(), ttl);
         self
     }
 
     /// Keeps up to `max_entries` in memory too, for at most `ttl`, and never longer than in Redis.
-    /// They are read without asking Redis: where no event evicts them, a change by another instance
-    /// shows after that time. No such level by default.
+    ///
+    /// They are read without asking Redis. If no event evicts them, this instance may miss a change
+    /// by another one until `ttl` is over. By default there is no level in memory.
     pub fn memory(mut self, ttl: Duration, max_entries: usize) -> Self {
         self.options.memory = Some((ttl, max_entries));
         self
     }
 
-    /// Lets one instance at a time load an entry. The others wait up to `wait` for what it stores,
-    /// asking Redis now and then, and then load as well. By default no instance waits for another.
+    /// Lets one instance at a time load an entry; by default no instance waits for another.
     ///
-    /// It costs a load one more round trip. A coherent cache makes that round trip in any case.
+    /// The others wait up to `wait` for what it stores, asking Redis now and then, and then load as
+    /// well.
+    ///
+    /// The lock costs a load one more round trip. A coherent cache makes that round trip in any
+    /// case.
     pub fn load_lock(mut self, wait: Duration) -> Self {
         self.options.load_lock = Some(wait);
         self
     }
 
-    /// How long a load keeps other instances from loading, and in a coherent cache, how long it may
-    /// take and still be stored; [`defaults::LOAD_LOCK_TTL`](crate::defaults::LOAD_LOCK_TTL) by
-    /// default. The lock of an instance that is killed while it loads ends after this time.
+    /// How long a load keeps other instances from loading;
+    /// [`defaults::LOAD_LOCK_TTL`](crate::defaults::LOAD_LOCK_TTL) by default.
+    ///
+    /// In a coherent cache, a load that takes longer is not stored. The lock of an instance that is
+    /// killed while it loads ends after this time.
     pub fn lock_ttl(mut self, ttl: Duration) -> Self {
         self.options.lock_ttl = ttl;
         self
     }
 
     /// The most bytes of a value in Redis;
-    /// [`defaults::MAX_VALUE_BYTES`](crate::defaults::MAX_VALUE_BYTES) by default. A larger value is
-    /// returned to its caller and not stored.
+    /// [`defaults::MAX_VALUE_BYTES`](crate::defaults::MAX_VALUE_BYTES) by default.
+    ///
+    /// A larger value is returned to its caller and not stored.
     pub fn max_value_bytes(mut self, bytes: usize) -> Self {
         self.options.max_value_bytes = bytes;
         self
@@ -141,7 +151,7 @@ impl<V, M, C> Builder<V, M, C> {
         self.convert(|_| codec)
     }
 
-    /// The clock of the memory level, in tests. Redis has its own.
+    /// Uses this clock for the memory level, in tests; Redis has its own.
     pub fn clock(mut self, clock: &ManualClock) -> Self {
         self.origin.clock = Some(clock.clone());
         self
@@ -162,12 +172,15 @@ impl<V, M, C> Builder<V, M, C>
 where
     V: Clone + Send + Sync + 'static,
 {
-    /// Refreshes a value in the background when it has less than `ahead` left and is read by
-    /// [`get_or_load`](RedisCache::get_or_load) or one of its kin, so that no caller waits for the load
-    /// of what is read often. One instance at a time refreshes an entry.
+    /// Refreshes a value in the background when it is read with less than `ahead` left.
     ///
-    /// `loader` is given the key, and returns a value, or a [`Loaded`](super::Loaded) where there may be
-    /// none. What is known to be [absent](super::Loaded::Absent) is not refreshed.
+    /// So no caller waits for the load of what is read often. The reads that do this are
+    /// [`get_or_load`](RedisCache::get_or_load), [`try_get_or_load`](RedisCache::try_get_or_load)
+    /// and [`lookup_or_load`](RedisCache::lookup_or_load). One instance at a time refreshes an
+    /// entry.
+    ///
+    /// `loader` is given the key, and returns a value, or a [`Loaded`](super::Loaded) where there
+    /// may be none. An entry that is known to be [absent](super::Loaded::Absent) is not refreshed.
     ///
     /// A refresh that fails is logged, at most once a second, and counted. The old value is served
     /// until its TTL, and the next read after a second tries again. Refreshes end with the cache.
@@ -213,16 +226,18 @@ where
         self
     }
 
-    /// Evicts what `evict` returns for an event of the service's channel, in Redis and in memory. It
-    /// may be called for several services. Match the event exhaustively: then the compiler asks what
-    /// a new variant evicts.
+    /// Evicts what `evict` returns for each event of a service's channel, in Redis and in memory.
     ///
-    /// Keys are those that entries are read by. Redis deletes by key and cannot evaluate a predicate
-    /// or a prefix: for those, everything that the cache has there becomes unreachable, in one step.
-    /// In memory they evict no more than they say. Where such events are frequent, name the keys.
+    /// It may be called for several services. Match the event exhaustively: then the compiler asks
+    /// what a new variant evicts.
     ///
-    /// `evict` is called by the task that receives events and by publishers, possibly at the same
-    /// time, so it must be quick and must not block. If it panics, everything is evicted.
+    /// Keys are those that entries are read by. Redis deletes by key and cannot evaluate a
+    /// predicate or a prefix: for these, all entries of the cache in Redis become unreachable, in
+    /// one step. In memory they evict no more than they say. Where such events are frequent, name
+    /// the keys.
+    ///
+    /// `evict` is called by publishers and by the task that receives events, possibly at the same
+    /// time. It must be quick and must not block. If it panics, everything is evicted.
     pub fn evict_on<E: InvalidationEvent>(
         mut self,
         service: &Invalidator<E>,
@@ -232,8 +247,10 @@ where
         self.convert(|codec| codec)
     }
 
-    /// The cache. If events evict from it, it is subscribed to them, and memory is read as soon as
-    /// they are proven to arrive: `bus.ready().await?` waits for that.
+    /// Builds the cache, and subscribes it to the events that evict from it, if there are any.
+    ///
+    /// Memory is then read as soon as events are proven to arrive: `bus.ready().await?` waits for
+    /// that.
     ///
     /// # Errors
     ///
@@ -255,7 +272,8 @@ where
         if let Some(clock) = &origin.clock {
             engine.set_clock(clock);
         }
-        // An older load may be older than an eviction that did not reach this instance.
+        // While the cache is bypassed, evictions may go unnoticed: a caller shares no load that
+        // began longer ago than the lease.
         engine.share_bypassed = self.sources.lease().unwrap_or(Duration::MAX);
         engine.check(&origin.name)?;
 
@@ -289,7 +307,7 @@ where
     }
 }
 
-/// How long to wait for deletions: as long as for the answer to one.
+/// How long to wait for deletions: as long as for the answer to one command.
 fn patience(settings: &crate::settings::Settings) -> Duration {
     #[cfg(feature = "redis")]
     return settings.response_timeout;

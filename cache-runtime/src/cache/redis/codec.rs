@@ -7,9 +7,9 @@ use serde::de::DeserializeOwned;
 
 /// Turns values into bytes and back; [`Json`] by default.
 ///
-/// One version of a program may read what another has written, so a codec must fail on bytes that it
-/// did not write, rather than return another value. A value that does not decode is loaded anew and
-/// overwritten.
+/// One version of a program may read what another has written. So a codec must fail on bytes that
+/// it did not write, rather than return another value. A value that does not decode is loaded anew
+/// and overwritten.
 ///
 /// # Examples
 ///
@@ -21,7 +21,11 @@ use serde::de::DeserializeOwned;
 /// struct Text;
 ///
 /// impl Codec<String> for Text {
-///     fn encode(&self, value: &String, out: &mut Vec<u8>) -> Result<(), Box<dyn Error + Send + Sync>> {
+///     fn encode(
+///         &self,
+///         value: &String,
+///         out: &mut Vec<u8>,
+///     ) -> Result<(), Box<dyn Error + Send + Sync>> {
 ///         out.extend_from_slice(value.as_bytes());
 ///         Ok(())
 ///     }
@@ -43,14 +47,14 @@ pub trait Codec<V>: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// When the value cannot be written. It is not stored then.
+    /// When the value cannot be written; it is then not stored.
     fn encode(&self, value: &V, out: &mut Vec<u8>) -> Result<(), Box<dyn Error + Send + Sync>>;
 
-    /// The value from the bytes that [`encode`](Self::encode) has appended.
+    /// Reads a value from the bytes that [`encode`](Self::encode) has appended.
     ///
     /// # Errors
     ///
-    /// When the bytes are no value. The entry counts as missing then.
+    /// When the bytes are not a value; the entry then counts as missing.
     fn decode(&self, bytes: &[u8]) -> Result<V, Box<dyn Error + Send + Sync>>;
 }
 

@@ -6,15 +6,16 @@ use hmac_sha256::Hash;
 use serde::Serialize;
 use serde_json::{Number, Value};
 
-/// A key for content given by its parts: the text of a prompt and the name of the model, say.
+/// Makes a key from the parts of some content, such as the text of a prompt and the name of the
+/// model.
 ///
 /// The same parts give the same key in every process, on every machine and with every version of
-/// this crate; other parts, or the same text divided differently, give another. It is a SHA-256, so no
-/// other content with the same key can be made. It has 64 hexadecimal digits, whatever the length of
-/// the content. For structured content there is [`ContentKey`].
+/// this crate. Other parts, or the same text divided differently, give another key. It is a
+/// SHA-256, so no other content with the same key can be made. It has 64 hexadecimal digits,
+/// whatever the length of the content. For structured content there is [`ContentKey`].
 ///
-/// Hashing takes a second for some hundred MiB: prefer the ID or the address of an attachment to its
-/// bytes where it identifies them.
+/// Hashing takes a second for some hundred MiB: prefer the ID or the address of an attachment to
+/// its bytes where it identifies them.
 ///
 /// # Examples
 ///
@@ -64,18 +65,20 @@ impl ContentKey {
         Self(Hash::new())
     }
 
-    /// Adds text, or bytes. Text counts as its bytes in UTF-8.
+    /// Adds text, as its bytes in UTF-8, or bytes.
     pub fn part(mut self, part: impl AsRef<[u8]>) -> Self {
         self.bytes(b'b', part.as_ref());
         self
     }
 
-    /// Adds anything that serde can write as JSON. The order of an object's keys does not matter, be it a
-    /// struct or a map; that of a list does. `1` and `1.0` are different.
+    /// Adds anything that serde can write as JSON.
+    ///
+    /// The order of the keys of a struct or a map does not matter; that of the items of a list
+    /// does. `1` and `1.0` are different.
     ///
     /// # Errors
     ///
-    /// When it cannot be written as JSON, such as a map whose keys are no strings.
+    /// When it cannot be written as JSON, such as a map whose keys are not strings.
     pub fn structure<T: Serialize + ?Sized>(mut self, part: &T) -> serde_json::Result<Self> {
         self.value(&serde_json::to_value(part)?);
         Ok(self)
@@ -117,7 +120,8 @@ impl ContentKey {
             }
             Value::Object(members) => {
                 self.begin(b'o', members.len());
-                // A map may be in any order: a feature of another crate decides.
+                // The members may be in any order: a feature of `serde_json` that another crate
+                // enables decides.
                 let mut members: Vec<_> = members.iter().collect();
                 members.sort_unstable_by_key(|(key, _)| *key);
                 for (key, value) in members {
@@ -128,7 +132,7 @@ impl ContentKey {
         }
     }
 
-    /// By value: how a number is spelled may change with versions.
+    /// Adds a number by its value: how a number is spelled may change with versions.
     fn number(&mut self, number: &Number) {
         if let Some(number) = number.as_u64() {
             self.bytes(b'u', &number.to_le_bytes());

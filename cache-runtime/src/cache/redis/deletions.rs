@@ -1,5 +1,5 @@
-//! The deletions in Redis that events ask for: queued at once, carried out by a task, and awaited by
-//! reads of the entries that they cover.
+//! The deletions in Redis that events ask for. They are queued at once and carried out by a task;
+//! reads of the entries that they cover wait for them.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -15,13 +15,13 @@ use crate::keyspace::Keyspace;
 use crate::sync::Mutex;
 use crate::transport::EntryKeys;
 
-/// The most keys that wait to be deleted; more turn into a deletion of everything.
+/// The most keys that wait to be deleted. More keys turn into a deletion of everything.
 const KEYS: usize = 1024;
-/// The wait after a deletion that failed: the first, doubled with each attempt, and the longest. A new
-/// deletion does not wait for it.
+/// The wait after a deletion that failed: the first, doubled with each attempt, and the longest. A
+/// new deletion ends it.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
-/// Counts the deletions submitted, from 1.
+/// The number of a deletion: they are counted from 1.
 type Number = u64;
 
 pub(super) struct Deletions {
@@ -59,7 +59,7 @@ impl Batch {
         match evict {
             Evict::Key(key) => self.add_key(key),
             Evict::Keys(keys) => keys.iter().for_each(|key| self.add_key(key)),
-            // Redis cannot evaluate a predicate.
+            // Redis cannot evaluate a predicate, so everything is deleted.
             Evict::Matching(_) | Evict::All => self.everything = true,
             Evict::Nothing => {}
         }
@@ -114,7 +114,8 @@ impl Deletions {
         Some(number)
     }
 
-    /// Waits until a deletion was tried. One that failed is tried again, whatever the caller does.
+    /// Waits until a deletion was tried. One that failed is tried again, whether or not the caller
+    /// waits.
     pub(super) async fn tried(&self, number: Number) -> Result<(), Cause> {
         let mut progress = self.progress.subscribe();
         // The sender is held by `self`, so waiting cannot fail.
@@ -164,15 +165,16 @@ impl Deletions {
         state.queued.covers(key) || state.running.covers(key)
     }
 
-    /// Carries out the queue, until the bus is closed or the task is dropped. `record` is given
-    /// the result of every attempt.
+    /// Carries out the queued deletions, until the bus is closed or the task is dropped. `record`
+    /// is given the result of every attempt.
     pub(super) fn work(
         self: Arc<Self>,
         keyspace: Keyspace,
         keys: Arc<Keys>,
         record: impl Fn(&Result<(), Cause>) + Send,
     ) -> impl Future<Output = ()> + Send {
-        // Made before the task runs: it may be dropped without ever having run.
+        // Made before the task runs, so that it takes effect even if the task is dropped without
+        // having run.
         let end = End(self);
         async move { end.0.carry_out(&keyspace, &keys, record).await }
     }
@@ -188,7 +190,7 @@ impl Deletions {
             let news = self.news.notified();
             match wait {
                 None => news.await,
-                // With news or without, it is time to try again.
+                // A new deletion has come, or the wait is over: try again.
                 Some(wait) => drop(timeout(wait, news).await),
             }
             let Some((number, everything, names)) = self.take(keys) else {
@@ -244,7 +246,7 @@ impl Deletions {
     }
 }
 
-/// Lets no caller wait for a task that has ended, whatever has ended it.
+/// Ends the waiting of all callers when the task ends, for whatever reason.
 struct End(Arc<Deletions>);
 
 impl Drop for End {

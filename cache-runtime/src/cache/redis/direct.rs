@@ -18,7 +18,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
             count(&self.counters.misses);
             return Ok(None);
         }
-        // Before Redis is asked: an eviction from here on keeps the value out of memory.
+        // Taken before Redis is asked: an eviction from here on keeps the value out of memory.
         let reserved = (storing == Storing::Yes).then(|| self.engine.begin_load(key, storing));
         let found = self.look_up(key, &self.keys.of(key)).await;
         let found = found.map_err(|cause| self.redis_error("read", cause))?;
@@ -30,7 +30,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         if let Some(reserved) = reserved
             && self.storing() == Storing::Yes
         {
-            // The caller is given it even if it may not be stored.
+            // The caller receives the value even if it may not be stored.
             let _ = reserved.store(cached.clone());
         }
         Ok(Some(cached))
@@ -46,7 +46,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         put.map_err(|cause| self.redis_error("stored", cause))?;
         count(&self.counters.stored);
         if self.options.memory.is_some() {
-            // If memory has no room for it, it is in Redis.
+            // If it cannot be stored in memory, it is in Redis all the same.
             let _ = (self.engine).insert(key.to_owned(), self.cached(loaded, Some(ttl)));
         }
         Ok(())
@@ -54,7 +54,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
 
     pub(super) async fn remove(&self, key: &str) -> Result<(), RedisCacheError> {
         let removed = self.ask(self.keyspace.evict(&[self.keys.of(key)])).await;
-        // After Redis: otherwise a read could bring it back from there.
+        // Memory after Redis: otherwise a read could bring the value back from Redis.
         self.engine.remove(key);
         removed.map_err(|cause| self.redis_error("removed", cause))
     }

@@ -7,22 +7,23 @@ use crate::clock::Nanos;
 
 /// What a load has returned: a value, or the knowledge that there is none.
 ///
-/// That there is no value is worth remembering too, for as long as its category says: a deleted
+/// It is worth remembering that there is no value, for as long as its category says: a deleted
 /// picture stays deleted, a rate limit ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Loaded<V> {
     /// A value.
     Present(V),
-    /// There is none.
+    /// There is no value.
     #[non_exhaustive]
     Absent {
-        /// Why not. It decides [how long](super::Builder::negative_ttl) this is remembered.
+        /// Why there is no value. It decides [how long](super::Builder::negative_ttl) this is
+        /// remembered.
         category: Arc<str>,
     },
 }
 
 impl<V> Loaded<V> {
-    /// There is no value, for a reason of this category.
+    /// Says that there is no value, for a reason of this category.
     pub fn absent(category: impl Into<Arc<str>>) -> Self {
         Self::Absent {
             category: category.into(),
@@ -51,7 +52,7 @@ pub(super) struct Cached<V> {
     pub(super) loaded: Loaded<V>,
     /// The longest it may stay in memory.
     pub(super) left: Duration,
-    /// When it is due for a refresh, by the clock of the memory level.
+    /// When it is due for a refresh, on the clock of the memory level.
     pub(super) refresh_at: Nanos,
 }
 
@@ -68,10 +69,10 @@ impl<V> Cached<V> {
 
 /// The first byte in Redis where there is a value; the bytes of the codec follow.
 const PRESENT: u8 = b'+';
-/// The first byte in Redis where there is none; the category follows.
+/// The first byte in Redis where there is no value; the category follows.
 const ABSENT: u8 = b'-';
 
-/// An entry from its bytes in Redis, with the bytes of the codec.
+/// Reads an entry from its bytes in Redis, without decoding the value.
 pub(super) fn parse(bytes: &[u8]) -> Result<Loaded<&[u8]>, &'static str> {
     match bytes.split_first() {
         Some((&PRESENT, value)) => Ok(Loaded::Present(value)),

@@ -48,7 +48,7 @@ impl RedisCacheError {
         &self.cache
     }
 
-    /// Why Redis did not do it; `None` if the value cannot be stored.
+    /// Why Redis did not carry out the command; `None` if the value itself cannot be stored.
     #[must_use]
     pub fn cause(&self) -> Option<&Cause> {
         match &self.reason {
@@ -124,6 +124,6 @@ impl<E: fmt::Display> fmt::Display for LoadError<E> {
     }
 }
 
-/// For any error of a loader, boxed ones included. That error is what is printed, so it is not the
-/// source; its own source is found by matching [`Load`](LoadError::Load).
+/// For any error of a loader, boxed ones included. `Display` prints that error, so `source` does
+/// not return it. To reach its own source, match [`Load`](LoadError::Load).
 impl<E: fmt::Debug + fmt::Display> std::error::Error for LoadError<E> {}

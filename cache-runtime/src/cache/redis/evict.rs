@@ -1,7 +1,7 @@
-//! What an event does.
+//! What an event does to a cache in Redis.
 //!
-//! A publisher queues the deletion in Redis, evicts from its own memory, waits for the deletion, and
-//! lets the event leave. A receiver does the same without waiting, because not every publisher
+//! A publisher queues the deletion in Redis, evicts from its own memory, waits for the deletion,
+//! and then sends the event. A receiver does the same without waiting, because not every publisher
 //! deletes in Redis. Reads of an entry wait for the deletions that cover it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -85,7 +85,7 @@ impl<V: Clone + Send + Sync + 'static> Sources<V> {
         self.subscribe.push(Box::new(subscribe));
     }
 
-    /// The shortest lease of a channel: the longest time in which no loss goes unnoticed.
+    /// The shortest lease of all channels; `None` if there are none.
     pub(super) fn lease(&self) -> Option<Duration> {
         self.proofs.iter().map(Proof::lease_time).min()
     }
@@ -125,13 +125,14 @@ impl<V> Default for Sources<V> {
     }
 }
 
-/// Queues the deletion that an event asks for. The future tells whether it was carried out.
+/// Queues the deletion that an event asks for. The future returns whether it was carried out.
 fn delete_before<V: Clone + Send + Sync + 'static, E>(
     cache: &Weak<Shared<V>>,
     event: &E,
     evict: &impl Fn(&E) -> Evict<String>,
 ) -> BoxFuture<'static, Result<(), Cause>> {
-    // After a panic it is not known what to evict. It is reported when the event is applied.
+    // After a panic it is not known what to evict, so everything is. The call that applies the
+    // event reports the panic.
     let evict = catch_unwind(AssertUnwindSafe(|| evict(event))).unwrap_or(Evict::All);
     let deletion = cache.upgrade().and_then(|cache| cache.delete(&evict));
     Box::pin(async move {
@@ -155,14 +156,15 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
             return;
         }
         count(&self.counters.evictions);
-        // Before memory: a read that no longer finds it there must not find it in Redis.
+        // Redis before memory: a read that no longer finds the entry in memory must not find it in
+        // Redis.
         if in_redis {
             self.delete(evict);
         }
         self.evict_memory(evict);
     }
 
-    /// Events may have been lost.
+    /// Evicts everything that may be stale after events may have been lost.
     fn flush(self: &Arc<Self>) {
         if self.options.on_flush == OnFlush::EvictRedis {
             self.delete(&Evict::All);
@@ -178,7 +180,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         }
     }
 
-    /// Carries out the deletions.
+    /// The task that carries out the deletions.
     fn delete_in_background(
         self: &Arc<Self>,
         deletions: &Arc<Deletions>,

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use crate::transport::EntryKeys;
 
-/// Their shapes are in the docs of `RedisCache`.
+/// The keys of one cache; the docs of `RedisCache` show their shapes.
 pub(super) struct Keys {
     cache: Arc<str>,
-    /// `None` for a cache that is not coherent.
+    /// The key of the generation; `None` for a cache that is not coherent.
     generation: Option<String>,
 }
 
@@ -19,8 +19,8 @@ impl Keys {
         }
     }
 
-    /// The keys of one entry. Names of caches hold no `:`, so entries of different caches have different
-    /// keys.
+    /// The keys of one entry. Names of caches hold no `:`, so entries of different caches have
+    /// different keys.
     pub(super) fn of(&self, key: &str) -> EntryKeys {
         let cache = &self.cache;
         EntryKeys {
@@ -30,7 +30,7 @@ impl Keys {
         }
     }
 
-    /// Empty for a cache that is not coherent.
+    /// The key of the generation; empty for a cache that is not coherent.
     pub(super) fn generation(&self) -> &str {
         self.generation.as_deref().unwrap_or_default()
     }

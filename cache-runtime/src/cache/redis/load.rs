@@ -1,8 +1,9 @@
 //! The way of a read: memory, Redis, the lock, the loader, and back.
 //!
-//! Per key, one caller in a process goes this way; the others await its result. Where the cache has
-//! a lock in Redis, one instance at a time loads. It holds a token there meanwhile, which every
-//! eviction of the entry deletes, and without the token nothing is stored.
+//! Per key, one caller in a process takes these steps; the others await its result. Where the cache
+//! has a lock in Redis, one instance at a time loads, and holds a token in Redis meanwhile. Every
+//! eviction of the entry deletes the token, and without it a coherent cache stores nothing in
+//! Redis.
 
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -27,11 +28,11 @@ pub(super) enum Kept {
     InRedis,
     /// In memory only: Redis failed, or another instance loads and will store its value there.
     InMemory,
-    /// It must not be stored, cannot be, or was evicted while it was loaded.
+    /// Neither: it must not be stored, cannot be, or was evicted while it was loaded.
     Nowhere,
 }
 
-/// Counts a load that does not end as failed.
+/// Counts a load as failed, unless it is emptied first.
 struct Unfinished<'a>(Option<&'a AtomicU64>);
 
 impl Drop for Unfinished<'_> {
@@ -43,7 +44,7 @@ impl Drop for Unfinished<'_> {
 }
 
 impl<V: Clone + Send + Sync + 'static> Shared<V> {
-    /// The entry, or what the loader returns. The loader is taken if it is called.
+    /// The entry, or what the loader returns. `load` is empty afterwards if the loader was called.
     pub(super) async fn get_or_load<L, F, E>(
         &self,
         key: &str,
@@ -65,7 +66,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         // An error drops `turn`, and the next caller in line looks and loads.
         let (cached, kept) = self.find_or_load(key, load).await?;
         if kept != Kept::Nowhere && self.storing() == Storing::Yes {
-            // The callers in line are given it even if it may not be stored.
+            // The callers in line receive it even if it may not be stored.
             let _ = turn.finish(cached.clone());
         } else {
             turn.pass(cached.clone());
@@ -110,7 +111,8 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         })
     }
 
-    /// Looks for the entry in Redis, and if it is missing, for the lock.
+    /// Looks for the entry in Redis. If it is missing, takes the lock, or waits for the instance
+    /// that has it.
     async fn seek(&self, key: &str, keys: &EntryKeys) -> Result<Sought<V>, Cause> {
         if !self.trusts_redis() {
             return Ok(Sought::Missing(None));
@@ -211,7 +213,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
             );
         }
         if coherent {
-            // An event may have evicted it as well.
+            // An event may have evicted the entry too: the expired token does not tell.
             return Ok(Kept::Nowhere);
         }
         self.put(keys, bytes, ttl).await?;

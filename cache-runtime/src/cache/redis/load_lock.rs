@@ -15,22 +15,22 @@ use crate::keyspace::Keyspace;
 use crate::random;
 use crate::transport::{Acquired, EntryKeys, Seek, Token};
 
-/// The wait between two looks at whether another instance has loaded: the first, doubled each time,
+/// The wait before asking again whether another instance has loaded: the first, doubled each time,
 /// and the longest. Each is shortened by up to a half, so that instances do not ask in step.
 const POLL: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(250));
 
-/// A token in Redis. Dropped without having been used, it is given back in the background; if that
-/// fails, it expires.
+/// A token in Redis. If it is dropped without having been used, it is given back in the background;
+/// if that fails, it expires.
 pub(super) struct LoadLock {
     token: Option<Token>,
-    /// No later than the server set it.
+    /// When the token was asked for: no later than the server set it.
     acquired: Instant,
     keyspace: Keyspace,
     background: Arc<Background>,
 }
 
 impl LoadLock {
-    /// The token, to be used. It is no longer given back.
+    /// Takes the token to use it. It is no longer given back.
     pub(super) fn take(&mut self) -> Option<Token> {
         self.token.take()
     }
@@ -53,10 +53,10 @@ impl Drop for LoadLock {
     }
 }
 
-/// What became of looking for an entry.
+/// The result of looking for an entry.
 pub(super) enum Sought<V> {
     Found(Cached<V>),
-    /// The caller loads it: without a lock if the cache has none, or another instance has it.
+    /// The caller loads it, without a lock if the cache has none or another instance has it.
     Missing(Option<LoadLock>),
 }
 

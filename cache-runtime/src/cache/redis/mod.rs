@@ -1,10 +1,10 @@
 //! The cache for what is expensive to load: in Redis, for all instances, with an optional level in
 //! memory.
 //!
-//! `load` is the way of a read, with the `load_lock` in Redis; `refresh` loads ahead of expiry, in the
-//! `background`; `direct` reads and stores without a load. `evict` is what an event does, and
-//! `deletions` carries that out in Redis. All of them work on what the clones of a cache have `shared`.
-//! The `breaker` spares callers a server that does not answer.
+//! `load` reads and loads, with the `load_lock` in Redis. `refresh` loads ahead of expiry, in the
+//! `background`. `direct` reads and stores without a load. `evict` says what an event does, and
+//! `deletions` carries it out in Redis. All of them work on what the clones of a cache have
+//! `shared`. The `breaker` fails commands at once while the server does not answer.
 
 mod audited;
 mod background;
@@ -50,13 +50,13 @@ use shared::Shared;
 /// A cache in Redis that all instances share, with an optional level in memory.
 ///
 /// For what is expensive to load: a provider's list of models, a description of a picture, a
-/// transcript. Clones are the same cache. Instances share a cache by its name and by the namespace of
-/// their bus. Values are cloned for each caller: put large ones into an [`Arc`].
+/// transcript. Clones are the same cache. Instances share a cache by its name and by the namespace
+/// of their bus. Values are cloned for each caller: put large ones into an [`Arc`].
 ///
 /// # What a read does
 ///
-/// [`get_or_load`](Self::get_or_load) looks in memory, then in Redis, and then calls the loader. Per
-/// key, one caller in a process does this, and the others await its result. With a
+/// [`get_or_load`](Self::get_or_load) looks in memory, then in Redis, and then calls the loader.
+/// Per key, one caller in a process does this, and the others await its result. With a
 /// [`load_lock`](Builder::load_lock), one instance at a time loads, and the others wait a while for
 /// what it stores.
 ///
@@ -70,24 +70,25 @@ use shared::Shared;
 ///
 /// # Coherence
 ///
-/// Without [`evict_on`](Builder::evict_on) an entry is as old as its TTL allows, and in the memory of
-/// other instances as old as that level's TTL. With it:
+/// Without [`evict_on`](Builder::evict_on) an entry is as old as its TTL allows. In the memory of
+/// other instances it is as old as that level's TTL allows. With it:
 ///
-/// - A program that has built the cache deletes what its event evicts in Redis, and then the event
-///   leaves. If Redis is away the event is published all the same, and
-///   [`publish`](crate::service::Invalidator::publish) says which cache keeps old values. The deletion is tried
-///   again for as long as the cache lives, and until it is done this instance does not read the entry
-///   in Redis.
-/// - An instance that receives an event drops the entry from memory and deletes it in Redis too,
-///   because not every publisher has: programs in other languages, or without this cache, only
+/// - A program that has built the cache deletes in Redis what its event evicts, and then sends the
+///   event. If Redis is away the event is published all the same, and
+///   [`publish`](crate::service::Invalidator::publish) returns an error that names the cache. The
+///   deletion is tried again for as long as the cache lives. Until it is done, this instance does
+///   not read the entry in Redis.
+/// - An instance that receives an event drops the entry from memory and deletes it in Redis too.
+///   Not every publisher has deleted it: programs in other languages, or without this cache, only
 ///   publish.
-/// - A load holds a token in Redis, which an eviction of the entry deletes and storing needs. So a
-///   load that was overtaken by an event stores nothing, neither in Redis nor in memory.
+/// - A load holds a token in Redis. An eviction of the entry deletes the token, and without it
+///   nothing is stored. So a load that was overtaken by an event stores nothing, neither in Redis
+///   nor in memory.
 /// - While events are not proven to arrive, memory is not read, and afterwards it is empty. Redis
 ///   is still read, unless [`on_flush`](Builder::on_flush) says otherwise.
 ///
 /// An event costs each instance that receives it one `DEL` in the background, and its publisher one
-/// more before it leaves. Reads of the evicted entries wait for that `DEL`.
+/// more before the event is sent. Reads of the evicted entries wait for that `DEL`.
 ///
 /// # In Redis
 ///
@@ -95,9 +96,13 @@ use shared::Shared;
 ///
 /// | key | holds | TTL |
 /// |---|---|---|
-/// | `name:v:KEY` | an entry: `+` and the value as the codec writes it, or `-` and the category; in a coherent cache with its generation and `:` in front | that of the entry |
+/// | `name:v:KEY` | an entry | that of the entry |
 /// | `name:t:KEY` | the token of the load under way | [`lock_ttl`](Builder::lock_ttl) |
-/// | `name:g` | the generation of a coherent cache: without it, or under another, no entry counts | none |
+/// | `name:g` | the generation of a coherent cache | none |
+///
+/// An entry is `+` and the value as the codec writes it, or `-` and the category. In a coherent
+/// cache its generation and `:` stand in front. If that is not the current generation, or there is
+/// none, the entry counts as missing.
 ///
 /// If the server's access rules forbid a command, the error says what to allow.
 ///
@@ -168,7 +173,7 @@ pub struct RedisCache<V, M = Plain> {
     mode: PhantomData<fn() -> M>,
 }
 
-/// What clones share. Dropping it ends everything in the background.
+/// What clones share. Dropping it ends the subscriptions and all background tasks.
 struct Handle<V> {
     shared: Arc<Shared<V>>,
     /// Carries out the deletions that events ask for.
@@ -177,7 +182,8 @@ struct Handle<V> {
 
 impl<V> Drop for Handle<V> {
     fn drop(&mut self) {
-        // Before the worker ends: no event may ask for a deletion that is not carried out.
+        // Unsubscribed before the worker ends: no event may ask for a deletion that is not carried
+        // out.
         self.shared.unsubscribe();
         self.shared.background.close();
     }
@@ -187,12 +193,12 @@ impl<V, M> RedisCache<V, M>
 where
     V: Clone + Send + Sync + 'static,
 {
-    /// The value of an entry, if there is one. It does not wait for a load that is under way.
+    /// The value of an entry, if there is one; it does not wait for a load that is under way.
     ///
     /// # Errors
     ///
     /// When the entry is not in memory and Redis is away, whatever
-    /// [`while_down`](Builder::while_down) says, because it is then not known whether there is a value.
+    /// [`while_down`](Builder::while_down) says: it is not known whether there is a value.
     ///
     /// # Cancel safety
     ///
@@ -201,8 +207,8 @@ where
         Ok(self.lookup(key).await?.and_then(Loaded::present))
     }
 
-    /// As [`get`](Self::get), and it tells an entry that is known to be
-    /// [absent](Loaded::Absent) from one that is missing, for which it returns `None`.
+    /// Like [`get`](Self::get), but tells an entry that is known to be [absent](Loaded::Absent)
+    /// from one that is missing, for which it returns `None`.
     ///
     /// # Errors
     ///
@@ -216,7 +222,7 @@ where
         Ok(cached.map(|cached| cached.loaded))
     }
 
-    /// Whether [`get`](Self::get) finds a value. It counts as a read, and costs as much.
+    /// Whether [`get`](Self::get) finds a value; it counts as a read, and costs as much.
     ///
     /// # Errors
     ///
@@ -231,21 +237,21 @@ where
 
     /// The value of an entry, or what `loader` returns, which is stored.
     ///
-    /// A value in Redis that does not decode is loaded anew, and overwritten. A value that is about to
-    /// expire is returned at once, and refreshed by the loader given to
+    /// A value in Redis that does not decode is loaded anew, and overwritten. A value that is about
+    /// to expire is returned at once, and refreshed by the loader given to
     /// [`refresh_ahead`](Builder::refresh_ahead), if there is one.
     ///
     /// # Errors
     ///
-    /// When it is known, by [`lookup_or_load`](Self::lookup_or_load), that there is no value; or when
-    /// Redis is away and the cache is set to [fail](WhileDown::Fail).
+    /// When it is known that there is no value, from [`lookup_or_load`](Self::lookup_or_load) or a
+    /// refresh. Also when Redis is away and the cache is set to [fail](WhileDown::Fail).
     ///
     /// # Cancel safety
     ///
-    /// Dropped, it stores nothing; if it was loading, the next caller in line loads. A lock that it
-    /// holds in Redis is given back in the background. Where that is not possible, the lock ends after
-    /// the [`lock_ttl`](Builder::lock_ttl), and other instances wait for it no longer than they wait
-    /// for any. A refresh goes on.
+    /// Dropped, it stores nothing; if it was loading, the next caller in line loads. Its lock in
+    /// Redis is given back in the background. Where that is not possible, the lock ends after the
+    /// [`lock_ttl`](Builder::lock_ttl), and other instances wait for it no longer than for any
+    /// other lock. A refresh goes on.
     pub async fn get_or_load<L, F>(&self, key: &str, loader: L) -> Result<V, LoadError<Infallible>>
     where
         L: FnOnce() -> F,
@@ -255,13 +261,15 @@ where
         self.present(self.lookup_or_load(key, loader).await?)
     }
 
-    /// As [`get_or_load`](Self::get_or_load), with a loader that can fail. Then nothing is stored, and
-    /// the next caller in line loads.
+    /// Like [`get_or_load`](Self::get_or_load), with a loader that may fail.
+    ///
+    /// After a failure nothing is stored, and the next caller in line loads.
     ///
     /// # Errors
     ///
-    /// When the loader fails; when it is known, by [`lookup_or_load`](Self::lookup_or_load), that there
-    /// is no value; or when Redis is away and the cache is set to [fail](WhileDown::Fail).
+    /// When the loader fails, or it is known that there is no value, as in
+    /// [`get_or_load`](Self::get_or_load). Also when Redis is away and the cache is set to
+    /// [fail](WhileDown::Fail).
     ///
     /// # Cancel safety
     ///
@@ -275,12 +283,15 @@ where
         self.present(self.lookup_or_load(key, loader).await?)
     }
 
-    /// As [`try_get_or_load`](Self::try_get_or_load), with a loader that can find that there is no
-    /// value. That is stored as well, for the [TTL of its category](Builder::negative_ttl).
+    /// Like [`try_get_or_load`](Self::try_get_or_load), with a loader that may find that there is
+    /// no value.
+    ///
+    /// That is stored as well, for the [TTL of its category](Builder::negative_ttl).
     ///
     /// # Errors
     ///
-    /// When the loader fails, or when Redis is away and the cache is set to [fail](WhileDown::Fail).
+    /// When the loader fails, or when Redis is away and the cache is set to
+    /// [fail](WhileDown::Fail).
     ///
     /// # Cancel safety
     ///
@@ -335,13 +346,15 @@ where
         Ok(cached.loaded)
     }
 
-    /// Stores a value, in Redis with one command and in memory. A load that is under way in another
-    /// instance without a [lock](Builder::load_lock) will overwrite it.
+    /// Stores a value, in Redis with one command and in memory.
+    ///
+    /// A value whose TTL is zero is not stored; the entry is removed. A load that is under way in
+    /// another instance without a [lock](Builder::load_lock) will overwrite the value.
     ///
     /// # Errors
     ///
     /// When Redis is away, or the value cannot be encoded or is too large. Nothing is stored then,
-    /// unless Redis has stored it and only its answer was lost.
+    /// unless Redis has stored the value and only its answer was lost.
     ///
     /// # Cancel safety
     ///
@@ -353,9 +366,10 @@ where
         self.shared().insert(key, value).await
     }
 
-    /// Removes an entry from Redis and from this instance's memory. Other instances may have it in
-    /// memory until that level's TTL, and one that is loading it without a
-    /// [lock](Builder::load_lock) will store it.
+    /// Removes an entry from Redis and from this instance's memory.
+    ///
+    /// Other instances may have it in memory until that level's TTL. One that is loading it without
+    /// a [lock](Builder::load_lock) will store it.
     ///
     /// # Errors
     ///
@@ -378,7 +392,9 @@ where
     }
 
     /// The health of the first channel on which events are not proven to arrive, among those that
-    /// evict from the cache. [`Live`](Health::Live) if there is no such channel.
+    /// evict from the cache.
+    ///
+    /// It is [`Live`](Health::Live) if there is no such channel.
     #[must_use]
     pub fn health(&self) -> Health {
         self.shared().health()

@@ -4,26 +4,28 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum WhileDown {
-    /// The value is loaded without Redis, and kept in memory if the cache has that level. The failure
-    /// of Redis is logged, at most once a second, and counted.
+    /// The value is loaded without Redis, and kept in memory if the cache has that level. The
+    /// failure of Redis is logged, at most once a second, and counted.
     #[default]
     LoadWithoutRedis,
-    /// It fails, for sources that cannot bear the loads of all instances.
+    /// The load fails, for sources that cannot bear the loads of all instances.
     Fail,
 }
 
-/// What a coherent cache does with its entries in Redis after events may have been lost. Memory is
-/// flushed in any case.
+/// What a coherent cache does with its entries in Redis after events may have been lost.
+///
+/// Memory is flushed in any case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum OnFlush {
-    /// They stay. A program that has built this cache deletes in Redis before the event it publishes
-    /// leaves, so an event that did not reach this instance has deleted there all the same.
+    /// They stay. A program that has built this cache deletes in Redis before it sends its event.
+    /// So even an event that did not reach this instance has deleted the entry in Redis.
     #[default]
     KeepRedis,
     /// Everything is evicted in Redis too, and Redis is not read while events are not proven to
-    /// arrive. The same happens when an instance starts. For channels on which programs without this
-    /// cache publish, such as services in another language: what they publish while no instance
-    /// receives it would stay in Redis until its TTL.
+    /// arrive. The same happens when an instance starts.
+    ///
+    /// For channels on which programs without this cache publish, such as services in another
+    /// language. What they evict while no instance receives it would stay in Redis until its TTL.
     EvictRedis,
 }

@@ -16,8 +16,8 @@ use crate::health::Cause;
 use crate::transport::{Acquired, Seek};
 use crate::wire::{Prose, Quoted};
 
-/// How long an entry is left alone after a refresh that has failed, or has left the entry due:
-/// because nothing was stored, or for too short a time.
+/// How long an entry is not refreshed again after a refresh that has failed, or after which it is
+/// still due because nothing was stored, or for too short a time: 1 s.
 const PAUSE: Duration = Duration::from_secs(1);
 
 impl<V: Clone + Send + Sync + 'static> Shared<V> {
@@ -38,7 +38,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
             if refreshed {
                 drop(refreshing);
             } else {
-                // Otherwise every read would try again.
+                // Without the pause every read would try again.
                 refreshing.pause(PAUSE);
             }
         });
@@ -48,13 +48,13 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         cached.refresh_at <= self.engine.clock().now()
     }
 
-    /// Refreshes an entry. Whether it is no longer due.
+    /// Refreshes an entry; returns whether it is no longer due.
     async fn refresh(&self, key: &str) -> Result<bool, Cause> {
         let Some(Refresh { loader, .. }) = &self.options.refresh else {
             return Ok(false);
         };
         let keys = self.keys.of(key);
-        // Before Redis is asked: an eviction from here on keeps the new value out of memory.
+        // Taken before Redis is asked: an eviction from here on keeps the new value out of memory.
         let storing = self.storing();
         let reserved = (storing == Storing::Yes).then(|| self.engine.begin_load(key, storing));
         self.settled(key).await?;
@@ -84,7 +84,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
             && kept != Kept::Nowhere
             && self.storing() == Storing::Yes
         {
-            // If it may not be stored, an event has evicted the old value.
+            // If it may not be stored, the entry was evicted or replaced meanwhile.
             let _ = reserved.store(cached);
         }
         Ok(refreshed)

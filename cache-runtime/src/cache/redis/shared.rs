@@ -1,5 +1,5 @@
-//! What the clones of a cache share, and the steps that reads, loads and refreshes have in common:
-//! commands to Redis, encoding and decoding, and reporting failures.
+//! What the clones of a cache share, and the steps that reads, loads and refreshes have in common.
+//! These are commands to Redis, encoding and decoding, and reporting failures.
 
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::Arc;
@@ -46,18 +46,18 @@ pub(super) struct Shared<V> {
     pub(super) logs: Logs,
 }
 
-/// What a coherent cache has besides.
+/// What only a coherent cache has.
 pub(super) struct Coherence {
     /// One for each channel.
     pub(super) proofs: Box<[Proof]>,
     pub(super) deletions: Arc<Deletions>,
     /// The longest wait for deletions.
     pub(super) patience: Duration,
-    /// Only dropped.
+    /// Kept so that they end with the cache.
     pub(super) subscriptions: Mutex<Vec<Box<dyn Send + Sync>>>,
 }
 
-/// One for each kind of failure, so that none hides another.
+/// A throttle for each kind of failure, so that none hides another.
 #[derive(Debug, Default)]
 pub(super) struct Logs {
     pub(super) redis: LogThrottle,
@@ -74,7 +74,7 @@ impl<V> Shared<V> {
         proofs.flatten()
     }
 
-    /// The first channel's health that is not live.
+    /// The health of the first channel that is not live.
     pub(super) fn health(&self) -> Health {
         proof::health(self.proofs())
     }
@@ -87,15 +87,16 @@ impl<V> Shared<V> {
 }
 
 impl<V: Clone + Send + Sync + 'static> Shared<V> {
-    /// Whether events are proven to arrive on every channel; true in a cache that none evicts from.
+    /// Whether events are proven to arrive on every channel; true in a cache that no event evicts
+    /// from.
     fn is_proven(&self) -> bool {
         let clock = self.engine.clock();
         let now = clock.now();
         self.proofs().all(|proof| proof.holds(clock, now))
     }
 
-    /// Whether Redis may be read. Publishers delete there before an event leaves, so usually it may
-    /// even while events do not arrive.
+    /// Whether Redis may be read. Publishers delete in Redis before they send an event, so usually
+    /// it may be read even while events do not arrive.
     pub(super) fn trusts_redis(&self) -> bool {
         self.options.on_flush == OnFlush::KeepRedis || self.is_proven()
     }
@@ -114,7 +115,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         }
     }
 
-    /// Waits for the deletions of the entry that events have asked for.
+    /// Waits for the deletions that events have asked for and that cover the entry.
     pub(super) async fn settled(&self, key: &str) -> Result<(), Cause> {
         let Some(coherence) = &self.coherence else {
             return Ok(());
@@ -132,8 +133,8 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         &'a self,
         command: impl Future<Output = Result<T, Cause>> + 'a,
     ) -> impl Future<Output = Result<T, Cause>> + 'a {
-        // A command takes kilobytes, which would make the future of every caller as large, even of
-        // those that find everything in memory.
+        // Boxed because a command takes kilobytes, which would make every caller's future as large,
+        // even if the caller finds everything in memory.
         let command = Box::pin(command);
         async move {
             self.breaker.check()?;
@@ -221,17 +222,17 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         if self.locks() || self.options.refresh.is_some() {
             self.ask(self.keyspace.put(keys, bytes, ttl)).await
         } else {
-            // There is no token to delete.
+            // No load of this cache takes a token, so there is none to delete.
             self.ask(self.keyspace.set(&keys.value, bytes, ttl)).await
         }
     }
 
-    /// An entry that lives in Redis for `left`; `None` where it does not expire there.
+    /// An entry that lives in Redis for `left`; `None` if it does not expire there.
     pub(super) fn cached(&self, loaded: Loaded<V>, left: Option<Duration>) -> Cached<V> {
         let left = left.unwrap_or(self.options.ttl);
         let ahead = match (&loaded, &self.options.refresh) {
             (Loaded::Present(_), Some(refresh)) => nanos(refresh.ahead),
-            // That there is no value is loaded anew after its expiry, not before.
+            // An absent entry is loaded anew after its expiry, not before.
             _ => return Cached::new(loaded, left),
         };
         let now = self.engine.clock().now();
@@ -242,7 +243,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         }
     }
 
-    /// A command failed, and the caller goes on without Redis.
+    /// Reports a command that failed, when the caller goes on without Redis.
     pub(super) fn redis_failed(&self, doing: &'static str, cause: &Cause) {
         count(&self.counters.redis_errors);
         if let Some(skipped) = self.logs.redis.admit() {
@@ -250,7 +251,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         }
     }
 
-    /// A command failed, and the caller is given the error.
+    /// Reports a command that failed, when the caller receives the error.
     pub(super) fn redis_error(&self, doing: &'static str, cause: Cause) -> RedisCacheError {
         count(&self.counters.redis_errors);
         RedisCacheError::redis(&self.name, doing, cause)

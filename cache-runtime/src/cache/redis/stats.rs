@@ -16,14 +16,15 @@ counters! {
             failed_loads,
             /// Reads that found another instance loading.
             waits,
-            /// Those of them that did not wait for its end, and loaded as well.
+            /// Waits that ended before the other instance had loaded, so that the caller loaded as
+            /// well.
             given_up_waits,
             /// Refreshes ahead of expiry that have begun to load.
             refreshes,
             /// Entries stored in Redis.
             stored,
-            /// Entries that were loaded and not stored in Redis, because they were evicted meanwhile or
-            /// because another instance was loading.
+            /// Entries that were loaded and not stored in Redis, because they were evicted
+            /// meanwhile or because another instance was loading.
             refused,
             /// Values that were not stored because of their size.
             too_large,
@@ -37,11 +38,11 @@ counters! {
             evictions,
         }
         derived {
-            /// Entries found in memory. Threads that read the same part of it at the same time may be
-            /// counted as one.
+            /// Entries found in memory. Threads that read the same part of it at the same time may
+            /// be counted as one.
             memory_hits,
-            /// Callers that were given what another caller in this process was already looking for or
-            /// loading.
+            /// Callers that were given what another caller in this process was already looking for
+            /// or loading.
             shared_loads,
         }
     }
