@@ -61,14 +61,14 @@ impl Dedup {
 impl Builder {
     /// How long a key stays reserved, in whole milliseconds; [`defaults::DEDUP_TTL`] by default.
     ///
-    /// It should be longer than a duplicate may take to arrive, and shorter than the time after which
-    /// an equal request is a new one.
+    /// It should be longer than a duplicate may take to arrive, and shorter than the time after
+    /// which an equal request is a new one.
     pub fn ttl(mut self, ttl: Duration) -> Self {
         self.ttl = ttl;
         self
     }
 
-    /// The deduplication. Nothing is sent to Redis yet.
+    /// Builds the deduplication; nothing is sent to Redis yet.
     ///
     /// # Errors
     ///

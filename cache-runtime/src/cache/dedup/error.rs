@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::health::Cause;
 use crate::wire::Quoted;
 
-/// A key could not be reserved or released, or the keys not be counted.
+/// A key could not be reserved or released, or the keys could not be counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DedupError {
     cache: Arc<str>,
@@ -26,7 +26,7 @@ pub(super) enum Doing {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Reason {
     Redis(Cause),
-    /// The key holds no reservation, but this.
+    /// The key holds this instead of a reservation.
     Unreadable(Box<str>),
 }
 
@@ -52,7 +52,8 @@ impl DedupError {
         (self.doing != Doing::Count).then_some(&self.key)
     }
 
-    /// Why Redis did not do it; `None` if the key holds something other than a reservation.
+    /// Why Redis did not carry out the command; `None` if the key holds something other than a
+    /// reservation.
     #[must_use]
     pub fn cause(&self) -> Option<&Cause> {
         match &self.reason {
@@ -67,7 +68,7 @@ impl DedupError {
         self.cause().is_none()
     }
 
-    /// Whether Redis did not answer in time. It may have carried out the command.
+    /// Whether Redis did not answer in time; it may have carried out the command.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         matches!(self.cause(), Some(Cause::Timeout(_)))

@@ -1,4 +1,5 @@
-//! Of equal requests within a few seconds, the instance that reserves the key first handles one.
+//! Deduplication: of equal requests within a few seconds, the instance that reserves their key
+//! handles one.
 
 mod audited;
 mod builder;
@@ -16,20 +17,20 @@ pub use error::DedupError;
 use error::Doing;
 use shared::Shared;
 
-/// Lets one instance handle a request that arrives several times within a few seconds, at whichever
-/// instances.
+/// Lets one instance handle a request that arrives several times within a few seconds, at one or
+/// several instances.
 ///
 /// A request has a key, such as the ID of the message that asks for it. The instance that
 /// [reserves](Self::reserve) the key handles the request; for the others it is a duplicate. The
-/// reservation is made in Redis, together with its TTL and in one step, so of any number of
-/// concurrent attempts exactly one succeeds. It ends with its TTL, or when its owner
+/// reservation is made in Redis, together with its TTL and in one step. So of any number of
+/// concurrent attempts exactly one succeeds. A reservation ends with its TTL, or when its owner
 /// [releases](Self::release) it. Clones share their reservations, and so do deduplications of one
 /// name on buses of the same server and namespace.
 ///
 /// # When Redis is away
 ///
 /// It fails closed: if Redis does not answer, or the key holds something else, the result is an
-/// error, never a reservation. A reservation is kept as well as the server keeps its memory: after a
+/// error, never a reservation. A reservation lasts no longer than the memory of the server. After a
 /// restart without persistence, a failover or a `FLUSHALL` the key can be reserved again.
 ///
 /// # Examples
@@ -66,40 +67,41 @@ pub struct Dedup {
 #[must_use = "without looking at it the request is handled twice, or not at all"]
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Reservation {
-    /// The caller, and nobody else until the TTL is over.
+    /// The caller handles it: the key is now reserved for the caller.
     Reserved,
-    /// The owner of an earlier reservation.
+    /// The owner of an earlier reservation handles it.
     Duplicate {
-        /// As given to [`reserve`](Dedup::reserve).
+        /// The owner, as given to [`reserve`](Dedup::reserve).
         owner: String,
     },
 }
 
-/// What became of a release.
+/// The answer of [`Dedup::release`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Release {
     /// The reservation was there, and has ended.
     Released,
-    /// It has another owner, and stays.
+    /// The reservation has another owner, and stays.
     NotYours {
         /// Its owner.
         owner: String,
     },
-    /// There was none any more.
+    /// There was no reservation any more.
     Gone,
 }
 
 impl Dedup {
     /// Reserves a key, unless it is reserved already.
     ///
-    /// `owner` names the caller: later callers are told it, and [`release`](Self::release) needs it. A
-    /// duplicate may have the caller's own name, if the answer to an earlier attempt was lost.
+    /// `owner` names the caller: later callers receive the name, and [`release`](Self::release)
+    /// needs it. A duplicate may have the caller's own name, if the answer to an earlier call was
+    /// lost.
     ///
     /// # Errors
     ///
-    /// When Redis cannot be reached, does not answer or refuses, the bus is closed, or the key holds
-    /// something else, which stays. The caller must then not handle the request. The key may be
-    /// reserved all the same, until its TTL is over, if only the answer was lost.
+    /// When Redis cannot be reached, does not answer or refuses, the bus is closed, or the key
+    /// holds something else, which stays. The caller must then not handle the request. If only the
+    /// answer was lost, the key is reserved all the same, until its TTL is over.
     ///
     /// # Cancel safety
     ///
@@ -120,8 +122,9 @@ impl Dedup {
         Ok(Reservation::Duplicate { owner })
     }
 
-    /// Ends a reservation of this owner before its TTL: after the request has failed, so that it can be
-    /// made again at once.
+    /// Ends a reservation of this owner before its TTL.
+    ///
+    /// Use it after the request has failed, so that the request can be made again at once.
     ///
     /// # Errors
     ///
@@ -162,7 +165,7 @@ impl Dedup {
         if actual != owner {
             return Ok(Release::NotYours { owner: actual });
         }
-        // Written by another program, which formats JSON differently.
+        // Another program wrote it, and formats JSON differently.
         let deleted = shared.keyspace.delete_if_equal(&full, &found).await;
         Ok(match shared.checked(Doing::Release, key, deleted)? {
             DeleteIf::Deleted => Release::Released,
@@ -171,8 +174,10 @@ impl Dedup {
         })
     }
 
-    /// How many keys are reserved, for monitoring. Redis goes through all of its keys, in steps between
-    /// which it does other work; keys that come or go meanwhile may be counted or not.
+    /// How many keys are reserved, for monitoring.
+    ///
+    /// Redis goes through all of its keys, in steps between which it does other work. Keys that
+    /// come or go meanwhile may be counted or not.
     ///
     /// # Errors
     ///

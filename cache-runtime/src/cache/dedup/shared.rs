@@ -18,7 +18,7 @@ pub(super) struct Shared {
     pub(super) keyspace: Keyspace,
     pub(super) reserved: AtomicU64,
     pub(super) duplicates: AtomicU64,
-    /// Why the latest command failed; `None` if it did not.
+    /// Why the latest command failed; `None` if it succeeded.
     pub(super) failed: Mutex<Option<Cause>>,
 }
 

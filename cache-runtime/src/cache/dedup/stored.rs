@@ -13,14 +13,14 @@ pub(super) fn encode(owner: &str) -> Vec<u8> {
     stored
 }
 
-/// How every reservation of this owner starts, and none of another owner.
+/// How every reservation of this owner starts, and no reservation of another owner.
 pub(super) fn start(owner: &str) -> Vec<u8> {
     let owner = Value::from(owner);
     format!(r#"{{"owner":{owner},"nonce":""#).into_bytes()
 }
 
-/// The owner of a reservation; the error describes what is there instead. Programs in other languages
-/// may write the JSON differently, and order its members differently.
+/// The owner of a reservation; the error describes what the key holds instead. Programs in other
+/// languages may format the JSON differently, and order its members differently.
 pub(super) fn decode(stored: &[u8]) -> Result<String, String> {
     let found = |why: &str| {
         let found = String::from_utf8_lossy(stored);
