@@ -20,24 +20,23 @@ use crate::clock::{Clock, ManualClock, Nanos, nanos};
 use crate::defaults;
 use crate::sync::Mutex;
 
-/// How many that are over are removed with every call: more than a call adds, so that they do not
-/// pile up.
+/// How many ended cooldowns each call removes: more than a call adds, so that they do not pile up.
 const SWEPT: usize = 2;
-/// Emptied, a map gives back the memory of more than this many keys.
+/// An empty map gives back its memory if it has room for more than this many keys.
 const KEPT: usize = 1024;
 
-/// When each cooldown was started; the one that was started first is in front.
+/// When each cooldown was started, in the order of these times.
 type Started<K> = LinkedHashMap<K, Nanos, RandomState>;
 
 /// Keeps what was done for a key from being done again too soon.
 ///
 /// For rate limits that each instance keeps by itself, such as one notification per hour and user.
-/// Other instances have their own, so `n` of them allow `n` times as much. Clones are the same
-/// cooldown.
+/// Other instances have cooldowns of their own, so `n` instances allow `n` times as much. Clones
+/// are the same cooldown.
 ///
-/// It is bounded. When it is full, the cooldown that was started first is forgotten, over or not, and
-/// its key may start again. It has no task: every call removes up to two cooldowns that are over.
-/// Times are accurate to a few milliseconds.
+/// It is bounded. When it is full, the cooldown that was started first is forgotten, ended or not,
+/// and its key may start again. It has no task: every call removes up to two cooldowns that have
+/// ended. Times are accurate to a few milliseconds.
 ///
 /// # Examples
 ///
@@ -84,7 +83,7 @@ pub enum Start {
 }
 
 impl Start {
-    /// Whether the cool-down was started by this call.
+    /// Whether this call started the cooldown.
     #[must_use]
     pub const fn is_started(self) -> bool {
         matches!(self, Self::Started)
@@ -92,7 +91,7 @@ impl Start {
 }
 
 impl<K: Hash + Eq + Send + Sync + 'static> Cooldown<K> {
-    /// Settings of a cooldown of this length. Audits and errors show the name.
+    /// Settings of a cooldown of this length; audits and errors show the name.
     #[track_caller]
     pub fn builder(name: impl Into<String>, period: Duration) -> Builder<K> {
         Builder {
@@ -105,13 +104,15 @@ impl<K: Hash + Eq + Send + Sync + 'static> Cooldown<K> {
         }
     }
 
-    /// Starts the cooldown of a key unless it goes on. Of callers at the same time, one starts it.
+    /// Starts the cooldown of a key, unless it was started before and goes on.
+    ///
+    /// Of several callers at the same time, one starts it.
     pub fn try_start<Q>(&self, key: &Q) -> Start
     where
         Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
     {
         let shared = &*self.shared;
-        // What is removed is dropped without the lock: dropping a key is the user's code.
+        // Removed keys are dropped after the lock is released: dropping a key is the user's code.
         let mut swept = Swept::default();
         let _forgotten;
         let mut started = shared.started.lock();
@@ -132,7 +133,7 @@ impl<K: Hash + Eq + Send + Sync + 'static> Cooldown<K> {
         Start::Started
     }
 
-    /// How long the cooldown of a key goes on; `None` if it may be started.
+    /// How long the cooldown of a key still goes on; `None` if it may be started.
     #[must_use]
     pub fn remaining<Q>(&self, key: &Q) -> Option<Duration>
     where
@@ -148,7 +149,7 @@ impl<K: Hash + Eq + Send + Sync + 'static> Cooldown<K> {
         }
     }
 
-    /// Ends the cooldown of a key; returns whether there was one.
+    /// Ends the cooldown of a key; returns whether it was going on.
     pub fn reset<Q>(&self, key: &Q) -> bool
     where
         Q: Hash + Equivalent<K> + ?Sized,
@@ -167,13 +168,13 @@ impl<K: Hash + Eq + Send + Sync + 'static> Cooldown<K> {
         removed.is_some_and(|(_key, at)| shared.left(at, now).is_some())
     }
 
-    /// The number of cooldowns, including those that are over and were not removed yet.
+    /// The number of cooldowns, including those that have ended and were not removed yet.
     #[must_use]
     pub fn len(&self) -> usize {
         self.shared.started.lock().len()
     }
 
-    /// Whether there is none.
+    /// Whether there is no cooldown.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -192,7 +193,7 @@ impl<K: Hash + Eq + Send + Sync + 'static> Cooldown<K> {
     }
 }
 
-/// The entry of a key that need not be owned.
+/// Finds the entry of a borrowed key.
 fn find<'a, K, Q>(started: &'a mut Started<K>, key: &Q) -> RawEntryMut<'a, K, Nanos, RandomState>
 where
     K: Hash + Eq,
@@ -203,7 +204,7 @@ where
     entry.from_hash(hash, |own| key.equivalent(own))
 }
 
-/// What a call removes.
+/// What a call removes, to be dropped after the lock is released.
 struct Swept<K> {
     keys: [Option<K>; SWEPT],
     map: Option<Started<K>>,
@@ -218,7 +219,7 @@ impl<K> Default for Swept<K> {
     }
 }
 
-/// A large map that is empty, so that its memory can be given back. A new one takes its place.
+/// The map, if it is empty and large, so that its memory can be freed. A new one takes its place.
 fn replaced<K: Hash + Eq>(started: &mut Started<K>) -> Option<Started<K>> {
     (started.is_empty() && started.capacity() > KEPT).then(|| std::mem::take(started))
 }
@@ -232,8 +233,8 @@ impl<K> Shared<K> {
 }
 
 impl<K: Hash + Eq> Shared<K> {
-    /// Removes some of what is over, and returns the time. The time is read under the lock, so that the
-    /// map is in the order of its times.
+    /// Removes some ended cooldowns, and returns the time. The time is read under the lock, so that
+    /// the map is in the order of its times.
     fn sweep(&self, started: &mut Started<K>, swept: &mut Swept<K>) -> Nanos {
         let now = self.clock.now();
         for key in &mut swept.keys {
@@ -296,8 +297,9 @@ pub struct Builder<K> {
 }
 
 impl<K: Hash + Eq + Send + Sync + 'static> Builder<K> {
-    /// The most keys; [`defaults::MAX_ENTRIES`] by default. One more, and the cooldown that was started
-    /// first is forgotten.
+    /// The most keys; [`defaults::MAX_ENTRIES`] by default.
+    ///
+    /// If one more is started, the cooldown that was started first is forgotten.
     pub fn max_entries(mut self, entries: usize) -> Self {
         self.max_entries = entries;
         self

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// A cache cannot be built as it is set.
+/// A cache cannot be built with its settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BuildError {
     cache: Box<str>,
@@ -38,11 +38,11 @@ impl std::error::Error for BuildError {}
 pub enum NotStored {
     /// The entry was evicted after the load began, so the value may be the old one.
     Evicted,
-    /// The load took longer than the entry may live.
+    /// The load took longer than the entry may live, or the TTL of the value is zero.
     Expired,
     /// Events were not proven to arrive when the load began, or are not now.
     Bypassed,
-    /// The entry is heavier than a part of the cache can hold.
+    /// The entry weighs more than one part of the cache can hold.
     TooHeavy,
 }
 

@@ -37,8 +37,8 @@ pub enum Evict<K> {
     Key(K),
     /// Several entries.
     Keys(Vec<K>),
-    /// Every entry whose key the predicate accepts. It is asked about every key of the cache, while
-    /// a part of the cache is locked: it must be quick and must not use the cache.
+    /// Every entry whose key the predicate accepts. The predicate is called for every key of the
+    /// cache, while a part of the cache is locked. It must be quick and must not use the cache.
     Matching(Box<dyn Fn(&K) -> bool + Send + Sync>),
     /// Every entry.
     All,

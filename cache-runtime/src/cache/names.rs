@@ -1,8 +1,8 @@
-//! How caches may be called.
+//! Which names a cache may have.
 
 use super::error::BuildError;
 
-/// A name that audits and errors show.
+/// Checks a name that only audits and errors show.
 pub(super) fn check_name(cache: &str) -> Result<(), BuildError> {
     if cache.is_empty() || cache.chars().any(char::is_control) {
         let what = "expected at least one character, and none that is invisible";
@@ -11,8 +11,8 @@ pub(super) fn check_name(cache: &str) -> Result<(), BuildError> {
     Ok(())
 }
 
-/// A name that the keys of a cache in Redis begin with. It cannot run into what follows it, and
-/// access rules need not quote it.
+/// Checks a name that begins the keys of a cache in Redis. Without a `:` it ends where the rest of
+/// a key begins, and access rules need not quote it.
 pub(super) fn check_key_name(cache: &str) -> Result<(), BuildError> {
     let spelled = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if cache.is_empty() || !cache.chars().all(spelled) {

@@ -22,9 +22,10 @@ use crate::defaults;
 /// types. Other instances' changes do not reach it: where staleness causes wrong behaviour, use a
 /// [`CoherentCache`](crate::CoherentCache). Clones are the same cache.
 ///
-/// The TTL counts from when an entry was inserted, or its load began, not from its last read. Expired
-/// entries are removed when something is stored. The cache has no task. One thread of the process,
-/// `cache-clock`, keeps the time for all such caches while they are read, to about ten milliseconds.
+/// The TTL counts from when an entry was inserted, or its load began, not from its last read.
+/// Expired entries are removed when something is stored. The cache has no task. One thread of the
+/// process, `cache-clock`, keeps the time for all such caches while they are read, accurate to
+/// about 10 ms.
 ///
 /// # Examples
 ///
@@ -63,9 +64,11 @@ where
     K: Hash + Eq + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    /// Settings of a cache whose entries live for `ttl` at most, of
-    /// [`defaults::TTL_CACHE_ENTRIES`] entries unless the builder says otherwise. Audits and errors show
-    /// the name; other instances' caches of the same name are found by it.
+    /// Settings of a cache whose entries live for `ttl` at most.
+    ///
+    /// It holds [`defaults::TTL_CACHE_ENTRIES`] entries unless the builder says otherwise. Audits
+    /// and errors show the name, and [`Bus::audit`](crate::Bus::audit) reports caches of the same
+    /// name in other instances.
     #[track_caller]
     pub fn builder(name: impl Into<String>, ttl: Duration) -> Builder<K, V> {
         let capacity = Capacity::Entries(defaults::TTL_CACHE_ENTRIES);
@@ -89,10 +92,12 @@ where
         self.shared.engine.get(key)
     }
 
-    /// Stores a value, and replaces the one there is. A value that is too heavy for a part of the cache
-    /// is dropped, and the old value with it.
+    /// Stores a value, and replaces the old value if there is one.
+    ///
+    /// A value that is too heavy for a part of the cache, or whose TTL is zero, is dropped, and the
+    /// old value with it.
     pub fn insert(&self, key: K, value: V) {
-        // That is the only reason not to store it.
+        // There are no reasons not to store it but those above.
         let _ = self.shared.engine.insert(key, value);
     }
 
@@ -109,8 +114,10 @@ where
         self.shared.engine.clear();
     }
 
-    /// Removes every entry whose key begins with `prefix`; returns how many there were.
-    #[expect(clippy::must_use_candidate, reason = "mostly nobody wants to know")]
+    /// Removes every entry whose key begins with `prefix`; returns how many were removed.
+    ///
+    /// Loads on their way, of any key, are not stored.
+    #[expect(clippy::must_use_candidate, reason = "the number is rarely needed")]
     pub fn remove_prefix(&self, prefix: &str) -> usize
     where
         K: AsRef<str>,
@@ -118,15 +125,19 @@ where
         self.retain(|key, _| !key.as_ref().starts_with(prefix))
     }
 
-    /// Keeps only the entries that `keep` accepts; returns how many were removed. It is called while a
-    /// part of the cache is locked, and must not use the cache. Loads on their way are not stored.
+    /// Keeps only the entries that `keep` accepts; returns how many were removed.
+    ///
+    /// `keep` is called while a part of the cache is locked, and must not use the cache. Loads on
+    /// their way, of any key, are not stored.
     pub fn retain(&self, keep: impl Fn(&K, &V) -> bool) -> usize {
         let stale = |key: &K, value: Option<&V>| value.is_none_or(|value| !keep(key, value));
         self.shared.engine.remove_matching(stale)
     }
 
-    /// The entry, or else what `loader` loads. Of callers of one key at the same time, one loads and the
-    /// others wait for its value. If the key is removed or inserted meanwhile, the load is not stored.
+    /// The entry, or else what `loader` loads.
+    ///
+    /// Of several callers of one key at the same time, one loads and the others wait for its value.
+    /// If the key is removed or inserted meanwhile, the loaded value is not stored.
     ///
     /// # Cancel safety
     ///
@@ -142,13 +153,14 @@ where
         value
     }
 
-    /// As [`get_or_load`](Self::get_or_load), with a loader that may fail. Then nothing is stored, and
-    /// the next caller loads.
+    /// Like [`get_or_load`](Self::get_or_load), with a loader that may fail.
+    ///
+    /// After a failure nothing is stored, and the next caller loads.
     ///
     /// # Errors
     ///
-    /// Those of the loader, unless [`stale_on_error`](Builder::stale_on_error) allows the value that
-    /// has expired.
+    /// When the loader fails, unless [`stale_on_error`](Builder::stale_on_error) allows the expired
+    /// entry.
     ///
     /// # Cancel safety
     ///
@@ -166,7 +178,7 @@ where
         }
     }
 
-    /// Whether [`get`](Self::get) would find the entry. It does not count as a read.
+    /// Whether [`get`](Self::get) would find the entry; not counted as a read.
     #[must_use]
     pub fn contains<Q>(&self, key: &Q) -> bool
     where
@@ -242,7 +254,8 @@ where
     K: Hash + Eq + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    /// Where a loader fails, returns the entry if it expired no longer than `age` ago. Off by default.
+    /// Returns the old entry where a loader fails, if it expired no longer than `age` ago; off by
+    /// default.
     pub fn stale_on_error(mut self, age: Duration) -> Self {
         self.options.stale_on_error = age;
         self

@@ -37,8 +37,8 @@ pub(super) struct Load<K, V> {
     pub(super) waiting: Waiting<V>,
 }
 
-/// The waiters of a load, if there are any. If it is dropped without a value, the waiters begin
-/// anew: so does an eviction that takes the load out of its shard.
+/// The waiters of a load, if there are any. Dropping it without a value makes them begin anew, as
+/// when an eviction takes the load out of its shard.
 pub(super) struct Waiting<V>(Option<Arc<Waiters<V>>>);
 
 impl<V> Waiting<V> {

@@ -39,8 +39,8 @@ pub(super) struct Store<K, V> {
 #[repr(align(128))]
 struct Line<T>(T);
 
-/// A counter of the standard library even under the concurrency checker, which would only try more
-/// schedules with its own.
+/// An atomic of the standard library even under the concurrency checker, whose own would only add
+/// schedules to try.
 #[derive(Default)]
 struct Count(std::sync::atomic::AtomicU64);
 
@@ -152,7 +152,7 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
         let same = |load: &Load<K, V>| load.shared && key.equivalent(&load.key);
         if let Ok(mut found) = shard.loads.find_entry(hash, same) {
             let load = found.get_mut();
-            // The load must not have begun before everything was evicted. While evictions may go
+            // The load must not have begun before everything was evicted. Where evictions may go
             // unnoticed, it must not have begun long ago either.
             let recent = storing == Storing::Yes || now < load.entered + self.layout.share_bypassed;
             if load.generation == generation && load.storing == storing && recent {

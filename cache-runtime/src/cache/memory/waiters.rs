@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 use super::entry::Entry;
 
 /// The callers that wait for one load of their key. It is made when the first of them comes,
-/// because most loads have none.
+/// because most loads have no waiters.
 pub(super) struct Waiters<V> {
     /// The turn to load, as a permit, which the caller that loads has taken. It is closed when
     /// there is nothing more to wait for.
