@@ -6,12 +6,12 @@ use crate::health::Health;
 use crate::place::Place;
 use crate::wire::EventSchema;
 
-/// A service's channel under one name, as every bus that has it sees it.
+/// The channel of a service under one name, and its use on every bus that has it.
 pub(super) struct Channel {
     pub(super) service: &'static str,
     pub(super) schema: &'static EventSchema,
     pub(super) place: Place,
-    /// With the namespace of the buses, if there are any.
+    /// The name, with the namespace of the buses, if any bus has the channel.
     pub(super) name: String,
     pub(super) uses: Vec<Use>,
 }

@@ -21,11 +21,11 @@ pub(crate) struct Described {
     pub(crate) place: &'static Location<'static>,
     pub(crate) ttl: Option<Duration>,
     pub(crate) bound: Bound,
-    /// `None` if it keeps nothing in this process.
+    /// The number of entries; `None` if it keeps nothing in this process.
     pub(crate) entries: Option<u64>,
     pub(crate) hits: u64,
     pub(crate) misses: u64,
-    /// One for each `evict_on`.
+    /// One [`Seen`] for each `evict_on`.
     pub(crate) evicted_by: Vec<Seen>,
     pub(crate) state: State,
     /// The id of its bus, if it has one.

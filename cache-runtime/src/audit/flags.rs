@@ -6,7 +6,8 @@ use super::report::{Flag, Kind, Risk, Row, State, why};
 use super::source::{Evicts, Seen};
 use super::table::{Length, list};
 
-/// `caches` are those of the first rows.
+/// Sets the flags of all rows. `caches[i]` is the cache of `rows[i]`; the rows after them are
+/// channels.
 pub(super) fn raise(rows: &mut [Row], caches: &[Described], peers: &[Peer]) {
     let mut channels: Vec<String> = Vec::new();
     for (i, row) in rows.iter_mut().enumerate() {
@@ -33,7 +34,7 @@ pub(super) fn raise(rows: &mut [Row], caches: &[Described], peers: &[Peer]) {
 /// A risk and the text of its flag.
 type Found = (Risk, String);
 
-/// A coherent cache that receives nothing.
+/// Flags a cache whose channels are not live, or in which nothing was published or received yet.
 fn silent(cache: &Described, found: &mut Vec<Found>) {
     for Seen {
         channel,
@@ -64,7 +65,7 @@ fn silent(cache: &Described, found: &mut Vec<Found>) {
     }
 }
 
-/// Another TTL cache of the name in this process.
+/// Flags another TTL cache of this name in this process.
 fn namesakes_here(cache: &Described, caches: &[Described]) -> Option<Found> {
     let others = caches.iter().filter(|other| {
         other.kind == Kind::Ttl && other.name == cache.name && !std::ptr::eq(*other, cache)
@@ -84,7 +85,7 @@ fn namesakes_here(cache: &Described, caches: &[Described]) -> Option<Found> {
     Some((Risk::Minor, text))
 }
 
-/// TTL caches of the name in other instances.
+/// Flags TTL caches of this name in other instances.
 fn namesakes_elsewhere(cache: &Described, peers: &[Peer]) -> Option<Found> {
     let others = peers.iter().filter(|peer| peer.has_ttl_cache(&cache.name));
     let others: Vec<_> = others.map(Peer::to_string).collect();
@@ -108,7 +109,7 @@ fn differ(cache: &Described) -> String {
     )
 }
 
-/// Events that were applied, and on which no cache evicts anything.
+/// Flags events that were applied, and on which no cache evicts anything.
 fn idle_events(row: &Row, caches: &[Described], peers: &[Peer], found: &mut Vec<Found>) {
     let Some(traffic) = &row.channel else { return };
     let sources = || {
@@ -116,7 +117,7 @@ fn idle_events(row: &Row, caches: &[Described], peers: &[Peer], found: &mut Vec<
         let all = all.flat_map(|cache| cache.evicted_by.iter().map(move |seen| (cache, seen)));
         all.filter(|(_, seen)| *seen.channel == *row.name)
     };
-    // It is not known what other subscribers do with it.
+    // It is not known what the other subscribers do with an event.
     if sources().count() < traffic.subscribers {
         return;
     }

@@ -1,4 +1,4 @@
-//! The audit that other instances have to do with.
+//! The audit that knows of other instances.
 
 use std::fmt;
 use std::sync::LazyLock;
@@ -15,29 +15,32 @@ use crate::health::Cause;
 use crate::keyspace::Keyspace;
 use crate::random;
 
-/// At most this many records are kept: beyond, the oldest are dropped.
+/// The most records that are kept. Beyond that, the oldest are dropped.
 const MOST_RECORDS: usize = 1024;
 
-/// A record is that of a process, as caches in memory belong to no bus. Random, and new with every
-/// start.
+/// The id of this process, which leaves one record, because caches in memory belong to no bus. It
+/// is random, and new with every start.
 static PROCESS: LazyLock<String> = LazyLock::new(|| format!("{:016x}", random::number()));
 
 impl Bus {
-    /// As [`audit()`](crate::audit()), and with what it takes other instances to know: their TTL
-    /// caches of the same names, and the events that evict something there.
+    /// Lists what [`audit()`](crate::audit()) does, and flags what only other instances show.
     ///
-    /// Each call leaves a record of this process in the hash `cache-runtime:audit` and reads those of
-    /// the others, in one round trip. So instances see each other once each has audited, and for
-    /// [`RECORD_TTL`](crate::audit::RECORD_TTL) from then on, whether or not they still run. Of more
-    /// than 1024 records the oldest are dropped. Access rules have to allow `~cache-runtime:audit
-    /// +eval +evalsha +time +hset +hgetall +hdel +pexpire`.
+    /// These are their TTL caches of the same names, and the events that evict something there.
     ///
-    /// An in-process bus has no other processes: there it is [`audit()`](crate::audit()).
+    /// Each call leaves a record of this process in the hash `cache-runtime:audit`, and reads those
+    /// of the others, in one round trip. The key begins with the namespace of the bus, if it has
+    /// one. So instances see each other once each has audited, and for
+    /// [`RECORD_TTL`](crate::audit::RECORD_TTL) from then on, whether or not they still run. Of
+    /// more than 1024 records the oldest are dropped. Access rules have to allow the key
+    /// `~cache-runtime:audit` and `+eval +evalsha +time +hset +hgetall +hdel +pexpire`.
+    ///
+    /// An in-process bus has no other processes, so there the result is that of
+    /// [`audit()`](crate::audit()).
     ///
     /// # Errors
     ///
-    /// If Redis cannot be reached, does not answer in time or refuses it, or if the bus is closed.
-    /// [`audit()`](crate::audit()) needs no server.
+    /// When Redis cannot be reached, does not answer in time or refuses it, or when the bus is
+    /// closed. [`audit()`](crate::audit()) needs no server.
     ///
     /// # Cancel safety
     ///
@@ -50,7 +53,7 @@ impl Bus {
     async fn peers(&self) -> Result<Vec<Peer>, Cause> {
         #[cfg(feature = "redis")]
         let instance = &self.shared().settings().name;
-        // No other process can read it.
+        // No other process can read the record.
         #[cfg(not(feature = "redis"))]
         let instance = "";
         let own = record(instance, &described());
@@ -75,7 +78,7 @@ pub struct AuditError {
 }
 
 impl AuditError {
-    /// What prevented it.
+    /// Why other instances could not be asked.
     #[must_use]
     pub fn cause(&self) -> &Cause {
         &self.cause

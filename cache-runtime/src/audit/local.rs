@@ -7,15 +7,17 @@ use super::rows::assemble;
 
 /// Every cache and every channel of this process, its state, and what looks wrong with it.
 ///
-/// It asks no server. [`Bus::audit`](crate::Bus::audit) does, and so knows about other instances.
+/// It asks no server. [`Bus::audit`](crate::Bus::audit) asks one, and so knows of other instances.
 ///
 /// # Examples
 ///
 /// ```standalone_crate
+/// use std::time::Duration;
 /// use cache_runtime::{TtlCache, audit};
 ///
 /// # fn main() -> Result<(), cache_runtime::BuildError> {
-/// let suggestions = TtlCache::<String, u32>::builder("autocomplete", std::time::Duration::from_secs(60)).build()?;
+/// let minute = Duration::from_secs(60);
+/// let suggestions = TtlCache::<String, u32>::builder("autocomplete", minute).build()?;
 /// suggestions.insert("ad".to_owned(), 1);
 ///
 /// let audit = audit();

@@ -1,17 +1,17 @@
 //! The caches and channels of the program, the state of each, and what looks wrong with them.
 //!
-//! [`audit()`](crate::audit()) lists those of this process. [`Bus::audit`](crate::Bus::audit) also reads what other
-//! instances have said of theirs. [`Risk`] is about running in several instances.
+//! [`audit()`](crate::audit()) lists those of this process. [`Bus::audit`](crate::Bus::audit) also
+//! reads the records of other instances. [`Risk`] says what several instances mean for a cache.
 //!
-//! Flagged are:
+//! An audit flags:
 //!
-//! - a coherent cache with a channel that is not live (critical), or in which nothing was published or
-//!   received yet (minor);
-//! - a [`TtlCache`](crate::TtlCache) with the name of another one, in this process or in an instance
-//!   that has audited within [`RECORD_TTL`] (minor);
-//! - an event that evicts nothing anywhere: it was applied, every `evict_on` of its channel returned
-//!   `Evict::Nothing` for it, and there are no other subscribers (minor; critical for the event that
-//!   flushes).
+//! - a coherent cache with a channel that is not live (critical), or in which nothing was published
+//!   or received yet (minor);
+//! - a [`TtlCache`](crate::TtlCache) with the name of another one, in this process or in an
+//!   instance that has audited within [`RECORD_TTL`] (minor);
+//! - an event that evicts nothing anywhere (minor; critical for the event that flushes). It was
+//!   applied, every `evict_on` of its channel returned `Evict::Nothing` for it, and there are no
+//!   other subscribers.
 
 mod channels;
 mod enrolled;

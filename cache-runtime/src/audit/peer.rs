@@ -44,7 +44,8 @@ pub(super) struct Peer {
 }
 
 impl Peer {
-    /// `None` if the record is rejected: anything that may write into Redis may have written it.
+    /// Reads a record; `None` if it is rejected: anything that may write into Redis may have
+    /// written it.
     pub(super) fn read(record: &Record) -> Option<Self> {
         let content: Value = serde_json::from_slice(&record.content).ok()?;
         let string = |value: &Value| Some(value.as_str()?.to_owned());

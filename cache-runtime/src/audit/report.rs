@@ -9,11 +9,12 @@ use crate::counters::ratio;
 use crate::health::Health;
 use crate::place::Place;
 
-/// Every cache and every channel of this process, its state, and what looks wrong with it. Made by
-/// [`audit()`](crate::audit()) and [`Bus::audit`](crate::Bus::audit).
+/// Every cache and every channel of this process, its state, and what looks wrong with it.
 ///
-/// `Display` writes it as a table of at most 100 characters a line, or as many as the format says:
-/// `{audit:80}`. Words that are longer, such as names, are not cut.
+/// It is made by [`audit()`](crate::audit()) and [`Bus::audit`](crate::Bus::audit).
+///
+/// `Display` writes it as a table. A line has at most 100 characters, or as many as the format
+/// says: `{audit:80}`. Longer words, such as names, are not cut.
 #[derive(Debug, Clone)]
 pub struct Audit {
     pub(super) rows: Vec<Row>,
@@ -42,15 +43,15 @@ pub struct Row {
     pub kind: Kind,
     /// Where the cache was built, or where the channel's service is.
     pub place: Place,
-    /// How long an entry lives at most, or a cool-down lasts.
+    /// How long an entry lives at most, or a cooldown lasts.
     pub ttl: Option<Duration>,
     /// What bounds the cache in this process.
     pub bound: Bound,
-    /// How many entries there are in this process; `None` if it keeps nothing in it.
+    /// How many entries it has in this process; `None` if it keeps none here.
     pub entries: Option<u64>,
     /// Reads that found an entry.
     pub hits: u64,
-    /// Reads that found none.
+    /// Reads that found no entry.
     pub misses: u64,
     /// The channels whose events evict from the cache.
     pub evicted_by: Vec<EvictedBy>,
@@ -92,13 +93,13 @@ pub struct Traffic {
     pub service: &'static str,
     /// The names of its events on the wire.
     pub events: Vec<&'static str>,
-    /// The one of them that flushes.
+    /// The event that flushes.
     pub all: &'static str,
     /// The names of the caches that its events evict from.
     pub caches: Vec<String>,
     /// Inline subscribers, handlers and streams.
     pub subscribers: usize,
-    /// What has happened in it.
+    /// What has happened in the channel.
     pub stats: ChannelStats,
 }
 
@@ -152,7 +153,7 @@ pub enum Bound {
     None,
 }
 
-/// What it means for a cache that a service runs in several instances, from best to worst.
+/// The risk for a cache of running a service in several instances, from best to worst.
 ///
 /// | kind | risk | because |
 /// |---|---|---|
@@ -163,17 +164,17 @@ pub enum Bound {
 /// | channel | none | it carries events and keeps nothing |
 /// | ttl | minor | an instance may be behind by up to the TTL |
 /// | cooldown | minor | each instance has its own: `n` instances allow `n` times as much |
-/// | coherent, or coherent redis, in the state [`Unproven`](State::Unproven) | critical | values that must not be stale may be |
+/// | coherent in the state [`Unproven`](State::Unproven) | critical | its values may be stale |
 ///
 /// A coherent cache that bypasses is slow but correct: its risk stays none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Risk {
-    /// Several instances see the same as one.
+    /// Several instances behave like one.
     None,
-    /// They may differ, which is harmless if the right kind of cache was chosen.
+    /// Instances may differ, which is harmless if the right kind of cache was chosen.
     Minor,
-    /// They may differ although they must not.
+    /// Instances may differ although they must not.
     Critical,
 }
 
@@ -193,15 +194,15 @@ impl Risk {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum State {
-    /// It works: its events are proven to arrive, or Redis has answered the last request.
+    /// It works: events are proven to arrive, or Redis has answered the last request.
     Live,
-    /// Reads go past the cache to their loader and store nothing, or past its memory to Redis; with
-    /// the reason.
+    /// Reads go past the cache to their loader and store nothing, or past its memory to Redis. The
+    /// text is the reason.
     Bypassing(String),
-    /// Reads are served although events are not proven to arrive, as the cache's builder allows;
-    /// with the reason why they are not.
+    /// Reads are served although events are not proven to arrive, as the cache's builder allows.
+    /// The text says why they are not proven to arrive.
     Unproven(String),
-    /// It fails, or its channel is not live; with the reason.
+    /// It fails, or its channel is not live. The text is the reason.
     Down(String),
     /// It needs no bus and no server.
     Local,
@@ -289,7 +290,7 @@ macro_rules! display_as_str {
 
 display_as_str!(Kind, Risk);
 
-/// The word, and the reason after a colon.
+/// The state, and the reason after a colon.
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())?;

@@ -1,4 +1,4 @@
-//! The rows of an audit, from what caches and buses say.
+//! The rows of an audit, from what caches and buses report.
 
 use super::channels::Channel;
 use super::enrolled::Described;
@@ -54,7 +54,7 @@ fn evicted_by(seen: &Seen) -> EvictedBy {
     }
 }
 
-/// See [`Risk`].
+/// The risk of a cache, by the table at [`Risk`], and its reason.
 fn risk(cache: &Described) -> (Risk, String) {
     if let State::Unproven(_) = cache.state {
         let why = "it is read although events are not proven to arrive, as its builder allows";
@@ -126,7 +126,7 @@ fn channel(channel: &Channel, caches: &[Described]) -> Row {
     }
 }
 
-/// The worst state of all buses. A bus without subscribers counts only if all are.
+/// The worst state on all buses. A bus without subscribers counts only if no bus has any.
 fn state(channel: &Channel) -> State {
     let healths = || channel.uses.iter().map(|usage| &usage.health);
     let lost = |health: &&Health| !matches!(health, Health::Live | Health::Idle);

@@ -25,8 +25,8 @@ impl VariantCounts {
         Self(counts.collect())
     }
 
-    /// An event was applied. `evicts` is false if the cache's closure returned `Evict::Nothing`, and
-    /// true otherwise, whether or not the entries it named were cached.
+    /// Counts an event that was applied. `evicts` is false if the cache's closure returned
+    /// `Evict::Nothing`. It is true otherwise, whether or not the entries it named were cached.
     pub(crate) fn record(&self, variant: usize, evicts: bool) {
         let Some(of) = self.0.get(variant) else {
             return;
@@ -38,8 +38,8 @@ impl VariantCounts {
     }
 }
 
-/// One `evict_on` of a cache. It keeps the bus alive, as a subscription does. So it belongs to the
-/// cache; the subscriber gets only its [`counts`](Self::counts).
+/// One `evict_on` of a cache. It keeps the bus alive, as a subscription does, so it belongs to the
+/// cache. The subscriber, which the bus owns, gets only its [`counts`](Self::counts).
 pub(crate) struct Source {
     core: Arc<dyn Watched>,
     counts: Arc<VariantCounts>,
@@ -84,7 +84,7 @@ impl Source {
         }
     }
 
-    /// Where the subscriber [records](VariantCounts::record) every event.
+    /// The counts in which the subscriber [records](VariantCounts::record) every event.
     pub(crate) fn counts(&self) -> Arc<VariantCounts> {
         Arc::clone(&self.counts)
     }
@@ -102,7 +102,7 @@ impl Source {
         let schema = self.core.schema();
         let counts = self.counts.0.iter();
         let events = schema.variants().iter().zip(counts).map(|(variant, of)| {
-            // In this order, as it was applied before it was idle.
+            // `idle` is read first: it is counted after `applied`, so it is seldom the larger one.
             let idle = of.idle.load(Ordering::Relaxed);
             let applied = of.applied.load(Ordering::Relaxed);
             Evicts {

@@ -6,9 +6,9 @@ use std::time::Duration;
 use super::report::{Audit, Bound, EvictedBy, Kind, Risk, Row, State, Traffic};
 use super::source::Evicts;
 
-/// Characters in a line, unless the format says otherwise.
+/// Characters in a line, unless the format says otherwise: 100.
 const WIDTH: usize = 100;
-/// Before the details of a row.
+/// The indent of the details of a row.
 const INDENT: &str = "    ";
 
 impl fmt::Display for Audit {
@@ -68,8 +68,8 @@ const CHANNELS: [Column; 6] = [
     Column("DECLARED AT", false, |row| row.place.to_string()),
 ];
 
-/// One line for each row, with its details below. If the last column, the places, does not fit, the
-/// places are details too.
+/// Writes one line for each row, with its details below. The last column shows places. If it does
+/// not fit, places are details too.
 fn table(
     f: &mut fmt::Formatter<'_>,
     width: usize,
@@ -194,7 +194,7 @@ fn wrap(f: &mut fmt::Formatter<'_>, width: usize, indent: &str, text: &str) -> f
     writeln!(f, "{line}")
 }
 
-/// Columns on a terminal, as far as characters tell.
+/// The columns that a text takes on a terminal, as far as its characters tell.
 fn length(text: &str) -> usize {
     text.chars().count()
 }
@@ -221,8 +221,8 @@ impl fmt::Display for Number {
     }
 }
 
-/// A time in the largest unit that it is a whole number of, or the two largest: `30 s`, `5 min`,
-/// `24 h`, `36 h 30 min`, `2 d`.
+/// A time in its one or two largest units, the rest cut off: `30 s`, `5 min`, `24 h`,
+/// `36 h 30 min`, `2 d`.
 #[derive(Clone, Copy)]
 pub(super) struct Length(pub(super) Duration);
 
@@ -238,7 +238,7 @@ impl fmt::Display for Length {
         let mut left = self.0.as_millis();
         let mut written = 0;
         for (i, (unit, millis)) in UNITS.into_iter().enumerate() {
-            // Less than two days are hours.
+            // Less than two days are written in hours.
             if unit == "d" && left < 2 * millis {
                 continue;
             }

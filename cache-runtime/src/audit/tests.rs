@@ -1,4 +1,4 @@
-//! What audits make of what caches and buses say.
+//! Audits of described caches and channels.
 
 mod flags;
 mod rows;
@@ -51,7 +51,8 @@ fn cache(name: &str, kind: Kind) -> Described {
     }
 }
 
-/// A coherent cache on bus 1; each event with how often it was applied, and evicted something.
+/// A coherent cache on bus 1. For each event: how often it was applied, and how often it evicted
+/// something.
 #[track_caller]
 fn coherent(name: &str, channel: &str, health: &Health, events: [(u64, u64); 3]) -> Described {
     let evicts = SCHEMA.variants().iter().zip(events);
@@ -83,7 +84,7 @@ fn stats(received: u64, published: u64) -> ChannelStats {
     }
 }
 
-/// A channel with what each bus says, from bus 1 on.
+/// A channel with its use on each bus, from bus 1 on.
 fn channel(name: &str, uses: impl IntoIterator<Item = (Health, ChannelStats, usize)>) -> Channel {
     Channel {
         service: "bot::Users",
