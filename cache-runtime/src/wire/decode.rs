@@ -12,7 +12,7 @@ use super::schema::{EventSchema, FieldSchema, VariantSchema};
 use super::strict::Strict;
 use super::text::{Plain, Prose};
 
-/// The types of fields: all that serde can write, and can read without borrowing.
+/// A type that a field may have: all that serde can write, and can read without borrowing.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a field of an invalidation event",
     label = "this type cannot be written to and read from JSON",
@@ -23,16 +23,17 @@ pub trait EventField: Serialize + DeserializeOwned + 'static {}
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + 'static> EventField for T {}
 
-/// How generated code names a field's type: `<T as FieldType>::Itself` is `T`. So what `T` lacks is
-/// reported once, though decoding and encoding both need it. rustc words its report by this trait or
-/// by [`EventField`], so both say the same.
+/// How generated code names a field's type: `<T as FieldType>::Itself` is `T`.
+///
+/// So what `T` lacks is reported once, though decoding and encoding both need it. rustc may report
+/// this trait or [`EventField`]: both have the same message.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a field of an invalidation event",
     label = "this type cannot be written to and read from JSON",
     note = "fields need serde's `Serialize` and `DeserializeOwned`: add `#[derive(Serialize, Deserialize)]` to `{Self}`"
 )]
 pub trait FieldType {
-    /// The type.
+    /// The type itself.
     type Itself;
 }
 
@@ -41,19 +42,20 @@ impl<T: EventField> FieldType for T {
     type Itself = T;
 }
 
-/// Tells whether a type is an `Option`, even behind an alias: the constant of `Probe<Option<T>>` hides
-/// that of every `Probe<T>`.
+/// Tells whether a type is an `Option`, even behind an alias.
+///
+/// The constant of `Probe<Option<T>>` hides that of every `Probe<T>`.
 #[derive(Debug)]
 pub struct Probe<T>(PhantomData<T>);
 
 impl<T> Probe<Option<T>> {
-    /// It is.
+    /// True: the type is an `Option`.
     pub const IS_OPTION: bool = true;
 }
 
-/// See [`Probe`].
+/// Gives every other [`Probe`] its constant.
 pub trait NoOption {
-    /// It is not.
+    /// False: the type is not an `Option`.
     const IS_OPTION: bool = false;
 }
 
@@ -182,7 +184,7 @@ impl Rejected {
         Self { variant, field }
     }
 
-    /// `read` is an empty `Option` of the field's type.
+    /// `read` is an empty `Option` of the field's type: that type says what was expected.
     fn wrong_native(&self, value: &Value<'_>, read: &dyn Any) -> Rejection {
         let mut expected = if read.is::<Option<String>>() {
             "a string".to_owned()
@@ -225,7 +227,8 @@ impl Rejected {
             let key = format!("{key}.{name}");
             return Rejection::missing_key(&key, self.variant, "an object without it");
         }
-        // What was expected comes last and is the program's own text. What was found is the payload's.
+        // What was expected comes last, and the program's own type says it. What was found comes
+        // from the payload.
         if let Some((found, expected)) = message.rsplit_once(", expected ") {
             let kinds = ["invalid type: ", "invalid value: "];
             let value = kinds.iter().find_map(|kind| found.strip_prefix(kind));

@@ -1,4 +1,4 @@
-//! Events in logs.
+//! How logs show events.
 
 use std::fmt::{self, Display, Write as _};
 
@@ -8,13 +8,13 @@ use super::scan::scan;
 use super::schema::EventSchema;
 use super::text::{Plain, Quoted, shorten};
 
-/// How many characters a description has at most.
+/// The most characters of a description.
 const LONGEST: usize = 256;
 
 /// An event as logs show it: `channel {channelId: "123"}`.
 ///
-/// Values of more than 64 characters are shortened, what does not print is escaped, and the whole
-/// is never longer than 256 characters.
+/// Values of more than 64 characters are shortened, and characters that do not print are escaped.
+/// The whole is never longer than 256 characters.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Description(String);
 
@@ -31,11 +31,12 @@ impl fmt::Debug for Description {
 }
 
 impl Description {
-    /// Describes an event as it was encoded. If it could not be, the description says why.
+    /// Describes an event as it was encoded, or says why it could not be encoded.
     pub(crate) fn new(schema: &'static EventSchema, encoded: Result<&[u8], &EncodeError>) -> Self {
         let text = match encoded {
             Ok(json) => readable(schema, json).unwrap_or_else(|| {
-                // Some field's `Serialize` and its `Deserialize` disagree.
+                // The `Serialize` of a field writes what no receiver accepts, such as duplicate
+                // keys.
                 Plain(&String::from_utf8_lossy(json)).to_string()
             }),
             Err(error) => error.to_string(),

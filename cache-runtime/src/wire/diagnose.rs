@@ -41,7 +41,7 @@ fn check_syntax(text: &str) -> Result<(), Rejection> {
     }
 }
 
-/// Every key has to be unique here, in nested objects too.
+/// The members of the root. Every key has to be unique, in nested objects too.
 fn members(text: &str) -> Result<Vec<Member<'_>>, Rejection> {
     let mut members = Vec::new();
     let mut seen = Seen::new();

@@ -7,7 +7,7 @@ use super::decode::EventField;
 use super::schema::{EventSchema, VariantSchema};
 use super::text::{Prose, is_plain};
 
-/// Appends one event to a buffer. After an error the buffer is as it was before.
+/// Appends one event to a buffer; after an error the buffer is as it was before.
 #[derive(Debug)]
 pub struct Writer<'a> {
     schema: &'static EventSchema,
@@ -35,7 +35,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Writes one field; they are written in the order of the schema.
+    /// Writes one field, in the order of the schema.
     pub fn field<T: EventField>(&mut self, index: usize, value: &T) -> &mut Self {
         if self.failed.is_some() {
             return self;
@@ -59,7 +59,7 @@ impl<'a> Writer<'a> {
     ///
     /// # Errors
     ///
-    /// When a value is no JSON, is null, or is empty where that is not allowed.
+    /// When a value cannot be serialized, is null, or is empty where that is not allowed.
     #[inline]
     pub fn finish(&mut self) -> Result<(), EncodeError> {
         match self.failed.take() {
@@ -71,7 +71,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Writes the key; the position where the value begins.
+    /// Writes the key; returns where the value begins.
     fn lead(&mut self, index: usize) -> usize {
         let lead = self.variant.fields()[index].lead();
         self.out.extend_from_slice(lead.as_bytes());
@@ -117,7 +117,9 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// Why an event cannot be written. The text names the event and the field.
+/// Why an event cannot be written.
+///
+/// The text names the event and the field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EncodeError(Box<Failure>);
 

@@ -1,8 +1,9 @@
 //! JSON, strictly: what `JSON.parse` accepts, except for lone surrogates, duplicate keys and more
 //! than [`MAX_DEPTH`] levels.
 //!
-//! What every payload needs is inlined into the scanners, which then keep the lexer in registers;
-//! for the same reason the rest takes it by value and hands it back.
+//! Functions that every payload needs are inlined into the scanners, which then keep the lexer in
+//! registers. For the same reason the other functions take the lexer by value and return where they
+//! end.
 #![expect(
     clippy::inline_always,
     reason = "measured: without it decoding takes half as long again"
@@ -23,11 +24,11 @@ pub(super) enum Defect {
     Duplicate { at: usize },
 }
 
-/// Whether a key may be there twice in a nested object.
+/// Whether a nested object may have a key twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Keys {
     Unique,
-    /// To find defects of the syntax first, even behind a duplicate.
+    /// Any keys, so that defects of the syntax are found first, even behind a duplicate.
     Any,
 }
 
@@ -84,7 +85,7 @@ impl<'a> Lexer<'a> {
         self.at == self.text.len()
     }
 
-    /// The only value of the text, with white space around it.
+    /// Reads the only value of the text, with white space around it.
     pub(super) fn document(&mut self) -> Result<Value<'a>, Defect> {
         self.space();
         let value = self.value(1)?;
@@ -92,7 +93,7 @@ impl<'a> Lexer<'a> {
         Ok(value)
     }
 
-    /// White space up to the end.
+    /// Reads white space up to the end.
     #[inline(always)]
     pub(super) fn end(&mut self) -> Result<(), Defect> {
         self.space();
@@ -103,7 +104,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// A value; it is nested `depth` levels deep if it is an object or an array.
+    /// Reads a value. If it is an object or an array, `depth` is its level: 1 for the root.
     #[inline(always)]
     pub(super) fn value(&mut self, depth: usize) -> Result<Value<'a>, Defect> {
         let start = self.at;
@@ -120,7 +121,8 @@ impl<'a> Lexer<'a> {
         Ok(Value { text, kind })
     }
 
-    /// The rest of the text as one string without escapes: quicker than looking for its end.
+    /// The rest of the text, if it is one string without escapes. That is quicker than looking for
+    /// the end of the string.
     #[inline(always)]
     pub(super) fn last_string(&self) -> Option<Value<'a>> {
         let text = self.text.get(self.at..)?;
@@ -131,8 +133,8 @@ impl<'a> Lexer<'a> {
         })
     }
 
-    /// Reads an object and calls `member` for each key, with the lexer at the value, which `member`
-    /// must read. The last argument tells where the key stands.
+    /// Reads an object, and calls `member` for each key with the lexer at the value, which `member`
+    /// must read. Its last argument is where the key stands.
     #[inline(always)]
     pub(super) fn members(
         &mut self,
@@ -159,7 +161,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// A short string: a key or a tag.
+    /// Reads a short string: a key or a tag.
     #[inline(always)]
     pub(super) fn string(&mut self, expected: &'static str) -> Result<Text<'a>, Defect> {
         self.expect(b'"', expected)?;
@@ -170,8 +172,8 @@ impl<'a> Lexer<'a> {
         Ok(Text { raw, escaped })
     }
 
-    /// Steps behind the closing quote. `end` is where the first special character is. Tells whether
-    /// there are escapes.
+    /// Steps behind the closing quote; returns whether there are escapes. `end` is where the first
+    /// special character is.
     #[inline(always)]
     fn end_of_string(&mut self, end: usize) -> Result<bool, Defect> {
         self.at = end;
@@ -244,7 +246,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// What follows a backslash.
+    /// Reads what follows a backslash.
     fn escape(&mut self) -> Result<(), Defect> {
         match self.peek() {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {
@@ -269,7 +271,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// `u` and four hexadecimal digits.
+    /// Reads `u` and four hexadecimal digits.
     fn unit(&mut self) -> Result<u32, Defect> {
         self.expect(b'u', "`u`")?;
         let mut unit = 0;

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use super::schema::FieldSchema;
 use super::text::{Plain, Quoted, equal};
 
-/// What stands between the quotes of a JSON string. It is UTF-8 and its escapes are valid.
+/// The text between the quotes of a JSON string. It is UTF-8, and its escapes are valid.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Text<'a> {
     pub(super) raw: &'a [u8],
@@ -26,8 +26,8 @@ impl Text<'_> {
 
     pub(super) fn same(&self, other: &Text<'_>) -> bool {
         if self.escaped || other.escaped {
-            // No escape is longer than six times what it stands for. Without a look at the lengths
-            // first, one long key would be read through for each of many short ones.
+            // An escape is at most six times as long as the character it stands for. Lengths are
+            // compared first: otherwise one long key would be read for each of many short ones.
             let (one, two) = (self.raw.len(), other.raw.len());
             one <= 6 * two && two <= 6 * one && self.chars().eq(other.chars())
         } else {
@@ -52,13 +52,13 @@ impl Text<'_> {
     }
 }
 
-/// By value, so that the scanners can keep texts in registers.
+/// Takes the text by value, so that the scanners can keep texts in registers.
 #[inline(never)]
 fn spells(text: Text<'_>, other: &str) -> bool {
     text.chars().eq(other.chars())
 }
 
-/// The text itself.
+/// Writes the text that it stands for.
 impl Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.chars().try_for_each(|char| f.write_char(char))
@@ -80,7 +80,8 @@ fn unescape(raw: &str) -> String {
     out
 }
 
-/// The character that a valid escape stands for, and what follows. `rest` begins after the backslash.
+/// The character that a valid escape stands for, and what follows. `rest` begins after the
+/// backslash.
 fn escape(rest: &str) -> (char, &str) {
     let (kind, after) = rest.split_at_checked(1).unwrap_or((rest, ""));
     let char = match kind {
@@ -95,10 +96,10 @@ fn escape(rest: &str) -> (char, &str) {
     (char, after)
 }
 
-/// `rest` begins after `\u`.
+/// The character that `\u…` stands for, and what follows. `rest` begins after `\u`.
 fn unicode(rest: &str) -> (char, &str) {
     let (high, after) = unit(rest);
-    // The lexer has made sure that a second half follows a first one, and only there.
+    // The lexer has checked that a second half follows every first half, and stands nowhere else.
     let (low, rest) = match after.strip_prefix("\\u") {
         Some(pair) if (0xd800..0xdc00).contains(&high) => unit(pair),
         _ => {
@@ -155,8 +156,8 @@ impl Value<'_> {
         }
     }
 
-    /// The value, if this is an integer that fits. `-0` is none: JavaScript never writes it, and no
-    /// integer type of Rust has it.
+    /// The value, if this is an integer that fits. `-0` does not count as one: JavaScript never
+    /// writes it, and no integer type of Rust has it.
     #[inline]
     pub(super) fn integer<T: FromStr>(&self) -> Option<T> {
         match self.kind {
@@ -203,7 +204,9 @@ impl Value<'_> {
     }
 }
 
-/// A key and its value. `scan` leaves the fields of an event in a slice of these.
+/// A key and its value.
+///
+/// [`scan`](super::scan()) leaves the fields of an event in a slice of these.
 #[derive(Debug, Clone, Copy)]
 pub struct Member<'a> {
     pub(super) key: Text<'a>,
@@ -211,7 +214,7 @@ pub struct Member<'a> {
 }
 
 impl Member<'_> {
-    /// No member yet.
+    /// The place of a member that was not found yet.
     pub const EMPTY: Member<'static> = Member {
         key: Text {
             raw: b"",
@@ -223,7 +226,7 @@ impl Member<'_> {
         },
     };
 
-    /// Whether this is a member. No value is without text.
+    /// Whether a member was found: every value has text.
     #[inline]
     pub(super) fn is_present(&self) -> bool {
         !self.value.text.is_empty()

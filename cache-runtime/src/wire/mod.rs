@@ -1,21 +1,24 @@
 //! The wire format: strict JSON in, canonical JSON out.
 //!
-//! Everything here goes by the [schema](EventSchema), so that the derive generates no more for an enum
-//! than a table and a few calls. A payload takes up to three passes:
+//! Everything here goes by the [schema](EventSchema), so that the derive generates only a table and
+//! a few calls for an enum. A payload takes up to three passes:
 //!
-//! 1. the spelling of most writers, by comparing it with the schema's literals;
-//! 2. any order and spelling;
-//! 3. a thorough one, which decides what is rejected and why.
+//! 1. for the spelling of most writers, by comparing it with the schema's literals;
+//! 2. for any order and spelling;
+//! 3. for what is left, rule by rule: it decides what is rejected and why.
 //!
-//! The first two only accept. What they do not accept goes on to the next.
+//! The first two passes only accept. What they do not accept goes on to the next.
 //!
-//! Defects are looked for in this order, and the first one found is reported: length, UTF-8, syntax
-//! and depth, root, duplicate keys, tag, extra keys, missing keys, empty values, and at last the types
-//! of the values, in the order of the schema.
+//! The first defect in this order is reported: length, UTF-8, syntax and depth, root, duplicate
+//! keys, tag, extra keys, missing keys, empty values. The types of the values come last, in the
+//! order of the schema.
 //!
-//! Where JSON leaves a choice: a number of any size passes where it is ignored (`1e999` in a further
-//! key of a nested struct), but not as the value of a field; integers have neither fraction nor
-//! exponent, and `-0` is not one; a field is never null, though a part of a nested value may be.
+//! Where JSON leaves a choice:
+//!
+//! - A number of any size passes where it is ignored (`1e999` in a further key of a nested struct),
+//!   but not as the value of a field.
+//! - Integers have neither fraction nor exponent, and `-0` is not an integer.
+//! - A field is never null, though a part of a nested value may be.
 
 mod decode;
 mod describe;

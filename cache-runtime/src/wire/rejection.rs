@@ -17,8 +17,8 @@ pub struct Rejection(Box<Parts>);
 
 /// The kinds of [`Rejection`].
 ///
-/// Of several defects one is reported, by this order: the payload as a whole, duplicate keys, the
-/// tag, extra keys, missing keys, values.
+/// If there are several defects, the first in this order is reported: the payload as a whole,
+/// duplicate keys, the tag, extra keys, missing keys, values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RejectionKind {
@@ -30,7 +30,7 @@ pub enum RejectionKind {
     NotJson,
     /// Objects and arrays are nested more than 128 levels deep.
     TooDeep,
-    /// The payload is JSON, but no object.
+    /// The payload is JSON, but not an object.
     NotAnObject,
     /// An object, at any depth, has a key twice.
     DuplicateKey,
@@ -46,7 +46,7 @@ pub enum RejectionKind {
     WrongValue,
 }
 
-/// Every text is shortened and escaped already.
+/// The parts of a rejection's text. Each is shortened and escaped already.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Parts {
     kind: RejectionKind,
@@ -69,15 +69,16 @@ impl Rejection {
         self.kind() == RejectionKind::TooLarge
     }
 
-    /// Whether the payload is not even JSON of a reasonable depth.
+    /// Whether the payload is not UTF-8, not JSON, or nested too deep.
     #[must_use]
     pub fn is_malformed(&self) -> bool {
         use RejectionKind::{NotJson, NotUtf8, TooDeep};
         matches!(self.kind(), NotUtf8 | NotJson | TooDeep)
     }
 
-    /// Whether the payload is an event of a type that this enum does not have: perhaps one that a
-    /// newer version publishes.
+    /// Whether the payload is an event of a type that this enum does not have.
+    ///
+    /// A newer version may publish it.
     #[must_use]
     pub fn is_unknown_event(&self) -> bool {
         self.kind() == RejectionKind::UnknownEvent
@@ -143,7 +144,7 @@ impl Rejection {
         Self::new(RejectionKind::NotAnObject).found(root.describe())
     }
 
-    /// `within` is the key of the event whose value has the duplicate, if it is a nested one.
+    /// `within` is the key of the event whose value has the duplicate, if it is in a nested object.
     pub(super) fn duplicate_key(key: &str, within: Option<&str>) -> Self {
         let rejection = Self::new(RejectionKind::DuplicateKey).key(key);
         match within {

@@ -1,4 +1,4 @@
-//! From a payload to the values of one variant.
+//! Finds the variant of a payload and the values of its fields.
 
 use super::diagnose::diagnose;
 use super::lexer::{Defect, Keys, Lexer};
@@ -7,12 +7,17 @@ use super::rejection::Rejection;
 use super::schema::{EventSchema, FieldSchema, VariantSchema};
 use super::text::equal;
 
-/// Finds the variant of a payload and puts the values of its fields into `members`, in the order of
-/// the schema. `members` has room for the fields of any one variant.
+/// Finds the variant of a payload, and puts the values of its fields into `members`, in the order
+/// of the schema.
+///
+/// Returns the index of the variant. `members` has room for the fields of every variant, and holds
+/// [`Member::EMPTY`] before.
 ///
 /// # Errors
 ///
-/// When the payload is not exactly the keys of one variant, each with a JSON value.
+/// When the payload is too long, is not JSON, or does not have exactly the keys of one variant.
+/// Also when a value is empty where the schema forbids it. [`field`](super::field()) checks the
+/// types of the values.
 pub fn scan<'a>(
     schema: &'static EventSchema,
     payload: &'a [u8],
@@ -31,8 +36,8 @@ pub fn scan<'a>(
         .map_or_else(|| diagnose(schema, text, members), Ok)
 }
 
-/// Keys without escapes, no white space between them, the tag first or last. Most JSON writers spell
-/// an event so, whatever the order of its fields.
+/// Reads keys without escapes, without white space between them, with the tag first or last. Most
+/// JSON writers spell an event so, whatever the order of its fields.
 #[inline]
 fn compact<'a>(
     schema: &'static EventSchema,
@@ -46,7 +51,7 @@ fn compact<'a>(
     let fields = variants[index].fields();
     let mut lexer = Lexer::new(rest, Keys::Unique);
     for next in 0..fields.len() {
-        // A lead begins with the comma that the first of all members does not have.
+        // A lead begins with a comma, which the first member of an object does not have.
         let skip = usize::from(first);
         let lead = |field: &'static FieldSchema| &field.lead()[skip..];
         let place = if lexer.literal(lead(&fields[next])) {
@@ -73,7 +78,7 @@ fn compact<'a>(
     lexer.at_end().then_some(index)
 }
 
-/// The variant of `{"type":"channel","channelId":"123"}` and `,"channelId":"123"`.
+/// From `{"type":"channel","channelId":"123"}`: the variant, and `,"channelId":"123"`.
 #[inline]
 fn tag_first<'a>(variants: &'static [VariantSchema], text: &'a str) -> Option<(usize, &'a str)> {
     let text = text.strip_suffix('}')?;
@@ -84,7 +89,7 @@ fn tag_first<'a>(variants: &'static [VariantSchema], text: &'a str) -> Option<(u
     Some((index, &text[variants[index].head().len()..]))
 }
 
-/// The variant of `{"channelId":"123","type":"channel"}` and `"channelId":"123"`.
+/// From `{"channelId":"123","type":"channel"}`: the variant, and `"channelId":"123"`.
 #[inline]
 fn tag_last<'a>(variants: &'static [VariantSchema], text: &'a str) -> Option<(usize, &'a str)> {
     let text = text.strip_prefix('{')?.strip_suffix('}')?;
@@ -101,7 +106,7 @@ fn tag_last<'a>(variants: &'static [VariantSchema], text: &'a str) -> Option<(us
     Some((index, rest.strip_suffix(',')?))
 }
 
-/// Keys in any order, each spelled in any way. Allocates nothing.
+/// Reads keys in any order, each spelled in any way. It allocates nothing.
 #[inline(never)]
 fn any_spelling<'a>(
     schema: &EventSchema,
@@ -111,7 +116,7 @@ fn any_spelling<'a>(
     let mut lexer = Lexer::new(text, Keys::Unique);
     let mut variant = None;
     let mut used = 0;
-    // `diagnose` finds out what is wrong.
+    // Any defect will do: `diagnose` finds out what is wrong.
     let wrong = Defect::Depth { at: 0 };
     lexer.space();
     lexer
@@ -124,7 +129,7 @@ fn any_spelling<'a>(
                     .position(|variant| tag.is(variant.wire()));
                 variant = Some(index.ok_or(wrong)?);
             } else {
-                // More keys than any variant has fields are too many.
+                // There are more keys than any variant has fields.
                 let member = members.get_mut(used).ok_or(wrong)?;
                 member.key = key;
                 member.value = lexer.value(2)?;
@@ -136,7 +141,8 @@ fn any_spelling<'a>(
     lexer.end().ok()?;
 
     let fields = schema.variants().get(variant?)?.fields();
-    // As many keys as fields, and every field among them: none is missing, extra or a duplicate.
+    // There are as many keys as fields, and every field is among them. So none is missing, extra or
+    // a duplicate.
     if used != fields.len() {
         return None;
     }

@@ -1,4 +1,4 @@
-//! The shape of an event enum: what the derive writes down and encoding and decoding go by.
+//! The shape of an event enum: the derive writes it, and encoding and decoding go by it.
 
 /// The shape of an event enum: its tag key and its variants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! The keys of one object.
+//! The keys of one object, to find duplicates.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -7,7 +7,7 @@ use super::member::Text;
 
 const FEW: usize = 8;
 
-/// Keys that were seen: the first few in an array, further ones in a set.
+/// Keys that were seen: the first few in an array, the others in a set.
 pub(super) struct Seen<'a> {
     few: [Option<Text<'a>>; FEW],
     many: BTreeSet<Cow<'a, [u8]>>,
@@ -21,7 +21,7 @@ impl<'a> Seen<'a> {
         }
     }
 
-    /// Whether the key is new.
+    /// Adds a key; returns whether it is new.
     pub(super) fn insert(&mut self, key: Text<'a>) -> bool {
         for place in &mut self.few {
             match place {

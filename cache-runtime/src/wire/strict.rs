@@ -1,8 +1,8 @@
-//! Structs are read from objects only. serde would read them from arrays too, and might so take one
+//! Reads structs from objects only. serde would read them from arrays too, and might then take one
 //! field for another.
 //!
-//! A wrapper around a deserializer, which asks for a map wherever a type asks for a struct, at any
-//! depth. It does not reach into types that serde buffers first, such as untagged enums.
+//! A wrapper around a deserializer asks for a map wherever a type asks for a struct, at any depth.
+//! It does not reach into types that serde buffers first, such as untagged enums.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess, Visitor,
 };
 
-/// Wraps whatever serde passes on while it reads a value.
+/// Wraps a deserializer, a visitor, or anything else that serde passes on while it reads a value.
 pub(super) struct Strict<T>(pub(super) T);
 
 macro_rules! forward_to_deserializer {
@@ -186,7 +186,7 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Strict<A> {
     }
 }
 
-/// Reads a map, whatever the visitor is for.
+/// Asks for a map, whatever the visitor expects.
 struct Map<V>(V);
 
 impl<'de, V: Visitor<'de>> DeserializeSeed<'de> for Map<V> {

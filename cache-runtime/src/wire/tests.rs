@@ -1,4 +1,4 @@
-//! An event as the derive would write it, and payloads that are accepted, rejected and written for it.
+//! An event as the derive would write it, and payloads that are accepted, rejected and written.
 
 mod accepted;
 mod rejected;
@@ -35,7 +35,7 @@ enum Mode {
     Until { hour: u8 },
 }
 
-/// What no field should be, but a type alias can hide from the derive.
+/// A type that no field should have, which an alias hides from the derive.
 type Odd = Option<f64>;
 
 const LIMIT: usize = 1000;

@@ -3,13 +3,14 @@
 
 use std::fmt::{self, Display, Write as _};
 
-/// How many characters of a value a message shows.
+/// The most characters of a value that a message shows.
 pub(super) const SHOWN: usize = 64;
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGHS: u64 = 0x8080_8080_8080_8080;
 
-/// Where the first `"`, `\` or control character at or after `from` is; the length if there is none.
+/// Where the first `"`, `\` or control character at or after `from` is; the length if there is
+/// none.
 pub(super) fn special(bytes: &[u8], from: usize) -> usize {
     let mut rest = bytes.get(from..).unwrap_or_default();
     while let Some((word, after)) = rest.split_first_chunk() {
@@ -30,7 +31,7 @@ pub(super) fn special(bytes: &[u8], from: usize) -> usize {
     bytes.len() - rest.len() + first(hits(word))
 }
 
-/// The same, quicker for strings of less than eight bytes and slower for others.
+/// Like [`special`], but quicker for strings of less than eight bytes and slower for others.
 #[inline(always)]
 pub(super) fn special_soon(bytes: &[u8], from: usize) -> usize {
     if let Some(rest) = bytes.get(from..)
@@ -59,8 +60,8 @@ pub(super) fn is_plain(text: &[u8]) -> bool {
     all == 0
 }
 
-/// The high bit of every byte that ends the search. Only the lowest bit that is set is exact: a borrow
-/// may set bits of the bytes above it.
+/// The high bit of every byte that is `"`, `\` or a control character. Only the lowest bit that is
+/// set is exact: a borrow may set bits of the bytes above it.
 #[inline]
 const fn hits(word: u64) -> u64 {
     let control = word.wrapping_sub(0x20 * ONES);
@@ -74,8 +75,8 @@ const fn first(hits: u64) -> usize {
     hits.trailing_zeros() as usize / 8
 }
 
-/// Whether two short texts are equal, without a call. The ends are compared first, as literals of one
-/// enum begin alike.
+/// Whether two texts are equal, without a call where they are short. The ends are compared first,
+/// because literals of one enum begin alike.
 #[inline(always)]
 pub(super) fn equal(a: &[u8], b: &[u8]) -> bool {
     if a.len() != b.len() {
@@ -93,7 +94,7 @@ pub(super) fn equal(a: &[u8], b: &[u8]) -> bool {
     a == b
 }
 
-/// Quotes text for a message: shortened, with every character escaped that does not print,
+/// Quotes text for a message. It is shortened, and every character that does not print is escaped,
 /// bidirectional and zero-width ones included.
 pub(crate) struct Quoted<'a>(pub(crate) &'a str);
 
@@ -104,10 +105,11 @@ impl Display for Quoted<'_> {
     }
 }
 
-/// Like [`Quoted`] for text that is JSON or prose already: quotes and backslashes stay as they are.
+/// Like [`Quoted`], for text that is JSON or prose already: quotes and backslashes stay as they
+/// are.
 pub(super) struct Plain<'a>(pub(super) &'a str);
 
-/// Like [`Plain`] for text that is mostly the program's own and may be longer.
+/// Like [`Plain`], for text that is mostly the program's own: it may be four times as long.
 pub(crate) struct Prose<'a>(pub(crate) &'a str);
 
 impl Display for Plain<'_> {

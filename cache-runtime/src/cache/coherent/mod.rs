@@ -31,10 +31,10 @@ pub use token::LoadToken;
 ///
 /// # What is promised
 ///
-/// - **No stale load is stored.** A value whose load began before an event that evicts it is never
-///   stored, and never given to a caller that came after the event. There is no `insert`: values
-///   come from [`get_or_load`](Self::get_or_load), or from a [token](Self::begin_load) taken before
-///   the load.
+/// - **No stale load is stored.** A value is never stored if its load began before an event that
+///   evicts it. It is not given to a caller that came after the event either. There is no `insert`:
+///   values come from [`get_or_load`](Self::get_or_load), or from a [token](Self::begin_load) taken
+///   before the load.
 /// - **One load per key.** Of the callers that find no entry, one loads and the others wait. If it
 ///   fails, panics or is dropped, the next loads.
 /// - **No serving without proof.** While events are not [proven](crate::bus::Health::Live) to

@@ -5,8 +5,8 @@ use crate::clock::Nanos;
 
 /// A value, the time when it expires, and its weight.
 ///
-/// The time and the weight share a word, because small entries are found faster: the time in
-/// milliseconds, rounded down, and the weight in the lower [`WEIGHT_BITS`].
+/// The time and the weight share a word, because small entries are found faster. The time is in
+/// milliseconds, rounded down; the weight takes the lower [`WEIGHT_BITS`].
 #[derive(Clone)]
 pub(super) struct Entry<V> {
     pub(super) value: V,

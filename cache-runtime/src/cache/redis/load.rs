@@ -32,7 +32,7 @@ pub(super) enum Kept {
     Nowhere,
 }
 
-/// Counts a load as failed, unless it is emptied first.
+/// Counts a load as failed when it is dropped, unless the counter was taken out.
 struct Unfinished<'a>(Option<&'a AtomicU64>);
 
 impl Drop for Unfinished<'_> {

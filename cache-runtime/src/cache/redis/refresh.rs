@@ -16,8 +16,8 @@ use crate::health::Cause;
 use crate::transport::{Acquired, Seek};
 use crate::wire::{Prose, Quoted};
 
-/// How long an entry is not refreshed again after a refresh that has failed, or after which it is
-/// still due because nothing was stored, or for too short a time: 1 s.
+/// How long an entry is not refreshed again after a refresh that failed or left it due: 1 s. It is
+/// left due if nothing was stored, or for too short a time.
 const PAUSE: Duration = Duration::from_secs(1);
 
 impl<V: Clone + Send + Sync + 'static> Shared<V> {

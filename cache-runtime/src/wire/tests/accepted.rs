@@ -106,7 +106,7 @@ fn nested() {
         r#"{"type":"add","entry":{"discordId":"1","mode":"block"}}"#,
         &event,
     );
-    // What a nested value does not know is its own affair, as long as it is JSON.
+    // Unknown keys of a nested value are ignored, as long as they are JSON.
     accepts(
         r#"{"entry":{"x":[{"a":1e999,"b":[]},-0.5E+3,null,true],"mode":"block","discordId":"1"},"type":"add"}"#,
         &event,

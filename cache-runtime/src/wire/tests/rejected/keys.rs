@@ -1,4 +1,4 @@
-//! Keys that are there twice, unknown, extra or missing.
+//! Keys that are duplicate, unknown, extra or missing.
 
 use super::rejects;
 use crate::wire::tests::{decode, many_keys};
@@ -100,7 +100,7 @@ fn extra_keys() {
         r#"{"type":"channel","channelID":"1"}"#,
         r#"extra key "channelID" in event "channel", expected only "type", "channelId""#,
     );
-    // Another event's key is as foreign as any.
+    // The key of another event is an extra key too.
     rejects(
         r#"{"type":"channel","channelId":"1","keys":["a"]}"#,
         r#"extra key "keys" in event "channel", expected only "type", "channelId""#,

@@ -1,4 +1,4 @@
-//! Payloads that are no JSON object, or too large or too deep.
+//! Payloads that are not a JSON object, or are too large or too deep.
 
 use super::rejects;
 use crate::wire::tests::{Event, LIMIT, decode};
@@ -105,7 +105,7 @@ fn not_json() {
             r#"{"type":"add","entry":// c"#,
             "byte 22: expected a value, found '/'",
         ),
-        // Behind a duplicate key, which is the lesser defect.
+        // A defect of the syntax behind a duplicate key: the syntax is reported first.
         (
             r#"{"type":"all","type":"all""#,
             "byte 26: expected `,` or `}`, found the end",

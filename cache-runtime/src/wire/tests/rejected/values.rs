@@ -107,7 +107,7 @@ fn wrong_nested_values() {
     assert!(long.to_string().len() < 200, "{long}");
 }
 
-/// A type whose messages repeat what they were given.
+/// A type whose errors repeat the text that it was given.
 #[derive(Debug, Serialize)]
 struct Echo;
 
