@@ -1,4 +1,4 @@
-//! What a bus can be set to.
+//! The builder of a bus: its settings.
 
 use std::fmt;
 use std::time::Duration;
@@ -31,60 +31,67 @@ impl BusBuilder {
         }
     }
 
-    /// Puts every channel, and every key that caches keep in Redis, under a prefix: `prod` makes
-    /// `prod:cache:users` of `cache:users`. None by default.
+    /// Puts a prefix in front of every channel and of every key in Redis; none by default. With
+    /// `prod`, `cache:users` becomes `prod:cache:users`.
     pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
         self.settings.namespace = Some(namespace.into());
         self
     }
 
-    /// The instance's name, which `CLIENT LIST` shows for its connections: `bot-1:events` and
-    /// `bot-1:publish`. By default the program's name and process id.
+    /// The instance's name, by default the program's name and process id. `CLIENT LIST` shows it
+    /// for the instance's connections, as `bot-1:events` and `bot-1:publish`.
     #[cfg(feature = "redis")]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.settings.name = name.into();
         self
     }
 
-    /// Time from one canary to the next; [`defaults::HEARTBEAT`](crate::defaults::HEARTBEAT) by default.
+    /// Time from one canary to the next; [`defaults::HEARTBEAT`](crate::defaults::HEARTBEAT) by
+    /// default.
     pub fn heartbeat(mut self, heartbeat: Duration) -> Self {
         self.settings.heartbeat = heartbeat;
         self
     }
 
-    /// How long a canary proves that events arrive; [`defaults::LEASE`](crate::defaults::LEASE) by default, and at least two
-    /// heartbeats. A silent loss is noticed within this time.
+    /// How long a canary proves that events arrive; [`defaults::LEASE`](crate::defaults::LEASE) by
+    /// default, and at least two heartbeats. A silent loss is noticed within this time.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.settings.lease = lease;
         self
     }
 
-    /// Waits between attempts to reconnect: the first, doubled with each attempt, and the longest;
-    /// each shortened by up to a half at random, so that instances do not reconnect together.
-    /// [`defaults::BACKOFF_MIN`](crate::defaults::BACKOFF_MIN) and [`defaults::BACKOFF_MAX`](crate::defaults::BACKOFF_MAX) by default.
+    /// The first and the longest wait between attempts to reconnect.
+    ///
+    /// The wait doubles with each attempt. Each wait is shortened by up to a half at random, so
+    /// that instances do not reconnect together. By default
+    /// [`defaults::BACKOFF_MIN`](crate::defaults::BACKOFF_MIN) and
+    /// [`defaults::BACKOFF_MAX`](crate::defaults::BACKOFF_MAX).
     pub fn backoff(mut self, first: Duration, longest: Duration) -> Self {
         self.settings.backoff_min = first;
         self.settings.backoff_max = longest;
         self
     }
 
-    /// Longest time to connect, log-in included; [`defaults::CONNECT_TIMEOUT`](crate::defaults::CONNECT_TIMEOUT) by default.
+    /// Longest time to connect, including the log-in;
+    /// [`defaults::CONNECT_TIMEOUT`](crate::defaults::CONNECT_TIMEOUT) by default.
     #[cfg(feature = "redis")]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.settings.connect_timeout = timeout;
         self
     }
 
-    /// Longest time to wait for the server's answer to a command; [`defaults::RESPONSE_TIMEOUT`](crate::defaults::RESPONSE_TIMEOUT) by
-    /// default.
+    /// Longest time to wait for the server's answer to a command;
+    /// [`defaults::RESPONSE_TIMEOUT`](crate::defaults::RESPONSE_TIMEOUT) by default.
     #[cfg(feature = "redis")]
     pub fn response_timeout(mut self, timeout: Duration) -> Self {
         self.settings.response_timeout = timeout;
         self
     }
 
-    /// What may wait for one handler, in events and in bytes, before it turns into one `All`;
-    /// [`defaults::QUEUE_EVENTS`](crate::defaults::QUEUE_EVENTS) and [`defaults::QUEUE_BYTES`](crate::defaults::QUEUE_BYTES) by default.
+    /// Most events and most bytes that wait for one handler before they collapse into one `All`.
+    ///
+    /// By default [`defaults::QUEUE_EVENTS`](crate::defaults::QUEUE_EVENTS) and
+    /// [`defaults::QUEUE_BYTES`](crate::defaults::QUEUE_BYTES).
     pub fn queue(mut self, events: usize, bytes: usize) -> Self {
         self.settings.queue = Bounds {
             items: events,
@@ -93,7 +100,8 @@ impl BusBuilder {
         self
     }
 
-    /// Longest payload in bytes, sent or received; [`defaults::MAX_PAYLOAD`](crate::defaults::MAX_PAYLOAD) by default.
+    /// Longest payload in bytes, sent or received;
+    /// [`defaults::MAX_PAYLOAD`](crate::defaults::MAX_PAYLOAD) by default.
     pub fn max_payload(mut self, bytes: usize) -> Self {
         self.settings.max_payload = bytes;
         self

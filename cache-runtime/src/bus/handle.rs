@@ -1,4 +1,4 @@
-//! What users hold of a bus.
+//! The handle of a bus that users hold.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,27 +15,30 @@ use crate::transport::Transport;
 
 /// Carries events between instances.
 ///
-/// A bus has one connection for publishing, which caches in Redis share, and one more for events
-/// once something is subscribed, however many channels there are. Services, subscriptions, streams
-/// and caches in Redis keep it alive. When the last of them and the last clone of the bus is dropped,
-/// everything ends.
+/// A bus has one connection for publishing, which caches in Redis share. Once something is
+/// subscribed, it has one more for the events of all channels.
 ///
-/// A clone is the same bus. [`another_instance`](Self::another_instance) stands for another process.
+/// Services, subscriptions, streams and caches in Redis keep the bus alive. When the last of them
+/// and the last clone of the bus are dropped, the bus ends its connections and tasks.
+///
+/// A clone is the same bus. [`another_instance`](Self::another_instance) stands for another
+/// process.
 #[derive(Clone)]
 pub struct Bus {
     shared: Arc<Shared>,
 }
 
 impl Bus {
-    /// A bus without a server, for tests and examples; the same as `Bus::local()` with the defaults.
+    /// A bus without a server, for tests and examples; the same as `Bus::local()` with the
+    /// defaults.
     ///
-    /// What caches would keep in Redis they keep in the process. There, as in Redis, only TTLs bound
-    /// it.
+    /// Caches keep in the process what they would keep in Redis. As in Redis, only TTLs limit how
+    /// much that is.
     ///
     /// # Panics
     ///
-    /// Subscribing panics where neither this call nor the subscription is made within a Tokio
-    /// runtime. The runtime needs its timer.
+    /// This call never panics. Subscribing panics if neither this call nor the subscription is made
+    /// within a Tokio runtime. The runtime needs its timer enabled.
     ///
     /// # Examples
     ///
@@ -54,14 +57,15 @@ impl Bus {
         }
     }
 
-    /// Settings of a bus without a server.
+    /// A builder of a bus without a server.
     pub fn local() -> BusBuilder {
         BusBuilder::new(Target::Local)
     }
 
-    /// Settings of a bus over the Redis, or Valkey, at an address:
-    /// `redis://user:password@host:port`, `rediss://…` for TLS (with one of the `tls-` features), or
-    /// `redis+unix:///path`.
+    /// A builder of a bus over the Redis or Valkey server at an address.
+    ///
+    /// The address is `redis://user:password@host:port`, `rediss://…` for TLS (with one of the
+    /// `tls-` features), or `redis+unix:///path`.
     ///
     /// The database of the address is not used, because Redis does not separate channels by it;
     /// [`namespace`](BusBuilder::namespace) keeps environments apart.
@@ -80,10 +84,11 @@ impl Bus {
         BusBuilder::new(Target::Redis(url.into()))
     }
 
-    /// Another instance, as if it were another process: with subscriptions, connections and a health of
-    /// its own, on the same server, or with the instances of this process, by the same settings.
+    /// Another instance on the same server, as if it were another process.
     ///
-    /// Closing one does not close the other.
+    /// It has the same settings, and its own subscriptions, connections and health. Without a
+    /// server, it exchanges events with the other instances in this process. Closing one instance
+    /// does not close the other.
     #[must_use]
     pub fn another_instance(&self) -> Self {
         let (settings, transport) = (self.shared.settings(), self.shared.transport());
@@ -92,27 +97,27 @@ impl Bus {
         }
     }
 
-    /// Whether events are proven to arrive now, in every channel that something subscribes to.
+    /// Whether events are proven to arrive now, in every channel that has subscribers.
     #[must_use]
     pub fn health(&self) -> Health {
         self.shared.checked(self.shared.health().get())
     }
 
-    /// The health of the bus as it changes. A lease that runs out shows here a moment later than in
+    /// The health of the bus as it changes. It shows the end of a lease a moment later than
     /// [`health`](Self::health), which reads the clock.
     #[must_use]
     pub fn watch_health(&self) -> watch::Receiver<Health> {
         self.shared.health().watch()
     }
 
-    /// Waits until every channel that something subscribes to is live. Returns at once where
-    /// nothing is subscribed.
+    /// Waits until every channel that has subscribers is live. Returns at once if there are none.
     ///
     /// # Errors
     ///
-    /// When waiting may not help: the server cannot be reached, does not answer, or does not accept the
-    /// credentials or a channel; the bus is closed; or two services use one channel for different events.
-    /// The bus keeps trying where it can, so `ready` may be called again.
+    /// When waiting may not help: the server cannot be reached, does not answer, answers with an
+    /// error, is too old, or does not accept the credentials or a channel; the task that receives
+    /// events has ended; the bus is closed; or two services use one channel for different events.
+    /// Where possible the bus keeps trying, so `ready` may be called again.
     ///
     /// # Cancel safety
     ///
@@ -123,12 +128,13 @@ impl Bus {
 
     /// Ends every subscription and connection, within 200 ms even if the server is frozen.
     ///
-    /// Async handlers are cancelled at their next await; a sync one finishes its event on its thread.
-    /// Publishing fails afterwards. Other instances are not affected.
+    /// Async handlers are cancelled at their next await. Sync handlers finish their event on their
+    /// threads. Publishing fails afterwards. Other instances are not affected.
     ///
     /// # Cancel safety
     ///
-    /// The bus is closed as soon as this is polled for the first time.
+    /// The first poll closes the bus. If the future is dropped after that, `close` only does not
+    /// wait for tasks and handlers to end.
     pub async fn close(&self) {
         self.shared.close().await;
     }
@@ -148,17 +154,18 @@ impl fmt::Debug for Bus {
 }
 
 impl BusBuilder {
-    /// Opens the connection for publishing, and returns when the server has answered. The connection for
-    /// events is opened with the first subscription.
+    /// Opens the connection for publishing, and returns when the server has answered. The
+    /// connection for events is opened with the first subscription.
     ///
     /// # Errors
     ///
-    /// When a setting is unusable, two services use one channel for different events, or the server
-    /// cannot be reached, does not answer in time, or does not accept the credentials.
+    /// When a setting is unusable, or two services use one channel for different events. Also when
+    /// the server cannot be reached, does not answer in time, is too old, or does not accept the
+    /// credentials.
     ///
     /// # Cancel safety
     ///
-    /// Safe: an unfinished connection leaves nothing behind.
+    /// Safe: an unfinished connection is closed.
     pub async fn connect(self) -> Result<Bus, ConnectError> {
         let bus = self.connect_lazy()?;
         let connected = bus.shared.transport().check().await;
@@ -166,8 +173,8 @@ impl BusBuilder {
         Ok(bus)
     }
 
-    /// A bus that connects when it is used, and keeps trying. It is for programs that must start while the
-    /// server is away.
+    /// A bus that connects when it is first used, and keeps trying. It is for programs that must
+    /// start even while the server cannot be reached.
     ///
     /// # Errors
     ///
@@ -201,7 +208,7 @@ fn conflict() -> Option<Cause> {
     ))
 }
 
-/// Publishes bytes as they are, so that tests can send what no event encodes to.
+/// Publishes bytes as they are, so that tests can send payloads that no event encodes to.
 #[doc(hidden)]
 pub async fn publish_raw(bus: &Bus, channel: &str, payload: &[u8]) -> Result<u64, Cause> {
     let name = bus.shared.settings().full_name(channel);

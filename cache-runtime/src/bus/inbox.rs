@@ -1,4 +1,4 @@
-//! What reaches the supervisor: everything that happens, through one queue, in order.
+//! The supervisor's inbox: one queue for everything that happens, in order.
 
 use std::sync::Arc;
 
@@ -13,13 +13,13 @@ pub(super) type Inbox = Queue<Signal>;
 
 /// What has happened.
 pub(super) enum Signal {
-    /// Somebody wants a channel's events, after nobody did.
+    /// A channel has its first subscriber.
     Subscribe(Arc<dyn Dispatch>, Wanted),
-    /// Nobody wants a channel's events any more.
+    /// A channel has lost its last subscriber.
     Unsubscribe(ChannelId),
     /// An attempt to connect has ended.
     Connected(Generation, Result<Connection, Cause>),
-    /// Something came from a connection.
+    /// A message or a status came from a connection.
     Wire(Generation, Wire),
     /// A canary could not be sent.
     CanaryFailed(Generation, Cause),
@@ -27,17 +27,20 @@ pub(super) enum Signal {
     Overflow,
 }
 
-/// The subscribers that a health is about: see [`Reported`](crate::health::Reported).
+/// The numbers that reports must name to reach these subscribers: see
+/// [`Reported`](crate::health::Reported).
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Wanted {
+    /// For the health of the channel.
     pub(super) channel: u64,
+    /// For the health of the bus.
     pub(super) bus: u64,
 }
 
-/// Numbers connections, so that nothing of an old one is taken for news.
+/// The number of a connection. Signals of earlier connections are ignored.
 pub(super) type Generation = u64;
 
-/// Of a connection that never ends.
+/// The number of the in-process feed, whose signals are never ignored.
 pub(super) const EVERY_GENERATION: Generation = Generation::MAX;
 
 impl Signal {
@@ -60,7 +63,8 @@ impl Item for Signal {
         self.is_message()
     }
 
-    /// Messages may be discarded if the link hears of it; what changes the link's state may not.
+    /// Discards messages, and tells the link with an overflow. Other signals change the link's
+    /// state and must not be discarded.
     fn collapse(queued: &mut Vec<Self>) -> Vec<Self> {
         let discarded = |signal: &mut Self| signal.is_message() || matches!(signal, Self::Overflow);
         let messages = queued.extract_if(.., discarded).collect();

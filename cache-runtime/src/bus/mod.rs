@@ -1,9 +1,9 @@
-//! The builder of a bus, its health, and what can go wrong with it.
+//! The builder, the health and the errors of a bus.
 //!
-//! A bus has one connection pair for all channels of a program.
+//! A bus has one pair of connections for all channels of a program.
 
-// A task, the supervisor, takes what arrives from its `inbox`, feeds the link with it, and does what
-// the link says.
+// A task, the supervisor, takes signals from its `inbox`, feeds them to the link, and carries out
+// the link's outputs.
 
 mod builder;
 pub(crate) mod handle;

@@ -1,4 +1,4 @@
-//! What all handles of a bus share: its channels, its connections and the task that receives.
+//! The state that all handles of a bus share: its channels, its connections and its supervisor.
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -27,30 +27,30 @@ use crate::sync::Mutex;
 use crate::transport::{Backend, Transport};
 use crate::weak_list::WeakList;
 
-/// Longest time that [`Bus::close`](super::Bus::close) waits for the supervisor, and once more for
+/// Longest time that [`Bus::close`](super::Bus::close) waits for the supervisor, and then again for
 /// the handlers.
 const CLOSE_STEP: Duration = Duration::from_millis(90);
 
-/// For audits.
+/// All buses of the process, for audits.
 static BUSES: WeakList<Shared> = WeakList::new();
 
-/// What all handles of a bus share.
+/// The state that all handles of a bus share.
 pub(crate) struct Shared {
     settings: Settings,
-    /// Why the bus can carry nothing at all.
+    /// Two services that use one channel for different events. Then the bus carries no events.
     conflict: Option<Cause>,
     transport: Transport,
     runtime: Mutex<Option<runtime::Handle>>,
     inbox: Arc<Inbox>,
     table: Mutex<Table>,
     health: Arc<Reported>,
-    /// Those that run.
+    /// The handlers that run.
     handlers: TaskTracker,
     closed: AtomicBool,
     start: Start,
     /// Until when canaries prove that events arrive, in nanoseconds since `start`.
     lease_until: Arc<AtomicU64>,
-    /// Random and new with every start, so that canaries of others are not taken for its own.
+    /// Random for each bus, so that it does not take the canaries of other instances for its own.
     id: u64,
 }
 
@@ -73,7 +73,7 @@ impl Shared {
             Some(cause) => Health::Down(cause.clone()),
             None => Health::Idle,
         };
-        // In this order a lease is never longer than it should be.
+        // The kernel's clock is read first, so that a lease on it never ends too late.
         let kernel = clock::precise();
         let start = Start {
             at: Instant::now(),
@@ -138,13 +138,13 @@ impl Shared {
             .clone()
     }
 
-    /// The channel of this name, made at its first use.
+    /// The channel of a declared name. It is made when it is first used.
     pub(crate) fn channel<E: InvalidationEvent>(
         &self,
         declared: &DeclaredChannel,
     ) -> Arc<Channel<E>> {
         let mut table = self.table.lock();
-        // 0 is the link's own.
+        // 0 is the canary channel.
         let id = ChannelId(u32::try_from(table.channels.len() + 1).unwrap_or(u32::MAX));
         let name: Arc<str> = self.settings.full_name(declared.channel()).into();
         let new = || Arc::new(Channel::<E>::new(id, Arc::clone(&name)));
@@ -156,7 +156,8 @@ impl Shared {
             }
             Entry::Occupied(occupied) => {
                 let known: Arc<dyn Any + Send + Sync> = Arc::clone(occupied.get()) as _;
-                // A service with another event: a conflict, so this bus carries nothing.
+                // Another service uses the channel for another event. That is a conflict, so this
+                // bus carries no events.
                 known.downcast().unwrap_or_else(|_| new())
             }
         };
@@ -166,7 +167,7 @@ impl Shared {
         channel
     }
 
-    /// One subscriber more.
+    /// Counts one more subscriber. The first subscribes the channel.
     pub(crate) fn want(self: &Arc<Self>, channel: Arc<dyn Dispatch>) {
         let mut table = self.table.lock();
         if self.is_closed() {
@@ -200,11 +201,11 @@ impl Shared {
             );
             table.supervisor = Some(self.runtime().spawn(supervisor.run()));
         }
-        // Under the lock, so that the supervisor sees subscribers come and go in order.
+        // Under the lock, so that subscriptions and unsubscriptions are queued in order.
         self.inbox.push(Signal::Subscribe(channel, wanted));
     }
 
-    /// One subscriber less.
+    /// Counts one fewer subscriber. The last unsubscribes the channel.
     pub(crate) fn unwant(&self, channel: &dyn Dispatch) {
         let mut table = self.table.lock();
         let Some(wanted) = table.wanted.get_mut(&channel.id()) else {
@@ -236,8 +237,8 @@ impl Shared {
         Ok(&self.transport)
     }
 
-    /// The health as last reported, unless its lease has run out since: a process that was stopped
-    /// must not take itself for live.
+    /// The reported health, unless its lease has ended since. A process that was stopped must not
+    /// report itself as live.
     pub(crate) fn checked(&self, health: Health) -> Health {
         let now = u64::try_from(self.start.at.elapsed().as_nanos()).unwrap_or(u64::MAX);
         if health.is_live() && now >= self.lease_until.load(Ordering::Acquire) {
@@ -257,7 +258,7 @@ impl Shared {
             Health::Connecting => false,
             Health::Down(cause) => is_obstacle(cause),
         };
-        // The sender outlives the wait, so it cannot fail.
+        // This cannot fail, because the sender outlives the wait.
         let health = match health.watch().wait_for(settled).await {
             Ok(health) => health.clone(),
             Err(_) => Health::Closed,
@@ -284,7 +285,7 @@ impl Shared {
         let _ = timeout(CLOSE_STEP, self.handlers.wait()).await;
     }
 
-    /// Closes every channel, and ends what runs.
+    /// Closes every channel, the inbox and the transport. Returns the supervisor, which is ending.
     fn end(&self) -> Option<JoinHandle<()>> {
         self.closed.store(true, Ordering::Release);
         let mut table = self.table.lock();
@@ -299,7 +300,7 @@ impl Shared {
     }
 }
 
-/// Whether somebody has to remove the cause, or else the link recovers from it alone.
+/// Whether an operator may have to remove the cause. The link recovers from the others by itself.
 fn is_obstacle(cause: &Cause) -> bool {
     match cause {
         Cause::Unreachable(_)

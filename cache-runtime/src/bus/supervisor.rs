@@ -1,4 +1,4 @@
-//! The task that receives. It feeds the link with what happens, and does what the link says.
+//! The supervisor: the task that feeds signals to the link and carries out the link's outputs.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,41 +17,46 @@ use crate::link::{Audience, ChannelId, Input, Link, Output};
 use crate::settings::{CANARY_PREFIX, OnRejected, Settings};
 use crate::transport::{Command, Connection, Status, Transport, Wire};
 
-/// Signals between two looks at the clock.
+/// How many signals are handled between two checks of the link's timeout.
 const TICK_EVERY: usize = 128;
 
-/// Caches take a lease to be shorter by this much, because the clock that they read may be behind. In
-/// the rest of the lease, which a healthy bus renews before it begins, they ask the bus.
+/// Caches take a lease to be shorter by this much, because their clock may be behind. In this last
+/// part of a lease they ask the bus. A healthy bus renews a lease before its last part begins.
 const LEASE_MARGIN: Duration = Duration::from_millis(50);
 
 /// When a bus was built, on two clocks.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Start {
     pub(super) at: Instant,
-    /// As caches read it.
+    /// On the kernel's clock, which caches read.
     pub(super) kernel: Nanos,
 }
 
-/// See the module.
+/// Drives one link, see the module.
 pub(super) struct Supervisor {
     link: Link,
     start: Start,
-    /// Time since the start, as of the current batch. Reading the clock costs more than a message.
+    /// Time since the start, when the clock was last read. It is not read for every message,
+    /// because reading it costs more than handling a message.
     now: Duration,
     inbox: Arc<Inbox>,
     transport: Transport,
     connection: Option<Connection>,
     generation: Generation,
-    /// Attempts to connect and commands on their way. They end with the supervisor.
+    /// Attempts to connect and commands in progress. They end with the supervisor.
     tasks: JoinSet<()>,
-    /// The channels, each with the number of its subscribers' latest [`Wanted`](super::inbox::Wanted).
+    /// The channels, each with the number that reports of its health must name: the latest
+    /// [`Wanted::channel`](super::inbox::Wanted).
     channels: HashMap<ChannelId, (Arc<dyn Dispatch>, u64)>,
     names: HashMap<Vec<u8>, ChannelId>,
-    /// The link's own channel.
+    /// The name of the canary channel.
     canary: Arc<str>,
+    /// The health of the bus.
     health: Arc<Reported>,
-    /// The same number, of all channels together.
+    /// The number that reports of the bus's health must name: the latest
+    /// [`Wanted::bus`](super::inbox::Wanted).
     wanted: u64,
+    /// Until when canaries prove that events arrive, in nanoseconds since the start.
     lease_until: Arc<AtomicU64>,
     /// See [`LEASE_MARGIN`].
     lease_margin: Nanos,
@@ -119,13 +124,13 @@ impl Supervisor {
                     self.feed(Input::Disconnected(cause));
                 }
             }
-            // A flood of messages must not keep other tasks of this thread from running.
+            // So that a flood of messages does not keep other tasks of this thread from running.
             coop::consume_budget().await;
         }
     }
 
-    /// Feeds in that time has passed, if anything is due. An inbox that is never empty must not keep
-    /// heartbeats from being sent.
+    /// Feeds a tick to the link if its timeout is due. An inbox that is never empty must not delay
+    /// heartbeats.
     fn tick(&mut self) {
         if self
             .link
@@ -144,7 +149,8 @@ impl Supervisor {
                 self.channels.insert(id, (channel, wanted.channel));
                 self.wanted = wanted.bus;
                 self.feed(Input::Subscribe(id));
-                // The health may be as before, but now it counts for the new subscribers too.
+                // The link reports changes only. The new subscribers need a report even without
+                // one.
                 self.health.report(self.wanted, self.link.health());
             }
             Signal::Unsubscribe(id) => self.feed(Input::Unsubscribe(id)),
@@ -162,7 +168,7 @@ impl Supervisor {
                     self.receive_wire(wire);
                 }
             }
-            // The attempt was given up before.
+            // An attempt that the link has given up.
             Signal::Connected(..) => {}
             Signal::CanaryFailed(generation, cause) => {
                 if generation == self.generation {
@@ -235,15 +241,15 @@ impl Supervisor {
         }
     }
 
-    /// Carries out one output. What follows from it at once is left in the link's queue.
+    /// Carries out one output. The outputs that follow from it wait in the link's queue.
     fn act(&mut self, output: Output) {
         match output {
             Output::Connect => self.connect(),
             Output::Disconnect => {
-                // What is still queued from it belongs to an old generation now.
+                // Signals of this connection that are still queued are ignored from now on.
                 self.generation += 1;
                 self.connection = None;
-                // Commands on their way would keep the connection open.
+                // Commands in progress would keep the connection open.
                 self.tasks.abort_all();
             }
             Output::Subscribe(id) => self.command(id, Connection::subscribe),
@@ -286,7 +292,7 @@ impl Supervisor {
             inbox.push(Signal::Wire(generation, wire));
         });
         match self.transport.connect(feed) {
-            // At once, because messages may already wait in the inbox.
+            // Not through the inbox, in which messages may already wait.
             Ok(connection) => {
                 self.connection = Some(connection);
                 self.link.handle(self.now, Input::Connected);
@@ -341,10 +347,10 @@ impl Supervisor {
     }
 }
 
-/// However the task ends, nobody may go on taking a channel for live.
+/// Reports every channel as down if the task ends although the inbox is open.
 impl Drop for Supervisor {
     fn drop(&mut self) {
-        // Closing has told everybody.
+        // Closing has already set every health.
         if self.inbox.is_closed() {
             return;
         }
