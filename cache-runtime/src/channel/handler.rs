@@ -1,4 +1,5 @@
-//! User handlers. Each runs on its own, behind its own bounded queue, and delays nobody else.
+//! User handlers. Each has its own bounded queue and its own task or thread, so none delays
+//! another.
 
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -26,13 +27,13 @@ pub struct HandlerContext<E> {
     pub(crate) counters: Arc<Counters>,
     pub(crate) outlet: Arc<Outlet<E>>,
     pub(crate) runtime: runtime::Handle,
-    /// Closing the bus waits until it is dropped.
+    /// Dropped when the handler has ended, which closing the bus waits for.
     pub(crate) _running: TaskTrackerToken,
 }
 
 /// What a handler may return: nothing, or a future of nothing.
 ///
-/// `Mode` only tells the two apart; it is always inferred.
+/// `Mode` is always inferred: `Blocking` or `Async`.
 #[diagnostic::on_unimplemented(
     message = "a handler must return `()` or a future of `()`, not `{Self}`",
     note = "handle errors inside the handler: nobody outside receives them"
@@ -46,11 +47,11 @@ pub trait HandlerOutput<Mode>: sealed::Sealed<Mode> + Sized {
         H: FnMut(E) -> Self + Send + 'static;
 }
 
-/// The handler returns when it is done, and may block until then.
+/// The mode of a handler that returns nothing, and may block.
 #[derive(Debug)]
 pub enum Blocking {}
 
-/// The handler returns a future.
+/// The mode of a handler that returns a future.
 #[derive(Debug)]
 pub enum Async {}
 
@@ -68,7 +69,7 @@ impl HandlerOutput<Blocking> for () {
         H: FnMut(E) + Send + 'static,
     {
         let name = format!("cache:{}", context.channel);
-        // Shared, so that it is still here if the thread cannot be started.
+        // Shared, so that it is not lost if the thread cannot be started.
         let work = Arc::new(Mutex::new(Some((handler, context))));
         let claim = Arc::clone(&work);
         let spawned = thread::Builder::new().name(name).spawn(move || {
@@ -140,8 +141,10 @@ where
     }
 }
 
-/// What a handler is owed after a panic: `All`, at once. If that panics too, `All` takes the place of
-/// the next event.
+/// The `All` that a handler is owed after a panic.
+///
+/// The handler is called with it at once. If that call panics too, the handler receives `All`
+/// instead of its next event.
 #[derive(Debug, Default)]
 struct Debt {
     owed: bool,
@@ -156,7 +159,8 @@ impl Debt {
         }
     }
 
-    /// Takes note of how a call ended. Returns what the handler is to be called with at once.
+    /// Records whether a call ended without a panic. Returns the event to call the handler with at
+    /// once.
     fn record<E: InvalidationEvent>(
         &mut self,
         clean: bool,
@@ -171,8 +175,8 @@ impl Debt {
     }
 }
 
-/// Whether the future ended without a panic. `futures-util` has the like, which holds on to the
-/// handler's borrow for too long.
+/// Whether the future ended without a panic. `catch_unwind` of `futures-util` would borrow the
+/// handler for too long.
 async fn caught(future: impl Future<Output = ()>) -> bool {
     let mut future = pin!(Some(future));
     let clean = poll_fn(|cx| {
@@ -186,13 +190,13 @@ async fn caught(future: impl Future<Output = ()>) -> bool {
         }
     })
     .await;
-    // Dropping what it holds may panic as well.
+    // Dropping the future may panic as well.
     let dropped = catch_unwind(AssertUnwindSafe(|| future.set(None))).is_ok();
     clean && dropped
 }
 
-/// Waits on a plain thread for a future that needs no runtime. The runtime's own `block_on` would keep
-/// the handler from blocking on futures itself.
+/// Blocks a plain thread on a future that needs no runtime. Inside the runtime's own `block_on`,
+/// the handler could not call `block_on` itself.
 fn block_on<F: Future>(future: F) -> F::Output {
     struct Unpark(Thread);
 

@@ -1,4 +1,4 @@
-//! What a cache outside of this process does before an event leaves.
+//! Hooks, by which caches in Redis evict before an event is published.
 
 use std::sync::Arc;
 
@@ -13,5 +13,6 @@ pub(crate) struct Hook<E> {
     pub(crate) evict: Evict<E>,
 }
 
-/// Begins at once. The future tells how it ended; dropped, the eviction goes on.
+/// Starts the eviction when called. The future returns its result; dropping it does not stop the
+/// eviction.
 type Evict<E> = Box<dyn Fn(&E) -> BoxFuture<'static, Result<(), Cause>> + Send + Sync>;

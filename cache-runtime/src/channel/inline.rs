@@ -1,26 +1,25 @@
-//! Inline subscribers: called by the receiving task and by publishers, before anybody else.
+//! Inline subscribers: called by the supervisor and by publishers, before any handler or stream.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What an inline subscriber is told.
+/// What an inline subscriber is called with.
 pub(crate) enum Notice<'a, E> {
     /// An event was received.
     Event(&'a E),
-    /// This instance is about to publish an event. Unless that fails, the event is received as well.
+    /// This instance is about to publish an event. If that succeeds, the event is received as well.
     Published(&'a E),
-    /// Events may have been lost; everything is to be evicted.
+    /// Events may have been lost: evict everything.
     Flush,
-    /// The same, and the channel is down: events may be lost from now on. `Flush` follows before it
-    /// is live again.
+    /// Events may have been lost, and more may be lost from now on. `Flush` follows before the
+    /// channel is live again.
     Down,
 }
 
 /// An inline subscriber.
 pub(crate) struct Inline<E> {
     call: Call<E>,
-    /// Calls that panicked and are not made up for by a flush yet. Each call takes back only what it
-    /// has found, because others may add to it meanwhile.
+    /// How many calls have panicked since the last flush that succeeded.
     owed: AtomicU64,
 }
 
@@ -34,7 +33,7 @@ impl<E> Inline<E> {
         }
     }
 
-    /// Applies a notice. A panic leaves unknown what was applied, so a flush follows it.
+    /// Applies a notice. After a panic it is unknown what was applied, so a flush follows.
     pub(crate) fn apply(&self, notice: Notice<'_, E>, panicked: impl Fn()) {
         let call = |notice: Notice<'_, E>| {
             let clean = catch_unwind(AssertUnwindSafe(|| (self.call)(notice))).is_ok();
@@ -49,7 +48,7 @@ impl<E> Inline<E> {
         }
         let owed = self.owed.load(Ordering::Acquire);
         if call(Notice::Flush) {
-            // A call that has panicked since needs a flush of its own.
+            // If another call has panicked meanwhile, a further flush stays owed.
             let _ = self
                 .owed
                 .compare_exchange(owed, 0, Ordering::AcqRel, Ordering::Acquire);

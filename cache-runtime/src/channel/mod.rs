@@ -1,4 +1,4 @@
-//! A channel of a bus: who listens, and how a payload reaches them.
+//! A channel of a bus: its subscribers, and how a payload reaches them.
 
 pub(crate) mod handler;
 mod hook;
@@ -29,7 +29,7 @@ pub use stats::ChannelStats;
 pub(crate) use stats::Counters;
 use subscribers::Subscribers;
 
-/// A channel, with the type of its events.
+/// A channel whose events are of type `E`.
 pub(crate) struct Channel<E> {
     id: ChannelId,
     name: Arc<str>,
@@ -42,20 +42,21 @@ pub(crate) struct Channel<E> {
     rejections: LogThrottle,
 }
 
-/// A channel, whatever its events.
+/// A channel with events of any type.
 pub(crate) trait Dispatch: Any + Send + Sync {
     fn id(&self) -> ChannelId;
-    /// With the namespace.
+    /// The name on the wire, with the namespace.
     fn name(&self) -> &Arc<str>;
-    /// Decodes a payload and hands the event to every subscriber; `false` if it is rejected.
+    /// Decodes a payload and hands the event to every subscriber; `false` if the payload is
+    /// rejected.
     fn deliver(&self, payload: &[u8], max_payload: usize) -> bool;
     /// Tells subscribers that events may have been lost.
     fn flush(&self, audience: Audience);
     fn health(&self) -> &Reported;
-    /// Caches, inline subscribers, handlers and streams.
+    /// How many caches, inline subscribers, handlers and streams there are.
     fn subscribers(&self) -> usize;
     fn stats(&self) -> ChannelStats;
-    /// Ends every subscription.
+    /// Sets the health to closed, and closes the queues of handlers and streams.
     fn close(&self);
 }
 
@@ -74,7 +75,7 @@ impl<E: InvalidationEvent> Channel<E> {
         }
     }
 
-    /// One of the channel's services wants received events to be logged.
+    /// Logs received events from now on.
     pub(crate) fn log_events(&self) {
         self.log_events.store(true, Ordering::Relaxed);
     }
@@ -95,7 +96,8 @@ impl<E: InvalidationEvent> Channel<E> {
         }
     }
 
-    /// Whoever may publish must not be able to flood the log.
+    /// Counts and logs a rejected message. The log is throttled, so that a publisher cannot flood
+    /// it.
     fn rejected(&self, reason: &str) {
         count(&self.counters.rejected);
         if let Some(skipped) = self.rejections.admit() {
@@ -110,7 +112,7 @@ impl<E: InvalidationEvent> Channel<E> {
     }
 
     fn decode(payload: &[u8], max_payload: usize) -> Result<E, String> {
-        // A field's `Deserialize` is the user's code.
+        // A field's `Deserialize` is user code, which may panic.
         catch_unwind(AssertUnwindSafe(|| E::decode_within(payload, max_payload)))
             .map_err(|_| "the decoder panicked".to_owned())?
             .map_err(|rejection| rejection.to_string())
@@ -137,7 +139,7 @@ impl<E: InvalidationEvent> Dispatch for Channel<E> {
         count(&self.counters.received);
         let outlets = self.outlets.snapshot();
         if self.log_events.load(Ordering::Relaxed) && enabled!(Level::DEBUG) {
-            // A field's `Serialize` is the user's code.
+            // A field's `Serialize` is user code, which may panic.
             let text = catch_unwind(AssertUnwindSafe(|| event.describe().to_string()));
             debug!(channel = %self.name, event = text.unwrap_or_default(), "event received");
         }
@@ -145,8 +147,8 @@ impl<E: InvalidationEvent> Dispatch for Channel<E> {
         let Some((last, others)) = outlets.split_last() else {
             return true;
         };
-        // Every handler owns its event. Most channels have one handler, and decoding again for
-        // another one asks no event to be `Clone`.
+        // Each handler or stream needs an event of its own. Decoding again for further ones is
+        // rare, and works for events that are not `Clone`.
         for outlet in others {
             let delivery = Self::decode(payload, max_payload).map_or(Delivery::Flush, |event| {
                 Delivery::Event(event, payload.len())

@@ -1,4 +1,4 @@
-//! What waits for a handler or a stream.
+//! The queue of a handler or a stream.
 
 use std::mem::size_of;
 use std::sync::OnceLock;
@@ -11,7 +11,7 @@ use crate::queue::{Bounds, Item, Queue};
 /// The queue of one handler or stream.
 pub(crate) struct Outlet<E> {
     pub(crate) queue: Queue<Delivery<E>>,
-    /// The task of an async handler.
+    /// The task of the handler; unset for a stream, and for a handler on a thread.
     pub(crate) task: OnceLock<AbortHandle>,
 }
 
@@ -23,7 +23,7 @@ impl<E> Outlet<E> {
         }
     }
 
-    /// Nothing is taken from the queue any more, and an async handler ends at its next await.
+    /// Closes the queue, and cancels an async handler at its next await.
     pub(crate) fn close(&self) {
         self.queue.close();
         if let Some(task) = self.task.get() {
@@ -32,7 +32,7 @@ impl<E> Outlet<E> {
     }
 }
 
-/// One thing that waits.
+/// One item of the queue.
 pub(crate) enum Delivery<E> {
     /// An event, and the length of its payload.
     Event(E, usize),

@@ -1,4 +1,4 @@
-//! The channels of the program. Every annotated service registers its own at link time.
+//! The channels of the program. Every annotated service registers its channel with `inventory`.
 
 use std::any::TypeId;
 use std::fmt;
@@ -19,7 +19,7 @@ pub struct DeclaredChannel {
     logging: Logging,
 }
 
-/// Which of a service's actions are logged. All by default.
+/// Which actions of a service are logged.
 #[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Logging {
@@ -105,7 +105,7 @@ impl fmt::Debug for DeclaredChannel {
     }
 }
 
-/// `service (event) at file:line:column`
+/// As `service (event) at file:line:column`.
 impl fmt::Display for DeclaredChannel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -120,7 +120,7 @@ impl fmt::Display for DeclaredChannel {
     }
 }
 
-/// Every channel of the program: one entry per service, ordered by channel and place.
+/// Every channel of the program, with one entry per service, ordered by channel and place.
 ///
 /// # Examples
 ///
@@ -158,12 +158,14 @@ pub(crate) fn conflict() -> Option<(&'static DeclaredChannel, &'static DeclaredC
         .find(|(a, b)| a.channel == b.channel && (a.event)() != (b.event)())
 }
 
-/// Stops the compiler at a channel name that is empty, or has a character that Redis reads as a pattern or
-/// that makes logs and access rules ambiguous.
+/// Rejects invalid channel names at compile time.
+///
+/// A name must not be empty, nor contain a character that Redis reads as a pattern or that makes
+/// logs and access rules ambiguous.
 ///
 /// # Panics
 ///
-/// While compiling, with what is wrong.
+/// At compile time, if the name is invalid.
 #[doc(hidden)]
 #[track_caller]
 pub const fn check_channel(name: &str) {

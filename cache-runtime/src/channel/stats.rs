@@ -1,25 +1,27 @@
-//! What has happened in a channel, in numbers.
+//! The counters of a channel.
 
 use tracing::error;
 
 use crate::counters::{count, counters};
 
 counters! {
-    /// What has happened in a channel, on this instance, since the bus was built.
+    /// Counts of what has happened in a channel on this instance since the bus was built.
     pub struct ChannelStats from Counters {
         counted {
             /// Events received and decoded.
             received,
-            /// Messages that are no event of the channel.
+            /// Messages that were rejected, because they are no event of the channel.
             rejected,
             /// Events handed to the server.
             published,
-            /// Events that could not be handed to the server.
+            /// Events that could not be handed to the server. Events that cannot be encoded or are
+            /// too large are not counted.
             publish_failures,
-            /// How often handlers received `All` because events may have been lost: when the channel
-            /// became live, when it was down for long, and after rejected messages.
+            /// How often handlers and streams received `All` because events may have been lost:
+            /// when the channel became live, when it was down for longer than the lease, and after
+            /// rejected messages.
             flushes,
-            /// How often a subscriber's queue was full and collapsed into one `All`.
+            /// How often the queue of a handler or stream was full and collapsed into one `All`.
             overflows,
             /// Panics of handlers and inline subscribers.
             panics,

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::sync::RwLock;
 
-/// A list that is read at every event and rarely changes. Whoever goes through it holds no lock, so a
-/// subscriber may subscribe, publish and unsubscribe.
+/// A list that is read at every event and rarely changes. Readers iterate over a snapshot without a
+/// lock, so a subscriber that is called may itself subscribe, publish and unsubscribe.
 pub(crate) struct Subscribers<T: ?Sized>(RwLock<Arc<[Arc<T>]>>);
 
 impl<T: ?Sized> Subscribers<T> {

@@ -6,9 +6,8 @@ use crate::wire::{Description, EncodeError, EventSchema, Rejection};
 
 /// An event that tells every instance which cached entries are stale.
 ///
-/// Implemented by `#[derive(InvalidationEvent)]` on an enum. The wire form is one JSON object: the
-/// tag, then the fields of the variant, each under its own key and nothing else:
-/// `{"type":"channel","channelId":"123"}`.
+/// `#[derive(InvalidationEvent)]` implements it for an enum. On the wire an event is one JSON
+/// object of the tag and the fields of the variant: `{"type":"channel","channelId":"123"}`.
 ///
 /// Events carry keys, never values, and must be idempotent: an event may be delivered more than
 /// once, and [`all`](Self::all) may be delivered whenever events may have been lost.
@@ -21,8 +20,8 @@ pub trait InvalidationEvent: Sized + Send + Sync + 'static {
     /// Variants, fields and their names on the wire.
     const SCHEMA: &'static EventSchema;
 
-    /// The event itself. Generated code names an event by it, so that a missing derive is reported
-    /// once and not wherever the event is mentioned.
+    /// The event itself. Generated code names the event by this type, so that a missing derive is
+    /// reported only once.
     #[doc(hidden)]
     type Itself;
 
@@ -34,20 +33,21 @@ pub trait InvalidationEvent: Sized + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// A [`Rejection`] that names the key, what was expected and what was found. Nothing is
-    /// accepted but the exact key set of one variant: unknown types, missing, extra and duplicate
-    /// keys, wrong JSON types, trailing bytes and deep nesting are all rejected.
+    /// A [`Rejection`] that names the key, what was expected and what was found. The payload must
+    /// have exactly the keys of one variant. Unknown types, missing, extra and duplicate keys,
+    /// wrong JSON types, trailing bytes and deep nesting are rejected.
     fn decode_within(payload: &[u8], max_payload: usize) -> Result<Self, Rejection>;
 
     /// Appends the event in its canonical spelling: tag first, fields in order, no white space.
     ///
     /// # Errors
     ///
-    /// When a field cannot be written as JSON, or is empty where the event says `non_empty`;
-    /// `out` is then as it was before.
+    /// When a field cannot be written as JSON, or is empty although it is marked `non_empty`. Then
+    /// `out` is unchanged.
     fn encode_into(&self, out: &mut Vec<u8>) -> Result<(), EncodeError>;
 
-    /// The event that flushes: everything is stale. Handlers receive it when events may have been lost.
+    /// The event that says that everything is stale. Handlers receive it when events may have been
+    /// lost.
     fn all() -> Self;
 
     /// The position of this event's variant in [`SCHEMA`](Self::SCHEMA).
@@ -63,7 +63,7 @@ pub trait InvalidationEvent: Sized + Send + Sync + 'static {
         Self::decode_within(payload, defaults::MAX_PAYLOAD)
     }
 
-    /// The event in its canonical spelling, in a buffer of its own.
+    /// The event in its canonical spelling, in a new buffer.
     ///
     /// # Errors
     ///

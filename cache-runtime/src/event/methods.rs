@@ -1,4 +1,4 @@
-//! What the `invalidate_…` methods of an event hang on.
+//! The types behind the `invalidate_…` methods of an event.
 
 use std::fmt;
 use std::pin::Pin;
@@ -11,8 +11,8 @@ use crate::error::PublishError;
 
 /// How many subscribers the server has handed an event to.
 ///
-/// This is no proof of delivery: Redis counts a subscriber that is stuck or cut off until its buffers
-/// are full. The [`Health`](crate::bus::Health) of a channel is what proves that events arrive.
+/// This does not prove delivery: Redis counts a subscriber that is stuck or cut off until its
+/// buffers are full. Only a [`Health`](crate::bus::Health) of `Live` proves that events arrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Receipt {
     receivers: u64,
@@ -23,14 +23,15 @@ impl Receipt {
         Self { receivers }
     }
 
-    /// Subscriber connections at the time, this instance's own among them.
+    /// The number of subscribed connections when the event was published, this instance's own
+    /// included.
     #[must_use]
     pub fn receivers(&self) -> u64 {
         self.receivers
     }
 }
 
-/// An event that is being published, as the `invalidate_…` methods return it. Await it.
+/// The future that the `invalidate_…` methods return. Awaiting it publishes the event.
 ///
 /// # Errors
 ///
@@ -38,7 +39,7 @@ impl Receipt {
 ///
 /// # Cancel safety
 ///
-/// Dropped before it is done, the event may or may not have left.
+/// If it is dropped after its first poll, the event may or may not have been published.
 #[must_use = "an event is published when this is awaited"]
 pub struct Publishing<'a> {
     future: BoxFuture<'a, Result<Receipt, PublishError>>,
@@ -79,7 +80,8 @@ pub(crate) trait Publish<E>: Send + Sync {
     fn publish(&self, event: E) -> Publishing<'_>;
 }
 
-/// What generated methods publish with. It names no service, so that an event depends on none.
+/// What generated methods publish with. Its type names no service, so an event depends on no
+/// service.
 #[doc(hidden)]
 pub struct Publisher<E>(Arc<dyn Publish<E>>);
 

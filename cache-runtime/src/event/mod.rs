@@ -1,4 +1,4 @@
-//! The schema of an event, and why a payload is rejected or an event cannot be encoded.
+//! The schema of an event, and the errors of decoding and encoding it.
 
 pub(crate) mod invalidation_event;
 pub(crate) mod methods;
