@@ -1,4 +1,4 @@
-//! What an `Invalidator` and its subscriptions share: a bus, and a channel of it.
+//! The state that an `Invalidator` and its subscriptions share: a bus and one of its channels.
 
 use std::sync::Arc;
 
@@ -28,21 +28,21 @@ impl<E: InvalidationEvent> Core<E> {
         self.bus.checked(self.channel.health.get())
     }
 
-    /// One more subscriber wants the channel's events.
+    /// Counts one more subscriber of the channel.
     pub(super) fn want(&self) {
         self.bus.want(Arc::clone(&self.channel) as _);
     }
 
-    /// One fewer does.
+    /// Counts one fewer subscriber of the channel.
     pub(super) fn unwant(&self) {
         self.bus.unwant(&*self.channel);
     }
 
     pub(super) async fn send(&self, event: &E) -> Result<Receipt, PublishError> {
         let hooks = self.channel.hooks.snapshot();
-        // In this order, and before the first await: once the event has evicted from this instance's
-        // memory, nothing reads the old value from a cache that instances share. What begins here
-        // goes on when this future is dropped.
+        // The hooks start before the event evicts from this instance's memory. Otherwise a load
+        // could put the old value from Redis back into memory. Both happen before the first await,
+        // so that they happen even if this future is dropped later.
         let evicting = hooks.iter().map(|hook| (hook.evict)(event));
         let evicting: Vec<_> = evicting.collect();
         self.channel.apply_published(event);

@@ -11,8 +11,8 @@ use crate::event::InvalidationEvent;
 
 /// The [`Invalidator`] within a service.
 ///
-/// It does not name the event, so that a service is a complete type even where its event lacks the
-/// derive, and the compiler reports only that.
+/// Its type does not name the event. So a service is a complete type even if its event lacks the
+/// derive, and the compiler reports only the missing derive.
 #[doc(hidden)]
 #[derive(Clone)]
 pub struct Handle {

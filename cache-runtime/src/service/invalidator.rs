@@ -21,8 +21,8 @@ use crate::wire::EventSchema;
 
 /// Publishes and subscribes to the events of one channel on one bus.
 ///
-/// Every annotated service dereferences to one. It dereferences in turn to the event's own
-/// `invalidate_…` methods.
+/// Every annotated service dereferences to an `Invalidator`, which in turn dereferences to the
+/// event's `invalidate_…` methods.
 pub struct Invalidator<E: InvalidationEvent> {
     core: Arc<Core<E>>,
     methods: E::Methods,
@@ -50,40 +50,46 @@ impl<E: InvalidationEvent> Invalidator<E> {
 
     /// Publishes an event to every instance.
     ///
-    /// This instance's inline subscribers receive it before it leaves, so that the instance reads its own
-    /// writes even when the server is away. Its handlers receive it through the bus, as on every instance.
-    /// What it evicts from this instance's [`RedisCache`](crate::RedisCache)s is deleted in Redis first.
+    /// The entries that the event evicts from this instance's [`RedisCache`](crate::RedisCache)s
+    /// are deleted in Redis before the event is published. This instance's inline subscribers
+    /// receive it before it is published too, so that the instance reads its own writes even when
+    /// the server cannot be reached. Its handlers receive the event through the bus, as on every
+    /// instance.
     ///
     /// # Errors
     ///
-    /// When the event cannot be encoded or is too large; when the server is away, refuses it or does not
-    /// answer in time; when the bus is closed; or when the event has left, but a cache in Redis could not
-    /// evict. The error names the channel, the cause and the cache.
+    /// When the event cannot be encoded or is too large; when the server cannot be reached, refuses
+    /// the event or does not answer in time; when the bus is closed; when two services use one
+    /// channel for different events; or when the event was published, but a cache in Redis could
+    /// not evict. The error names the channel, the cause and the cache.
     ///
     /// # Cancel safety
     ///
-    /// Dropped before it is done, the event may or may not have left.
+    /// If the future is dropped after its first poll, the event may or may not have been published.
+    /// Its evictions on this instance and in Redis take place all the same.
     pub async fn publish(&self, event: &E) -> Result<Receipt, PublishError> {
         self.core.send(event).await
     }
 
-    /// Calls `handler` with every event of the channel, on a queue of its own, until the returned
-    /// guard is dropped or the bus is closed.
+    /// Calls `handler` with every event of the channel, until the returned guard is dropped or the
+    /// bus is closed.
     ///
     /// A handler is a closure of one event that returns nothing, or a future of nothing. A sync
-    /// handler runs on a thread of its own and may block; an async one runs as a task and may not.
-    /// Events come in the order in which the server has them, one at a time.
+    /// handler runs on its own thread and may block. An async handler runs as a task and must not
+    /// block. Each handler has its own queue, and receives events one at a time, in the order of
+    /// the server.
     ///
     /// The handler receives the event's `All`:
-    /// - when the channel becomes live, because what was published before has been missed (over Redis also
-    ///   after the first subscription);
+    /// - when the channel becomes live again, because events may have been missed before (over
+    ///   Redis also when it becomes live for the first time);
     /// - when the channel was down for longer than the lease;
     /// - when a message was rejected;
     /// - when its queue was full, or it panicked.
     ///
     /// # Panics
     ///
-    /// Outside of a Tokio runtime, if the bus was built outside of one too.
+    /// Outside of a Tokio runtime, if neither the bus was built nor an earlier subscription made
+    /// within one.
     ///
     /// # Examples
     ///
@@ -120,7 +126,7 @@ impl<E: InvalidationEvent> Invalidator<E> {
         };
         let guard = OutletGuard::new(core, Arc::clone(&outlet));
         if let Some(task) = R::start(handler, context) {
-            // It is set once, here.
+            // Cannot fail, because it is set only here.
             let _ = outlet.task.set(task);
         }
         self.log_subscribed("handler");
@@ -138,15 +144,17 @@ impl<E: InvalidationEvent> Invalidator<E> {
         Events::new(guard)
     }
 
-    /// Calls `subscriber` with every event of the channel, in the order of the server, before any
-    /// handler gets it; and with every event that this instance publishes, before it leaves.
+    /// Calls `subscriber` with every event of the channel, before any handler receives it.
     ///
-    /// This is for caches: a read after a publish, or after an event was received, must not find what the
-    /// event evicts. The task that receives all channels' events calls it, and publishers do, possibly at
-    /// the same time. So it must be quick and must not block.
+    /// Received events come in the order of the server. An event that this instance publishes comes
+    /// before it is published, and again when it is received.
     ///
-    /// It receives the event's `All` at once when events may have been lost, and again just before the
-    /// channel is live, so that nothing stays that was stored in between.
+    /// This is for caches: a read after an event was published or received must not find an entry
+    /// that the event evicts. The task that receives the events of all channels calls `subscriber`,
+    /// and so do publishers, possibly at the same time. So it must be quick and must not block.
+    ///
+    /// It receives the event's `All` at once when events may have been lost. It receives `All`
+    /// again just before the channel is live, so that no entry remains that was stored in between.
     ///
     /// # Panics
     ///
@@ -163,7 +171,8 @@ impl<E: InvalidationEvent> Invalidator<E> {
         Self::attach(self, "inline subscriber", subscriber)
     }
 
-    /// Subscribes a cache. It is no method, because a method would hide one of the event's of that name.
+    /// Subscribes a cache. It is no method, because a method would hide a generated method of its
+    /// name.
     pub(crate) fn attach(
         this: &Self,
         what: &str,
@@ -174,7 +183,7 @@ impl<E: InvalidationEvent> Invalidator<E> {
         subscription
     }
 
-    /// Has a cache outside of this process evict before an event leaves.
+    /// Makes a cache in Redis evict before an event is published.
     pub(crate) fn hook(this: &Self, hook: Hook<E>) -> HookGuard<E> {
         HookGuard::new(&this.core, hook)
     }
@@ -185,7 +194,7 @@ impl<E: InvalidationEvent> Invalidator<E> {
         self.core.health()
     }
 
-    /// The channel's health as it changes. A lease that runs out shows here a moment later than in
+    /// The channel's health as it changes. It shows the end of a lease a moment later than
     /// [`health`](Self::health), which reads the clock.
     #[must_use]
     pub fn watch_health(&self) -> watch::Receiver<Health> {
@@ -197,12 +206,12 @@ impl<E: InvalidationEvent> Invalidator<E> {
         this.core.bus.runtime()
     }
 
-    /// How long a canary proves that events arrive.
+    /// The lease of the bus: how long a canary proves that events arrive.
     pub(crate) fn lease_time(this: &Self) -> Duration {
         this.core.bus.settings().lease
     }
 
-    /// Until when events are proven to arrive.
+    /// The channel's lease: until when events are proven to arrive.
     pub(crate) fn lease(this: &Self) -> Arc<Lease> {
         Arc::clone(this.core.channel.health.lease())
     }
@@ -212,13 +221,14 @@ impl<E: InvalidationEvent> Invalidator<E> {
         Arc::clone(&this.core)
     }
 
-    /// Waits until the channel is live. Returns at once where nothing is subscribed.
+    /// Waits until the channel is live. Returns at once if it has no subscribers.
     ///
     /// # Errors
     ///
-    /// When waiting may not help: the server cannot be reached, does not answer, or does not accept the
-    /// credentials or the channel; the bus is closed; or two services use one channel for different
-    /// events. The bus keeps trying where it can, so `ready` may be called again.
+    /// When waiting may not help: the server cannot be reached, does not answer, answers with an
+    /// error, is too old, or does not accept the credentials or the channel; the task that receives
+    /// events has ended; the bus is closed; or two services use one channel for different events.
+    /// Where possible the bus keeps trying, so `ready` may be called again.
     ///
     /// # Cancel safety
     ///
@@ -230,7 +240,7 @@ impl<E: InvalidationEvent> Invalidator<E> {
             .await
     }
 
-    /// What has happened in the channel on this instance.
+    /// Counts of what has happened in the channel on this instance.
     #[must_use]
     pub fn stats(&self) -> ChannelStats {
         self.core.channel.counters.snapshot()

@@ -1,4 +1,4 @@
-//! Services by their type: registered once at start-up, and had anywhere.
+//! Services by their type: registered once at start-up, and available everywhere.
 
 use std::any::{Any, TypeId, type_name};
 use std::collections::BTreeMap;
@@ -10,10 +10,10 @@ use std::sync::Arc;
 use crate::place::Place;
 use crate::sync::RwLock;
 
-/// Services by their type, so that code far from the start-up need not be handed them.
+/// A registry of services by their type, so that they need not be passed through the program.
 ///
-/// Any type may be registered, once. A program has [one for all](Self::global); a test makes one of
-/// its own.
+/// Any type may be registered, once. A program has one [global registry](Self::global); a test can
+/// make its own.
 ///
 /// # Examples
 ///
@@ -52,7 +52,7 @@ pub struct Services {
     services: RwLock<BTreeMap<TypeId, Registered>>,
 }
 
-/// A service, and who has registered it.
+/// A service, and where it was registered.
 struct Registered {
     service: Arc<dyn Any + Send + Sync>,
     name: &'static str,
@@ -62,7 +62,7 @@ struct Registered {
 static GLOBAL: Services = Services::new();
 
 impl Services {
-    /// No services.
+    /// A registry without services.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -70,7 +70,7 @@ impl Services {
         }
     }
 
-    /// Those of the whole program.
+    /// The registry of the whole program.
     #[must_use]
     pub fn global() -> &'static Self {
         &GLOBAL
@@ -80,12 +80,13 @@ impl Services {
     ///
     /// # Errors
     ///
-    /// When one of the same type is registered. The error names the type and both places; the one
-    /// that is registered stays.
+    /// When a service of the same type is registered. That service stays registered. The error
+    /// names the type and both places.
     #[track_caller]
     pub fn register<T: Send + Sync + 'static>(&self, service: T) -> Result<(), AlreadyRegistered> {
         let place = Place::from(Location::caller());
-        // Before the lock is taken, so that after an error `service` is dropped without it.
+        // Declared before the lock guard, so that after an error `service` is dropped without the
+        // lock.
         let service = Arc::new(service);
         let mut services = self.services.write();
         match services.entry(TypeId::of::<T>()) {
@@ -109,8 +110,8 @@ impl Services {
     ///
     /// # Errors
     ///
-    /// When none is registered. The error names the type, says where to register it, and lists what
-    /// is registered.
+    /// When none is registered. The error names the type, says how to register it, and lists the
+    /// registered types.
     #[track_caller]
     pub fn get<T: Send + Sync + 'static>(&self) -> Result<Arc<T>, MissingService> {
         let place = Place::from(Location::caller());
@@ -143,7 +144,7 @@ impl Default for Services {
     }
 }
 
-/// The names of the types that are registered.
+/// Shows the names of the registered types.
 impl fmt::Debug for Services {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let services = self.services.read();
@@ -230,7 +231,7 @@ impl fmt::Display for MissingService {
 
 impl std::error::Error for MissingService {}
 
-/// How a service of this type is made: `Users::new(&bus)`.
+/// The call that makes a service of this type, such as `Users::new(&bus)`.
 fn constructor(name: &str) -> String {
     let path = name.split(['<', ' ']).next().unwrap_or_default();
     let own = path.rsplit("::").next().unwrap_or_default();

@@ -3,10 +3,10 @@
 use super::invalidator::Invalidator;
 use crate::event::InvalidationEvent;
 
-/// A service of one channel, as `#[cache_invalidation]` writes it.
+/// A service of one channel. `#[cache_invalidation]` implements it.
 ///
-/// Everything a service offers it offers without an import, because it dereferences to its
-/// [`Invalidator`]. The trait is for code that is generic over services.
+/// Users of a service need not import it, because a service dereferences to its [`Invalidator`].
+/// The trait is for code that is generic over services.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a cache invalidation service",
     note = "put `#[cache_invalidation(channel = \"..\", event = ..)]` above `struct {Self}`"
@@ -18,6 +18,6 @@ pub trait Service: Send + Sync {
     /// The channel, without the namespace of a bus.
     const CHANNEL: &'static str;
 
-    /// What publishes and subscribes.
+    /// The `Invalidator` that publishes and subscribes for this service.
     fn invalidator(&self) -> &Invalidator<Self::Event>;
 }

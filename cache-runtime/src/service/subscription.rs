@@ -1,4 +1,4 @@
-//! What a subscriber holds: a guard, or a stream of events.
+//! The guard of a subscription, and the stream of events.
 
 use std::fmt;
 use std::pin::Pin;
@@ -14,12 +14,12 @@ use crate::event::InvalidationEvent;
 
 /// Keeps a handler or an inline subscriber subscribed; dropping it unsubscribes.
 ///
-/// It also keeps the bus alive. Dropping it cancels an async handler at its next await; a sync one
-/// finishes its event.
+/// It also keeps the bus alive. Dropping it cancels an async handler at its next await. A sync
+/// handler finishes its event.
 #[must_use = "dropping it unsubscribes at once"]
 pub struct Subscription {
     channel: Arc<str>,
-    /// Only dropped.
+    /// Unsubscribes when it is dropped.
     _guard: Box<dyn Send + Sync>,
 }
 
@@ -111,7 +111,7 @@ impl<E: InvalidationEvent> OutletGuard<E> {
         core.bus.runtime();
         core.channel.outlets.add(Arc::clone(&outlet));
         core.want();
-        // A bus that is closed from now on finds the outlet and closes it.
+        // If the bus is closed after this check, it finds the outlet and closes it.
         if core.bus.is_closed() {
             outlet.close();
         }
@@ -132,8 +132,8 @@ impl<E: InvalidationEvent> Drop for OutletGuard<E> {
 
 /// The events of a service, as a [`Stream`].
 ///
-/// Events wait in a bounded queue. Where it overflows, and after any loss, the stream yields the
-/// event's `All`. It ends when the bus is closed; dropping it unsubscribes.
+/// Events wait in a bounded queue. When the queue overflows, and after any loss, the stream yields
+/// the event's `All`. The stream ends when the bus is closed. Dropping it unsubscribes.
 #[must_use = "a stream yields nothing unless it is polled; dropping it unsubscribes"]
 pub struct Events<E: InvalidationEvent> {
     guard: OutletGuard<E>,
