@@ -1,26 +1,29 @@
-//! The canaries of a connection: which are on their way, and what those that came back prove.
+//! The canaries of a connection: which are in flight, and what the returned ones prove.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// At most this many are in flight: a later one proves all that an earlier one does.
+/// Most canaries in flight. The oldest are forgotten, because a later one proves all that they
+/// would.
 const MAX_IN_FLIGHT: usize = 16;
 
-/// See the module.
+/// The canaries of the present connection.
 #[derive(Debug, Default)]
 pub(super) struct Canaries {
     next: u64,
-    /// When the latest was sent, or when the connection was opened if none was.
+    /// When the latest canary was sent, or if none was, when the connection was opened.
     last: Duration,
+    /// The numbers of the canaries in flight, and when each was sent.
     in_flight: VecDeque<(u64, Duration)>,
-    /// When the connection's first was sent: from then on the connection has to prove itself.
+    /// When the connection's first canary was sent. The first lease begins then.
     first: Option<Duration>,
-    /// When the latest canary that came back had been sent.
+    /// When the latest canary that came back was sent.
     proof: Option<Duration>,
 }
 
 impl Canaries {
-    /// A connection begins. Numbers go on, so that a canary of an earlier connection proves nothing.
+    /// A connection begins. Numbers are not reused, so a canary of an earlier connection proves
+    /// nothing.
     pub(super) fn begin(&mut self, now: Duration) {
         *self = Self {
             next: self.next,
@@ -29,7 +32,7 @@ impl Canaries {
         };
     }
 
-    /// The connection has ended, and with it what its canaries prove.
+    /// The connection has ended, so its canaries prove nothing any more.
     pub(super) fn end(&mut self) {
         self.in_flight.clear();
         self.proof = None;
@@ -40,7 +43,7 @@ impl Canaries {
         self.next
     }
 
-    /// Takes note that the next canary is sent; its number.
+    /// Records that the next canary is sent, and returns its number.
     pub(super) fn send(&mut self, now: Duration) -> u64 {
         let id = self.next;
         self.next += 1;
@@ -53,8 +56,10 @@ impl Canaries {
         id
     }
 
-    /// Takes note that a canary has come back. Until when it proves that events arrive; `None` if it
-    /// proves nothing: it is too late, or none of this connection, or a later one was faster.
+    /// Records that a canary has come back, and returns until when it proves that events arrive.
+    ///
+    /// `None` if it proves nothing: it is late, it is of another connection, or a later one came
+    /// first.
     pub(super) fn returned(&mut self, now: Duration, id: u64, lease: Duration) -> Option<Duration> {
         let index = self.in_flight.iter().position(|&(sent, _)| sent == id)?;
         let (_, sent_at) = self.in_flight[index];
@@ -67,12 +72,12 @@ impl Canaries {
         Some(until)
     }
 
-    /// When the next one is due.
+    /// When the next canary is due.
     pub(super) fn heartbeat_due(&self, heartbeat: Duration) -> Duration {
         self.last + heartbeat
     }
 
-    /// By when the connection has to have proven itself; not at all before the first is sent.
+    /// When the lease ends unless another canary comes back; `None` before the first is sent.
     pub(super) fn lease_end(&self, lease: Duration) -> Option<Duration> {
         Some(self.proof.or(self.first)? + lease)
     }

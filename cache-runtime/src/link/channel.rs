@@ -1,20 +1,22 @@
-//! One channel of a link: its subscription, and the flush that its subscribers are owed.
+//! One channel of a link: its subscription, and the flush that it owes its subscribers.
 
 use std::time::Duration;
 
 use super::rejections::Rejections;
 use crate::health::{Cause, Health};
 
-/// A channel's subscription on the present connection. At most one command of a channel is on its
-/// way at any time, so that it is clear which command an answer is for.
+/// A channel's subscription on the present connection.
+///
+/// A channel has at most one unanswered command, so that it is clear which command an answer is
+/// for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SubscriptionState {
     None,
-    /// Sent, not answered. `retry` if it was refused before.
+    /// A subscription was sent, and is not answered. `retry` if an earlier one was refused.
     Sent {
         retry: bool,
     },
-    /// Confirmed. Proven once a canary with this number, or a later one, has come back.
+    /// Confirmed. It is proven once a canary with this number or a later one has come back.
     Confirmed {
         canary: u64,
         proven: bool,
@@ -22,13 +24,13 @@ pub(super) enum SubscriptionState {
     Refused {
         retry_at: Duration,
     },
-    /// An unsubscription is on its way.
+    /// An unsubscription was sent, and is not answered.
     Ending,
 }
 
 impl SubscriptionState {
-    /// After a loss on a connection that goes on: a confirmed subscription stays so, but has to be
-    /// proven again.
+    /// The state after a loss on a connection that stays open: a confirmed subscription stays
+    /// confirmed, but must be proven again.
     pub(super) fn unproven(self, next_canary: u64) -> Self {
         match self {
             Self::Confirmed { .. } => Self::Confirmed {
@@ -42,19 +44,19 @@ impl SubscriptionState {
 
 #[derive(Debug)]
 pub(super) struct ChannelState {
-    /// Whether it has subscribers.
+    /// Whether the channel has subscribers.
     pub(super) wanted: bool,
     pub(super) subscription: SubscriptionState,
-    /// Why the server refuses the subscription, until it confirms it.
+    /// Why the server refused the subscription; `None` once it confirms one.
     pub(super) refusal: Option<Cause>,
     pub(super) rejections: Rejections,
-    /// As it was last told.
+    /// The health that was last put out.
     pub(super) health: Health,
     owed: Owed,
-    /// When the loss happened that a flush is owed for.
+    /// When the loss happened for which a flush is owed.
     lost_at: Duration,
-    /// Whether events may have been lost since the first subscriber came: then a gapless
-    /// subscription does not save the flush.
+    /// Whether events may have been lost since the first subscriber came. Then even a gapless
+    /// subscription needs a flush.
     lost: bool,
 }
 
@@ -62,8 +64,10 @@ pub(super) struct ChannelState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Owed {
     Nothing,
+    /// All subscribers are flushed before the channel is live. Handlers are also flushed after a
+    /// lease.
     Flush,
-    /// Handlers were flushed after a lease already, and everyone is flushed once more at the end.
+    /// As `Flush`, but without the flush after a lease: it was done, or the subscription is new.
     FlushAgain,
 }
 
@@ -75,16 +79,16 @@ impl ChannelState {
             refusal: None,
             rejections: Rejections::default(),
             health: Health::Idle,
-            // New subscribers have cached nothing that handlers would have to hear of after a lease.
-            // They have missed what was published before the subscription took effect.
+            // New subscribers miss the events that are published before the subscription takes
+            // effect. They have cached nothing before it, so handlers need no flush after a lease.
             owed: Owed::FlushAgain,
             lost_at: now,
             lost: false,
         }
     }
 
-    /// The first subscriber has come. A subscription of earlier subscribers may still be on its way
-    /// or be ending; it proves nothing, as the events in between went to nobody.
+    /// The first subscriber has come. A subscription of earlier subscribers may still be unanswered
+    /// or ending. A flush is owed all the same, because events in between reached no subscriber.
     pub(super) fn want(&mut self, now: Duration) {
         *self = Self {
             wanted: true,
@@ -137,7 +141,7 @@ impl ChannelState {
         )
     }
 
-    /// Takes note that events may have been lost; whether this is news, and no flush was owed yet.
+    /// Records that events may have been lost. Returns whether no flush was owed before.
     pub(super) fn lost(&mut self, now: Duration) -> bool {
         self.rejections.covered();
         self.lost = true;
@@ -149,12 +153,13 @@ impl ChannelState {
         true
     }
 
-    /// Takes note of a message that came while there was no subscription.
+    /// Records that a message came while the channel was not subscribed.
     pub(super) fn missed(&mut self) {
         self.lost = true;
     }
 
-    /// Whether to flush handlers now, as the channel has not been live again for a lease.
+    /// Whether to flush handlers now, because the channel has not been live for a lease since the
+    /// loss. Returns `true` once for a loss.
     pub(super) fn flushes_early(&mut self, now: Duration, lease: Duration) -> bool {
         let due = self.owed == Owed::Flush && now >= self.lost_at + lease;
         if due {
@@ -163,7 +168,7 @@ impl ChannelState {
         due
     }
 
-    /// Settles the flush that is owed; whether one was.
+    /// Marks the owed flush as done. Returns whether one was owed.
     pub(super) fn settle(&mut self) -> bool {
         std::mem::replace(&mut self.owed, Owed::Nothing) != Owed::Nothing
     }
@@ -184,8 +189,8 @@ impl ChannelState {
         }
     }
 
-    /// When something becomes due for this channel: a retry, an early flush, or the end of a window
-    /// of rejections.
+    /// When the next thing is due for this channel: a retry, a flush of handlers after a lease, or
+    /// the end of a window of rejections.
     pub(super) fn timeout(&self, lease: Duration, open: bool) -> Option<Duration> {
         let retry = match self.subscription {
             SubscriptionState::Refused { retry_at } if open && self.wanted => Some(retry_at),

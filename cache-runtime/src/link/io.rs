@@ -1,10 +1,10 @@
-//! What goes into a link, and what comes out of it.
+//! The inputs and outputs of a link.
 
 use std::time::Duration;
 
 use crate::health::{Cause, Health};
 
-/// A channel of this link. A channel keeps its id for good.
+/// The id of a channel of this link. It never changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ChannelId(pub u32);
 
@@ -38,9 +38,9 @@ pub enum Input {
     },
     /// The server refused a subscription. Other channels are not affected.
     Refused(ChannelId, Cause),
-    /// The server ended a subscription.
+    /// The server ended a subscription, on request or by itself.
     Unsubscribed(ChannelId),
-    /// A message that `Link::accepts` let pass was rejected.
+    /// A message that `Link::accepts` accepted could not be decoded.
     Rejected(ChannelId),
     /// A canary came back.
     Canary(u64),
@@ -52,25 +52,25 @@ pub enum Input {
     Tick,
 }
 
-/// What to do, in this order.
+/// What to do. Outputs are carried out in the order in which the link returns them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
-    /// Open a connection; answer with `Connected` or `Disconnected`.
+    /// Open a connection. Answer with `Connected` or `Disconnected`.
     Connect,
-    /// Drop the connection; feed in nothing more that comes from it.
+    /// Drop the connection. Feed in no more inputs that come from it.
     Disconnect,
-    /// Send a subscription; answer with `Confirmed`, `Refused` or `Disconnected`.
+    /// Send a subscription. Answer with `Confirmed`, `Refused` or `Disconnected`.
     Subscribe(ChannelId),
-    /// End a subscription; answer with `Unsubscribed`.
+    /// End a subscription. Answer with `Unsubscribed` or `Disconnected`.
     Unsubscribe(ChannelId),
     /// Publish a canary, over the connection that publishes events.
     SendCanary(u64),
-    /// The canaries that came back prove that events arrive.
+    /// A canary came back, which renews the lease.
     Lease {
-        /// Until then, on the scale of the inputs' `now`.
+        /// Until when events are proven to arrive, on the time scale of `now` in `Link::handle`.
         until: Duration,
     },
-    /// Flush a channel: its subscribers take every cached value for stale.
+    /// Flush a channel: tell its subscribers that every cached value may be stale.
     Flush(ChannelId, Audience),
     /// A channel's health has changed.
     ChannelHealth(ChannelId, Health),
@@ -81,7 +81,7 @@ pub enum Output {
 /// Which subscribers of a channel a flush is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Audience {
-    /// Inline subscribers: caches, which are flushed before anything else happens.
+    /// Inline subscribers, such as caches.
     Inline,
     /// Handlers and streams.
     Handlers,

@@ -1,9 +1,9 @@
 //! The protocol core: when events may have been lost, which flushes follow, and when a channel is
 //! live.
 //!
-//! A state machine without sockets, tasks or a clock. The supervisor feeds it with [`Input`]s and
-//! the time since some fixed moment, and carries out the [`Output`]s in their order. Tests and the
-//! simulator drive the same code.
+//! The link is a state machine without sockets, tasks or a clock. The supervisor feeds it
+//! [`Input`]s, each with the time since a fixed moment, and carries out the [`Output`]s in order.
+//! Tests and the simulator drive the same code.
 //!
 //! A channel is *live* while all of this holds:
 //! - its subscription is confirmed on the present connection;
@@ -11,9 +11,11 @@
 //!   latest such canary was sent;
 //! - no rejected message waits for its flush.
 //!
-//! Whatever ends this is a loss. A loss flushes inline subscribers at once, and everyone just before
-//! the channel is live again, when the subscription is known to have no gap. If that takes longer
-//! than the lease, handlers are flushed after the lease as well.
+//! When the connection ends, the lease ends or messages are discarded, events may have been lost.
+//! Such a loss flushes inline subscribers at once, and all subscribers just before the channel is
+//! live again. If that takes longer than the lease, handlers are flushed after the lease as well. A
+//! new subscription flushes all subscribers before the channel is live, unless it is known to have
+//! no gap.
 
 mod canaries;
 mod channel;
@@ -37,20 +39,24 @@ pub use timings::Timings;
 enum Connection {
     /// No channel has subscribers.
     None,
-    /// The next attempt is at this time.
+    /// The next attempt to connect is due at this time.
     Waiting(Duration),
+    /// An attempt to connect is in progress.
     Opening,
     Open,
 }
 
-/// The state machine. See the module.
+/// The state machine of the protocol.
+///
+/// See the module.
 #[derive(Debug)]
 pub struct Link {
     timings: Timings,
     connection: Connection,
-    /// Why there is no connection, or why it proves nothing.
+    /// Why there is no connection, or why no canary could be sent over it.
     cause: Option<Cause>,
     backoff: Backoff,
+    /// By id. The first is the canary channel.
     channels: Vec<Option<ChannelState>>,
     canaries: Canaries,
     health: Health,
@@ -63,7 +69,7 @@ impl Link {
     pub fn new(timings: Timings) -> Self {
         let backoff = Backoff::new(timings.backoff_min, timings.backoff_max, timings.seed);
         let mut canary = ChannelState::new(Duration::ZERO);
-        // Subscribed for as long as there is a connection.
+        // So that it is subscribed on every connection.
         canary.wanted = true;
         Self {
             timings,
@@ -77,7 +83,7 @@ impl Link {
         }
     }
 
-    /// Takes an input. `now` must not go back.
+    /// Handles an input. `now` must not be earlier than in the call before.
     pub fn handle(&mut self, now: Duration, input: Input) {
         match input {
             Input::Subscribe(id) => self.subscribe(now, id),
@@ -96,12 +102,11 @@ impl Link {
         self.advance(now);
     }
 
-    /// Whether to deliver a message of this channel that arrived now. A message that comes while there
-    /// is no subscription is not delivered, and the channel takes note that it was missed.
+    /// Whether to deliver a message of this channel that arrived now.
     ///
-    /// Apart from that nothing changes: there are no outputs to poll for, and [`timeout`] stays.
-    ///
-    /// [`timeout`]: Self::timeout
+    /// A message that comes while the channel is not subscribed is not delivered, and the channel
+    /// records that it was missed. This call adds no outputs and does not change
+    /// [`timeout`](Self::timeout).
     #[must_use]
     pub fn accepts(&mut self, channel: ChannelId) -> bool {
         match self.channel_mut(channel) {
@@ -140,7 +145,7 @@ impl Link {
         connection.into_iter().chain(channels).min()
     }
 
-    /// The health of the whole link: live where every channel is.
+    /// The health of the whole link: live if every channel with subscribers is.
     #[must_use]
     pub fn health(&self) -> &Health {
         &self.health
@@ -150,7 +155,7 @@ impl Link {
         self.channels.get_mut(id.index())?.as_mut()
     }
 
-    /// The users' channels, without the link's own.
+    /// All channels except the canary channel.
     fn users(&self) -> impl Iterator<Item = (ChannelId, &ChannelState)> {
         (0..)
             .map(ChannelId)
@@ -192,7 +197,7 @@ impl Link {
     fn connected(&mut self, now: Duration) {
         if self.connection == Connection::Opening {
             self.connection = Connection::Open;
-            // Of the connection before.
+            // The cause was that of the previous connection.
             self.cause = None;
             self.canaries.begin(now);
         }
@@ -212,7 +217,8 @@ impl Link {
 
     fn confirmed(&mut self, id: ChannelId, gapless: bool) {
         let next_canary = self.canaries.next();
-        // The link's own channel has no subscribers to flush, so its losses are never news.
+        // The canary channel has no subscribers to flush. It keeps owing the flush that it owes
+        // from the start, so that a loss sets no timeout for it.
         let gapless = gapless && id != ChannelId::CANARY;
         if let Some(channel) = self.channel_mut(id) {
             channel.confirmed(next_canary, gapless);
@@ -233,7 +239,7 @@ impl Link {
         if channel.subscription == SubscriptionState::Ending {
             channel.subscription = SubscriptionState::None;
         } else if self.connection == Connection::Open {
-            // It is no longer clear which command of this connection an answer is for.
+            // From now on it is not clear which command of this connection an answer is for.
             self.disconnected(now, Cause::Unsubscribed);
         }
     }
@@ -260,7 +266,8 @@ impl Link {
         }
     }
 
-    /// Events of every channel may have been lost; `left` is what remains of a subscription.
+    /// Events of every channel may have been lost. `left` maps each subscription to its state
+    /// afterwards.
     fn lose(
         &mut self,
         now: Duration,
@@ -272,7 +279,7 @@ impl Link {
             let Some(channel) = channel else { continue };
             channel.subscription = left(channel.subscription, next_canary);
             if channel.lost(now) {
-                // The health first, the flush second: caches serve nothing in between.
+                // The health before the flush, so that caches serve no old values in between.
                 channel.health = Health::Down(cause.clone());
                 let id = ChannelId(index);
                 if id != ChannelId::CANARY {
@@ -344,9 +351,11 @@ impl Link {
         }
     }
 
-    /// The canary that proves new subscriptions waits until all of them are answered, so that
-    /// channels become live together; a retry of a refused one is not waited for. A heartbeat waits
-    /// for none: it proves what was confirmed before it.
+    /// Sends a canary if new subscriptions need one, or if a heartbeat is due.
+    ///
+    /// A canary for new subscriptions waits until all are answered, except retries of refused ones,
+    /// so that channels become live together. A heartbeat does not wait. It proves the
+    /// subscriptions that were confirmed before it.
     fn send_canary(&mut self, now: Duration) {
         let next = self.canaries.next();
         let mut all = self.channels.iter().flatten();
@@ -359,7 +368,7 @@ impl Link {
         }
     }
 
-    /// Whether canaries can come back.
+    /// Whether the canary channel is subscribed, so that canaries can come back.
     fn listens(&self) -> bool {
         self.channels[ChannelId::CANARY.index()]
             .as_ref()
@@ -377,11 +386,12 @@ impl Link {
         }
     }
 
-    /// Flushes what is due, and reports every channel's health if it has changed.
+    /// Puts out the flushes that are due, and the health of each channel whose health has changed.
     fn settle_channels(&mut self, now: Duration) {
         let open = self.connection == Connection::Open;
         let (canary, users) = self.channels.split_at_mut(1);
-        // Without canaries no channel can be live, so their refusal is every channel's cause.
+        // Without canaries no channel can be live, so a refused canary channel is the cause for
+        // all.
         let refused = canary[0].as_ref().and_then(|c| c.refusal.as_ref());
         for (index, channel) in (1..).zip(users) {
             let Some(channel) = channel else { continue };
@@ -396,7 +406,7 @@ impl Link {
             let connection_cause = if open { refused } else { self.cause.as_ref() };
             let health = channel.current_health(connection_cause);
             let changed = health != channel.health;
-            // The flush first, live second. One flush settles everything that is owed.
+            // The flush comes before `Live`. One flush covers all that is owed.
             let recovered = changed && health.is_live() && channel.settle();
             if rejected || recovered {
                 self.outputs

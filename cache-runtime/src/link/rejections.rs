@@ -1,20 +1,20 @@
-//! The flushes that rejected messages call for, at most one an interval.
+//! The flushes after rejected messages, at most one per interval.
 
 use std::time::Duration;
 
-/// A rejected message may have evicted anything, so it calls for a flush; but a flood of them must
-/// not become a flood of flushes. The first opens a window and is flushed at once. Those within the
-/// window share one flush, at its end.
+/// A rejected message may have been meant to evict anything, so a flush must follow it. But a flood
+/// of rejected messages must not become a flood of flushes. The first message opens a window and
+/// causes a flush at once. Further messages within the window share one flush at its end.
 #[derive(Debug, Default)]
 pub(super) struct Rejections {
     /// End of the window that the latest flush opened.
     window: Option<Duration>,
-    /// Whether messages of this window still wait for their flush.
+    /// Whether messages of this window wait for their flush.
     owed: bool,
 }
 
 impl Rejections {
-    /// Takes note of a rejected message; whether to flush now.
+    /// Records a rejected message. Returns whether to flush now.
     pub(super) fn record(&mut self, now: Duration, interval: Duration) -> bool {
         let quiet = self.window.is_none_or(|end| now >= end) && !self.owed;
         if quiet {
@@ -25,7 +25,8 @@ impl Rejections {
         quiet
     }
 
-    /// Ends the window if it is over; whether to flush now.
+    /// Ends the window if its time is over. Returns whether to flush now, which opens another
+    /// window.
     pub(super) fn expire(&mut self, now: Duration, interval: Duration) -> bool {
         if self.window.is_none_or(|end| now < end) {
             return false;
@@ -35,12 +36,12 @@ impl Rejections {
         due
     }
 
-    /// The whole channel is going to be flushed, which covers what is owed here.
+    /// Drops the owed flush, because the flush after a loss covers it.
     pub(super) fn covered(&mut self) {
         self.owed = false;
     }
 
-    /// Whether a flush is owed. The channel is not live before it.
+    /// Whether a flush is owed. Until then the channel is not live.
     pub(super) fn owed(&self) -> bool {
         self.owed
     }

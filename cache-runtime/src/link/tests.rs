@@ -1,4 +1,4 @@
-//! The rules of the protocol, one test each. The simulator (`tests/sim`) tries their combinations.
+//! One test for each rule of the protocol. The simulator (`tests/sim`) tries their combinations.
 
 mod busy_loop;
 mod canaries;

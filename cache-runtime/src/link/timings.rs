@@ -1,15 +1,15 @@
-//! The durations that a link goes by.
+//! The timings of a link.
 
 use std::time::Duration;
 
-/// The durations that a link goes by, and the seed of its jitter.
+/// The durations that a link uses, and the seed of its jitter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Timings {
     /// Time from one canary to the next.
     pub heartbeat: Duration,
     /// How long a canary that came back proves that events arrive, from when it was sent.
     pub lease: Duration,
-    /// Wait before the first attempt to reconnect; doubled with every attempt that fails.
+    /// Wait before the first attempt to reconnect. It doubles with every attempt that fails.
     pub backoff_min: Duration,
     /// Longest wait between two attempts.
     pub backoff_max: Duration,

@@ -1,10 +1,10 @@
-//! The link never asks to be woken without doing something then.
+//! The link never asks for a tick that has no effect.
 
 use super::fixture::{A, At, B, CANARY, gapless, refusal};
 use crate::health::Cause;
 use crate::link::Input;
 
-/// A tick at `timeout()` leads to progress, whatever was last.
+/// After a tick at `timeout()`, the next timeout is later, whatever the last two inputs were.
 #[test]
 fn no_busy_loop() {
     let before: [fn() -> At; 4] = [At::start, At::subscribing, At::live, At::overflowed];

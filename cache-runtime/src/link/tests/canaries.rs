@@ -1,4 +1,4 @@
-//! Canaries, and the lease that they prove.
+//! Canaries, and the lease that they renew.
 
 use super::fixture::{
     A, At, CANARY, HEARTBEAT, LEASE, confirmed, down, lease, live, refusal, timings,

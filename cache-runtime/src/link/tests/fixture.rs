@@ -1,4 +1,4 @@
-//! A link at a time, and short names for what it takes and gives.
+//! A link with its current time, and short names for its inputs and outputs.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ pub(super) fn timings() -> Timings {
     }
 }
 
-/// A link at a time, in milliseconds.
+/// A link, and the current time in milliseconds.
 pub(super) struct At {
     pub(super) link: Link,
     pub(super) now: u64,
@@ -43,7 +43,7 @@ impl At {
         }
     }
 
-    /// Connected, with both subscriptions of a first channel on their way.
+    /// Connected, with the subscriptions of the canary and of channel `A` sent and not answered.
     pub(super) fn subscribing() -> Self {
         let mut at = Self::start();
         at.feed(Input::Subscribe(A));
@@ -51,7 +51,7 @@ impl At {
         at
     }
 
-    /// With a channel that is live since time 0; the next canary has number 1.
+    /// With channel `A` live since time 0. The next canary has number 1.
     pub(super) fn live() -> Self {
         let mut at = Self::subscribing();
         at.feed(confirmed(CANARY));
@@ -61,7 +61,8 @@ impl At {
         at
     }
 
-    /// As [`live`](Self::live), after a loss that left the connection and needs canary 1.
+    /// As [`live`](Self::live), after an overflow. Canary 1 is sent, and proves the subscription
+    /// again.
     pub(super) fn overflowed() -> Self {
         let mut at = Self::live();
         at.feed(Input::Overflow);
@@ -73,7 +74,7 @@ impl At {
         std::iter::from_fn(|| self.link.poll_output()).collect()
     }
 
-    /// Whether a message would be delivered. It never leads to outputs.
+    /// Whether a message is delivered. Checks that this adds no outputs.
     pub(super) fn accepts(&mut self, channel: ChannelId) -> bool {
         let accepts = self.link.accepts(channel);
         assert_eq!(self.link.poll_output(), None);
@@ -94,7 +95,7 @@ impl At {
         Some(at.as_millis().try_into().unwrap())
     }
 
-    /// Confirms the two subscriptions and has the canary come back.
+    /// Connects, confirms both subscriptions and returns the canary.
     pub(super) fn reconnect(&mut self, canary: u64) -> Vec<Output> {
         self.feed(Input::Connected);
         self.feed(confirmed(CANARY));
@@ -102,7 +103,7 @@ impl At {
         self.feed(Input::Canary(canary))
     }
 
-    /// Ticks until the link opens a connection; the wait.
+    /// Ticks until the link opens a connection. Returns how long that took.
     pub(super) fn wait_for_connect(&mut self) -> Duration {
         let start = ms(self.now);
         for _ in 0..10 {

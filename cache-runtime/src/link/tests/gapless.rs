@@ -44,7 +44,7 @@ fn a_loss_after_is_flushed_and_ends() {
     at.feed(Input::Canary(0));
     at.feed(Input::Overflow);
     assert!(at.feed(Input::Canary(1)).contains(&everyone(A)));
-    // The link's own channel is owed no flush.
+    // The canary channel owes no flush after a lease, which would stay due forever.
     at.tick_after(HEARTBEAT);
     assert!(at.timeout() > Some(at.now));
 }

@@ -27,7 +27,7 @@ fn waits_double_up_to_a_limit_and_half_of_each_is_chance() {
         for (attempt, wait) in (0..).zip(waits(seed)) {
             let longest = ms(20 << attempt).min(ms(BACKOFF_MAX));
             assert!(wait <= longest, "attempt {attempt}: {wait:?}");
-            // This test counts whole milliseconds.
+            // `At` counts whole milliseconds.
             assert!(wait + ms(1) >= longest / 2, "attempt {attempt}: {wait:?}");
         }
     }
