@@ -21,8 +21,8 @@ mod platform {
 
     use super::Nanos;
 
-    /// The time as of the kernel's latest tick: never ahead of [`precise`], and behind it by up to two
-    /// ticks of a few milliseconds.
+    /// The time at the kernel's latest tick. It is never ahead of [`precise`], and behind it by up
+    /// to two ticks of a few milliseconds each.
     #[inline]
     pub(crate) fn coarse() -> Nanos {
         from(clock_gettime(ClockId::MonotonicCoarse))
@@ -35,7 +35,7 @@ mod platform {
 
     #[inline]
     fn from(time: Timespec) -> Nanos {
-        // Time since the machine started: neither part is negative.
+        // Neither part is negative, because this is the time since the machine started.
         time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned()
     }
 }

@@ -1,4 +1,4 @@
-//! The clocks of caches: the kernel's, or a test's.
+//! The clocks of caches: the kernel's clock, a cheaper copy of it, and a manual clock for tests.
 
 mod kernel;
 mod ticker;
@@ -10,9 +10,9 @@ use std::time::Duration;
 
 pub(crate) use kernel::{Nanos, nanos, precise};
 
-/// A clock for tests, which moves only when [`advance`](Self::advance) is called.
+/// A clock for tests that moves only when [`advance`](Self::advance) is called.
 ///
-/// With it, a test sees a cache's entries expire without waiting. Clones show the same time.
+/// With it, entries of a cache expire in a test without waiting. Clones show the same time.
 ///
 /// # Examples
 ///
@@ -47,7 +47,7 @@ impl ManualClock {
         self.0.fetch_add(nanos(by), Ordering::SeqCst);
     }
 
-    /// Time since the clock was made.
+    /// How far the clock has been moved since it was made.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         Duration::from_nanos(self.now())
@@ -64,15 +64,16 @@ impl fmt::Debug for ManualClock {
     }
 }
 
-/// What a cache reads on every access.
+/// The clock that a cache reads on every access.
 #[derive(Debug, Clone, Default)]
 pub(crate) enum Clock {
-    /// The kernel's monotonic clock as of its latest tick: a few milliseconds coarse, and several
-    /// times cheaper to read than the precise one. It goes on while the process is stopped.
+    /// The kernel's monotonic clock as of its latest tick. It has a resolution of a few
+    /// milliseconds, and is several times cheaper to read than the precise one. It goes on while
+    /// the process is stopped.
     #[default]
     Kernel,
-    /// The same clock as a thread of the process has last read it. Reading it costs a load, but it
-    /// stands still while the process is stopped.
+    /// A copy of that clock, which a thread of the process updates. Reading it costs one load, but
+    /// it stands still while the process is stopped.
     Ticker,
     Manual(ManualClock),
 }

@@ -1,6 +1,8 @@
-//! A clock that costs a load to read. A thread keeps it, and sleeps while nobody reads it.
+//! A clock that costs one load to read. A thread updates it, and sleeps while the clock is not
+//! read.
 //!
-//! It stands still while the process is stopped, so only caches that may be stale for a while use it.
+//! It stands still while the process is stopped, so only caches that may be stale for a while use
+//! it.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -9,14 +11,14 @@ use std::time::Duration;
 
 use super::kernel::{self, Nanos};
 
-/// How far the clock may be behind, as long as the thread gets its turn.
+/// Time between two updates, and how far the clock is behind unless the thread is delayed: 10 ms.
 const TICK: Duration = Duration::from_millis(10);
-/// Ticks without a reader after which the thread goes to sleep.
+/// How many ticks without a reading pass before the thread goes to sleep.
 const PATIENCE: u32 = 100;
 
-/// 0 while the thread sleeps.
+/// The time as of the latest tick; 0 while the thread sleeps.
 static NOW: AtomicU64 = AtomicU64::new(0);
-/// Whether anybody has read it since the last tick.
+/// Whether the clock was read since the last tick.
 static READ: AtomicBool = AtomicBool::new(false);
 static TICKER: OnceLock<Option<Thread>> = OnceLock::new();
 
@@ -27,7 +29,7 @@ pub(super) fn now() -> Nanos {
     if now == 0 {
         return wake();
     }
-    // Written once a tick, so that readers share the line.
+    // Written only once per tick, so that readers can share the cache line.
     if !READ.load(Ordering::Relaxed) {
         READ.store(true, Ordering::Relaxed);
     }
@@ -37,7 +39,7 @@ pub(super) fn now() -> Nanos {
 #[cold]
 fn wake() -> Nanos {
     READ.store(true, Ordering::Relaxed);
-    // Without a thread, every reading comes from the kernel.
+    // If the thread cannot be started, every reading comes from the kernel.
     if let Some(ticker) = TICKER.get_or_init(start) {
         ticker.unpark();
     }
@@ -62,7 +64,7 @@ fn tick() {
         };
         if idle == PATIENCE {
             NOW.store(0, Ordering::Relaxed);
-            // A reader that finds 0, even just before this line, unparks the thread.
+            // A reader that finds 0 unparks the thread. That works even just before this line.
             thread::park();
             idle = 0;
         }

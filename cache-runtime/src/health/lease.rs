@@ -1,18 +1,21 @@
-//! The lease of a channel: until when events are proven to arrive. Caches look at it at every read.
+//! The lease of a channel: until when events are proven to arrive. Caches check it at every read.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::clock::{self, Nanos};
 
-/// Times are on the kernel's clock. They are a little early, because the coarse clock that caches
-/// read may be behind: where the lease says no, the bus's own clock decides.
+/// The end of the lease, on the kernel's clock.
+///
+/// The coarse clock that caches read may be behind, so the supervisor sets an end that is a little
+/// too early. After it, caches ask the bus, whose clock is precise.
 #[derive(Debug, Default)]
 pub(crate) struct Lease {
-    /// Until when it is proven that events arrive; 0 while it is not.
+    /// Until when events are proven to arrive; 0 while the channel is not live.
     until: AtomicU64,
-    /// Until when canaries prove it for every channel of the bus that is live.
+    /// Until when canaries prove that events of live channels arrive, also while this one is not
+    /// live.
     proven_until: AtomicU64,
-    /// When the latest proof ended; 0 if there was none.
+    /// When the latest proof ended; 0 if none has ended.
     ended: AtomicU64,
 }
 
@@ -22,8 +25,10 @@ impl Lease {
         now < self.until.load(Ordering::Acquire)
     }
 
-    /// Since when events are not proven to arrive; `None` if they never were. The time may lie ahead,
-    /// and the lease may have run out before anybody was told.
+    /// When the proof ends or has ended; `None` if events were never proven to arrive.
+    ///
+    /// While the channel is reported as live, this is the end of the lease, which may be in the
+    /// future or already over.
     pub(crate) fn ended(&self) -> Option<Nanos> {
         match self.until.load(Ordering::Acquire) {
             0 => match self.ended.load(Ordering::Acquire) {
@@ -34,21 +39,22 @@ impl Lease {
         }
     }
 
-    /// The channel has become live, or no longer is. Calls of this and of [`renew`](Self::renew) must
-    /// not overlap.
+    /// Records whether the channel is live. Calls of this and of [`renew`](Self::renew) must not
+    /// overlap.
     pub(crate) fn set(&self, live: bool) {
         if live {
             let until = self.proven_until.load(Ordering::Relaxed);
             self.until.store(until, Ordering::Release);
         } else if let until @ 1.. = self.until.load(Ordering::Relaxed) {
-            // In this order: a thread that sees that the proof has ended also sees when.
+            // `ended` is stored first, so that a thread that reads 0 from `until` also reads
+            // `ended`.
             self.ended
                 .store(until.min(clock::precise()), Ordering::Release);
             self.until.store(0, Ordering::Release);
         }
     }
 
-    /// A canary has come back.
+    /// Extends the lease, because a canary has come back.
     pub(crate) fn renew(&self, until: Nanos, live: bool) {
         self.proven_until.store(until, Ordering::Relaxed);
         if live {

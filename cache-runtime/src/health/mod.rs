@@ -1,4 +1,4 @@
-//! Whether events are proven to arrive, and if not, why.
+//! Whether events are proven to arrive, and why not.
 
 mod lease;
 mod reported;
@@ -17,7 +17,8 @@ pub enum Health {
     Idle,
     /// Something is subscribed, and events are not proven to arrive yet.
     Connecting,
-    /// Subscribed, and a canary sent after the subscription has come back within the lease.
+    /// Something is subscribed, and a canary sent after the subscription has come back within the
+    /// lease.
     Live,
     /// Events may have been lost, or may be lost now.
     Down(Cause),
@@ -57,7 +58,7 @@ pub enum Cause {
     Timeout(Arc<str>),
     /// The server did not accept the user name or the password.
     Credentials(Arc<str>),
-    /// The server's access rules forbid it; the text says what to allow.
+    /// The server's access rules forbid a command; the text says what to allow.
     Refused(Arc<str>),
     /// The server is too old, or is no Redis.
     Version(Arc<str>),
@@ -65,19 +66,19 @@ pub enum Cause {
     Settings(Arc<str>),
     /// The connection ended.
     Disconnected,
-    /// No canary came back within the lease: the server, the network or this process stood still.
+    /// No canary came back within the lease: the server, the network or this process stalled.
     LeaseExpired,
     /// The server ended a subscription without being asked to.
     Unsubscribed,
     /// Messages arrived faster than they were handled, and were discarded.
     Overflow,
-    /// A message was rejected, so what it meant to evict is unknown.
+    /// A message was rejected, so it is unknown what it was meant to evict.
     Rejected,
     /// Two services use one channel for different events.
     Conflict(Arc<str>),
     /// The task that receives events has ended: its runtime was shut down, or it panicked.
     Stopped,
-    /// The server answered with an error of another kind.
+    /// The server answered with an error that none of the other causes covers.
     Server(Arc<str>),
     /// The bus was closed.
     Closed,

@@ -11,15 +11,15 @@ use crate::clock::Nanos;
 
 /// The latest health, for readers and watchers.
 ///
-/// The supervisor reports some time after somebody has subscribed. Until it has seen the new
-/// subscriber, its reports are about the time before and must not be taken for the new one's: hence
-/// the number of [`want`](Self::want), which a report has to name.
+/// The supervisor learns of a first subscriber some time after it has come. Reports that it makes
+/// before that do not apply to the new subscriber. So [`want`](Self::want) returns a number, and
+/// only reports that name the latest number are taken.
 #[derive(Debug)]
 pub(crate) struct Reported {
     health: watch::Sender<Health>,
-    /// The same for caches. Changed under `health`'s lock.
+    /// The same for caches. Changed under the lock of `health`.
     lease: Arc<Lease>,
-    /// How often somebody subscribed where nobody was. Changed under `health`'s lock.
+    /// How often a first subscriber has come. Changed under the lock of `health`.
     wanted: AtomicU64,
 }
 
@@ -44,7 +44,7 @@ impl Reported {
         &self.lease
     }
 
-    /// A canary has come back: until `until`, what is live stays live.
+    /// Extends the lease until `until`, because a canary has come back.
     pub(crate) fn renew(&self, until: Nanos) {
         let health = self.health.borrow();
         self.lease.renew(until, health.is_live());
@@ -59,8 +59,7 @@ impl Reported {
         known.clone_from(health);
     }
 
-    /// Somebody has subscribed where nobody was. From now on only reports with the returned number
-    /// count.
+    /// A first subscriber has come. From now on only reports with the returned number are taken.
     pub(crate) fn want(&self) -> u64 {
         let mut wanted = 0;
         self.health.send_modify(|known| {
@@ -70,7 +69,8 @@ impl Reported {
         wanted
     }
 
-    /// Takes a report, unless it is about the time before the latest subscriber.
+    /// Takes a report, unless it was made before the supervisor knew of the latest first
+    /// subscriber.
     pub(crate) fn report(&self, wanted: u64, health: &Health) {
         self.health.send_if_modified(|known| {
             let news = self.wanted.load(Ordering::Relaxed) == wanted
