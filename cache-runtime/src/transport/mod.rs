@@ -1,4 +1,4 @@
-//! What carries payloads: the process itself, or Redis.
+//! The transports, which carry payloads and keep keys: the process itself, or Redis.
 
 #![cfg_attr(
     not(feature = "redis"),
@@ -31,7 +31,7 @@ pub(crate) use token::Compare;
 pub use token::{Acquired, DeleteIf, EntryKeys, Filled, Found, Record, Seek, Token};
 pub(crate) use wire::{Feed, Status, Wire};
 
-/// What carries the payloads of a bus. Clones share its connections.
+/// Carries the payloads of a bus. Clones share its connections.
 #[derive(Clone)]
 pub(crate) enum Transport {
     InProcess(Arc<Attachment>),
@@ -46,17 +46,18 @@ pub(crate) enum Connection {
     Redis(redis::Subscriber),
 }
 
-/// What holds keys and values.
+/// Keeps keys and values.
 pub(crate) enum Backend<'a> {
     InProcess(&'a Store),
     #[cfg(feature = "redis")]
     Redis(&'a redis::Redis),
 }
 
-/// The answer to a command of a [`Connection`].
+/// The result of a command of a [`Connection`].
 pub(crate) enum Command {
     Done(Status),
-    /// A confirmation arrives through the feed. The future ends with a status only if there is none.
+    /// The confirmation arrives through the feed. If the command fails, there is none, and the
+    /// future returns a status.
     #[cfg_attr(
         not(feature = "redis"),
         expect(dead_code, reason = "the in-process bus answers at once")
@@ -74,7 +75,7 @@ impl Transport {
         Ok(Self::Redis(Arc::new(redis::Redis::new(url, settings)?)))
     }
 
-    /// Where keys and values are.
+    /// The backend that keeps keys and values.
     pub(crate) fn backend(&self) -> Backend<'_> {
         match self {
             Self::InProcess(attachment) => Backend::InProcess(attachment.hub().store()),
@@ -83,7 +84,7 @@ impl Transport {
         }
     }
 
-    /// The transport of another instance: it shares no connection with this one.
+    /// The transport of another instance, with its own connections.
     pub(crate) fn another_instance(&self) -> Self {
         match self {
             Self::InProcess(attachment) => {
@@ -94,12 +95,13 @@ impl Transport {
         }
     }
 
-    /// Whether a subscription takes effect at once, so that nothing can be missed.
+    /// Whether a subscription takes effect at once, so that no event is missed before it does.
     pub(crate) fn is_gapless(&self) -> bool {
         matches!(self, Self::InProcess(_))
     }
 
-    /// Called once, before the first subscription.
+    /// In process, gives `feed` all messages from now on. Called once, before the first
+    /// subscription.
     pub(crate) fn attach(&self, feed: Feed) {
         match self {
             Self::InProcess(attachment) => attachment.attach(feed),
@@ -108,7 +110,8 @@ impl Transport {
         }
     }
 
-    /// Opens a connection for events: at once, or by a future.
+    /// Opens a connection for events. `Ok` is a connection that is open at once, and `Err` a future
+    /// that opens it.
     pub(crate) fn connect(
         &self,
         feed: Feed,
@@ -128,7 +131,7 @@ impl Transport {
         }
     }
 
-    /// Whether publishing is possible now.
+    /// Checks whether the server can be reached and accepts the credentials.
     pub(crate) async fn check(&self) -> Result<(), Cause> {
         match self {
             Self::InProcess(_) => Ok(()),
@@ -137,7 +140,7 @@ impl Transport {
         }
     }
 
-    /// Publishes, and returns the number of subscribers as the server counts them.
+    /// Publishes a payload, and returns how many subscribers the server counts.
     pub(crate) async fn publish(&self, channel: &str, payload: Vec<u8>) -> Result<u64, Cause> {
         match self {
             Self::InProcess(attachment) => Ok(attachment.hub().publish(channel, &payload)),
@@ -146,7 +149,8 @@ impl Transport {
         }
     }
 
-    /// Drops the connection for commands. Publishing fails from now on.
+    /// In process, ends the feed. With Redis, drops the connection for commands, so that commands
+    /// fail from now on.
     pub(crate) fn close(&self) {
         match self {
             Self::InProcess(attachment) => attachment.detach(),

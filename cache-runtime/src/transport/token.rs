@@ -1,4 +1,4 @@
-//! Load tokens: they keep a value whose load began before an eviction out of the store.
+//! Load tokens. They keep a value from being stored if its load began before an eviction.
 
 use std::time::Duration;
 
@@ -6,53 +6,59 @@ use crate::random;
 
 /// The keys that belong to one entry of a cache, without the namespace of the bus.
 ///
-/// Each begins with the name of the cache and `:`, because errors suggest access rules for that.
+/// Each starts with the name of the cache and `:`, because errors suggest access rules for that
+/// prefix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EntryKeys {
     /// Holds the value.
     pub value: String,
-    /// Holds the token of the load on its way.
+    /// Holds the token of the load in progress.
     pub token: String,
-    /// Holds the generation of the whole cache; `None` for a cache that cannot be evicted at once. With
-    /// a generation, a value is stored behind it, and only the operations with `EntryKeys` read it.
+    /// Holds the generation of the whole cache; `None` if the cache cannot be evicted as a whole.
+    ///
+    /// With a generation, each value is stored with the generation in front. Then only the
+    /// operations that take `EntryKeys` can read it.
     pub generation: Option<String>,
 }
 
-/// The right to store the value of one load. It ends with its TTL, or when the entry is evicted or
-/// stored by another caller.
+/// The right to store the value of one load. It ends with its TTL, or earlier if the entry is
+/// evicted or another caller stores a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {
-    /// With the namespace.
+    /// The keys of the entry, with the namespace.
     pub(super) names: EntryKeys,
-    /// What the token's key holds: the generation and a nonce. So a load of the next generation need
-    /// not wait for the end of this token.
+    /// The value under the token's key: the generation and a nonce. The generation is part of it,
+    /// so that a load of the next generation need not wait until this token ends.
     pub(super) stamp: Vec<u8>,
     /// Empty where the cache has no generation.
     pub(super) generation: String,
 }
 
-/// A value, and what is left of its TTL.
+/// A value, and the rest of its TTL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
-    /// Without its generation.
+    /// The value, without its generation.
     pub value: Vec<u8>,
-    /// `None` if the value does not expire. Zero if another caller stored it just now.
+    /// The rest of the TTL; `None` if the value does not expire. Zero if another caller stored it
+    /// just now.
     pub ttl: Option<Duration>,
 }
 
-/// When a token is wanted.
+/// When a caller wants a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seek {
     /// Only if there is no value. A value that is there is returned instead.
     Missing,
-    /// Whether or not there is a value, to refresh it.
+    /// Always, to load or refresh the value.
     Refresh,
 }
 
-/// The answer to asking for a token.
+/// The answer to a request for a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Acquired {
-    /// Load, and then [`fill`](crate::__private::Keyspace::fill), or [`give_up`](crate::__private::Keyspace::give_up).
+    /// The caller has the token. It loads, and then calls
+    /// [`fill`](crate::__private::Keyspace::fill) or
+    /// [`give_up`](crate::__private::Keyspace::give_up).
     Token(Token),
     /// The value is there.
     Found(Found),
@@ -65,15 +71,15 @@ pub enum Acquired {
 pub enum Filled {
     /// The value is stored, and the token is used up.
     Stored,
-    /// Not stored: the entry or everything was evicted, something else was stored, or the token's
-    /// TTL was over.
+    /// Not stored: the entry or the whole cache was evicted, another caller stored a value, or the
+    /// token had expired.
     Gone,
-    /// Not stored, for the same reasons, and another caller has a token by now.
+    /// Not stored, for one of the same reasons, and another caller has a token now.
     Taken,
 }
 
 impl EntryKeys {
-    /// The same keys, each changed by `name`.
+    /// The same keys, each mapped by `name`.
     pub(crate) fn map(&self, name: impl Fn(&str) -> String) -> Self {
         Self {
             value: name(&self.value),
@@ -83,7 +89,7 @@ impl EntryKeys {
     }
 }
 
-/// A value as it is stored: behind its generation, if there is one.
+/// A value as it is stored: with its generation in front, if there is one.
 pub(super) fn sealed(generation: &str, value: &[u8]) -> Vec<u8> {
     if generation.is_empty() {
         return value.to_vec();
@@ -91,7 +97,7 @@ pub(super) fn sealed(generation: &str, value: &[u8]) -> Vec<u8> {
     [generation.as_bytes(), b":", value].concat()
 }
 
-/// The value in what is stored; `None` if it is of another generation.
+/// The value without its generation; `None` if it is of another generation.
 pub(super) fn opened(generation: &str, mut stored: Vec<u8>) -> Option<Vec<u8>> {
     if generation.is_empty() {
         return Some(stored);
@@ -102,30 +108,30 @@ pub(super) fn opened(generation: &str, mut stored: Vec<u8>) -> Option<Vec<u8>> {
     Some(stored)
 }
 
-/// A generation that nobody has used before. It is short, because every value carries it.
+/// A new random generation. It is short, because every value carries it.
 pub(super) fn new_generation() -> String {
     format!("{:016x}", random::number())
 }
 
-/// What became of a conditional deletion.
+/// The result of a conditional deletion.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DeleteIf {
-    /// It was there and is deleted.
+    /// The key had the expected value, and is deleted.
     Deleted,
-    /// There was nothing.
+    /// The key did not exist.
     Missing,
-    /// This is there instead, and stays.
+    /// The key has this other value, and is kept.
     Other(Vec<u8>),
 }
 
-/// What another process has left.
+/// A record that another process stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// The process, as it calls itself.
+    /// The id that the process gave itself.
     pub process: String,
-    /// How long ago it was left.
+    /// How long ago the record was stored, in whole milliseconds.
     pub age: Duration,
-    /// What it says.
+    /// The content of the record.
     pub content: Vec<u8>,
 }
 
@@ -136,8 +142,8 @@ pub(crate) enum Compare {
     Start,
 }
 
-/// A TTL in milliseconds, as both backends take it: at least 1, and at most a century, far from where
-/// adding times overflows.
+/// A TTL in whole milliseconds, as both backends take it: at least 1 ms, and at most a century, so
+/// that adding it to a time cannot overflow.
 pub(crate) fn millis(ttl: Duration) -> u64 {
     const CENTURY: u64 = 100 * 365 * 24 * 60 * 60 * 1000;
     u64::try_from(ttl.as_millis()).map_or(CENTURY, |millis| millis.clamp(1, CENTURY))

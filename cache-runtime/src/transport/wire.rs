@@ -1,19 +1,19 @@
-//! What comes from a connection for events. Channels are named as on the wire.
+//! Messages and statuses from a connection for events. Channel names include the namespace.
 
 use std::sync::Arc;
 
 use crate::health::Cause;
 
-/// Takes what comes from one connection. It must not wait.
+/// Takes messages and statuses as they come from one connection. It must not wait.
 pub(crate) type Feed = Arc<dyn Fn(Wire) + Send + Sync>;
 
-/// Something that came from a connection.
+/// A message or a status from a connection.
 pub(crate) enum Wire {
     Message { channel: Vec<u8>, payload: Vec<u8> },
     Status(Status),
 }
 
-/// What has become of a connection, or of one of its subscriptions.
+/// A change of a connection or of one of its subscriptions.
 #[cfg_attr(
     not(feature = "redis"),
     expect(dead_code, reason = "the in-process bus never fails")

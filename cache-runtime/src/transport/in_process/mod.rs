@@ -1,4 +1,4 @@
-//! A bus within the process: instances that are attached to the same hub hear each other.
+//! The in-process transport: instances on the same hub receive each other's events.
 
 mod store;
 
@@ -9,7 +9,7 @@ use super::wire::{Feed, Status, Wire};
 use crate::sync::Mutex;
 pub(crate) use store::Store;
 
-/// What stands in for a server.
+/// Stands in for a server.
 #[derive(Default)]
 pub(crate) struct Hub {
     /// Locked while a message is delivered, so that all instances receive messages in one order.
@@ -35,7 +35,7 @@ impl Hub {
         &self.store
     }
 
-    /// Delivers to every attached instance; returns how many of them are subscribed.
+    /// Delivers a payload to every attached instance, and returns how many of them are subscribed.
     pub(crate) fn publish(&self, channel: &str, payload: &[u8]) -> u64 {
         let mut attachments = self.attachments.lock();
         attachments.retain(|attachment| attachment.strong_count() > 0);
@@ -59,8 +59,8 @@ impl Attachment {
         &self.hub
     }
 
-    /// From now on the feed takes everything that is published, in every channel. Whoever subscribes
-    /// afterwards misses nothing.
+    /// Gives `feed` all messages of all channels from now on, so that later subscriptions miss
+    /// none.
     pub(crate) fn attach(self: &Arc<Self>, feed: Feed) {
         self.state.lock().feed = Some(feed);
         self.hub.attachments.lock().push(Arc::downgrade(self));
@@ -82,7 +82,9 @@ impl Attachment {
     }
 }
 
-/// The subscriptions of an instance, for the count of receivers. Dropping it ends them.
+/// The subscriptions of an instance. Dropping it ends them.
+///
+/// They only count receivers, because the feed of an instance takes the messages of all channels.
 pub(crate) struct Subscriber(Arc<Attachment>);
 
 impl Subscriber {

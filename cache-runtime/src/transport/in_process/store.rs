@@ -1,6 +1,6 @@
-//! The stand-in: a map in the process, for all instances of a bus.
+//! The in-process backend: a map of keys and values for all instances of a hub.
 //!
-//! Each operation holds the one lock from beginning to end, as Redis runs one script at a time.
+//! Each operation holds the lock from start to end, so it is atomic, as a script is in Redis.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -16,7 +16,8 @@ use crate::transport::token::{
     new_generation, opened, sealed,
 };
 
-/// Expired entries that a write frees, at most: more than it adds, so that they do not pile up.
+/// Most expired entries that one write frees. It is more than a write adds, so that they do not
+/// pile up.
 const SWEPT: usize = 4;
 
 /// The keys and values of a hub.
@@ -26,12 +27,13 @@ pub(crate) struct Store(Mutex<Data>);
 #[derive(Default)]
 struct Data {
     entries: BTreeMap<Arc<str>, Entry>,
-    /// The keys that expire, the next to do so first.
+    /// The keys that expire, in order of expiry.
     expiring: BTreeMap<Expiry, Arc<str>>,
-    /// Tells apart what expires at the same time.
+    /// The number of the latest [`Expiry`].
     number: u64,
 }
 
+/// When an entry expires, and a number that tells entries apart that expire at the same time.
 type Expiry = (Instant, u64);
 
 struct Entry {
@@ -112,7 +114,7 @@ impl Store {
         {
             return Acquired::Found(found);
         }
-        // A token of an ended generation cannot fill any more, and need not be waited for.
+        // A token of an ended generation can store no value any more, so it is replaced.
         if data.found(&names.token, &generation).is_some() {
             return Acquired::Busy;
         }
@@ -174,7 +176,7 @@ impl Data {
         String::from_utf8(self.get(key)?.to_vec()).ok()
     }
 
-    /// The value without its generation, if that is the one it has.
+    /// The value without its generation; `None` if it is of another generation.
     fn found(&self, key: &str, generation: &str) -> Option<Found> {
         let entry = self.entry(key)?;
         Some(Found {
@@ -183,7 +185,8 @@ impl Data {
         })
     }
 
-    /// The generation of a cache, empty where it has none, and a new one where it was ended.
+    /// The generation of a cache, or a new one if it was ended; empty for a cache without
+    /// generations.
     fn generation(&mut self, names: &EntryKeys) -> String {
         let Some(key) = &names.generation else {
             return String::new();
@@ -222,7 +225,7 @@ impl Data {
         self.entries.insert(key, Entry { value, expiry });
     }
 
-    /// Whether there was something that had not expired.
+    /// Removes a key. Returns whether it existed and had not expired.
     fn remove(&mut self, key: &str) -> bool {
         let Some(entry) = self.entries.remove(key) else {
             return false;

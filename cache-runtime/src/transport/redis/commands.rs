@@ -15,11 +15,12 @@ use super::request::{Again, Request};
 use crate::health::Cause;
 use crate::sync::Mutex;
 
+/// The connection for commands, which is replaced when it fails.
 pub(super) struct Commands {
     state: Mutex<State>,
     /// Locked while connecting, so that one attempt serves all callers.
     connecting: tokio::sync::Mutex<()>,
-    /// How long a failed attempt answers for other callers.
+    /// How long callers receive the error of a failed attempt before there is another attempt.
     pause: Duration,
     closed: CancellationToken,
 }
@@ -27,6 +28,7 @@ pub(super) struct Commands {
 #[derive(Default)]
 struct State {
     open: Option<Open>,
+    /// How many connections were opened.
     opened: u64,
     failed: Option<(Instant, Cause)>,
 }
@@ -35,8 +37,8 @@ struct State {
 struct Open {
     number: u64,
     connection: MultiplexedConnection,
-    /// Set when the connection has ended. Without it, the first command after an idle connection was
-    /// closed would be lost, and some commands must not be sent twice.
+    /// Set when the connection has ended. Otherwise the first command after the server closed an
+    /// idle connection would fail, and some commands must not be sent twice.
     ended: Arc<AtomicBool>,
 }
 
@@ -50,19 +52,19 @@ impl Commands {
         }
     }
 
-    /// Those of another instance.
+    /// The connection of another instance.
     pub(super) fn another_instance(&self) -> Self {
         Self::new(self.pause)
     }
 
-    /// Whether the server can be reached and accepts the credentials.
+    /// Checks whether the server can be reached and accepts the credentials.
     pub(super) async fn check(&self, endpoint: &Endpoint) -> Result<(), Cause> {
         self.unless_closed(self.connection(endpoint))
             .await
             .map(drop)
     }
 
-    /// Sends a request, and returns what it is answered with.
+    /// Sends a request, and returns the answer.
     pub(super) async fn request<T: FromRedisValue>(
         &self,
         endpoint: &Endpoint,
@@ -97,7 +99,7 @@ impl Commands {
             if error.is_timeout() || error.is_unrecoverable_error() {
                 self.discard(number);
             }
-            // A timeout has already cost its time.
+            // A timeout is not retried, because the caller has already waited.
             if !may_retry || !error.is_connection_dropped() {
                 return Err(endpoint.failures.about(&error, about));
             }
@@ -154,7 +156,7 @@ impl Commands {
         }
     }
 
-    /// The answer that needs no new connection, if there is one.
+    /// The open connection or a recent error; `None` if a new connection is needed.
     fn known(&self) -> Option<Result<Open, Cause>> {
         let mut state = self.state.lock();
         if self.closed.is_cancelled() {
@@ -188,7 +190,7 @@ impl Commands {
         self.closed.cancel();
     }
 
-    /// Gives up the work once this is closed, because it would hold the connection.
+    /// Cancels the work when this is closed, because the work holds the connection.
     async fn unless_closed<T>(
         &self,
         work: impl Future<Output = Result<T, Cause>>,

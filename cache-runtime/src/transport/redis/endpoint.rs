@@ -13,7 +13,7 @@ use super::failure::Failures;
 use crate::health::Cause;
 use crate::settings::Settings;
 
-/// What both kinds of connections have in common.
+/// The address and settings that both kinds of connections share.
 pub(super) struct Endpoint {
     client: Client,
     name: String,
@@ -33,7 +33,7 @@ impl Endpoint {
             )
         })?;
         let given = info.redis_settings();
-        // Without a password, what stands in the place of the user may be the password.
+        // An address without a password may have the password in the place of the user name.
         let user = given.password().and(given.username());
         let failures = Arc::new(Failures {
             address: describe(info.addr()),
@@ -41,9 +41,9 @@ impl Endpoint {
             has_password: given.password().is_some(),
             namespace: settings.namespace.clone(),
         });
-        // Databases do not separate channels.
+        // Database 0, because databases do not separate channels.
         let redis = given.clone().set_protocol(ProtocolVersion::RESP3).set_db(0);
-        // The lease notices a silent peer. These free the sockets soon after.
+        // The lease detects a silent server. These settings then free its socket.
         let tcp = TcpSettings::default().set_nodelay(true).set_keepalive(
             TcpKeepalive::new()
                 .with_time(Duration::from_secs(10))
@@ -76,7 +76,7 @@ impl Endpoint {
         config: AsyncConnectionConfig,
     ) -> Result<MultiplexedConnection, Cause> {
         let config = config
-            // The time-out below covers every step.
+            // The timeout below covers every step.
             .set_connection_timeout(None)
             .set_response_timeout(Some(self.response_timeout));
         let connecting = async {
@@ -90,7 +90,7 @@ impl Endpoint {
                 .query_async(&mut connection)
                 .await;
             match named {
-                // A connection without a name works as well.
+                // The connection works without a name too.
                 Err(error) if !error.is_unrecoverable_error() => {
                     debug!(%error, "the connection could not be named");
                 }
@@ -114,11 +114,12 @@ fn describe(address: &ConnectionAddr) -> String {
     }
 }
 
-/// rustls uses the provider of the process, and panics if there is none.
+/// Installs a cryptography provider if the process has none, because rustls would panic without
+/// one.
 #[cfg(feature = "tls-rustls")]
 fn choose_cryptography() {
     if rustls::crypto::CryptoProvider::get_default().is_none() {
-        // It fails only if another thread has just installed one.
+        // This fails only if another thread has just installed one.
         let _ = rustls::crypto::ring::default_provider().install_default();
     }
 }

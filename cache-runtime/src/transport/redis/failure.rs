@@ -1,4 +1,4 @@
-//! What a failure means, and what to allow or change.
+//! Explains failures: the cause, and what to allow or change.
 
 use std::time::Duration;
 
@@ -8,16 +8,16 @@ use crate::health::Cause;
 use crate::settings::{AUDIT_KEY, CANARY_PREFIX};
 use crate::wire::Quoted;
 
-/// What a command names.
+/// The channel or key that a command names.
 #[derive(Clone, Copy)]
 pub(super) enum About<'a> {
     Channel(&'a str),
     Key(&'a str),
 }
 
-/// What an explanation needs to know.
+/// What is known of the server and the settings, for explanations.
 pub(super) struct Failures {
-    /// Without credentials.
+    /// The address, without credentials.
     pub(super) address: String,
     pub(super) user: Option<String>,
     pub(super) has_password: bool,
@@ -95,7 +95,7 @@ impl Failures {
     }
 
     fn channel_permission(&self, error: &RedisError, channel: &str) -> std::sync::Arc<str> {
-        // Other instances' canaries have other numbers.
+        // Each instance has its own canary channel, so the pattern covers all of them.
         let own = channel.contains(CANARY_PREFIX);
         let pattern = match (&self.namespace, own) {
             (Some(namespace), true) => format!("{namespace}:{CANARY_PREFIX}*"),
@@ -113,7 +113,7 @@ impl Failures {
     fn key_permission(&self, error: &RedisError, key: &str) -> std::sync::Arc<str> {
         let audit = key.ends_with(AUDIT_KEY);
         let commands = if audit { AUDIT_COMMANDS } else { KEY_COMMANDS };
-        // Everything of the namespace, or of the one cache.
+        // All keys of the namespace, or without one, all keys of the cache.
         let keys = match &self.namespace {
             Some(namespace) => format!("{namespace}:*"),
             None if audit => key.to_owned(),
@@ -129,9 +129,10 @@ impl Failures {
     }
 }
 
-/// Whether a script was refused a command, which is told as an error of the script.
+/// Whether a command within a script was refused. The server reports that as an error of the
+/// script.
 fn in_script(error: &RedisError) -> bool {
-    // The second up to Redis 7.0.
+    // The second text is that of Redis up to 7.0.
     let told = [
         "ACL failure in script",
         "The user executing the script can't",
@@ -140,11 +141,11 @@ fn in_script(error: &RedisError) -> bool {
     told.iter().any(|told| error.contains(told))
 }
 
-/// What a bus sends, as access rules.
+/// Access rules for the commands of a bus.
 const COMMANDS: &str = "+hello +client|setname +subscribe +unsubscribe +publish";
 
-/// What caches in Redis send beside that.
+/// Access rules for the further commands of caches in Redis.
 const KEY_COMMANDS: &str = "+get +set +del +pttl +scan +eval +evalsha";
 
-/// What an audit across instances sends.
+/// Access rules for the commands of an audit across instances.
 const AUDIT_COMMANDS: &str = "+eval +evalsha +time +hset +hgetall +hdel +pexpire";

@@ -1,6 +1,6 @@
-//! The operations as commands and scripts.
+//! The operations of the keyspace, as commands and scripts.
 //!
-//! Redis 6.0 is enough, so scripts do what `SET … NX GET` and its like would do.
+//! They must run on Redis 6.0, so scripts replace newer commands such as `SET … NX GET`.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
@@ -24,10 +24,10 @@ static FILL: Script = Script::new(include_str!("fill.lua"));
 static EXCHANGE_RECORDS: Script = Script::new(include_str!("exchange_records.lua"));
 static PUT: Script = Script::new(include_str!("put.lua"));
 
-/// Keys that the server looks at in one step of a scan.
+/// About how many keys the server visits in one step of a scan.
 const STEP: usize = 1000;
 
-/// Keys that one command deletes.
+/// Most keys that one command deletes.
 const MOST_DELETED: usize = 1000;
 
 pub(crate) async fn get(redis: &Redis, key: &str) -> Result<Option<Vec<u8>>, Cause> {
@@ -36,7 +36,7 @@ pub(crate) async fn get(redis: &Redis, key: &str) -> Result<Option<Vec<u8>>, Cau
 }
 
 async fn get_with_ttl(redis: &Redis, key: &str) -> Result<Option<Found>, Cause> {
-    // In this order the TTL is never that of a later value.
+    // The TTL is read first, so that it is never the TTL of a later value.
     let request = Request::all([on("PTTL", key), on("GET", key)]);
     let (ttl, value): (i64, Option<Vec<u8>>) = redis.request(&request, Again::Yes, key).await?;
     Ok(value.map(|value| found(value, ttl)))
@@ -70,7 +70,8 @@ pub(crate) async fn delete(redis: &Redis, keys: &[String]) -> Result<u64, Cause>
     for keys in keys.chunks(MOST_DELETED) {
         let mut command = cmd("DEL");
         command.arg(keys);
-        // What is deleted twice may have been stored in between; it is missed, and loaded again.
+        // If the command is sent twice, the second may delete a newer value. That only costs a
+        // load.
         let request = Request::Command(command);
         let answer: u64 = redis.request(&request, Again::Yes, &keys[0]).await?;
         deleted += answer;
@@ -98,7 +99,7 @@ pub(crate) async fn delete_if(
 }
 
 pub(crate) async fn count(redis: &Redis, prefix: &str) -> Result<u64, Cause> {
-    // A key may be met twice. Its hash takes less room than the key.
+    // A scan may return a key twice. Hashes are kept, because they are smaller than keys.
     let (hasher, mut seen) = (RandomState::new(), HashSet::new());
     let pattern = pattern(prefix);
     let mut cursor = 0;
@@ -126,7 +127,7 @@ pub(crate) async fn exchange_records(
 ) -> Result<Vec<Record>, Cause> {
     let (ttl, most) = (millis(ttl).to_string(), most.to_string());
     let arguments = [process.as_bytes(), content, ttl.as_bytes(), most.as_bytes()];
-    // Twice, the second replaces the first's record.
+    // If the script is sent twice, the second replaces the record that the first stored.
     let others: Vec<(u64, Vec<u8>, Vec<u8>)> =
         run(redis, &EXCHANGE_RECORDS, &[key], &arguments, Again::Yes).await?;
     let record = |(age, process, content): (_, Vec<u8>, _)| Record {
@@ -137,7 +138,7 @@ pub(crate) async fn exchange_records(
     Ok(others.into_iter().map(record).collect())
 }
 
-/// What matches everything that begins like this.
+/// The pattern that matches all keys that start with `prefix`.
 fn pattern(prefix: &str) -> String {
     let mut pattern = String::with_capacity(prefix.len() + 1);
     for character in prefix.chars() {
@@ -154,7 +155,7 @@ pub(crate) async fn lookup(redis: &Redis, names: &EntryKeys) -> Result<Option<Fo
     let Some(generation) = &names.generation else {
         return get_with_ttl(redis, &names.value).await;
     };
-    // In this order a value is taken for one of an old generation at worst.
+    // The generation is read last. If it has changed meanwhile, the value counts as an old one.
     let commands = [
         ("PTTL", &names.value),
         ("GET", &names.value),
@@ -180,7 +181,7 @@ pub(crate) async fn acquire(
         Seek::Refresh => b"refresh",
     };
     let arguments = [nonce.as_bytes(), ttl.as_bytes(), seek, new.as_bytes()];
-    // Twice, the second finds the first's token.
+    // If the script is sent twice, the second finds the token that the first stored.
     let (answer, generation, ttl, stored): (String, String, i64, Option<Vec<u8>>) =
         run(redis, &ACQUIRE, &keys_of(&names), &arguments, Again::Yes).await?;
     let value = stored.and_then(|stored| opened(&generation, stored));
@@ -230,7 +231,7 @@ pub(crate) async fn put(
     run(redis, &PUT, &keys_of(names), &arguments, Again::No).await
 }
 
-/// Runs a script. The first of its keys is what errors are about.
+/// Runs a script. Errors name the first of its keys.
 async fn run<T: FromRedisValue>(
     redis: &Redis,
     script: &'static Script,
@@ -257,7 +258,7 @@ fn on(command: &str, key: &str) -> Cmd {
     command
 }
 
-/// A value, with its TTL as `PTTL` tells it: -1 for none, -2 where there was no value then.
+/// A value, with its TTL as `PTTL` returns it: -1 for no TTL, -2 if there was no value yet.
 fn found(value: Vec<u8>, ttl: i64) -> Found {
     let ttl = (ttl != -1).then(|| Duration::from_millis(ttl.try_into().unwrap_or(0)));
     Found { value, ttl }

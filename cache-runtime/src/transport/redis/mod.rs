@@ -1,7 +1,7 @@
-//! Redis and its kin: one connection for events, one for commands.
+//! The transport over Redis or Valkey: one connection for events, one for commands.
 //!
-//! Reconnecting is the link's business, so neither connection is a `ConnectionManager`: that one
-//! resubscribes unseen, and a subscription that is refused then goes unnoticed.
+//! Neither connection is a `ConnectionManager`, because that resubscribes by itself, and a
+//! subscription that is then refused goes unnoticed. The link decides when to reconnect for events.
 
 mod commands;
 mod endpoint;

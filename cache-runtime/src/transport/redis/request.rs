@@ -1,24 +1,24 @@
-//! What is sent over the connection for commands.
+//! The requests that are sent over the connection for commands.
 
 use std::sync::OnceLock;
 
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, ErrorKind, Pipeline, RedisResult, ServerErrorKind, Value};
 
-/// What is sent to the server in one round trip.
+/// A request to the server.
 pub(crate) enum Request<'a> {
     Command(Cmd),
-    /// Several commands. Those of other clients may come between them.
+    /// Several commands. The server may run commands of other clients between them.
     All(Pipeline),
     Script(Call<'a>),
 }
 
-/// Whether a request may be sent again that may have been carried out already.
+/// Whether to send a request again if its first sending may have been carried out.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Again {
-    /// It does no harm.
+    /// Sending it twice does no harm.
     Yes,
-    /// Another client may have read, written or deleted the key in between.
+    /// Sending it twice may do harm: another client may have used the key in between.
     No,
 }
 
@@ -36,13 +36,13 @@ pub(crate) struct Call<'a> {
 }
 
 impl Request<'_> {
-    /// Several commands, answered by the list of their answers.
+    /// Several commands, whose answers come as one list.
     pub(crate) fn all(commands: impl IntoIterator<Item = Cmd>) -> Self {
         let mut pipeline = redis::pipe();
         for command in commands {
             pipeline.add_command(command);
         }
-        // The error of the whole would tell how many commands failed, and not why.
+        // The error of the whole pipeline would tell how many commands failed, but not why.
         pipeline.ignore_errors();
         Self::All(pipeline)
     }
@@ -77,7 +77,7 @@ impl Call<'_> {
     async fn send(&self, connection: &mut MultiplexedConnection) -> RedisResult<Value> {
         let known = self.command("EVALSHA", self.script.hash());
         match known.query_async(connection).await {
-            // As after a restart. From then on the server knows the script.
+            // The server does not know the script, for example after a restart. `EVAL` teaches it.
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
                 let full = self.command("EVAL", self.script.code);
                 full.query_async(connection).await

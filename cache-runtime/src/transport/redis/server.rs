@@ -1,4 +1,4 @@
-//! A server: its address, the connection for commands, and new ones for events.
+//! A Redis server: its address, the connection for commands, and new connections for events.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::health::Cause;
 use crate::settings::Settings;
 use crate::transport::wire::Feed;
 
-/// A server's address and how to talk to it.
+/// A Redis server, as one instance uses it.
 pub(crate) struct Redis {
     endpoint: Arc<Endpoint>,
     commands: Commands,
@@ -53,13 +53,13 @@ impl Redis {
         command.arg(channel).arg(payload);
         let request = Request::Command(command);
         let about = About::Channel(channel);
-        // Events are idempotent.
+        // Sending it twice does no harm, because events are idempotent.
         self.commands
             .request(&self.endpoint, &request, Again::Yes, about)
             .await
     }
 
-    /// Sends a request that concerns a key, and returns what it is answered with.
+    /// Sends a request about a key, and returns the answer.
     pub(crate) async fn request<T: FromRedisValue>(
         &self,
         request: &Request<'_>,

@@ -1,4 +1,4 @@
-//! The connection for events: what the server pushes goes to the feed as it comes.
+//! The connection for events. It passes what the server pushes to the feed.
 
 use std::sync::Arc;
 
@@ -11,8 +11,10 @@ use super::failure::{About, Failures};
 use crate::health::Cause;
 use crate::transport::wire::{Feed, Status, Wire};
 
-/// Dropping it closes the connection. The library does not report that, so the link does not wait for
-/// a report.
+/// The connection for events.
+///
+/// Dropping it closes the connection. The Redis client does not report that, so the link must not
+/// wait for a report.
 pub(crate) struct Subscriber {
     connection: MultiplexedConnection,
     failures: Arc<Failures>,
@@ -20,7 +22,7 @@ pub(crate) struct Subscriber {
 
 impl Subscriber {
     pub(super) async fn open(endpoint: &Endpoint, feed: Feed) -> Result<Self, Cause> {
-        // It runs inside the library's driver, so it must not wait: a feed never does.
+        // This runs inside the client's driver, so it must not wait. A feed never waits.
         let receive = move |push: PushInfo| {
             if let Some(wire) = translate(push) {
                 feed(wire);
@@ -34,7 +36,8 @@ impl Subscriber {
         })
     }
 
-    /// One command per channel, because the server refuses a command whole if it refuses one channel.
+    /// Subscribes one channel. The server refuses a whole command if it refuses one of its
+    /// channels.
     pub(crate) fn subscribe(&self, channel: Arc<str>) -> BoxFuture<'static, Option<Status>> {
         let mut connection = self.connection.clone();
         let failures = Arc::clone(&self.failures);
@@ -49,7 +52,7 @@ impl Subscriber {
         let failures = Arc::clone(&self.failures);
         Box::pin(async move {
             let result = connection.unsubscribe(&*channel).await;
-            // A connection that cannot end a subscription is of no use.
+            // A connection that cannot end a subscription is not usable, so it is dropped.
             failed(result, &channel, &failures).map(|status| match status {
                 Status::Refused { cause, .. } => Status::Disconnected(cause),
                 other => other,
@@ -58,11 +61,13 @@ impl Subscriber {
     }
 }
 
-/// Nothing if the command was accepted: its confirmation is pushed, in order with the messages.
+/// The status after a failed command. `None` if it was accepted, because its confirmation is pushed
+/// in order with the messages.
 fn failed(result: RedisResult<()>, channel: &str, failures: &Failures) -> Option<Status> {
     let error = result.err()?;
     let cause = failures.about(&error, About::Channel(channel));
-    // An error code is the answer for this channel. Anything else ends the connection.
+    // An error with a code is the server's answer for this channel. Other errors end the
+    // connection.
     Some(if error.code().is_some() {
         Status::Refused {
             channel: channel.into(),
