@@ -1,14 +1,15 @@
-//! The wait before the next attempt.
+//! The wait before the next attempt after a failure.
 
 use std::time::Duration;
 
-/// Doubles the wait with every failure, with "equal jitter": between half of the wait and all of it, so
-/// that instances do not try together.
+/// Doubles the wait with every failure, and shortens each wait by up to a half at random ("equal
+/// jitter"), so that instances do not try together.
 #[derive(Debug)]
 pub(crate) struct Backoff {
     first: Duration,
     longest: Duration,
     failures: u32,
+    /// The state of the random number generator.
     jitter: u64,
 }
 

@@ -1,8 +1,8 @@
-//! What is counted: atomics while it happens, plain numbers when they are read.
+//! Counters: atomics that count, and snapshots of them as plain numbers.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Counts up, in no order with anything else.
+/// Adds one, without ordering other memory accesses.
 pub(crate) fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
@@ -18,8 +18,8 @@ pub(crate) fn ratio(hits: u64, misses: u64) -> Option<f64> {
     (reads > 0).then(|| hits as f64 / reads as f64)
 }
 
-/// A public struct of numbers, and the struct of atomics behind it, whose `snapshot` gives the
-/// numbers. What is `derived` has no atomic: it is 0 in a snapshot until the cache sets it.
+/// Declares a public struct of numbers, and a struct of atomics whose `snapshot` returns those
+/// numbers. A `derived` number has no atomic: a snapshot holds 0 until the cache sets it.
 macro_rules! counters {
     (
         $(#[$meta:meta])*

@@ -1,8 +1,8 @@
-//! What the settings of buses and caches are by default.
+//! The default settings of buses and caches.
 
 use std::time::Duration;
 
-/// Longest payload that is decoded or published: 64 KiB.
+/// Longest payload that is published or accepted: 64 KiB.
 pub const MAX_PAYLOAD: usize = 64 * 1024;
 /// Time from one canary to the next: 500 ms.
 pub const HEARTBEAT: Duration = Duration::from_millis(500);
@@ -18,18 +18,18 @@ pub const REJECTION_INTERVAL: Duration = Duration::from_secs(1);
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Longest time to wait for the answer to a command: 1 s.
 pub const RESPONSE_TIMEOUT: Duration = Duration::from_secs(1);
-/// Events that wait for one handler before they collapse into one `All`: 1,024.
+/// Most events that wait for one handler before they collapse into one `All`: 1,024.
 pub const QUEUE_EVENTS: usize = 1024;
-/// Bytes that wait for one handler before they collapse into one `All`: 2 MiB.
+/// Most bytes that wait for one handler before they collapse into one `All`: 2 MiB.
 pub const QUEUE_BYTES: usize = 2 * 1024 * 1024;
-/// Messages of all channels that wait for the supervisor before they collapse into a flush: 8,192.
+/// Most messages of all channels that wait to be received before they collapse into a flush: 8,192.
 pub const INBOX_MESSAGES: usize = 8 * 1024;
-/// Bytes of all channels that wait for the supervisor before they collapse into a flush: 4 MiB, or two
-/// of the longest payloads if that is more.
+/// Most bytes of all channels that wait to be received before they collapse into a flush: 4 MiB, or
+/// twice the longest payload if that is more.
 pub const INBOX_BYTES: usize = 4 * 1024 * 1024;
-/// Entries of a cache in memory: 10,000.
+/// Most entries of a `CoherentCache` or a `Cooldown`: 10,000.
 pub const MAX_ENTRIES: usize = 10_000;
-/// Entries of a `TtlCache`: 100.
+/// Most entries of a `TtlCache`: 100.
 pub const TTL_CACHE_ENTRIES: usize = 100;
 /// How long a `Dedup` keeps a key reserved: 5 s.
 pub const DEDUP_TTL: Duration = Duration::from_secs(5);

@@ -1,6 +1,7 @@
-//! Why connecting, becoming live or publishing failed.
+//! Errors of connecting, becoming live and publishing.
 //!
-//! Each error prints its cause, so that one line in a log is enough, and has no `source` that repeats it.
+//! Each error prints its cause, so that one log line is enough, and has no `source` that repeats
+//! it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -30,7 +31,7 @@ impl fmt::Display for ConnectError {
 
 impl std::error::Error for ConnectError {}
 
-/// The bus, or a channel, cannot become live.
+/// The bus or a channel did not become live.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotReady {
     pub(crate) channel: Option<Arc<str>>,
@@ -44,7 +45,8 @@ impl NotReady {
         &self.cause
     }
 
-    /// The channel that was waited for, with its namespace; `None` if it was the whole bus.
+    /// The channel that was waited for, with its namespace; `None` if the wait was for the whole
+    /// bus.
     #[must_use]
     pub fn channel(&self) -> Option<&str> {
         self.channel.as_deref()
@@ -62,15 +64,14 @@ impl fmt::Display for NotReady {
 
 impl std::error::Error for NotReady {}
 
-/// An event was not handed to the server, or it is not known whether it was; or it was, and a cache
-/// in Redis could not evict.
+/// An event may not have been published, or a cache could not evict in Redis.
 ///
-/// This instance's inline subscribers and caches in memory have applied the event all the same. Other
-/// instances may not have: publish it again, or rely on their TTL.
+/// This instance's inline subscribers and caches in memory have applied the event all the same.
+/// Other instances may not have: publish the event again, or rely on their TTL.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PublishError {
     channel: Arc<str>,
-    /// `None` where the event was published.
+    /// Why the event was not published; `None` if it was.
     reason: Option<Reason>,
     /// A cache that could not evict, and why not.
     not_evicted: Option<Box<(Arc<str>, Cause)>>,
@@ -104,7 +105,8 @@ impl PublishError {
         Self::new(channel, Reason::Transport(cause))
     }
 
-    /// `sent` is the error of publishing the event itself, if there was one.
+    /// A cache could not evict. `sent` is the error of publishing the event itself, if there was
+    /// one.
     pub(crate) fn not_evicted(
         channel: Arc<str>,
         sent: Option<Self>,
@@ -124,8 +126,9 @@ impl PublishError {
         &self.channel
     }
 
-    /// What kept the event from the server, or a cache from evicting; `None` where the event itself is
-    /// at fault.
+    /// Why the event did not reach the server, or if it did, why a cache could not evict.
+    ///
+    /// `None` if the event itself is invalid, see [`is_invalid_event`](Self::is_invalid_event).
     #[must_use]
     pub fn cause(&self) -> Option<&Cause> {
         match &self.reason {
@@ -135,26 +138,25 @@ impl PublishError {
         }
     }
 
-    /// The cache that could not evict in Redis, where it may keep old values until their TTL.
+    /// The cache that could not evict in Redis. It may keep old values there until their TTL ends.
     #[must_use]
     pub fn not_evicted_cache(&self) -> Option<&str> {
         self.not_evicted.as_ref().map(|cache| &*cache.0)
     }
 
-    /// Whether the event was handed to the server all the same.
+    /// Whether the event was published all the same, and only a cache could not evict.
     #[must_use]
     pub fn is_published(&self) -> bool {
         self.reason.is_none()
     }
 
-    /// Whether the event itself is at fault: it cannot be encoded, or is too large. Publishing it
-    /// again fails again.
+    /// Whether the event cannot be encoded, or is too large. Publishing it again fails again.
     #[must_use]
     pub fn is_invalid_event(&self) -> bool {
         self.cause().is_none()
     }
 
-    /// Whether the server did not answer in time. The event may have been published.
+    /// Whether the server did not answer in time. The event may have been published all the same.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         matches!(self.cause(), Some(Cause::Timeout(_)))
@@ -166,7 +168,7 @@ impl PublishError {
         matches!(self.cause(), Some(Cause::Closed))
     }
 
-    /// Whether the server's access rules forbid it.
+    /// Whether the server's access rules forbid the command.
     #[must_use]
     pub fn is_refused(&self) -> bool {
         matches!(self.cause(), Some(Cause::Refused(_)))

@@ -1,11 +1,13 @@
-//! The keys and values of a bus: what caches keep in Redis, or in its stand-in.
+//! The keys and values of a bus: what caches keep in Redis, or in the process for an in-process
+//! bus.
 //!
-//! Keys are given without the namespace of the bus, which is put in front of them. Both backends behave
-//! alike. A command without an answer may have been carried out; it is sent again, on a new connection,
-//! only where that does no harm.
+//! Callers give keys without the namespace of the bus; the operations put it in front. Both
+//! backends behave alike. A command without an answer may have been carried out. It is sent again,
+//! on a new connection, only where a second execution does no harm.
 //!
-//! Every operation fails when the server cannot be reached, does not answer in time, refuses or fails, or
-//! when the bus is closed.
+//! Every operation fails when the server cannot be reached, does not answer in time, refuses the
+//! command or answers with an error. It also fails when the bus is closed, or when two services use
+//! one channel for different events.
 
 #![expect(clippy::missing_errors_doc, reason = "said above, for every operation")]
 #![cfg_attr(
@@ -28,13 +30,13 @@ use crate::transport::{
 
 /// The keys and values of a bus. Cheap to clone; keeps the bus alive.
 ///
-/// Values may be any bytes. TTLs are in whole milliseconds, and one at least.
+/// Values may be any bytes. TTLs are cut to whole milliseconds, and are at least 1 ms.
 #[derive(Clone)]
 pub struct Keyspace {
     bus: Arc<Shared>,
 }
 
-/// Calls an operation of the backend in use: `method(arguments)`.
+/// Calls an operation of the backend in use.
 macro_rules! dispatch {
     ($keyspace:expr, $operation:ident($($argument:expr),*)) => {
         match $keyspace.bus.backend()? {
@@ -46,7 +48,7 @@ macro_rules! dispatch {
 }
 
 impl Keyspace {
-    /// That of a bus.
+    /// The keys and values of `bus`.
     #[must_use]
     pub fn new(bus: &Bus) -> Self {
         Self {
@@ -69,15 +71,16 @@ impl Keyspace {
         dispatch!(self, get(&self.full(key)))
     }
 
-    /// Stores a value, whatever was there.
+    /// Stores a value, and replaces an existing one.
     pub async fn set(&self, key: &str, value: &[u8], ttl: Duration) -> Result<(), Cause> {
         dispatch!(self, set(&self.full(key), value, ttl))
     }
 
-    /// Stores a value unless there is one, which is returned. Of concurrent calls one stores.
+    /// Stores a value unless the key has one, which is then returned. Of concurrent calls, one
+    /// stores.
     ///
-    /// The value must differ from those of all other calls, by a nonce. The command may be sent twice, and
-    /// the second must recognise the value of the first as its own.
+    /// The value must contain a nonce, so that it differs from the values of all other calls. The
+    /// command may be sent twice, and the second must recognise the value that the first stored.
     pub async fn set_if_absent(
         &self,
         key: &str,
@@ -87,7 +90,9 @@ impl Keyspace {
         dispatch!(self, set_if_absent(&self.full(key), value, ttl))
     }
 
-    /// Deletes keys; returns how many there were.
+    /// Deletes keys, and returns how many existed.
+    ///
+    /// The command may be sent twice. Then keys that the first deleted are not counted.
     pub async fn delete(&self, keys: &[&str]) -> Result<u64, Cause> {
         let keys: Vec<String> = keys.iter().map(|key| self.full(key)).collect();
         dispatch!(self, delete(&keys))
@@ -98,22 +103,25 @@ impl Keyspace {
         dispatch!(self, delete_if(&self.full(key), value, Compare::Whole))
     }
 
-    /// Deletes a key if its value begins like this.
+    /// Deletes a key if its value starts with `start`.
     pub async fn delete_if_starts_with(&self, key: &str, start: &[u8]) -> Result<DeleteIf, Cause> {
         dispatch!(self, delete_if(&self.full(key), start, Compare::Start))
     }
 
-    /// How many keys begin with `prefix`. It scans all keys of the server, in steps between which the
-    /// server does other work. Keys that come or go meanwhile may be counted or not.
+    /// How many keys start with `prefix`.
+    ///
+    /// This scans all keys of the server in steps, between which the server does other work. Keys
+    /// that are stored or deleted during the scan may or may not be counted.
     pub async fn count(&self, prefix: &str) -> Result<u64, Cause> {
         dispatch!(self, count(&self.full(prefix)))
     }
 
-    /// Leaves a record of this process where all processes of the server find it, and returns those of
-    /// the others, the youngest first. A record is dropped after `ttl`, and the oldest are beyond
-    /// `most`. The server's clock decides. One round trip, and one key.
+    /// Stores a record of this process for all processes of the server, and returns the records of
+    /// the others, the youngest first. One round trip, and one key.
     ///
-    /// An in-process bus has no other processes: nothing is kept or returned.
+    /// Records older than `ttl` are dropped, and so are the oldest if there are more than `most`,
+    /// this process's included. Ages are measured by the server's clock. An in-process bus has no
+    /// other processes, so it stores and returns nothing.
     pub async fn exchange_records(
         &self,
         process: &str,
@@ -130,11 +138,11 @@ impl Keyspace {
         dispatch!(self, lookup(&self.names(names)))
     }
 
-    /// A token for a load, unless another caller has it, or the value is there and suffices
-    /// ([`Seek`]).
+    /// A token for a load, unless another caller has it. With [`Seek::Missing`], a stored value is
+    /// returned instead.
     ///
-    /// Call it before the load begins: an eviction from then on keeps the value from being stored. The
-    /// token ends by itself after `lock_ttl`.
+    /// Call it before the load begins: an eviction after this call keeps the loaded value from
+    /// being stored. The token expires after `lock_ttl`.
     pub async fn acquire(
         &self,
         names: &EntryKeys,
@@ -144,23 +152,24 @@ impl Keyspace {
         dispatch!(self, acquire(self.names(names), seek, lock_ttl))
     }
 
-    /// Stores what was loaded if the token still holds, and gives the token back. After an error it is
-    /// unknown whether the value is stored.
+    /// Stores a loaded value if the token is still valid, and gives the token back. After an error
+    /// it is unknown whether the value is stored.
     pub async fn fill(&self, token: &Token, value: &[u8], ttl: Duration) -> Result<Filled, Cause> {
         dispatch!(self, fill(token, value, ttl))
     }
 
-    /// Gives a token back without a value, so that the next caller need not wait for its end.
+    /// Gives a token back without a value, so that the next caller need not wait until it expires.
     pub async fn give_up(&self, token: &Token) -> Result<(), Cause> {
         dispatch!(self, give_up(token))
     }
 
-    /// Stores a value without a token. Loads on their way can no longer be stored.
+    /// Stores a value without a token. Values of loads in progress can no longer be stored.
     pub async fn put(&self, names: &EntryKeys, value: &[u8], ttl: Duration) -> Result<(), Cause> {
         dispatch!(self, put(&self.names(names), value, ttl))
     }
 
-    /// Deletes the values and tokens of entries. Loads on their way can no longer be stored.
+    /// Deletes the values and tokens of entries. Values of loads in progress can no longer be
+    /// stored.
     pub async fn evict(&self, entries: &[EntryKeys]) -> Result<(), Cause> {
         let names = entries
             .iter()
@@ -169,10 +178,13 @@ impl Keyspace {
         dispatch!(self, delete(&keys)).map(drop)
     }
 
-    /// Ends a generation, given by its key. Its values can no longer be found, and expire by their TTLs;
-    /// loads on their way can no longer be stored. It takes as long for many entries as for few.
+    /// Ends the generation under this key, in the same time for many entries as for few.
+    ///
+    /// Its values can no longer be found, and expire by their TTLs. Values of loads in progress can
+    /// no longer be stored.
     pub async fn evict_all(&self, generation: &str) -> Result<(), Cause> {
-        // The next one is random, so an old one never comes back, even if the server loses the key.
+        // The next generation is random, so an old one never returns, even if the server loses the
+        // key.
         dispatch!(self, delete(&[self.full(generation)])).map(drop)
     }
 

@@ -1,14 +1,14 @@
 //! Keeps caches right when a service runs in several instances.
 //!
-//! One instance changes a value that others have cached. This crate tells them, over Redis pub/sub, and
-//! makes sure that no such message is lost unnoticed: whenever one may have been lost, the caches
-//! concerned are flushed, other subscribers receive their event's `All`, and nothing counts as live until
-//! a message is proven to get through again.
+//! One instance changes a value that others have cached. This crate tells them over Redis pub/sub,
+//! and makes sure that no message is lost unnoticed. Whenever messages of a channel may have been
+//! lost, its caches are flushed and its other subscribers receive the event's `All`. The channel
+//! counts as live again only when a test message has come back.
 //!
 //! # Two items to write
 //!
-//! An enum of what can change, and a struct for the channel on which changes are published. What an event
-//! evicts is said where a cache is built:
+//! Write an enum of what can change, and a struct for the channel on which changes are published.
+//! The builder of a cache says what an event evicts:
 //!
 //! ```
 //! use std::time::Duration;
@@ -52,11 +52,11 @@
 //! # }
 //! ```
 //!
-//! The derive writes the [wire format and a strict validator](InvalidationEvent), and one `invalidate_…`
-//! method per variant. The attribute gives the struct a constructor from a [`Bus`] and everything that an
-//! [`Invalidator`](service::Invalidator) can do, and registers the channel:
-//! [`service::channels`] lists those of the whole program, [`audit()`] shows what they evict from, and
-//! [`Services`] finds a service by its type.
+//! The derive writes the [wire format and a strict validator](InvalidationEvent), and one
+//! `invalidate_…` method per variant. The attribute gives the struct a constructor from a [`Bus`]
+//! and everything that an [`Invalidator`](service::Invalidator) can do. It also registers the
+//! channel: [`service::channels`] lists the channels of the whole program, and [`audit()`] shows
+//! the caches that they evict from. [`Services`] finds a service by its type.
 //!
 //! # Which cache to use
 //!
@@ -74,14 +74,14 @@
 //! Data that is expensive, and wrong when stale, belongs in a [`RedisCache`] with
 //! [`evict_on`](redis::Builder::evict_on).
 //!
-//! The required settings of a cache are arguments of its `builder`, in the order bus, name, TTL; the
-//! others are setters. All caches have the same verbs where they make sense: `get`, `insert`, `remove`,
-//! `contains`, `get_or_load` and `try_get_or_load`.
+//! The required settings of a cache are arguments of its `builder`, in the order bus, name, TTL;
+//! the others are setters. All caches have the same verbs where they make sense: `get`, `insert`,
+//! `remove`, `contains`, `get_or_load` and `try_get_or_load`.
 //!
 //! ## Staleness is wrong: `CoherentCache`
 //!
-//! Permissions, activations, configuration: the example above. There is no `insert`. A value comes from a
-//! load that began after the last event that evicts it, or it is not stored.
+//! For permissions, activations and configuration, as in the example above. There is no `insert`. A
+//! loaded value is stored only if its load began after the last event that evicts it.
 //!
 //! ```
 //! # use cache_runtime::CoherentCache;
@@ -93,7 +93,7 @@
 //!
 //! ## Expensive data from elsewhere: `RedisCache`
 //!
-//! A provider's list of models, a description of a picture, a transcript.
+//! For a provider's list of models, a description of a picture, or a transcript.
 //!
 //! ```
 //! use std::time::Duration;
@@ -115,7 +115,7 @@
 //!
 //! ## Read often, and staleness does no harm: `TtlCache`
 //!
-//! Suggestions while a user types.
+//! For suggestions while a user types.
 //!
 //! ```
 //! use std::time::Duration;
@@ -135,7 +135,7 @@
 //!
 //! ## The same request twice: `Dedup`
 //!
-//! A click whose message reaches two instances.
+//! For a click whose message reaches two instances.
 //!
 //! ```
 //! use cache_runtime::dedup::Reservation;
@@ -154,8 +154,8 @@
 //!
 //! ## A rate limit: `Cooldown`
 //!
-//! One notification per hour and user. Each instance has its own cooldowns, so `n` instances allow `n`
-//! times as much. Where all instances together must keep the limit, use a [`Dedup`].
+//! For one notification per hour and user. Each instance has its own cooldowns, so `n` instances
+//! allow `n` times as much. Where all instances together must keep the limit, use a [`Dedup`].
 //!
 //! ```
 //! use std::time::Duration;
@@ -172,21 +172,28 @@
 //!
 //! # What a loss is, and what follows
 //!
-//! A loss is a disconnect, a silent network, a frozen server, an overflow on either side, a subscription
-//! that the server ends, a rejected message, or a panic in a handler. A channel is
-//! [live](bus::Health::Live) while its subscription is confirmed and a canary, published and received over
-//! the same two connections as events, is younger than the lease. While it is not live, a
-//! [`CoherentCache`] bypasses, unless [`WhileDown`](coherent::WhileDown) says otherwise.
-//! [`Invalidator::subscribe`](service::Invalidator::subscribe) says when handlers receive `All`, and
-//! [`subscribe_inline`](service::Invalidator::subscribe_inline) when caches do.
+//! A loss is a disconnect, a silent network, a frozen server or an overflow on either side. A
+//! subscription that the server ends, a rejected message and a panic in a handler are losses too.
+//!
+//! The bus regularly publishes a test message, the canary, and receives it over the same two
+//! connections as events. A channel is [live](bus::Health::Live) while its subscription is
+//! confirmed and the latest canary that came back was sent less than a lease ago. While a channel
+//! is not live, a [`CoherentCache`] is bypassed, unless [`WhileDown`](coherent::WhileDown) says
+//! otherwise.
+//!
+//! [`Invalidator::subscribe`](service::Invalidator::subscribe) says when handlers receive `All`,
+//! and [`subscribe_inline`](service::Invalidator::subscribe_inline) says when inline subscribers
+//! do.
 //!
 //! # Features
 //!
 //! | feature | default | what for |
 //! |---|---|---|
 //! | `redis` | yes | the Redis transport; without it there is only the in-process bus |
-//! | `tls-rustls` | | `rediss://` addresses through rustls (with ring, unless the program has chosen another provider) and the system's certificates |
+//! | `tls-rustls` | | `rediss://` addresses through rustls and the system's certificates |
 //! | `tls-native-tls` | | `rediss://` addresses through the platform's own TLS library |
+//!
+//! rustls uses ring, unless the program has installed another provider.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub use cache_derive::{InvalidationEvent, cache_invalidation};
@@ -275,7 +282,7 @@ pub mod __private {
     use crate::{CoherentCache, Evict};
     use std::hash::Hash;
 
-    /// Evicts as an event does, without one: for the benchmarks.
+    /// Evicts as an event would. For the benchmarks.
     pub fn evict<K, V>(cache: &CoherentCache<K, V>, evict: &Evict<K>)
     where
         K: Hash + Eq + Send + Sync + 'static,

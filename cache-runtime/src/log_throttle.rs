@@ -4,17 +4,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::clock::{Nanos, precise};
 
-/// Least time between two lines about the same kind of failure.
+/// Least time between two lines about the same kind of failure, in nanoseconds: 1 s.
 const LOG_EVERY: Nanos = 1_000_000_000;
 
+/// Admits at most one line per second.
 #[derive(Debug, Default)]
 pub(crate) struct LogThrottle {
+    /// When the next line may be logged, on the precise clock.
     next: AtomicU64,
     skipped: AtomicU64,
 }
 
 impl LogThrottle {
-    /// `Some` if a line may be logged now, with the number of those skipped since the latest.
+    /// `Some` if a line may be logged now, with the number of lines skipped since the last one.
     pub(crate) fn admit(&self) -> Option<u64> {
         let (now, next) = (precise(), self.next.load(Ordering::Relaxed));
         let due = now >= next

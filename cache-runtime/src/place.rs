@@ -1,4 +1,4 @@
-//! A place in the source.
+//! Places in the source: a file and a line.
 
 use std::fmt;
 use std::panic::Location;
@@ -22,7 +22,7 @@ impl From<&'static Location<'static>> for Place {
     }
 }
 
-/// `file:line`
+/// As `file:line`.
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.file, self.line)

@@ -10,15 +10,15 @@ pub(crate) trait Item: Sized {
     /// About how many bytes the item keeps in memory.
     fn weight(&self) -> usize;
 
-    /// Whether the item counts against the bounds, and may be discarded when they are reached.
+    /// Whether the item counts against the bounds, so that it can make the queue collapse.
     fn counts(&self) -> bool {
         true
     }
 
-    /// Replaces the queued items by a flush that covers them, and returns them.
+    /// Replaces queued items by a flush that covers them, and returns the items that it replaced.
     fn collapse(queued: &mut Vec<Self>) -> Vec<Self>;
 
-    /// Whether this item need not be queued behind `last`, which nobody has taken yet.
+    /// Whether `last`, the last item in the queue, makes this item redundant.
     fn is_covered_by(&self, _last: &Self) -> bool {
         false
     }
@@ -31,7 +31,7 @@ pub(crate) struct Bounds {
     pub(crate) bytes: usize,
 }
 
-/// Writers push and never wait. The reader takes everything at once, so that a burst costs one
+/// A queue whose writers never wait. The reader takes everything at once, so that a burst costs one
 /// wake-up and one lock.
 pub(crate) struct Queue<T> {
     bounds: Bounds,
@@ -40,7 +40,7 @@ pub(crate) struct Queue<T> {
 
 struct State<T> {
     queued: Vec<T>,
-    /// How many of them count against the bounds, and their bytes.
+    /// How many queued items count against the bounds, and how many bytes they keep.
     items: usize,
     bytes: usize,
     closed: bool,
@@ -86,13 +86,13 @@ impl<T: Item> Queue<T> {
         } else {
             Vec::new()
         };
-        // The item goes in behind the flush: the bounds are exceeded by one item at most.
+        // Queued behind the flush, so the bounds are exceeded by at most one item.
         state.items += usize::from(item.counts());
         state.bytes += weight;
         state.queued.push(item);
         let reader = state.reader.take();
         drop(state);
-        // Dropped without the lock: an item may hold a value of the user's.
+        // Dropped without the lock, because dropping an item may run user code.
         drop(discarded);
         if let Some(reader) = reader {
             reader.wake();
@@ -118,7 +118,7 @@ impl<T: Item> Queue<T> {
         }
     }
 
-    /// Moves everything queued to `batch`, which must be empty; `false` once the queue is closed.
+    /// Moves all queued items to `batch`, which must be empty; `false` once the queue is closed.
     pub(crate) fn poll_take(&self, cx: &mut Context<'_>, batch: &mut Vec<T>) -> Poll<bool> {
         let mut state = self.state.lock();
         if state.closed {
@@ -136,7 +136,7 @@ impl<T: Item> Queue<T> {
         Poll::Ready(true)
     }
 
-    /// As [`poll_take`](Self::poll_take). Cancel safe: nothing is taken before it is ready.
+    /// As [`poll_take`](Self::poll_take). Cancel safe: items are taken only when this returns.
     pub(crate) async fn take(&self, batch: &mut Vec<T>) -> bool {
         poll_fn(|cx| self.poll_take(cx, batch)).await
     }

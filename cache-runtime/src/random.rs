@@ -2,13 +2,14 @@
 
 use std::hash::{BuildHasher, RandomState};
 
-/// A number that no other call returns, in any process. The system seeds it.
+/// A random number. The system seeds it, so that two calls practically never return the same, even
+/// in different processes.
 pub(crate) fn number() -> u64 {
-    // Every `RandomState` has keys of its own.
+    // Every `RandomState` has its own keys.
     RandomState::new().hash_one(0)
 }
 
-/// 32 hexadecimal digits that no other call returns, in any process.
+/// 32 random hexadecimal digits, as unlikely to be repeated as a [`number`].
 pub(crate) fn nonce() -> String {
     let random = RandomState::new();
     format!("{:016x}{:016x}", random.hash_one(0), random.hash_one(1))

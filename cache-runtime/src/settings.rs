@@ -7,29 +7,33 @@ use crate::health::Cause;
 use crate::link::Timings;
 use crate::queue::Bounds;
 
-/// What the channel begins with on which an instance hears its own canaries.
+/// The prefix of canary channels. Each instance has its own canary channel.
 pub(crate) const CANARY_PREFIX: &str = "cache-runtime:canary:";
 
-/// The key of the records that instances leave for each other's audits.
+/// The key of the records that instances store for each other's audits.
 pub(crate) const AUDIT_KEY: &str = "cache-runtime:audit";
 
-/// Longer times are a mistake, and adding them up could overflow.
+/// The longest heartbeat, lease, backoff and rejection interval. Longer ones are a mistake, and
+/// adding them could overflow.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What follows when a message is rejected: an event of an unknown type, as from a newer publisher,
-/// or anything else that is no event of the channel. It is counted and logged in any case.
+/// What follows when a message is rejected because it is no event of the channel.
+///
+/// For example, a newer publisher may send an event of a type that is unknown here. A rejected
+/// message is counted and logged in any case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum OnRejected {
-    /// A flush, because the message may have meant anything: subscribers receive `All`, at once for
-    /// the first message and then at most once per interval.
+    /// A flush, because the message may have evicted anything. Subscribers receive `All` at once
+    /// for the first message, and then at most once per
+    /// [`rejection_interval`](crate::bus::BusBuilder::rejection_interval).
     #[default]
     Flush,
-    /// Nothing. What the message was to evict stays cached until its TTL.
+    /// Nothing. Entries that the message was to evict stay cached until their TTL ends.
     Ignore,
 }
 
-/// The settings of a bus, whatever carries its events.
+/// The settings of a bus, over Redis or in the process.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) namespace: Option<String>,
@@ -86,7 +90,7 @@ fn default_name() -> String {
 }
 
 impl Settings {
-    /// A channel's name on the wire.
+    /// The name of a channel or key on the server, with the namespace.
     pub(crate) fn full_name(&self, channel: &str) -> String {
         match &self.namespace {
             Some(namespace) => format!("{namespace}:{channel}"),
@@ -94,7 +98,7 @@ impl Settings {
         }
     }
 
-    /// How much may wait for the supervisor, of all channels together.
+    /// The bounds of the supervisor's inbox, for all channels together.
     pub(crate) fn inbox(&self) -> Bounds {
         Bounds {
             items: defaults::INBOX_MESSAGES,

@@ -1,7 +1,7 @@
-//! Locks that outlive a panic.
+//! Locks without poisoning.
 //!
-//! No code of the user's runs while one is held where a panic could leave what it guards half
-//! changed, so a poisoned lock guards something whole all the same.
+//! While a lock is held, no user code runs at a point where a panic would leave the guarded data
+//! half changed. So the data is consistent even after a panic.
 
 use std::sync::{self, MutexGuard, PoisonError, RwLockReadGuard, RwLockWriteGuard};
 

@@ -4,11 +4,11 @@ use std::sync::{Arc, Weak};
 
 use crate::sync::Mutex;
 
-/// Shorter lists are not searched for dropped items.
+/// Dropped items are not removed from lists shorter than this.
 const SHORT: usize = 32;
 
-/// A list of items that live elsewhere. Dropped items are removed now and then, so that the list is
-/// never much longer than twice the number of living ones.
+/// A list of weak references. Dropped items are removed now and then, so that the list is never
+/// much longer than twice the number of living items.
 pub(crate) struct WeakList<T: ?Sized>(Mutex<Items<T>>);
 
 struct Items<T: ?Sized> {
@@ -34,9 +34,10 @@ impl<T: ?Sized> WeakList<T> {
         list.items.push(item);
     }
 
-    /// All that live, in the order in which they were added.
+    /// The living items, in the order in which they were added.
     pub(crate) fn living(&self) -> Vec<Arc<T>> {
-        // The caller drops what this returns: an item may be dropped by that, but not under the lock.
+        // An `Arc` returned here may be the last one. The caller drops it, without holding the
+        // lock.
         let list = self.0.lock();
         list.items.iter().filter_map(Weak::upgrade).collect()
     }
