@@ -17,9 +17,9 @@ counters! {
             /// Events that could not be handed to the server. Events that cannot be encoded or are
             /// too large are not counted.
             publish_failures,
-            /// How often handlers and streams received `All` because events may have been lost:
-            /// when the channel became live, when it was down for longer than the lease, and after
-            /// rejected messages.
+            /// How often `All` was sent to the handlers and streams, even if there were none,
+            /// because events may have been lost: when the channel became live, when it was down
+            /// for longer than the lease, and after rejected messages.
             flushes,
             /// How often the queue of a handler or stream was full and collapsed into one `All`.
             overflows,

@@ -155,6 +155,9 @@ impl<E: InvalidationEvent> Invalidator<E> {
     ///
     /// It receives the event's `All` at once when events may have been lost. It receives `All`
     /// again just before the channel is live, so that no entry remains that was stored in between.
+    /// After rejected messages, it receives `All` at most once per
+    /// [`rejection_interval`](crate::bus::BusBuilder::rejection_interval). While another `All` is
+    /// owed, the channel is not live.
     ///
     /// # Panics
     ///
