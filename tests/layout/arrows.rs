@@ -32,7 +32,7 @@ pub(crate) fn of(tree: &Tree) -> Vec<Arrow> {
             }
         }
         for (import, target) in found {
-            // A module in itself is nothing that is used; what is taken from it is.
+            // A path to a module alone uses nothing; only an item of it counts.
             let Some(Found::Item(to)) = resolve(tree, path, &target, 0) else {
                 continue;
             };
@@ -49,7 +49,7 @@ pub(crate) fn of(tree: &Tree) -> Vec<Arrow> {
         .collect()
 }
 
-/// What a path leads to.
+/// What a path refers to.
 enum Found<'a> {
     Module(ModulePath),
     /// Defined in this module.
@@ -112,7 +112,7 @@ fn paths(tokens: TokenStream) -> Vec<Vec<String>> {
             }
             TokenTree::Punct(punct) if punct.as_char() == ':' => {
                 colons += 1;
-                // A path from the root of everything, or a type behind a name.
+                // A path that begins with `::`, or a single `:` before a type.
                 if path.is_empty() || colons > 2 {
                     end(&mut path, &mut paths);
                 }
@@ -137,7 +137,7 @@ fn end(path: &mut Vec<String>, paths: &mut Vec<Vec<String>>) {
     }
 }
 
-/// The arrows within each set of files that lead to one another.
+/// The arrows of each import cycle: a set of files that import one another, also indirectly.
 pub(crate) fn circles(arrows: &[Arrow]) -> Vec<Vec<Arrow>> {
     let mut reach: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for arrow in arrows {

@@ -1,6 +1,6 @@
-//! The rooms of both crates look only down, and no two files import each other.
+//! The layers of both crates: each imports only from below, and no two files import each other.
 //!
-//! The picture in `ARCHITECTURE.md` is made of what is found here: `UPDATE_EXPECT=1` renews it.
+//! The picture in `ARCHITECTURE.md` is drawn from the imports: `UPDATE_EXPECT=1` updates it.
 
 mod arrows;
 mod picture;
@@ -18,7 +18,7 @@ fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A line for each import that runs up, and for each circle.
+/// One line for each import from a layer above, and one for each import cycle.
 fn faults(tree: &Tree, rooms: &[Room]) -> Vec<String> {
     let arrows = arrows::of(tree);
     let mut faults: Vec<_> = arrows

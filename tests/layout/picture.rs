@@ -1,4 +1,4 @@
-//! The rooms as text.
+//! The layers as text.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use crate::arrows::Arrow;
 use crate::rooms::{self, Room};
 
-/// A line for each room, from the top down: its name, what it is for, and the rooms that it imports.
+/// A line for each layer, from the top down: its name, its purpose, and the layers that it imports.
 pub(crate) fn draw(rooms: &[Room], arrows: &[Arrow]) -> String {
     let width = rooms.iter().map(|room| name(room).len()).max();
     let width = width.unwrap_or_default();
@@ -31,7 +31,7 @@ fn name(room: &Room) -> &'static str {
     room.0.trim_end_matches(".rs").trim_end_matches('/')
 }
 
-/// Puts a picture between its marks.
+/// Replaces the picture between the marks of this name.
 pub(crate) fn replace(text: &str, name: &str, picture: &str) -> String {
     let (start, end) = (format!("<!-- rooms: {name} -->\n"), "<!-- end of rooms -->");
     let from = text.find(&start).expect("the mark of the picture") + start.len();

@@ -1,30 +1,33 @@
-//! The rooms, from the top down. A file imports only from its own room and from those below.
+//! The layers, from the top down. A file imports only from its own layer and from those below.
 
-/// What the paths in a room begin with, and what the room is for. The longest beginning decides, so a
-/// file may have a level of its own.
+/// A layer: the prefix of its files' paths, and its purpose. The longest prefix decides, so that a
+/// file of a folder may be a layer of its own.
 pub(crate) struct Room(pub(crate) &'static str, pub(crate) &'static str);
 
 pub(crate) const RUNTIME: &[Room] = &[
-    Room("lib.rs", "the face: what users import, room by room"),
+    Room("lib.rs", "the public API: what users import"),
     Room("cache/", "the caches: one file or folder for each kind"),
     Room(
         "cache/redis/",
         "in Redis for all instances, with a level in memory",
     ),
-    Room("cache/dedup/", "of equal requests, one is handled"),
+    Room(
+        "cache/dedup/",
+        "deduplication: of equal requests, one is handled",
+    ),
     Room("cache/coherent/", "in memory, and events evict from it"),
     Room(
         "cache/ttl.rs",
         "in memory, for what may be stale for a while",
     ),
-    Room("cache/cooldown.rs", "what must not happen again too soon"),
+    Room("cache/cooldown.rs", "rate limits per key, in one process"),
     Room(
         "cache/memory/",
         "what caches in memory share: a bounded store, one load per key",
     ),
     Room("cache/evict.rs", "what an event evicts"),
-    Room("cache/names.rs", "how caches may be called"),
-    Room("cache/limits.rs", "what is too long or too many"),
+    Room("cache/names.rs", "rules for the names of caches"),
+    Room("cache/limits.rs", "bounds on lengths and counts"),
     Room(
         "cache/error.rs",
         "why a cache cannot be built, or a value is not stored",
@@ -57,7 +60,7 @@ pub(crate) const RUNTIME: &[Room] = &[
         "event/",
         "the trait that the derive implements, and the methods that it adds",
     ),
-    Room("settings.rs", "what a bus can be set to"),
+    Room("settings.rs", "the settings of a bus"),
     Room(
         "error.rs",
         "why connecting, becoming live or publishing failed",
@@ -78,12 +81,15 @@ pub(crate) const RUNTIME: &[Room] = &[
     ),
     Room("backoff.rs", "the wait before the next attempt"),
     Room("clock/", "the clocks that caches read"),
-    Room("weak_list.rs", "what lives, for audits"),
-    Room("place.rs", "a place in the source"),
+    Room(
+        "weak_list.rs",
+        "weak references to live objects, for audits",
+    ),
+    Room("place.rs", "a source location"),
     Room("sync.rs", "locks without poisoning"),
     Room("random.rs", "ids and nonces"),
-    Room("counters.rs", "what is counted"),
-    Room("defaults.rs", "what settings are by default"),
+    Room("counters.rs", "counters behind the statistics"),
+    Room("defaults.rs", "the default settings"),
 ];
 
 pub(crate) const DERIVE: &[Room] = &[
@@ -101,7 +107,7 @@ pub(crate) const DERIVE: &[Room] = &[
     Room("json.rs", "JSON strings"),
 ];
 
-/// How far down the room of a file is; `None` if it is in no room.
+/// The position of a file's layer from the top, from 0; `None` if the file is in no layer.
 pub(crate) fn level(rooms: &[Room], file: &str) -> Option<usize> {
     rooms
         .iter()

@@ -15,7 +15,7 @@ pub(crate) struct Tree {
 
 /// One module. Several may be in one file.
 pub(crate) struct Module {
-    /// Below the source folder: `cache/mod.rs`.
+    /// Relative to the source folder: `cache/mod.rs`.
     pub(crate) file: String,
     pub(crate) items: Vec<Item>,
     pub(crate) defined: Vec<String>,
@@ -26,7 +26,7 @@ pub(crate) struct Module {
 pub(crate) struct Use {
     pub(crate) name: String,
     pub(crate) path: Vec<String>,
-    /// A re-export hands the name on. It is no import.
+    /// A re-export does not count as an import.
     pub(crate) is_reexport: bool,
 }
 
