@@ -1,4 +1,4 @@
-//! Whether the bot is active in a channel: an instance that does not know acts wrongly.
+//! Whether the bot is active in a channel: an instance with a stale answer acts wrongly.
 //!
 //! ```sh
 //! cargo run --example activations                                  # in this process, no server
@@ -64,7 +64,7 @@ impl Database {
 /// What one instance has: the cache, and the events that evict from it.
 struct Instance {
     active: CoherentCache<String, bool>,
-    /// What has been applied to the cache.
+    /// The events that were applied to the cache.
     events: Events<ChannelActivationEvent>,
 }
 
@@ -87,12 +87,12 @@ impl Instance {
             .await
     }
 
-    /// Waits until a change of the channel has arrived here, and has evicted.
+    /// Waits until an event of the channel has arrived here. By then it has evicted.
     async fn hears_of_the_change(&mut self) -> Result<(), Box<dyn Error>> {
         loop {
             match self.events.recv().await {
                 Some(ChannelActivationEvent::Channel { .. }) => return Ok(()),
-                // Over Redis once, because the subscription is new.
+                // Arrives once over Redis, because the subscription is new.
                 Some(ChannelActivationEvent::All) => {}
                 None => return Err("the bus was closed".into()),
             }
@@ -138,7 +138,7 @@ async fn bug(database: &Database) -> Result<(), Box<dyn Error>> {
     database.set_active(false);
     println!("   [A] deactivates the channel in the database");
     println!(
-        "   [B] active? {} <- wrong: B answers in a channel it was sent out of",
+        "   [B] active? {} <- wrong: B answers in a channel where the bot is inactive",
         is_active().await
     );
     clock.advance(TTL);
@@ -185,7 +185,7 @@ async fn overtaken(database: &Database, b: &mut Instance) -> Result<(), Box<dyn 
     let load = cache.get_or_load(CHANNEL, || async move {
         let active = database.is_active();
         println!("   [B] the database says {active}, and the answer is slow to arrive");
-        // If the others are gone, there is nothing to wait for.
+        // Both fail only if `change` has failed, and then there is nothing to wait for.
         let _ = asked.send(());
         let _ = answered.await;
         active
@@ -200,7 +200,7 @@ async fn overtaken(database: &Database, b: &mut Instance) -> Result<(), Box<dyn 
     };
     let (active, changed) = tokio::join!(load, change);
     changed?;
-    println!("   [B] the load returns {active} to whoever asked before the change");
+    println!("   [B] the load returns {active} to callers that asked before the change");
     println!(
         "   [B] cached: {:?}; values not stored because an event overtook them: {}",
         b.active.get(CHANNEL),
@@ -211,13 +211,13 @@ async fn overtaken(database: &Database, b: &mut Instance) -> Result<(), Box<dyn 
 }
 
 async fn cut_off(database: &Database, bus: &Bus, b: &Instance) {
-    println!("\n4. B is cut off, so it does not hear of changes any more");
+    println!("\n4. B is cut off, so it no longer receives events");
     println!("   [B] cached: {:?}", b.active.get(CHANNEL));
     bus.close().await;
     database.set_active(true);
-    println!("   [A] activates the channel; B's bus is closed, and hears nothing");
+    println!("   [A] activates the channel; B's bus is closed, so B receives no event");
     println!(
-        "   [B] active? {} (what it cannot prove it does not serve: {})",
+        "   [B] active? {} (events are not proven to arrive, so B asks the database: {})",
         b.is_active(database).await,
         b.active.health()
     );
@@ -233,14 +233,14 @@ async fn started_without_redis(database: &Database) -> Result<(), Box<dyn Error>
     let before = database.queries();
     let (first, second) = (c.is_active(database).await, c.is_active(database).await);
     println!(
-        "   [C] active? {first}, {second} ({} queries: reads bypass the cache, which is slow and \
+        "   [C] active? {first}, {second} ({} queries: reads bypass the cache, which is slow but \
          right)",
         database.queries() - before
     );
     database.set_active(false);
     let service = ChannelActivationInvalidation::new(&bus);
     if let Err(error) = service.invalidate_channel(CHANNEL).await {
-        println!("   [C] deactivates it, and the others do not hear of it: {error}");
+        println!("   [C] deactivates it, but cannot publish it: {error}");
     }
     println!("   [C] active? {}", c.is_active(database).await);
     bus.close().await;

@@ -1,4 +1,4 @@
-//! What caches there are in a program, how they do, and what looks wrong with them.
+//! An audit: all caches and channels of a program, their use, and what looks wrong.
 //!
 //! ```sh
 //! cargo run --example audit                                  # in this process, no server
@@ -59,7 +59,7 @@ enum DenylistEvent {
 #[cache_invalidation(channel = "cache:denylist-invalidation", event = DenylistEvent)]
 struct DenylistInvalidation;
 
-/// The caches of an instance, of every kind.
+/// The caches of an instance, one or more of every kind.
 struct Caches {
     active: CoherentCache<String, bool>,
     denied: CoherentCache<String, bool>,
@@ -116,7 +116,7 @@ impl Caches {
             self.denied.get_or_load(user, || async { false }).await;
             let search = || async { vec!["Grace".to_owned()] };
             self.suggestions.get_or_load(user, search).await;
-            // Whether it was started does not matter here, nor who makes the request.
+            // Only the use counts here, not the answers.
             let _ = self.notified.try_start(user);
             let _ = self.requests.reserve(user, "A").await?;
         }
@@ -142,24 +142,24 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let personalities = PersonalityInvalidation::new(&instances.a);
     personalities.invalidate_avatar("7").await?;
 
-    // It also asks other instances that have audited; `audit()` is of this process alone.
+    // Includes other instances that have audited. `cache_runtime::audit()` covers this process only.
     let audit = instances.a.audit().await?;
     println!("\n{audit}");
     println!("What the flags say here:");
     println!(
-        "- `cache:denylist-invalidation`: nobody publishes. In this example that is on purpose;"
+        "- `cache:denylist-invalidation`: no event is published on it. In this example that is intended;"
     );
-    println!("  in a service, somebody changes the denylist and forgets to say so.");
-    println!("- `avatar`: it was published, and no cache of any instance evicts anything on it.");
+    println!("  in a service, code that changes the denylist does not publish.");
+    println!("- `avatar`: the event was published, and no cache of any instance evicts on it.");
     println!(
-        "  On purpose as well; in a service, a cache was forgotten, or the event is not needed."
+        "  That is intended too; in a service, a cache is missing, or the event is not needed."
     );
 
     println!("\nThe same as JSON, for a monitor:\n{}", audit.to_json());
 
     instances.a.close().await;
     let audit = cache_runtime::audit();
-    println!("\nAfter the bus was closed, these do not work as before:");
+    println!("\nAfter the bus was closed, these caches and channels no longer work normally:");
     for row in audit.rows() {
         if let Some(why) = row.state.reason() {
             println!("  {}: {}, because {why}", row.name, row.state.as_str());

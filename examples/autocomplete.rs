@@ -1,4 +1,4 @@
-//! Suggestions while a user types: read with every key, and nobody minds if they are a minute old.
+//! Suggestions while a user types: read at every keystroke, and allowed to be a minute old.
 //!
 //! ```sh
 //! cargo run --example autocomplete                                  # in this process, no server
@@ -17,7 +17,7 @@ use instances::Instances;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// A user's personas have changed, of which the suggestions are made.
+/// A user's personas have changed. Suggestions are made of them.
 #[derive(Debug, InvalidationEvent)]
 enum PersonaEvent {
     User { user_id: String },
@@ -71,20 +71,20 @@ async fn main() -> Result<(), Box<dyn Error>> {
         cache.get("ada:a")
     );
 
-    println!("\n3. It is bounded, whoever types what");
+    println!("\n3. It is bounded, however many users type");
     for user in 0..600 {
         cache.insert(format!("{user}:a"), search("a"));
     }
     println!("   after 600 users: {} entries", cache.len());
 
-    println!("\n4. Ada has a new persona, and all that begins with her name goes");
+    println!("\n4. Ada has a new persona, so all keys that begin with her name are removed");
     for typed in ["a", "al", "g"] {
         cache.insert(format!("ada:{typed}"), search(typed));
     }
     println!("   {} entries removed", cache.remove_prefix("ada:"));
 
     println!(
-        "\n5. Another instance changes a persona: a handler is enough where nobody relies on it"
+        "\n5. Another instance changes a persona: a handler suffices where staleness does no harm"
     );
     let (done, mut gone) = mpsc::unbounded_channel();
     let service = PersonaInvalidation::new(&instances.a);
@@ -92,7 +92,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let _subscription = service.subscribe(move |event| match event {
         PersonaEvent::User { user_id } => {
             suggestions.remove_prefix(&format!("{user_id}:"));
-            // Whoever waits may have gone.
+            // Fails only once `main` waits no more.
             let _ = done.send(user_id);
         }
         PersonaEvent::All => suggestions.clear(),

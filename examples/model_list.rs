@@ -62,7 +62,7 @@ fn model_list(bus: &Bus, clock: &ManualClock) -> Result<RedisCache<Vec<Model>>, 
 async fn main() -> Result<(), Box<dyn Error>> {
     let instances = Instances::from_arguments("model_list").await?;
     let provider = Provider::default();
-    // For the memory level alone: Redis has its own.
+    // For the memory level only: Redis expires keys by its own clock.
     let clock = ManualClock::new();
     let a = model_list(&instances.a, &clock)?;
     let b = model_list(&instances.b, &clock)?;

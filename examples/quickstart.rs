@@ -36,7 +36,7 @@ const CHANNEL: &str = "991653853096068000";
 /// The instance that caches whether a channel is active.
 struct InstanceB {
     active: CoherentCache<String, bool>,
-    /// What has reached the cache.
+    /// The events that were applied to the cache.
     events: Events<ChannelActivationEvent>,
 }
 
@@ -61,10 +61,10 @@ impl InstanceB {
         println!("[B] has asked the database, and cached: channel {CHANNEL} is active: {active}");
     }
 
-    /// Waits for the event that evicts the channel; returns when it had.
+    /// Waits for the event that evicts the channel; returns the time at which it has arrived.
     async fn is_told(&mut self) -> Result<Duration, Box<dyn Error>> {
         while let Some(event) = self.events.recv().await {
-            // Over Redis `All` comes first, because the subscription is new.
+            // Over Redis `All` arrives first, because the subscription is new.
             if let ChannelActivationEvent::Channel { .. } = event {
                 return Ok(now());
             }
@@ -124,7 +124,7 @@ async fn over_redis(url: &str) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The second process.
+/// What the second process runs.
 async fn instance_b(url: &str) -> Result<(), Box<dyn Error>> {
     let bus = Bus::redis(url).name("quickstart-B").connect().await?;
     let mut b = InstanceB::start(&bus).await?;
@@ -136,7 +136,7 @@ async fn instance_b(url: &str) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What A does after it has changed the database; returns when it began to.
+/// Publishes, as A does after it has changed the database; returns the time just before.
 async fn publish(bus: &Bus) -> Result<Duration, Box<dyn Error>> {
     println!("[A] deactivates the channel in the database, and publishes it");
     let service = ChannelActivationInvalidation::new(bus);

@@ -17,7 +17,7 @@ use cache_runtime::{BuildError, Bus, RedisCache};
 
 use instances::Instances;
 
-/// How long the speech service is left alone when it is overloaded: short, because the example waits.
+/// How long an overloaded speech service is not asked again: short, because the example waits.
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// Stands in for the service that turns speech into text.
@@ -27,7 +27,7 @@ struct Speech {
 }
 
 impl Speech {
-    /// That there is no text is an answer too. Its category decides how long it is remembered.
+    /// An absent text is an answer too. Its category decides how long it is cached.
     fn transcribe(&self, file: &str) -> io::Result<Loaded<String>> {
         let earlier = self.requests.fetch_add(1, Ordering::SeqCst);
         match file {
@@ -88,9 +88,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
             );
         }
     }
-    println!("   That nothing was said is remembered as well: B did not ask again.");
+    println!("   That nothing was said is cached as well: B did not ask again.");
 
-    println!("\n3. Some answers are not to be remembered for long");
+    println!("\n3. Some answers are cached for a short time only");
     let file = "long.ogg";
     let transcribe = || async { speech.transcribe(file) };
     let before = speech.requests();
@@ -110,7 +110,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         speech.requests() - before
     );
 
-    println!("\n4. An error is no answer: it is not remembered at all");
+    println!("\n4. An error is not cached");
     let file = "broken.ogg";
     for name in ["A", "A"] {
         let transcribe = || async { speech.transcribe(file) };

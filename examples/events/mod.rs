@@ -64,7 +64,7 @@ pub enum ConfigCascadeEvent {
     All,
 }
 
-/// Somebody was put on the denylist, or taken off.
+/// An entry was added to the denylist, or removed from it.
 #[derive(Debug, Clone, PartialEq, Eq, InvalidationEvent)]
 pub enum DenylistEvent {
     Add { entry: DenylistEntry },
@@ -72,7 +72,7 @@ pub enum DenylistEvent {
     All,
 }
 
-/// Who is denied what, and where. Further keys are ignored, as other services ignore them.
+/// Who is denied what, and where. Unknown keys are ignored, as in the other services.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DenylistEntry {
@@ -83,7 +83,7 @@ pub struct DenylistEntry {
     pub mode: String,
 }
 
-/// How a user's speech is recognised was changed.
+/// A user's speech recognition was changed.
 #[derive(Debug, Clone, PartialEq, Eq, InvalidationEvent)]
 pub enum SttResolverEvent {
     User { discord_id: String },

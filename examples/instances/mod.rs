@@ -1,4 +1,4 @@
-//! Two instances of a service, each with a bus of its own, as an example's arguments say.
+//! Two instances of a service, each with a bus of its own: in this process, or over Redis.
 #![allow(
     dead_code,
     unreachable_pub,
@@ -20,14 +20,14 @@ pub struct Instances {
     redis: Option<Redis>,
 }
 
-/// Where the instances meet, and what their channels and keys begin with.
+/// The server that both instances use, and the namespace of their channels and keys.
 struct Redis {
     url: String,
     namespace: String,
 }
 
 impl Instances {
-    /// In this process, or with `--redis URL` over Redis, and says which.
+    /// Builds both buses in this process, or over Redis with `--redis URL`, and prints which.
     pub async fn from_arguments(example: &str) -> Result<Self, Box<dyn Error>> {
         let arguments: Vec<String> = env::args().skip(1).collect();
         match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
@@ -47,7 +47,7 @@ impl Instances {
     }
 
     async fn over_redis(example: &str, url: &str) -> Result<Self, Box<dyn Error>> {
-        // So that nothing is found that another run has left.
+        // A namespace for each run, so that keys of another run are not found.
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
         let namespace = format!("example:{example}-{}-{}", now.as_secs(), process::id());
         let bus = || Bus::redis(url).namespace(&namespace);
@@ -86,7 +86,7 @@ impl Instances {
     }
 }
 
-/// The bus of an instance that starts while Redis is away: nobody listens at its address.
+/// The bus of an instance that starts while Redis is down: nothing listens at its address.
 pub fn without_redis() -> Result<Bus, Box<dyn Error>> {
     let free = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     Ok(Bus::redis(format!("redis://{free}")).connect_lazy()?)

@@ -85,7 +85,7 @@ fn entry<S: Service>(name: &'static str, publisher: &S, listener: &S) -> Entry {
     Entry {
         name,
         publish: Box::new(move |json| {
-            // The same strict decoding that guards what arrives.
+            // What is typed is decoded as strictly as what arrives.
             let event = S::Event::decode(json.as_bytes());
             let publisher = publisher.clone();
             Box::pin(async move {
@@ -174,7 +174,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             Err(error) => println!("!! {name}: {error}"),
         }
     }
-    // What was published last is still on its way to the listeners.
+    // The last event may still be on its way to the listener.
     tokio::time::sleep(Duration::from_millis(100)).await;
     there.close().await;
     here.close().await;
