@@ -142,7 +142,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let personalities = PersonalityInvalidation::new(&instances.a);
     personalities.invalidate_avatar("7").await?;
 
-    // Includes other instances that have audited. `cache_runtime::audit()` covers this process only.
+    // Includes other instances that have audited. `cache_runtime::audit()` covers this process
+    // only.
     let audit = instances.a.audit().await?;
     println!("\n{audit}");
     println!("What the flags say here:");

@@ -92,7 +92,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let _subscription = service.subscribe(move |event| match event {
         PersonaEvent::User { user_id } => {
             suggestions.remove_prefix(&format!("{user_id}:"));
-            // Fails only once `main` waits no more.
+            // Fails only if `main` no longer waits.
             let _ = done.send(user_id);
         }
         PersonaEvent::All => suggestions.clear(),

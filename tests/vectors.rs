@@ -1,8 +1,8 @@
 //! Payloads of eleven services with the verdicts of their validators, one JSON object a line.
 //!
 //! `EVENT_VECTORS` names another file of this form. A row has `service`, `payload`, `accept` and, if
-//! accepted, `event`. `reference_accepts` is the verdict of the services in production, which accept
-//! duplicate keys.
+//! accepted, `event`. `reference_accepts` is the verdict of the services in production, which
+//! accept duplicate keys.
 
 #[path = "../examples/events/mod.rs"]
 mod events;

@@ -1,5 +1,5 @@
-//! Audits of real caches and channels. An audit is of the whole process, and so of all tests that run
-//! at the same time: each test has names of its own.
+//! Audits of real caches and channels. An audit is of the whole process, and so of all tests that
+//! run at the same time: each test has names of its own.
 
 mod flags;
 mod peers;

@@ -1,4 +1,5 @@
-//! Deduplication: of equal requests one is handled, whichever instance asks and whatever Redis does.
+//! Deduplication: of equal requests one is handled, whichever instance asks and whatever Redis
+//! does.
 
 mod audited;
 mod outage;

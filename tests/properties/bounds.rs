@@ -1,5 +1,5 @@
-//! Caches that are full: however entries come and go, the bound holds, and what is found is what was
-//! inserted last.
+//! Caches that are full: however entries come and go, the bound holds, and what is found is what
+//! was inserted last.
 
 use std::collections::HashMap;
 use std::time::Duration;

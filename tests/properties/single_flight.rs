@@ -1,5 +1,5 @@
-//! Callers that load the same keys, polled in any order, and only when they were woken: one load per
-//! key at a time, no more loads than are allowed, no caller left waiting, nothing left behind.
+//! Callers that load the same keys, polled in any order, and only when they were woken: one load
+//! per key at a time, no more loads than are allowed, no caller left waiting, nothing left behind.
 
 use std::cell::RefCell;
 use std::future::poll_fn;

@@ -194,8 +194,8 @@ impl Run {
         }
     }
 
-    /// Removes what `goes` selects with `remove`, which returns how many there were, including those
-    /// that have expired and were not swept yet.
+    /// Removes what `goes` selects with `remove`, which returns how many there were, including
+    /// those that have expired and were not swept yet.
     fn remove_where(
         &mut self,
         goes: impl Fn(&str, Value) -> bool,

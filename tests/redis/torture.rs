@@ -2,8 +2,8 @@
 //!
 //! Publishers number their events and note which ones the server acknowledged. Meanwhile the server
 //! is killed, frozen and restarted, overflows and refuses a channel, connections are cut and
-//! black-holed, and handlers are slow or panic. Afterwards each subscriber's log is audited: an acknowledged event that it has not seen
-//! must be covered by an `All`.
+//! black-holed, and handlers are slow or panic. Afterwards each subscriber's log is audited: an
+//! acknowledged event that it has not seen must be covered by an `All`.
 
 mod audit;
 mod faults;
@@ -23,7 +23,8 @@ use faults::{PASSWORD, USER, Victims};
 use publisher::Control;
 use subscriber::Subscribers;
 
-/// How long the faults go on, after each was caused once; the variable `TORTURE_SECONDS` says otherwise.
+/// How long the faults go on, after each was caused once; the variable `TORTURE_SECONDS` says
+/// otherwise.
 const SECONDS: u64 = 20;
 
 /// Those with a plain connection; there is a service too.

@@ -1,4 +1,4 @@
-//! What must hold after every output, and in the end.
+//! The rules that must hold after every output of the link, and at the end of a run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -14,16 +14,16 @@ pub(crate) struct Check {
     pub(crate) ledger: Ledger,
     pub(crate) violation: Option<String>,
     timings: Timings,
-    /// Whether subscriptions are gapless. If not, each may have missed what was published before it.
+    /// Whether subscriptions are gapless. If not, each may miss events published before it.
     gapless: bool,
     connection: Connection,
     commands: BTreeSet<ChannelId>,
     lease: Duration,
     channels: BTreeMap<ChannelId, Told>,
     canaries: u32,
-    /// Inputs after which a canary may be sent, apart from heartbeats.
+    /// The number of inputs that allow a canary in addition to the heartbeats.
     occasions: u32,
-    /// The channel of a flush of everyone, until the output behind it shows what it was for.
+    /// The channel of a flush of everyone, until the next output shows its reason.
     everyone: Option<ChannelId>,
     /// The only output that is allowed next.
     next: Option<Output>,
@@ -39,12 +39,12 @@ enum Connection {
 /// What subscribers of a channel were told.
 #[derive(Debug)]
 struct Told {
-    /// Whether the link takes it to have subscribers.
+    /// Whether the link assumes that the channel has subscribers.
     wanted: bool,
     health: Health,
-    /// Something was lost since the channel was live for the last time.
+    /// Something may have been lost since the channel was last live.
     lost: bool,
-    /// By when handlers have to be flushed.
+    /// The time by which handlers have to be flushed.
     due: Option<Duration>,
     /// The latest flush because of a rejected message.
     flushed: Option<Duration>,
@@ -98,13 +98,13 @@ impl Check {
         self.ledger.wanted().all(live)
     }
 
-    /// Before an input reaches the link.
+    /// Called before an input reaches the link.
     pub(crate) fn fed(&mut self, input: &Input) {
         match input {
             Input::Subscribe(id) => {
                 let told = self.told(*id);
                 told.wanted = true;
-                // New subscribers may be flushed at once, whatever the interval.
+                // New subscribers may be flushed at once, within the interval too.
                 told.flushed = None;
             }
             Input::Unsubscribe(id) => {
@@ -256,8 +256,8 @@ impl Check {
         }
     }
 
-    /// A flush of everyone is for a recovery, and the channel is live at once, or for rejected
-    /// messages, and then the next one has to wait for the interval.
+    /// Checks a flush of everyone. If it is for a recovery, the channel is live right after it. If
+    /// it is for rejected messages, the interval has passed since the last such flush.
     fn everyone(&mut self, now: Duration, id: ChannelId, next: Option<&Output>) {
         let interval = self.timings.rejection_interval;
         let told = self.told(id);
@@ -298,7 +298,7 @@ impl Check {
                 told.due = wanted.then_some(now + lease);
                 self.next = Some(Output::Flush(id, Audience::Inline));
             }
-            // The next subscriber is the first again.
+            // The next subscriber counts as the first one.
             Health::Idle => {
                 self.channels.remove(&id);
             }
@@ -306,7 +306,7 @@ impl Check {
         }
     }
 
-    /// After a tick, with nothing left to do.
+    /// Called after a tick, when nothing is left to do.
     pub(crate) fn ticked(&mut self, now: Duration, timeout: Option<Duration>) {
         self.require(timeout.is_none_or(|at| at > now), || {
             format!("a busy loop: at {now:?}, the next tick is to be at {timeout:?}")
@@ -314,7 +314,7 @@ impl Check {
         self.on_time(now);
     }
 
-    /// At any time, unless the process does not run.
+    /// Checks the deadlines; called at any time while the process runs.
     pub(crate) fn on_time(&mut self, now: Duration) {
         for (id, told) in &self.channels {
             let rule = if told.due.is_some_and(|due| due <= now) {
@@ -329,7 +329,7 @@ impl Check {
         }
     }
 
-    /// In the end, when everything is quiet.
+    /// Called at the end, when no event is published any more.
     pub(crate) fn finish(&mut self) {
         let (live, missed): (bool, Option<Event>) = (self.all_live(), self.ledger.missed());
         self.require(live, || "not live in the end".to_owned());

@@ -1,4 +1,4 @@
-//! What can fail, and how the world makes it fail.
+//! The faults, and how the world causes them.
 
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use crate::world::{World, ms};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Fault {
-    /// No fault: the first subscription takes its time.
+    /// No fault: the first subscription is not confirmed yet.
     Starting,
-    /// The server ends the connection, and says so.
+    /// The server closes the connection, and the client sees it.
     Kill,
     /// Commands vanish on their way to the server.
     HoleUp,
@@ -25,15 +25,15 @@ pub(crate) enum Fault {
     Freeze,
     /// The server goes away and comes back without subscriptions.
     Restart,
-    /// The server discards what it has to send, and ends the connection.
+    /// The server discards its output buffer, and closes the connection.
     OutputBuffer,
     /// The server ends a subscription by itself.
     Unsubscribe,
     /// The server refuses a channel for a while.
     Refuse,
-    /// The same for the link's own channel.
+    /// The server refuses the canary channel for a while.
     RefuseCanary,
-    /// Canaries cannot be published, and this is known.
+    /// Publishing a canary fails with an error.
     CanaryFailing,
     /// Canaries vanish.
     CanaryHole,
@@ -137,7 +137,7 @@ impl World {
         self.calm = self.calm.max(end + ms(50)).max(self.malformed);
     }
 
-    /// Many events at once, or as soon as the server does anything.
+    /// Publishes many events at once, or when the server thaws.
     fn burst(&mut self, events: usize) {
         for _ in 0..events {
             let id = self.some_channel();
@@ -176,7 +176,7 @@ impl World {
             self.post(Signal::Unsubscribe(id));
         } else {
             self.trace(|| format!("users join {id:?}"));
-            // What is published once the call has returned is theirs.
+            // They have to receive what is published after the call has returned.
             self.post(Signal::Subscribe(id));
             self.check.want(id);
         }

@@ -26,7 +26,7 @@ struct Record {
     lost: Option<Fault>,
 }
 
-/// Of a channel with subscribers: events that they have neither received nor been flushed for.
+/// The open events of a channel: its subscribers have neither received them nor been flushed since.
 #[derive(Debug, Default)]
 struct Open {
     inline: BTreeSet<Event>,
@@ -71,7 +71,7 @@ impl Ledger {
         event
     }
 
-    /// An event counts as lost to the first fault that it met.
+    /// Counts an event as lost to a fault. Only the first fault counts.
     pub(crate) fn lost(&mut self, event: Event, to: Fault) {
         self.records[event].lost.get_or_insert(to);
     }
@@ -102,7 +102,7 @@ impl Ledger {
         }
     }
 
-    /// An event, published by then, that inline subscribers have missed.
+    /// An event published by the time `by` that inline subscribers have missed.
     pub(crate) fn missed_by_inline(&self, channel: ChannelId, by: Duration) -> Option<Event> {
         let first = *self.open.get(&channel)?.inline.first()?;
         (self.records[first].at <= by).then_some(first)
@@ -133,6 +133,6 @@ impl Ledger {
 pub(crate) enum Outcome {
     Delivered,
     Lost(Fault),
-    /// Lost without a fault: a mistake in the simulation.
+    /// Lost without a fault: a bug of the simulation.
     Vanished,
 }

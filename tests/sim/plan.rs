@@ -17,7 +17,7 @@ pub(crate) struct Plan {
     pub(crate) faults: Vec<Fault>,
     pub(crate) connect_timeout: Duration,
     pub(crate) response_timeout: Duration,
-    /// Signals that the inbox holds.
+    /// The number of signals that the inbox holds.
     pub(crate) inbox: usize,
     pub(crate) channels: u32,
     pub(crate) users_come_and_go: bool,
@@ -74,10 +74,11 @@ impl Plan {
         }
     }
 
-    /// How long it may take until everything is live, once no fault lasts.
+    /// How long it may take until everything is live, once all faults have ended.
     pub(crate) fn patience(&self) -> Duration {
-        // A silent connection is noticed; commands on their way fail; then, twice, the longest wait
-        // and an attempt; a refused channel is tried again; and rejected messages get their flush.
+        // A silent connection is noticed; running commands fail; two attempts, each after the
+        // longest wait; a refused channel is tried again; rejected messages cause their flush; and
+        // a margin.
         self.timings.lease
             + self.response_timeout
             + 2 * (self.timings.backoff_max + self.connect_timeout)

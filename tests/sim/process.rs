@@ -1,4 +1,4 @@
-//! The process: what the supervisor does, with a simulated clock. See `supervisor.rs`.
+//! The process: does what `bus/supervisor.rs` does, with a simulated clock.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::queue::{Command, Happening};
 use crate::server::Wire;
 use crate::world::{World, ms};
 
-/// Numbers connections, so that what an old one sent is told from what the present one sends.
+/// The number of a connection. It distinguishes data of an old connection from the present one's.
 pub(crate) type Generation = u64;
 
 #[derive(Debug)]
@@ -27,10 +27,11 @@ pub(crate) struct Process {
     /// Commands that were not answered yet.
     commands: BTreeMap<u64, ChannelId>,
     command: u64,
-    /// When it takes from its inbox next.
+    /// When the process takes from its inbox next.
     wake: Option<Duration>,
-    /// Until when the supervisor's task does not run, and the whole process does not run.
+    /// Until this time the supervisor's task does not run.
     pub(crate) stalled: Duration,
+    /// Until this time the whole process does not run.
     pub(crate) stopped: Duration,
 }
 
@@ -83,7 +84,8 @@ impl World {
         self.wake_by(self.now + soon);
     }
 
-    /// Messages may be discarded, as an overflow is a loss; signals that change the link's state may not.
+    /// Discards all messages, because an overflow is a loss anyway. Signals that change the link's
+    /// state are kept.
     fn collapse(&mut self) {
         let (messages, mut kept): (Vec<_>, Vec<_>) =
             self.process.inbox.drain(..).partition(Signal::is_message);
@@ -163,7 +165,7 @@ impl World {
         }
     }
 
-    /// What was due a moment ago has been done, unless the process did not run.
+    /// Checks that what was due 1 ms ago has been done, if the process ran.
     pub(crate) fn check_the_time(&mut self) {
         let moment = self.now.saturating_sub(ms(1));
         if moment > self.process.stalled.max(self.process.stopped) {
@@ -293,7 +295,7 @@ impl World {
             .push(self.now + self.plan.response_timeout, timeout);
     }
 
-    /// Over the other connection, which may reorder canaries and may send them twice.
+    /// Sends a canary over the connection for commands, which may reorder and repeat canaries.
     fn send_canary(&mut self, number: u64) {
         let arrival = self.now + self.delay();
         if self.now < self.canary_failing || self.now < self.server.down {

@@ -1,4 +1,4 @@
-//! What is going to happen, in the order of time.
+//! The events of the simulation that are still to happen, in the order of time.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,25 +12,25 @@ use crate::server::Wire;
 pub(crate) enum Happening {
     /// An event is published.
     Publish(ChannelId),
-    /// The publisher that publishes now and then does so.
+    /// The periodic publisher publishes.
     Publisher,
     /// Subscribers of this process come or leave.
     Users,
     /// Something fails.
     Strike,
-    /// At the server: a connection.
+    /// At the server: a connection arrives.
     Connect(Generation),
-    /// At the server: a command of a connection.
+    /// At the server: a command of a connection arrives.
     Command(Generation, ChannelId, Command),
-    /// At the server: a canary, from the connection for publishing.
+    /// At the server: a canary arrives over the connection for commands.
     Canary(u64),
-    /// At the process: something from a connection.
+    /// At the process: data of a connection arrives.
     Arrive(Generation, Wire),
     /// At the process: an attempt to connect times out.
     ConnectTimeout(Generation),
     /// At the process: a command times out, by its number.
     CommandTimeout(Generation, u64),
-    /// At the process: a canary that could not be published.
+    /// At the process: a canary could not be published.
     CanaryFailed,
     /// The process takes from its inbox and looks at its clock.
     Wake,
@@ -42,7 +42,7 @@ pub(crate) enum Command {
     Unsubscribe,
 }
 
-/// What was pushed first comes first, of things at the same time.
+/// Ordered by time. Of items at the same time, the one pushed first comes first.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     items: BTreeMap<(Duration, Ticket), Happening>,
@@ -57,7 +57,7 @@ impl Queue {
         self.items.insert((at, self.tickets), what);
     }
 
-    /// Puts something back, to happen later. Things that are put back keep their order.
+    /// Puts an item back, to happen later. Items that are put back keep their order.
     pub(crate) fn postpone(&mut self, until: Duration, ticket: Ticket, what: Happening) {
         self.items.insert((until, ticket), what);
     }

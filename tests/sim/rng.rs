@@ -1,4 +1,4 @@
-//! The only source of chance.
+//! The only source of randomness.
 
 use std::time::Duration;
 

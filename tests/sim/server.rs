@@ -12,7 +12,7 @@ use crate::process::{Generation, Signal};
 use crate::queue::{Command, Happening, Ticket};
 use crate::world::{World, ms};
 
-/// What comes down a connection.
+/// What the server sends over a connection.
 #[derive(Debug, Clone)]
 pub(crate) enum Wire {
     Connected,
@@ -27,21 +27,21 @@ pub(crate) enum Wire {
 #[derive(Debug, Default)]
 pub(crate) struct Server {
     pub(crate) connection: Option<Connection>,
-    /// Until when these faults last.
+    /// The time until which each of these faults lasts.
     pub(crate) down: Duration,
     pub(crate) frozen: Duration,
     pub(crate) refused: BTreeMap<ChannelId, Duration>,
 }
 
-/// Each direction keeps its order; each piece takes its own time.
+/// A connection. Each direction keeps its order, and each piece has its own delay.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) generation: Generation,
     pub(crate) subscribed: BTreeSet<ChannelId>,
-    /// When the latest piece arrives; later pieces arrive after it.
+    /// When the latest piece arrives in each direction; later pieces arrive after it.
     pub(crate) upwards: Duration,
     pub(crate) downwards: Duration,
-    /// Pieces of this direction vanish.
+    /// Whether pieces in each direction vanish.
     pub(crate) hole_up: bool,
     pub(crate) hole_down: bool,
 }
@@ -60,7 +60,7 @@ impl Connection {
 }
 
 impl World {
-    /// How long a piece is on its way: short enough for canaries to be in time.
+    /// The delay of a piece, short enough for canaries to be in time.
     pub(crate) fn delay(&mut self) -> Duration {
         let longest = if self.rng.one_in(20) { ms(15) } else { ms(3) };
         self.rng.between(Duration::from_micros(50), longest)
@@ -151,7 +151,7 @@ impl World {
         let Some(connection) = self.server.connection.as_mut() else {
             return;
         };
-        // The server may have a newer connection, or none: the end of this one is on its way.
+        // If the server has another connection, or none, it has already closed the process's.
         if connection.generation != self.process.generation || connection.hole_up {
             return;
         }
@@ -176,7 +176,8 @@ impl World {
         self.queue.push(connection.downwards, arrival);
     }
 
-    /// The server ends the connection. What is on its way still arrives if `deliver_the_rest`.
+    /// Closes the connection at the server. With `deliver_the_rest`, what is on its way still
+    /// arrives.
     pub(crate) fn hang_up(&mut self, deliver_the_rest: bool) {
         let Some(generation) = self.server.connection.as_ref().map(|c| c.generation) else {
             return;
@@ -188,13 +189,13 @@ impl World {
         self.server.connection = None;
     }
 
-    /// Whether a piece was on its way when the rest of its connection was thrown away.
+    /// Whether a piece was on its way when the rest of its connection was discarded.
     pub(crate) fn is_cut_off(&self, generation: Generation, ticket: Ticket) -> bool {
         self.cut
             .is_some_and(|(cut, last)| generation == cut && ticket <= last)
     }
 
-    /// A piece that was thrown away.
+    /// Records a discarded piece.
     pub(crate) fn cut_off(&mut self, wire: &Wire) {
         if let Wire::Message(_, event) = wire {
             self.check.ledger.lost(*event, self.blame);

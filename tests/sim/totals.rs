@@ -1,4 +1,4 @@
-//! What happened in all runs together.
+//! The sums over all runs.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,7 +19,7 @@ pub(crate) struct Totals {
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Count {
     times: u64,
-    /// Events lost while it was the latest fault.
+    /// Events lost while this was the latest fault.
     lost: u64,
     /// Of these, in runs without any other kind of fault.
     lost_alone: u64,
@@ -52,7 +52,7 @@ impl Totals {
         }
     }
 
-    /// A world in which nothing happens proves nothing.
+    /// Asserts that every fault has lost events by itself; otherwise the simulation proves nothing.
     pub(crate) fn assert_that_every_fault_hurt(&self) {
         for fault in Fault::ALL {
             let count = self.faults.get(&fault);

@@ -27,15 +27,15 @@ pub(crate) struct World {
     pub(crate) server: Server,
     pub(crate) process: Process,
     pub(crate) check: Check,
-    /// Up to this ticket, what was on its way from this connection is lost.
+    /// The connection whose data was discarded, and the last ticket that this concerns.
     pub(crate) cut: Option<(Generation, Ticket)>,
-    /// Until when these faults last.
+    /// The time until which each of these faults lasts.
     pub(crate) canary_failing: Duration,
     pub(crate) canary_hole: Duration,
     pub(crate) malformed: Duration,
     /// When all faults have ended.
     pub(crate) calm: Duration,
-    /// The fault that an event counts as lost to if no other is known.
+    /// The fault to which an event counts as lost if no other is known: the latest one.
     pub(crate) blame: Fault,
     pub(crate) struck: Vec<Fault>,
     /// The publisher has ended.
@@ -91,7 +91,7 @@ impl World {
         self.trace(|| "settled, or too late".to_owned());
         self.check
             .require(self.now <= patience, || "not live in time".to_owned());
-        // Long enough for every flush that is still owed.
+        // Long enough for every flush that is still due.
         let settled = self.now + 2 * self.plan.timings.rejection_interval + ms(200);
         self.pass_until(|world| world.now > settled)?;
         self.quiet = true;
@@ -100,7 +100,7 @@ impl World {
         self.check.violation.take().map_or(Ok(()), Err)
     }
 
-    /// Ends as well if nothing is left to happen.
+    /// Lets time pass until `done`, or until nothing is left to happen.
     fn pass_until(&mut self, done: impl Fn(&Self) -> bool) -> Result<(), String> {
         while !done(self) {
             let Some((at, ticket, what)) = self.queue.pop() else {

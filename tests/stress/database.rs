@@ -43,7 +43,8 @@ impl Versions {
 #[derive(Default)]
 pub(crate) struct Database {
     pub(crate) rows: Versions,
-    /// The least version that a read must find that begins now: its event was applied.
+    /// The oldest version that a read may find if it begins now: the event of that version was
+    /// applied.
     pub(crate) acknowledged: Versions,
     pub(crate) last_acknowledged: watch::Sender<u64>,
     loads: AtomicU64,
@@ -55,7 +56,7 @@ pub(crate) struct Database {
 impl Database {
     pub(crate) fn load(&self, group: usize, row: usize) -> u64 {
         let version = self.rows.get(group, row);
-        // Long enough for something else to happen.
+        // Long enough for other threads to run in between.
         if self
             .loads
             .fetch_add(1, Ordering::Relaxed)

@@ -1,6 +1,6 @@
-//! Readers and writers on real threads: how many reads find less than what was acknowledged before
-//! they began. Of a coherent cache none may; of a cache that is read, and filled after a miss, many
-//! do.
+//! Readers and writers on real threads. A read is stale if it finds an older version than was
+//! acknowledged before it began. A coherent cache has no stale reads. A cache that is filled by
+//! `insert` after a miss has many.
 
 mod database;
 mod readers;
@@ -20,7 +20,7 @@ use tokio::runtime::{self, Runtime};
 use database::Database;
 use readers::{Coherent, GetThenInsert, Reader};
 
-/// A run goes on until so much was done, however long that takes.
+/// A run lasts until this many reads and writes were done, however long that takes.
 const READS: u64 = 100_000;
 const WRITES: u64 = 1_000;
 /// The most reads of a writer between two writes.
@@ -78,7 +78,7 @@ fn key(group: usize, row: usize) -> String {
     format!("{group}:{row}")
 }
 
-/// Numbers that are random enough.
+/// A xorshift generator; its quality suffices here.
 fn random(state: &Cell<usize>) -> usize {
     let mut x = state.get();
     x ^= x << 13;
@@ -88,7 +88,7 @@ fn random(state: &Cell<usize>) -> usize {
     x
 }
 
-/// Reads any rows.
+/// Reads random rows, and counts stale reads.
 fn read(database: &Database, reader: &impl Reader, state: &Cell<usize>, times: usize) {
     let (mut found, mut old) = (0, 0);
     for _ in 0..times {
@@ -102,7 +102,7 @@ fn read(database: &Database, reader: &impl Reader, state: &Cell<usize>, times: u
     database.count(found, old);
 }
 
-/// Changes rows, publishes what it has changed, and waits until the event has been applied.
+/// Changes rows, publishes the change, and waits until the event has been applied.
 fn write(database: &Database, rows: &Rows, by: By, runtime: &runtime::Handle, state: &Cell<usize>) {
     let version = database.writes.fetch_add(1, Ordering::SeqCst) + 1;
     let (group, row) = (random(state) % GROUPS, random(state) % ROWS);
@@ -125,7 +125,7 @@ fn write(database: &Database, rows: &Rows, by: By, runtime: &runtime::Handle, st
     });
 }
 
-/// One run: readers of this instance, and a writer each of this and of another one.
+/// Runs readers on this instance, and one writer each on this and on another instance.
 fn run<R: Reader>(
     runtime: &Runtime,
     by: By,
@@ -137,7 +137,7 @@ fn run<R: Reader>(
     let bus = bus.expect("usable settings");
     let (here, there) = (Rows::new(&bus), Rows::new(&bus.another_instance()));
     let (reader, _subscription) = cache(&here, &database);
-    // Subscribed after the cache: it is told of events that the cache has applied.
+    // Subscribed after the cache, so it is called after the cache has applied the event.
     let acknowledge = Arc::clone(&database);
     let _acknowledging = here.subscribe_inline(move |event| acknowledge.acknowledge(event));
     drop(entered);

@@ -29,7 +29,7 @@ impl Reader for Coherent {
             3 => {
                 let token = self.cache.begin_load(&key);
                 let version = self.database.load(group, row);
-                // Stored or not, the next reads check it.
+                // Whether it was stored does not matter: later reads check the version.
                 let _ = token.store(version);
                 None
             }
@@ -38,7 +38,7 @@ impl Reader for Coherent {
     }
 }
 
-/// Code written by hand that ignores the events that arrive meanwhile.
+/// A cache filled by hand after a miss, without regard to events that arrive during the load.
 pub(crate) struct GetThenInsert {
     pub(crate) cache: TtlCache<String, u64>,
     pub(crate) database: Arc<Database>,

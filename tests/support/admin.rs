@@ -6,15 +6,15 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client as RedisClient, FromRedisValue, RedisResult};
 
-/// Longer than any freeze of a server: a test that asks a frozen server wants the answer
-/// afterwards.
+/// Longer than any freeze of a server, so that a command to a frozen server gets its answer after
+/// the thaw.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The name by which [`Admin::clients`] leaves out connections of this kind.
+/// The name of these connections. [`Admin::clients`] leaves them out by it.
 const NAME: &str = "test-admin";
 
-/// A connection that looks at the server and makes trouble. Its methods panic when the server does
-/// not answer; [`try_run`](Self::try_run) does not.
+/// A connection that inspects the server and causes faults. Its methods panic when the server does
+/// not answer, except [`try_run`](Self::try_run).
 #[derive(Debug, Clone)]
 pub struct Admin {
     connection: MultiplexedConnection,
@@ -25,7 +25,7 @@ impl Admin {
     ///
     /// # Errors
     ///
-    /// What the connection attempt said.
+    /// The error of the connection attempt.
     pub async fn connect(url: &str) -> RedisResult<Self> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(TIMEOUT))
@@ -43,7 +43,7 @@ impl Admin {
     ///
     /// # Errors
     ///
-    /// What the server or the connection answered.
+    /// The error of the server or of the connection.
     ///
     /// # Panics
     ///
@@ -61,13 +61,13 @@ impl Admin {
     ///
     /// # Panics
     ///
-    /// With the command and the error if it does not.
+    /// If the command fails, with the command and the error.
     pub async fn run<T: FromRedisValue>(&self, command: &[&str]) -> T {
         let answer = self.try_run(command).await;
         answer.unwrap_or_else(|error| panic!("{command:?}: {error}"))
     }
 
-    /// Everyone who is connected, this kind of connection left out.
+    /// The connected clients, without connections of this type.
     ///
     /// # Panics
     ///
@@ -80,8 +80,8 @@ impl Admin {
             .collect()
     }
 
-    /// `CLIENT KILL TYPE`, where `kind` is `pubsub` or `normal`; how many it were. This connection
-    /// survives.
+    /// Runs `CLIENT KILL TYPE`, where `kind` is `pubsub` or `normal`; returns the number of killed
+    /// clients. This connection is not killed.
     ///
     /// # Panics
     ///
@@ -90,7 +90,7 @@ impl Admin {
         self.run(&["CLIENT", "KILL", "TYPE", kind]).await
     }
 
-    /// Publishes; how many received it.
+    /// Publishes a message; returns the number of receivers.
     ///
     /// # Panics
     ///
@@ -110,7 +110,7 @@ impl Admin {
         channels
     }
 
-    /// How many connections are subscribed to `channel`.
+    /// The number of connections that are subscribed to `channel`.
     ///
     /// # Panics
     ///
@@ -136,13 +136,13 @@ impl Client {
         }
     }
 
-    /// The field's value, empty where the server does not tell.
+    /// The value of a field; empty if the server does not give it.
     #[must_use]
     pub fn get(&self, field: &str) -> &str {
         self.fields.get(field).map_or("", String::as_str)
     }
 
-    /// Whether it is in subscriber mode.
+    /// Whether the client is in subscriber mode.
     #[must_use]
     pub fn is_subscriber(&self) -> bool {
         self.get("flags").contains('P')

@@ -1,4 +1,4 @@
-//! A second process.
+//! A second process, and what it prints.
 
 use std::env;
 use std::path::PathBuf;
@@ -15,14 +15,13 @@ use crate::{DEADLINE, within};
 
 const ROLE: &str = "SUPPORT_CHILD_ROLE";
 
-/// The part this process plays: `None` in the test itself, else what [`Child::same_test`] was
-/// given.
+/// The role that [`Child::same_test`] gave to this process; `None` in the test itself.
 #[must_use]
 pub fn role() -> Option<String> {
     env::var(ROLE).ok()
 }
 
-/// Another process: what it prints is read line by line, and it is killed when dropped.
+/// Another process. Its output is read line by line. It is killed when dropped.
 #[derive(Debug)]
 pub struct Child {
     process: tokio::process::Child,
@@ -32,8 +31,10 @@ pub struct Child {
 }
 
 impl Child {
-    /// This test binary again, running only the test of this full name (as `cargo test` prints it),
-    /// which must ask for its [`role`] first.
+    /// Runs this test binary again, with only the test of this full name, as `cargo test` prints
+    /// it.
+    ///
+    /// The test must call [`role`] first.
     ///
     /// ```no_run
     /// # use support::{Child, Server, role};
@@ -53,7 +54,7 @@ impl Child {
     ///
     /// # Panics
     ///
-    /// If it cannot be run.
+    /// If the process cannot be started.
     #[must_use]
     pub fn same_test(test: &str, role: &str, variables: &[(&str, &str)]) -> Self {
         let mut command = Command::new(this_program());
@@ -64,11 +65,11 @@ impl Child {
         Self::run(command)
     }
 
-    /// An example of this package, which `cargo test` has built beside the tests.
+    /// Runs an example of this package, which `cargo test` has built beside the tests.
     ///
     /// # Panics
     ///
-    /// If it cannot be run.
+    /// If the process cannot be started.
     #[must_use]
     pub fn example(name: &str, arguments: &[&str]) -> Self {
         let deps = this_program();
@@ -81,11 +82,11 @@ impl Child {
         Self::run(command)
     }
 
-    /// Any program.
+    /// Runs any program.
     ///
     /// # Panics
     ///
-    /// If it cannot be run.
+    /// If the process cannot be started.
     #[must_use]
     pub fn run(mut command: Command) -> Self {
         command
@@ -114,7 +115,8 @@ impl Child {
     ///
     /// # Panics
     ///
-    /// With everything printed so far, if the process ends or falls silent before that.
+    /// If the process ends or prints no such line within [`DEADLINE`], with everything printed so
+    /// far.
     pub async fn says(&mut self, text: &str) -> String {
         let find = async {
             while let Some(line) = self.output.recv().await {
@@ -133,53 +135,53 @@ impl Child {
         panic!("the process {how} without saying {text:?}:\n{transcript}");
     }
 
-    /// Writes a line to its standard input.
+    /// Writes a line to the standard input of the process.
     ///
     /// # Panics
     ///
-    /// If it no longer listens.
+    /// If the process no longer reads it.
     pub async fn tell(&mut self, line: &str) {
         let input = self.input.as_mut().expect("`finish` has not been called");
         let sent = input.write_all(format!("{line}\n").as_bytes()).await;
         sent.expect("the process reads its standard input");
     }
 
-    /// Closes its standard input and waits for its end.
+    /// Closes the standard input of the process and waits until it ends.
     ///
     /// # Panics
     ///
-    /// If it does not end.
+    /// If the process does not end within [`DEADLINE`].
     pub async fn finish(mut self) -> ExitStatus {
         drop(self.input.take());
         let status = within("the process to end", self.process.wait()).await;
         status.expect("the process is our child")
     }
 
-    /// Stops it (SIGSTOP). Returns when none of its threads runs any more.
+    /// Stops the process (SIGSTOP). Returns when none of its threads runs any more.
     ///
     /// # Panics
     ///
-    /// If it has ended.
+    /// If the process has ended.
     pub fn freeze(&self) {
         kill_process(self.pid(), Signal::STOP).expect("the process is our child");
         // The signal takes effect a little later.
         waitpid(Some(self.pid()), WaitOptions::UNTRACED).expect("the process is our child");
     }
 
-    /// Lets it go on after a [`freeze`](Self::freeze) (SIGCONT).
+    /// Resumes the process after a [`freeze`](Self::freeze) (SIGCONT).
     ///
     /// # Panics
     ///
-    /// If it has ended.
+    /// If the process has ended.
     pub fn thaw(&self) {
         kill_process(self.pid(), Signal::CONT).expect("the process is our child");
     }
 
-    /// Its process id.
+    /// The process id.
     ///
     /// # Panics
     ///
-    /// If it has ended.
+    /// If the process has ended.
     #[must_use]
     pub fn id(&self) -> u32 {
         self.process.id().expect("still running")
@@ -199,7 +201,7 @@ async fn follow(
     let mut stream = BufReader::new(stream).lines();
     while let Ok(Some(line)) = stream.next_line().await {
         lock(&transcript).extend([&line, "\n"]);
-        // Nobody may be reading any more.
+        // Fails once the `Child` is dropped.
         drop(lines.send(line));
     }
 }

@@ -1,15 +1,15 @@
-//! What the integration tests share: a Redis server of their own, a faulty network, a second
-//! process, and waiting without sleeping.
+//! Helpers of the integration tests: a Redis server per test, a faulty network, a second process,
+//! and waiting for conditions instead of a fixed time.
 //!
 //! | Piece | What for |
 //! |---|---|
 //! | [`Server`] | a real server per test: kill, restart, freeze, look inside |
-//! | [`Admin`] | the test's own connection to it: `CLIENT KILL`, `CLIENT LIST`, `ACL SETUSER`, `PUBLISH` |
+//! | [`Admin`] | the test's own connection to it: `CLIENT KILL`, `ACL SETUSER`, `PUBLISH` |
 //! | [`Proxy`] | a TCP proxy that delays, black-holes and cuts |
 //! | [`Child`] | a second process: this test binary again, an example, or any program |
-//! | [`Recorder`] | a handler that remembers what it was given |
-//! | [`in_turn`] | causes faults one after the other, none left out |
-//! | [`eventually`], [`within`] | wait for a condition, and say what was missing when it never came |
+//! | [`Recorder`] | a handler that records the events it receives |
+//! | [`in_turn`] | causes faults one after the other, each at least once |
+//! | [`eventually`], [`within`] | wait for a condition, and report what was missing |
 
 mod admin;
 mod child;
@@ -30,7 +30,7 @@ pub use recorder::Recorder;
 pub use server::{Server, ServerBuilder};
 pub use wait::{DEADLINE, eventually, within};
 
-/// Has the examples of the README compiled and run.
+/// Makes the examples of the README compile and run as doc tests.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;

@@ -5,14 +5,14 @@ use std::ops::Range;
 use std::process;
 use std::sync::atomic::{AtomicU16, Ordering};
 
-/// Below the ports that systems hand to outgoing connections: a client that keeps reconnecting to a
-/// server that is down could otherwise be given the server's own port.
+/// Below the ports of outgoing connections: a client that reconnects to a server that is down could
+/// otherwise be given the server's own port.
 const PORTS: Range<u16> = 10_000..32_000;
 
 /// A TCP port of the loopback interface, reserved until dropped, also while nothing listens on it.
 ///
-/// The reservation is a bound UDP socket of the same number: TCP stays free for the server, every
-/// test process honours it, and the kernel lifts it should this process die.
+/// The reservation is a UDP socket bound to the same number. TCP stays free for the server, every
+/// test process checks the reservation, and the kernel releases it when this process ends.
 #[derive(Debug)]
 pub(crate) struct Port {
     number: u16,
@@ -22,7 +22,7 @@ pub(crate) struct Port {
 impl Port {
     pub(crate) fn reserve() -> Self {
         static NEXT: AtomicU16 = AtomicU16::new(0);
-        // Processes start apart from each other; it only saves attempts.
+        // Processes begin at different ports, which saves failed attempts.
         let start = process::id().wrapping_mul(7919) % u32::from(u16::MAX);
         for _ in PORTS {
             let step = NEXT.fetch_add(1, Ordering::Relaxed);

@@ -18,7 +18,7 @@ use crate::within;
 ///
 /// # Panics
 ///
-/// When there is none. A test without a server has to fail: skipped, it would look as if it had
+/// If there is none. A test without a server has to fail, because a skipped one would count as
 /// passed.
 #[must_use]
 pub fn server_binary() -> PathBuf {
@@ -42,9 +42,9 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Waits until the server accepts connections. Should it end instead, its log is the error.
+    /// Waits until the server accepts connections. If it ends instead, the error is its log.
     pub(crate) async fn start(program: &Path, arguments: &[OsString]) -> Result<Self, String> {
-        // One pipe for both: the log goes to one stream, complaints about the options to the other.
+        // One pipe for both streams: the log goes to one, errors in the options to the other.
         let (reader, writer) = io::pipe().expect("pipes are available");
         let copy = writer.try_clone().expect("pipes are available");
         let child = Command::new(program)
@@ -112,7 +112,7 @@ fn follow(output: PipeReader, log: &Log, phase: &watch::Sender<Phase>) {
     for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
         let line = String::from_utf8_lossy(&line);
         log.push(&line);
-        // The process's own word: a connection would also succeed to a stranger on this port.
+        // Not a test connection: it would also succeed to another server on this port.
         if line.to_lowercase().contains("ready to accept connections") {
             phase.send_replace(Phase::Ready);
         }

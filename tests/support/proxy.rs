@@ -1,4 +1,4 @@
-//! A TCP proxy that plays a bad network.
+//! A TCP proxy that simulates a faulty network.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -20,7 +20,7 @@ pub enum Direction {
     Both,
 }
 
-/// Stands between clients and a server, and ends with all its connections when dropped.
+/// A TCP proxy between clients and a server. Dropping it closes all its connections.
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
@@ -48,11 +48,11 @@ impl Weather {
 }
 
 impl Proxy {
-    /// A proxy on a free port to `port` of the loopback interface.
+    /// Starts a proxy on a free port, to `port` of the loopback interface.
     ///
     /// # Panics
     ///
-    /// If no port can be had.
+    /// If no port is free.
     pub async fn to(port: u16) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .await
@@ -68,15 +68,16 @@ impl Proxy {
         }
     }
 
-    /// `redis://` address through the proxy.
+    /// The `redis://` address of the proxy.
     #[must_use]
     pub fn url(&self) -> String {
         format!("redis://{}", self.address)
     }
 
-    /// Lets nothing through in this direction, for present and future connections, without closing
-    /// any: bytes wait, and arrive late after [`heal`](Self::heal), as those do that TCP sends
-    /// again. Whoever sends finds the buffers full in the end.
+    /// Holds all bytes in this direction, on present and future connections, without closing any.
+    ///
+    /// The bytes arrive after [`heal`](Self::heal), as they do when TCP retransmits. Until then the
+    /// buffers of the sender fill up.
     pub fn black_hole(&self, direction: Direction) {
         self.weather.send_modify(|weather| {
             weather.to_server_blocked |= direction != Direction::ToClient;
@@ -95,12 +96,12 @@ impl Proxy {
         self.heal();
     }
 
-    /// Holds whatever passes for this long.
+    /// Delays each piece of data by this time.
     pub fn delay(&self, delay: Duration) {
         self.weather.send_modify(|weather| weather.delay = delay);
     }
 
-    /// Fair weather again.
+    /// Ends [`black_hole`](Self::black_hole) and [`delay`](Self::delay).
     pub fn heal(&self) {
         self.weather.send_modify(|weather| {
             *weather = Weather {
@@ -110,7 +111,7 @@ impl Proxy {
         });
     }
 
-    /// Closes every present connection, seen from both ends.
+    /// Closes every present connection, to the client and to the server.
     pub fn cut(&self) {
         self.weather.send_modify(|weather| weather.cuts += 1);
     }
@@ -129,7 +130,7 @@ async fn connection(client: TcpStream, port: u16, mut weather: watch::Receiver<W
     let relay = {
         let weather = weather.clone();
         async move {
-            // Without a server the client's connection just ends.
+            // Without a server, the client's connection ends.
             let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await else {
                 return;
             };
@@ -139,7 +140,7 @@ async fn connection(client: TcpStream, port: u16, mut weather: watch::Receiver<W
             }
             let (from_client, to_client) = split(client);
             let (from_server, to_server) = split(server);
-            // Either end that closes ends both: nobody is left to speak to.
+            // When one end closes, both connections end.
             tokio::select! {
                 () = pump(from_client, to_server, Direction::ToServer, weather.clone()) => {}
                 () = pump(from_server, to_client, Direction::ToClient, weather) => {}
@@ -160,7 +161,7 @@ async fn pump(
 ) {
     let mut buffer = vec![0; 16 * 1024];
     loop {
-        // A clone sees the change too, and leaves `weather` free for the other branch.
+        // A clone, because both branches need a mutable receiver.
         let mut forecast = weather.clone();
         let Ok(_) = weather.wait_for(|weather| !weather.blocks(direction)).await else {
             return;

@@ -1,4 +1,4 @@
-//! A handler that remembers.
+//! A handler that records events.
 
 use std::fmt::{self, Debug};
 
@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use crate::DEADLINE;
 
-/// Remembers, in order, what a handler was given; clones share the record.
+/// Records, in order, what a handler receives. Clones share the record.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
@@ -47,13 +47,13 @@ impl<T: Clone + Debug + Send + Sync + 'static> Recorder<T> {
         self.items.borrow().clone()
     }
 
-    /// Everything so far, after which the record is empty.
+    /// Everything so far. The record is empty afterwards.
     #[must_use = "use `clear` to forget"]
     pub fn take(&self) -> Vec<T> {
         self.items.send_replace(Vec::new())
     }
 
-    /// Forgets everything so far.
+    /// Empties the record.
     pub fn clear(&self) {
         drop(self.take());
     }

@@ -93,19 +93,19 @@ impl Server {
         self.port.number()
     }
 
-    /// `redis://` address without credentials.
+    /// The `redis://` address without credentials.
     #[must_use]
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port())
     }
 
-    /// `redis://` address with credentials; an empty `user` is the default one.
+    /// The `redis://` address with credentials; an empty `user` is the default one.
     #[must_use]
     pub fn url_as(&self, user: &str, password: &str) -> String {
         format!("redis://{user}:{password}@127.0.0.1:{}", self.port())
     }
 
-    /// `unix://` address of the same server.
+    /// The `unix://` address of the same server.
     #[must_use]
     pub fn unix_url(&self) -> String {
         format!("unix://{}", self.folder.socket().display())
@@ -125,13 +125,14 @@ impl Server {
         admin.unwrap_or_else(|error| panic!("the server at {}: {error}", self.url()))
     }
 
-    /// Ends the server without giving it a chance to say goodbye.
+    /// Kills the server (SIGKILL), so that it cannot close its connections in order.
     pub fn kill9(&mut self) {
         self.process = None;
     }
 
-    /// Starts the server again on the same port, killing it first if it runs. What was set at run
-    /// time (`CONFIG SET`, `ACL SETUSER`) is gone.
+    /// Starts the server again on the same port, after killing it if it runs.
+    ///
+    /// Settings made at run time (`CONFIG SET`, `ACL SETUSER`) are lost.
     ///
     /// # Panics
     ///
@@ -146,8 +147,8 @@ impl Server {
         within("the server's port to be free again", restart).await;
     }
 
-    /// Stops the process (SIGSTOP): the kernel goes on accepting connections and bytes, nobody
-    /// answers.
+    /// Stops the process (SIGSTOP): the kernel still accepts connections and bytes, but there are
+    /// no answers.
     ///
     /// # Panics
     ///
@@ -156,7 +157,7 @@ impl Server {
         self.process().freeze();
     }
 
-    /// Lets a frozen process go on (SIGCONT).
+    /// Resumes a frozen process (SIGCONT).
     ///
     /// # Panics
     ///
@@ -191,7 +192,7 @@ impl Server {
         process.expect("the server is down: `restart` it first")
     }
 
-    /// `false` when somebody else has the port.
+    /// Returns `false` if another process has the port.
     async fn try_launch(&mut self) -> bool {
         match Process::start(&self.program, &self.arguments()).await {
             Ok(process) => self.process = Some(process),
@@ -208,7 +209,7 @@ impl Server {
             ["--bind", "127.0.0.1"],
             ["--save", ""],
             ["--appendonly", "no"],
-            // At this level it says when it is ready.
+            // At this level the server logs when it is ready.
             ["--loglevel", "notice"],
         ];
         let mut arguments: Vec<OsString> = fixed.as_flattened().iter().map(Into::into).collect();
@@ -219,8 +220,8 @@ impl Server {
     }
 }
 
-/// The server's working folder; its path is short, because that of a socket may not have many more
-/// than 100 bytes.
+/// The server's working folder. Its path is short, because the path of a Unix socket is limited to
+/// little more than 100 bytes.
 #[derive(Debug)]
 struct Folder {
     path: PathBuf,
@@ -235,7 +236,7 @@ impl Folder {
             let path = env::temp_dir().join(name);
             match fs::create_dir(&path) {
                 Ok(()) => return Self { path },
-                // Left by a process of the same number that was killed.
+                // Left by a killed process that had the same process id.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => panic!("cannot create {}: {error}", path.display()),
             }
@@ -249,7 +250,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // A folder left behind harms nobody.
+        // A folder that remains does no harm.
         drop(fs::remove_dir_all(&self.path));
     }
 }

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
-/// How long a test waits for what must happen before it gives up: generous, for a busy machine.
+/// How long a test waits for a condition before it fails: 60 s, for a busy machine.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
 const POLL: Duration = Duration::from_millis(5);
 
-/// Asks `probe` again and again until `satisfied` holds for its answer, which is returned.
+/// Calls `probe` repeatedly until `satisfied` holds for its answer, and returns that answer.
 ///
 /// # Panics
 ///
@@ -21,7 +21,7 @@ pub async fn eventually<T: Debug>(
     mut probe: impl AsyncFnMut() -> T,
     satisfied: impl Fn(&T) -> bool,
 ) -> T {
-    // Kept outside the future, so that it is at hand when the deadline drops the future.
+    // Outside the future, so that it outlives the future that the deadline drops.
     let mut last = None;
     let poll = async {
         loop {
@@ -39,11 +39,11 @@ pub async fn eventually<T: Debug>(
     }
 }
 
-/// Awaits `future`.
+/// Awaits `future`, at most until [`DEADLINE`].
 ///
 /// # Panics
 ///
-/// After [`DEADLINE`], with what was `expected` of it.
+/// After [`DEADLINE`], with what was `expected`.
 pub async fn within<F: Future>(expected: &str, future: F) -> F::Output {
     let Ok(output) = timeout(DEADLINE, future).await else {
         panic!("expected {expected} within {DEADLINE:?}");

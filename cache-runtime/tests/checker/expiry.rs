@@ -1,5 +1,5 @@
-//! Entries whose TTL runs out while they are loaded, stored and read: no caller may get one that had
-//! run out when it came.
+//! Entries whose TTL runs out while they are loaded, stored and read: no caller may get one that
+//! had run out when it came.
 
 use shuttle::thread::{scope, yield_now};
 

@@ -1,5 +1,6 @@
-//! The caches under a concurrency checker: the shipped code, with the checker's locks and atomics in
-//! place of std's, is run under thousands of schedules, and under each of them must keep to a model.
+//! The caches under a concurrency checker: the shipped code, with the checker's locks and atomics
+//! in place of std's, is run under thousands of schedules, and under each of them must keep to a
+//! model.
 //!
 //!     RUSTFLAGS="--cfg shuttle" cargo test -p cache-runtime --no-default-features --test checker
 //!

@@ -50,8 +50,8 @@ impl Random {
     }
 }
 
-/// Keys to read, chosen at random from the first `keys`. They are in a row in memory, as if each had
-/// just come with a request, so that reading them does not count.
+/// Keys to read, chosen at random from the first `keys`. They are in a row in memory, as if each
+/// had just come with a request, so that reading them does not count.
 pub(crate) fn probes(keys: usize, count: usize, seed: u64) -> Vec<String> {
     let mut random = Random::new(seed);
     (0..count).map(|_| key(random.below(keys))).collect()

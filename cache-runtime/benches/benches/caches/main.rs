@@ -5,9 +5,9 @@
 //! cargo bench -p benches --bench caches -- hits zipf # only these parts
 //! ```
 //!
-//! The caches take turns in short rounds, so that a change of the machine's speed affects all alike.
-//! A ratio is the median of the rounds' ratios. Keys are strings of 20 bytes, values are `Arc`s.
-//! Nothing fails on time.
+//! The caches take turns in short rounds, so that a change of the machine's speed affects all
+//! alike. A ratio is the median of the rounds' ratios. Keys are strings of 20 bytes, values are
+//! `Arc`s. Nothing fails on time.
 
 mod evictions;
 mod hits;
@@ -27,8 +27,8 @@ use tokio::runtime::{Builder, Runtime};
 /// Entries of the caches.
 const SIZES: [usize; 2] = [10_000, 1_000_000];
 
-/// Runs the bus and the loads. The caches are used by the threads of the benchmark, and one of those
-/// is the runtime's.
+/// Runs the bus and the loads. The caches are used by the threads of the benchmark, and one of
+/// those is the runtime's.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     let mut builder = Builder::new_multi_thread();
     let runtime = builder.worker_threads(1).enable_all().build();
