@@ -48,13 +48,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     clock.advance(HOUR);
     println!("   [A] {} (an hour later)", notify(&a, "ada"));
 
-    println!("\n2. Ada's problem is solved, so she is to be notified of the next one at once");
+    println!("\n2. Her problem is solved, so the next one is to be told at once");
     println!("   [A] there was a cool-down: {}", a.reset("ada"));
     println!("   [A] {}", notify(&a, "ada"));
 
-    println!(
-        "\n3. It is bounded, and each use removes cool-downs that are over: there is no timer"
-    );
+    println!("\n3. It is bounded, and sweeps itself while it is used: no timer");
     for user in 0..2_000 {
         // Only fills it.
         let _ = a.try_start(&format!("user-{user}"));
@@ -67,14 +65,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     println!("   an hour and 1,000 questions later: {}", a.len());
 
-    println!("\n4. Each instance keeps its own, so two instances notify a user at most twice");
+    println!("\n4. Local is correct: B keeps its own, and two instances notify twice at most");
     let b = notified(&clock)?;
     println!("   [A] {}", notify(&a, "eve"));
     println!("   [B] {}", notify(&b, "eve"));
 
-    println!(
-        "\n5. Where one notification is the limit, a Dedup decides in Redis for all instances"
-    );
+    println!("\n5. Where that is one too many, a Dedup decides in Redis, for all together");
     for (name, bus) in [("A", &instances.a), ("B", &instances.b)] {
         println!("   [{name}] {}", notify_once(bus, name, "eve").await?);
     }
