@@ -1,4 +1,4 @@
-//! How old what was read was.
+//! Finds how old the values were that were read.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,19 +8,19 @@ use crate::clock::Nanos;
 use crate::log::Read;
 use crate::writer::Acknowledged;
 
-/// What came of one cache's reads.
+/// The result for the reads of one cache.
 #[derive(Debug, Default)]
 pub(crate) struct Verdict {
     pub(crate) reads: usize,
-    /// While events were proven to arrive: how many were loaded, and how many were not.
+    /// Reads while events were proven to arrive: hits and loads.
     pub(crate) live: Split,
-    /// While they were not.
+    /// Reads while events were not proven to arrive.
     pub(crate) away: Split,
-    /// Older than an acknowledged publish.
+    /// Reads of values older than an acknowledged publish.
     pub(crate) stale: usize,
-    /// The age of the oldest.
+    /// The age of the oldest such value.
     pub(crate) oldest: Nanos,
-    /// Older than they may be, with their age.
+    /// Reads of values older than the bound, with their age.
     pub(crate) violations: Vec<(Read, Nanos)>,
 }
 
@@ -64,8 +64,10 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// Looks at the reads of one kind. A read is as old as it began after the first publish was
-/// acknowledged of what it has not seen.
+/// Audits the reads of one kind of cache.
+///
+/// The age of a read is the time from an acknowledgement to the beginning of the read. The
+/// acknowledgement is that of the first publish whose value the read has not seen.
 pub(crate) fn audit(
     kind: Kind,
     reads: &[Read],
@@ -98,12 +100,12 @@ pub(crate) fn audit(
     verdict
 }
 
-/// The audit itself must not be blind.
+/// Checks that the audit finds stale reads.
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// The ages of the reads that are older than 10, each given by its time and number.
+    /// The ages of the reads that are 10 or older. Each read is given by its time and number.
     fn too_old(acknowledged: &[(Nanos, u64)], reads: &[(Nanos, u32)]) -> Vec<Nanos> {
         let acknowledged = acknowledged.iter();
         let acknowledged = acknowledged.map(|&(at, number)| Acknowledged { number, at });
@@ -128,9 +130,9 @@ mod tests {
         let acknowledged = [(100, 1), (200, 2), (205, 3)];
         assert_eq!(too_old(&acknowledged, &[(110, 0)]), [10]);
         assert_eq!(too_old(&acknowledged, &[(150, 0), (300, 0)]), [50, 200]);
-        // It has missed two, and the first counts.
+        // It has missed two publishes, and the first counts.
         assert_eq!(too_old(&acknowledged, &[(212, 1)]), [12]);
-        // The one before the last.
+        // It has missed the last publish only.
         assert_eq!(too_old(&acknowledged, &[(212, 2), (215, 2)]), [10]);
         // Numbers whose publish was not acknowledged are missing.
         assert_eq!(too_old(&[(100, 1), (200, 5)], &[(300, 3)]), [100]);

@@ -13,8 +13,8 @@ use tokio::sync::Notify;
 use crate::caches::{Items, Kind, LONG, bus, coherent};
 use crate::clock::now;
 
-/// One caller loads for all, but only for callers that may have what it found: no event tells them
-/// what has changed since.
+/// Callers share a load only while its value may not be too old. No event tells them of changes
+/// since the load began.
 #[tokio::test]
 async fn share_no_load_that_began_longer_ago_than_the_bound() {
     let server = Server::start().await;
@@ -28,7 +28,7 @@ async fn share_no_load_that_began_longer_ago_than_the_bound() {
     let live = async || cache.health().is_live();
     eventually("the cache to notice", live, |live| !live).await;
 
-    // Somebody finds the first value, and has not returned yet.
+    // One load has read the first value, and has not returned yet.
     let value = Arc::new(AtomicU64::new(1));
     let (found, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let slow = tokio::spawn({
@@ -53,7 +53,7 @@ async fn share_no_load_that_began_longer_ago_than_the_bound() {
 
     let late = cache.get_or_load("key", async || value.load(Ordering::Relaxed));
     let mut late = pin!(late);
-    // He has loaded, or waits for the other.
+    // The late caller has loaded, or waits for the slow load.
     let begun = poll_fn(|cx| Poll::Ready(late.as_mut().poll(cx))).await;
     go_on.notify_one();
     assert_eq!(slow.await.unwrap(), 1);

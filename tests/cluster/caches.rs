@@ -1,24 +1,24 @@
-//! The caches that are read, and how old what they serve may be.
+//! The caches that are read, and how old the values may be that they serve.
 //!
-//! A publish that was acknowledged at the time *A* has evicted what was there before it. A read
-//! that begins at *A* + bound, or later, must not return anything older.
+//! A publish is acknowledged at the time *A*. A read that begins at *A* + bound or later must not
+//! return a value that the publish evicts.
 //!
-//! # Why it is so
+//! # Why this holds
 //!
-//! A cache reads on without the event for as long as a canary proves that events arrive, which is
-//! until a lease after the canary was sent. The server takes a canary that is sent after *A* behind
-//! the event. So if it comes back, over the same subscription, the event came before it; and if the
-//! subscription began only later, the cache was flushed after that. Hence the last canary that
-//! proves anything without the event was sent before *A*, and what it proves ends before *A* +
-//! lease. The time that messages need does not come into it, nor does a pause of the process: the
-//! clock is read after the read has begun.
+//! A cache that has not received the event serves for as long as a canary proves that events
+//! arrive: until one lease after the canary was sent. A canary that is sent after *A* reaches the
+//! server after the event. If it comes back over the same subscription, the event has come before
+//! it. If the subscription began later, the cache was flushed after that. So the last canary that
+//! proves anything to this cache was sent before *A*, and its proof ends before *A* + lease. The
+//! delay of messages does not matter. Neither does a pause of the process, because the clock is
+//! read after the read has begun.
 //!
 //! - [`WhileDown::Bypass`]: the lease.
 //! - [`WhileDown::ServeFor`]: the lease, and what the policy adds to it.
 //! - [`WhileDown::ServeUntilTtl`]: the TTL. An entry that the event was to evict was loaded
 //!   before *A*, and lives for a TTL from the beginning of its load.
-//! - A cache in Redis: the lease. The entry in Redis is gone before the publish is acknowledged, and
-//!   its memory level bypasses.
+//! - A cache in Redis: the lease. The entry in Redis is deleted before the publish is acknowledged,
+//!   and the memory level is bypassed.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -36,11 +36,11 @@ pub(crate) const HEARTBEAT: Duration = Duration::from_millis(100);
 pub(crate) const LEASE: Duration = Duration::from_millis(500);
 /// What [`WhileDown::ServeFor`] adds.
 pub(crate) const SERVE_FOR: Duration = Duration::from_millis(250);
-/// Of the cache that nothing else bounds; longer than the lease.
+/// The TTL of the cache that only its TTL bounds; longer than the lease.
 pub(crate) const TTL: Duration = Duration::from_millis(900);
 /// Longer than any test.
 pub(crate) const LONG: Duration = Duration::from_secs(3600);
-/// For connecting and for answers.
+/// The timeout for connecting and for answers.
 const PATIENCE: Duration = Duration::from_millis(300);
 
 /// Items have changed.
@@ -116,7 +116,7 @@ impl Kind {
         Self::Redis,
     ];
 
-    /// How old a read may be: see the module.
+    /// How old a value may be that a read returns: see the module.
     pub(crate) fn bound(self) -> Nanos {
         let bound = match self {
             Self::Bypass | Self::Redis => LEASE,
@@ -126,7 +126,7 @@ impl Kind {
         length(bound)
     }
 
-    /// Whether it serves for a while although events are not proven to arrive.
+    /// Whether the cache serves for a while although events are not proven to arrive.
     pub(crate) fn goes_on(self) -> bool {
         matches!(self, Self::ServeFor | Self::ServeUntilTtl)
     }
@@ -143,7 +143,7 @@ pub(crate) struct Caches {
 }
 
 impl Caches {
-    /// Waits until events arrive.
+    /// Builds the caches, and waits until events are proven to arrive.
     pub(crate) async fn start(url: &str) -> Self {
         let bus = bus(url).connect().await.expect("the server is running");
         let items = Items::new(&bus);
@@ -158,14 +158,14 @@ impl Caches {
         caches
     }
 
-    /// Waits until events arrive, whatever stands in the way now.
+    /// Waits until events are proven to arrive, also if they are not now.
     pub(crate) async fn live(&self) {
         let ready = async || self.bus.ready().await;
         let live = support::eventually("the bus to be live", ready, Result::is_ok);
         live.await.expect("`eventually` has seen it");
     }
 
-    /// The cache of a kind that is in memory alone.
+    /// The cache of this kind; `None` if it is not in memory only.
     pub(crate) fn coherent(&self, kind: Kind) -> Option<&CoherentCache<String, u64>> {
         match kind {
             Kind::Bypass => Some(&self.bypass),
@@ -181,8 +181,8 @@ impl Caches {
         health.is_live()
     }
 
-    /// The value, and whether it was loaded. A caller that loads has it at once, and needs some
-    /// time to return with it.
+    /// Reads a value; returns it, and whether this call loaded it. The loader reads the value
+    /// first, and then waits for `delay`.
     pub(crate) async fn read(
         &self,
         kind: Kind,

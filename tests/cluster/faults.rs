@@ -1,4 +1,4 @@
-//! What goes wrong, in turn.
+//! The faults, caused in turn.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,13 +9,13 @@ use tokio::time::sleep;
 use crate::caches::{LEASE, SERVE_FOR};
 use crate::reader::Reader;
 
-/// Between two faults, so that most find everybody live and with something cached.
+/// The time between two faults, long enough for most caches to be live and filled again.
 const CALM: Duration = Duration::from_millis(300);
 
-/// Not long enough for anybody to notice.
+/// Too short to be noticed.
 const HICCUP: Duration = Duration::from_millis(150);
 
-/// Longer than anything is served without events.
+/// Longer than a cache serves without events, except until its TTL.
 const OUTAGE: Duration = LEASE.saturating_add(SERVE_FOR).saturating_add(HICCUP);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,7 +49,7 @@ const ALL: [Fault; 12] = [
     Fault::PauseBriefly,
 ];
 
-/// Everything that can go wrong.
+/// What the faults act on.
 #[derive(Debug)]
 pub(crate) struct Victims<'a> {
     pub(crate) server: &'a mut Server,
@@ -98,7 +98,7 @@ async fn cause(fault: Fault, victims: &mut Victims<'_>) {
         Fault::PauseBriefly => pause(readers, HICCUP).await,
         Fault::PauseInBlackHole => {
             let paused = async {
-                // Whoever is behind the proxy has noticed.
+                // The reader behind the proxy has noticed by now.
                 sleep(LEASE + HICCUP).await;
                 pause(readers, OUTAGE).await;
                 sleep(HICCUP).await;
@@ -108,7 +108,7 @@ async fn cause(fault: Fault, victims: &mut Victims<'_>) {
     }
 }
 
-/// Stops the processes that read, while others publish.
+/// Stops the processes that read, while the writer goes on.
 async fn pause(readers: &[Reader], duration: Duration) {
     readers.iter().for_each(Reader::freeze);
     sleep(duration).await;

@@ -1,4 +1,4 @@
-//! What a process has read, as it hands it over to the test.
+//! The reads of a process, in the file that it leaves for the test.
 
 use std::fs;
 use std::path::Path;
@@ -9,14 +9,14 @@ use crate::clock::Nanos;
 /// One read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Read {
-    /// Before it began.
+    /// The time just before the read began.
     pub(crate) at: Nanos,
     pub(crate) number: u32,
     pub(crate) key: u16,
     pub(crate) kind: Kind,
-    /// Whether events were proven to arrive just before.
+    /// Whether events were proven to arrive just before the read.
     pub(crate) live: bool,
-    /// Whether the reader had to load it. If not, it was in the cache, or another was loading it.
+    /// Whether the reader loaded the value. If not, it was cached, or another caller loaded it.
     pub(crate) loaded: bool,
 }
 

@@ -1,5 +1,5 @@
-//! Caches of several processes over a real server, through all that can happen to it: no read is
-//! older than it may be.
+//! Caches of several processes over a real server, under faults: no read returns a value that is
+//! too old.
 
 mod audit;
 mod away;

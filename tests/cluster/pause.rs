@@ -11,7 +11,7 @@ use crate::caches::{Caches, Items, Kind, bus};
 use crate::clock::{Nanos, now};
 use crate::source::{Folder, Source, keys};
 
-/// The only one that is read.
+/// The only key that is read.
 const KEY: usize = 0;
 
 /// Reads before anything happens to the process.
@@ -20,9 +20,9 @@ const ROUNDS: u64 = 100;
 /// What happens to the process that reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Plight {
-    /// It is stopped, and goes on when nothing may be served any more.
+    /// It is stopped, and resumed when no cache may serve the old value any more.
     Stopped,
-    /// Its thread is so busy that it receives nothing.
+    /// Its only thread is so busy that it receives nothing.
     Busy,
 }
 
@@ -38,7 +38,8 @@ async fn of_the_receiving_task_does_not_make_caches_serve() {
     play(NAME, Plight::Busy).await;
 }
 
-/// Events are received by the very thread that reads, so nothing but the read itself can notice.
+/// Runs a test. Events are received by the thread that reads, so only the read itself can notice
+/// that the proof has ended.
 async fn play(name: &str, plight: Plight) {
     if role().is_some() {
         return read().await;
@@ -87,7 +88,7 @@ async fn play(name: &str, plight: Plight) {
     assert!(child.finish().await.success());
 }
 
-/// Reads what is cached until it is not served any more, and does nothing else.
+/// Reads the cached values until none is served any more, without awaiting anything.
 async fn read() {
     let caches = Caches::start(&env::var("URL").unwrap()).await;
     let source = Source::open(Path::new(&env::var("FOLDER").unwrap()));
@@ -122,7 +123,7 @@ async fn read() {
             }
             hit
         });
-        // Nothing is awaited here.
+        // No `await`, so that no event is received.
         thread::yield_now();
     }
     served.sort_unstable();

@@ -1,4 +1,4 @@
-//! What caches do that go on while events are not proven to arrive.
+//! Caches that serve although events are not proven to arrive.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::clock::{Nanos, length, now};
 
 const KEY: &str = "key";
 
-/// A cache behind a proxy, whose only entry is changed by somebody who is not.
+/// A cache behind a proxy, and an instance with a direct connection that changes its only entry.
 struct Scenario {
     _server: Server,
     proxy: Proxy,
@@ -23,7 +23,7 @@ struct Scenario {
 }
 
 impl Scenario {
-    /// The first value is cached.
+    /// Starts everything, and waits until the first value is cached.
     async fn start(policy: WhileDown, ttl: Duration) -> Self {
         let server = Server::start().await;
         let proxy = Proxy::to(server.port()).await;
@@ -57,7 +57,7 @@ impl Scenario {
         live.expect("`eventually` has seen it");
     }
 
-    /// Takes the server away; since when.
+    /// Cuts the cache off from the server; returns the time.
     async fn cut_off(&self) -> Nanos {
         self.proxy.black_hole(Direction::Both);
         let since = now();
@@ -66,7 +66,7 @@ impl Scenario {
         since
     }
 
-    /// Changes the value, which is published to everybody else; when.
+    /// Changes the value and publishes the change; returns the time just before.
     async fn change(&self) -> Nanos {
         self.value.fetch_add(1, Ordering::Relaxed);
         let at = now();
@@ -77,7 +77,7 @@ impl Scenario {
         at
     }
 
-    /// Waits until the first value is served no more; when it was served last.
+    /// Waits until the first value is no longer served; returns when it was served last.
     async fn last_served(&self) -> Nanos {
         let mut last = 0;
         let served = async || {
@@ -95,7 +95,7 @@ impl Scenario {
         last
     }
 
-    /// Gives the server back, and looks at the cache from the first moment that it is live again.
+    /// Restores the connection, and checks that the cache is empty as soon as it is live again.
     async fn is_empty_when_it_is_live_again(&self) {
         self.proxy.heal();
         let look = async || {
@@ -108,7 +108,7 @@ impl Scenario {
     }
 }
 
-/// Until it is live again, what it has it serves.
+/// Checks that a cache serves its entries until it is live again.
 async fn goes_on(policy: WhileDown) {
     let scenario = Scenario::start(policy, LONG).await;
     scenario.cut_off().await;

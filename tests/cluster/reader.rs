@@ -1,4 +1,4 @@
-//! A process that reads, and the test's hold of it.
+//! A process that reads, and its handle in the test.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -18,19 +18,19 @@ use crate::log::{self, Read};
 use crate::rng::Rng;
 use crate::source::{KEYS, Source, keys};
 
-/// Those that read in memory, as tasks and as threads, and those that read in Redis too.
+/// The number of readers of caches in memory, as tasks and as threads, and of the cache in Redis.
 const TASKS: u64 = 4;
 const THREADS: u64 = 1;
 const REDIS_TASKS: u64 = 2;
 
-/// Reads between two pauses, which leave the processor to others.
+/// The number of reads between two pauses, in which other tasks and processes run.
 const READS: usize = 50;
 const PAUSE: Duration = Duration::from_millis(1);
 
 /// The longest that a load takes, in milliseconds.
 const LOAD: u64 = 4;
 
-/// The test's hold of a process.
+/// The handle of a process.
 #[derive(Debug)]
 pub(crate) struct Reader {
     pub(crate) name: &'static str,
@@ -38,16 +38,16 @@ pub(crate) struct Reader {
     log: PathBuf,
 }
 
-/// What a process has to tell in the end.
+/// The results of a process.
 #[derive(Debug)]
 pub(crate) struct Report {
     pub(crate) reads: Vec<Read>,
-    /// What the cache in Redis has found in memory.
+    /// The hits of the cache in Redis in its memory level.
     pub(crate) memory_hits: u64,
 }
 
 impl Reader {
-    /// A process that runs the test of this name as a reader, and reads from now on.
+    /// Starts a process that runs the test of this name as a reader, and waits until it reads.
     pub(crate) async fn start(
         test: &str,
         name: &'static str,
@@ -70,7 +70,7 @@ impl Reader {
         Self { name, child, log }
     }
 
-    /// Waits until its events are proven to arrive.
+    /// Waits until events are proven to arrive at the process.
     pub(crate) async fn live(&mut self) {
         self.child.tell("live").await;
         self.child.says("is live").await;
@@ -85,7 +85,7 @@ impl Reader {
         self.child.thaw();
     }
 
-    /// Ends it.
+    /// Ends the process, and returns its results.
     pub(crate) async fn finish(mut self) -> Report {
         self.child.tell("end").await;
         let last = self.child.says("memory hits").await;
@@ -99,7 +99,7 @@ impl Reader {
     }
 }
 
-/// Plays a reader until told to end.
+/// Runs a reader until told to end.
 pub(crate) async fn play() {
     let variable = |name| env::var(name).expect("`start` sets it");
     let seed: u64 = variable("SEED").parse().expect("`start` sets a number");
@@ -137,7 +137,7 @@ pub(crate) async fn play() {
     println!("reading");
 
     let mut commands = BufReader::new(stdin()).lines();
-    // The end of the test ends it too.
+    // Ends as well when the test ends, which closes the standard input.
     while let Ok(Some(command)) = commands.next_line().await {
         match command.as_str() {
             "live" => {
@@ -154,7 +154,7 @@ pub(crate) async fn play() {
         reads.extend(task.await.expect("readers do not panic"));
     }
     for thread in threads {
-        // By now it waits for no load.
+        // All tasks have ended, so the thread waits for none of their loads.
         let ended = tokio::task::spawn_blocking(|| thread.join()).await;
         reads.extend(ended.expect("it only waits").expect("readers do not panic"));
     }
@@ -169,7 +169,7 @@ struct Shared {
     stop: AtomicBool,
 }
 
-/// A read to be done.
+/// A read that is to be done.
 struct Plan {
     kind: Kind,
     key: usize,

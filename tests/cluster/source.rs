@@ -1,4 +1,4 @@
-//! What the caches hold copies of: a number for each key, which only ever grows.
+//! The source of the cached values: a number for each key, which only grows.
 
 use std::fs::{self, File};
 use std::ops::Range;
@@ -6,12 +6,14 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process;
 
-/// Keys that an event can evict by their prefix.
+/// The number of groups of keys. The keys of a group share a prefix, by which an event can evict
+/// them.
 pub(crate) const GROUPS: usize = 8;
 pub(crate) const KEYS: usize = GROUPS * IN_GROUP;
 const IN_GROUP: usize = 16;
 
-/// The number twice: halves that differ were read during a write.
+/// The bytes of a slot. It holds the number twice: if the halves differ, it was read during a
+/// write.
 const SLOT: usize = 16;
 
 /// The keys, in their order.
@@ -35,7 +37,7 @@ pub(crate) fn group(group: usize) -> Range<usize> {
 pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    /// `name` is the test's own.
+    /// Creates a folder. No other test may use this `name`.
     pub(crate) fn create(name: &str) -> Self {
         let folder = format!(
             "{}/coherence-{name}-{}",
@@ -53,17 +55,17 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // What is left behind lies in the build folder.
+        // A folder that remains is in the build folder.
         drop(fs::remove_dir_all(&self.0));
     }
 }
 
-/// The numbers, in a file: every process reads the present ones, whatever becomes of the server.
+/// The numbers, in a file: every process reads the present ones, also while the server is down.
 #[derive(Debug)]
 pub(crate) struct Source(File);
 
 impl Source {
-    /// All numbers are zero.
+    /// Creates the file. All numbers are zero.
     pub(crate) fn create(folder: &Path) -> Self {
         let file = File::create_new(Self::path(folder)).expect("the folder is new");
         let source = Self(file);
@@ -71,7 +73,7 @@ impl Source {
         source
     }
 
-    /// As another process has [created](Self::create) it.
+    /// Opens the file that another process has [created](Self::create).
     pub(crate) fn open(folder: &Path) -> Self {
         Self(File::open(Self::path(folder)).expect("it was created"))
     }

@@ -1,6 +1,6 @@
-//! Everything at once: no read is older than it may be.
+//! All faults at once: no read returns a value that is too old.
 //!
-//! A writer changes numbers and publishes what it has changed, by key, by prefix and everything.
+//! A writer changes numbers and publishes the changes: of a key, of a prefix, and of everything.
 //! Two processes read them through caches of every kind, one of them behind a proxy. Meanwhile the
 //! server is killed, frozen and restarted, connections are cut, killed and black-holed, and the
 //! processes are stopped. Afterwards every single read is audited.
@@ -23,7 +23,7 @@ use crate::writer;
 /// otherwise.
 const SECONDS: u64 = 12;
 
-/// Of everything that is left to chance; the variable `TORTURE_SEED` says otherwise.
+/// The seed of all random choices; the variable `TORTURE_SEED` overrides it.
 const SEED: u64 = 1;
 
 /// The process that is not behind the proxy.
@@ -99,7 +99,7 @@ async fn no_read_is_older_than_it_may_be() {
     for (name, kind, verdict) in verdicts {
         let first = &verdict.violations[..verdict.violations.len().min(5)];
         assert!(first.is_empty(), "{name}, {kind:?}: {first:#?} …");
-        // Or else all of this would prove nothing.
+        // Without hits and loads, the test would prove nothing.
         let Split { hits, loads } = verdict.live;
         assert!(
             hits > 100 && hits > loads / 10,
@@ -113,7 +113,7 @@ async fn no_read_is_older_than_it_may_be() {
             !kind.goes_on() || verdict.away.hits > 0,
             "{name}, {kind:?} does not go on"
         );
-        // Only the proxy separates readers from what the writer publishes.
+        // Only a reader behind the proxy can miss what the writer publishes.
         assert!(
             name == DIRECT || verdict.stale > 0,
             "{name}, {kind:?}: nothing was missed"

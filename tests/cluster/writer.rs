@@ -1,4 +1,4 @@
-//! Changes numbers, and publishes what it has changed.
+//! Changes numbers, and publishes the changes.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,32 +12,33 @@ use crate::clock::{Nanos, now};
 use crate::rng::Rng;
 use crate::source::{GROUPS, KEYS, Source, group, keys, prefix};
 
-/// How many of so many changes concern a whole group, and one of them everything. Most keys are
-/// left alone for longer than a cache may be stale, so that what is stale is found.
+/// Of this many changes, one concerns everything, and `GROUP_CHANGES` concern a group. Most keys
+/// stay unchanged for longer than a cache may be stale, so that stale values are found.
 const CHANGES: u64 = 150;
 const GROUP_CHANGES: u64 = 6;
 
-/// Between changes that have nothing to do with each other.
+/// The shortest and longest time between changes of different keys.
 const PAUSE: (Duration, Duration) = (Duration::ZERO, Duration::from_millis(5));
 
-/// From a change to the next of the same keys: about as long as a load takes.
+/// The shortest and longest time between two changes of the same keys: about as long as a load
+/// takes.
 const AGAIN: (Duration, Duration) = (Duration::ZERO, Duration::from_millis(3));
 
 /// A publish that was acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Acknowledged {
-    /// The number that the key had before it was published.
+    /// The number of the key that was published.
     pub(crate) number: u64,
     /// When it was acknowledged.
     pub(crate) at: Nanos,
 }
 
-/// What a writer has done.
+/// The changes of a writer.
 #[derive(Debug)]
 pub(crate) struct Written {
     /// In order, for each key.
     pub(crate) acknowledged: Vec<Vec<Acknowledged>>,
-    /// Acknowledged publishes of one key, a group, and everything.
+    /// The number of acknowledged publishes of one key, of a group, and of everything.
     pub(crate) publishes: [usize; 3],
     pub(crate) failures: usize,
 }
@@ -81,7 +82,7 @@ impl Scope {
 pub(crate) async fn write(url: String, source: Source, seed: u64, stop: &AtomicBool) -> Written {
     let bus = bus(&url).connect().await.expect("the server is running");
     let items = Items::new(&bus);
-    // With it, publishing deletes in Redis first.
+    // With this cache, publishing deletes in Redis first.
     let _cache = redis(&bus, &items);
     let (mut rng, keys) = (Rng::new(seed), keys());
     let mut numbers = vec![0; KEYS];
@@ -92,7 +93,7 @@ pub(crate) async fn write(url: String, source: Source, seed: u64, stop: &AtomicB
     };
     while !stop.load(Ordering::Relaxed) {
         let scope = Scope::random(&mut rng);
-        // At times twice, so that the second overtakes the loads that follow the first.
+        // Sometimes twice, so that the second event overtakes loads that follow the first.
         for _ in 0..=u32::from(rng.one_in(2)) {
             let numbers = &mut numbers[scope.keys()];
             for number in &mut *numbers {

@@ -6,7 +6,7 @@ use support::{Admin, Recorder, Server, eventually, within};
 
 use crate::fixture::{Teams, UserEvent, Users, builder, user};
 
-/// User `app`, who may do what a bus does, on these channels.
+/// Lets the user `app` run all commands, on these channels only.
 async fn allow(admin: &Admin, channels: &[&str]) {
     let rules = [
         "ACL",
@@ -67,7 +67,7 @@ async fn one_channel_refused_leaves_the_others_alone_and_says_what_to_allow() {
         "{health:?}"
     );
 
-    // What the message says is all that is needed.
+    // The rule in the message suffices.
     allow(
         &admin,
         &["&cache:users", "&cache-runtime:canary:*", "&cache:teams"],
@@ -121,7 +121,7 @@ async fn a_permission_that_is_revoked_is_a_loss() {
     let _guards = [users.subscribe(seen.handler()), teams.subscribe(|_| ())];
     bus.ready().await.unwrap();
 
-    // The server closes subscribers that may no longer hear all they hear.
+    // The server disconnects subscribers that lose the access to a channel.
     allow(&admin, &["&cache:teams", "&cache-runtime:canary:*"]).await;
     let mut health = users.watch_health();
     let refused = health.wait_for(|health| matches!(health, Health::Down(Cause::Refused(_))));

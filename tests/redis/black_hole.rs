@@ -15,7 +15,7 @@ async fn survives(direction: Direction) {
     proxy.black_hole(direction);
     watched.down().await;
     watched.assert_inline_told_first();
-    // Told already, because it takes long; and to be told again, because the gap goes on.
+    // The handler is flushed now, because the outage takes long, and again when it ends.
     watched.told().await;
     watched.handler.clear();
     admin

@@ -1,4 +1,4 @@
-//! The end of a bus: nothing is left, and nothing waits for the server.
+//! Closing a bus leaves nothing behind, and does not wait for the server.
 
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -32,7 +32,7 @@ async fn ends_everything() {
     within("the stream to end", ended).await;
     assert!(users.invalidate_all().await.unwrap_err().is_closed());
     assert!(users.ready().await.is_err());
-    // Nor does a closed bus come back to life.
+    // A closed bus does not connect again.
     let teams = Teams::new(&bus);
     let _guard = teams.subscribe(|_| ());
     assert!(teams.ready().await.is_err());
@@ -47,7 +47,7 @@ async fn does_not_wait_for_a_frozen_server() {
     let users = Users::new(&bus);
     let _guards = [users.subscribe(|_| ()), users.subscribe(|_| async {})];
     users.ready().await.unwrap();
-    // From here on the publisher is connected, and has only to wait for the answer.
+    // Now the publisher is connected, and the next publish only waits for the answer.
     users.invalidate_all().await.unwrap();
     server.freeze();
     let mut publishing = pin!(users.invalidate_all());
@@ -75,7 +75,7 @@ async fn does_not_wait_for_a_handler_that_blocks() {
     let (release, exit) = std::sync::mpsc::channel::<()>();
     let _guard = users.subscribe(move |_| {
         let _ = entered.send(());
-        // Until the test lets go of it.
+        // Blocks until the test drops `release`.
         let _ = exit.recv();
     });
     users.ready().await.unwrap();
@@ -102,7 +102,7 @@ async fn of_the_last_handle_ends_everything() {
     let stream = teams.events();
     bus.ready().await.unwrap();
 
-    // A subscription alone keeps it going.
+    // A subscription alone keeps the bus running.
     drop((bus, users, teams, stream));
     assert_eq!(admin.publish("cache:users", r#"{"type":"all"}"#).await, 1);
     drop(guard);

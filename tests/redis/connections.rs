@@ -1,10 +1,10 @@
-//! How many connections a program has, and what they are called.
+//! The number of connections of a program, and their names.
 
 use support::{Admin, Recorder, Server, eventually};
 
 use crate::fixture::{Guests, Teams, Users, builder, user};
 
-/// The names of everyone connected.
+/// The names of all connections.
 async fn names(admin: &Admin) -> Vec<String> {
     let clients = admin.clients().await;
     let mut names: Vec<_> = clients

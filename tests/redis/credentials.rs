@@ -113,7 +113,7 @@ impl Shown {
     }
 }
 
-/// Keeps whatever is logged on this thread.
+/// Keeps everything that is logged on this thread.
 #[derive(Default, Clone)]
 struct Log(Arc<Mutex<String>>);
 

@@ -7,7 +7,8 @@ use tokio::io::{AsyncBufReadExt, BufReader, stdin};
 
 use crate::fixture::{UserEvent, Users, connect, user};
 
-/// The other process: prints the events that it gets, publishes the users that it reads.
+/// The other process: prints the events that it receives, and publishes the users that it reads
+/// from standard input.
 async fn other() {
     let bus = connect(&env::var("SERVER").expect("set by the test")).await;
     let users = Users::new(&bus);

@@ -45,7 +45,7 @@ pub(crate) fn builder(url: &str) -> BusBuilder {
         .response_timeout(Duration::from_millis(800))
 }
 
-/// Never takes a busy machine for a broken connection: whatever it reports was caused by the test.
+/// Never takes a busy machine for a broken connection: every loss is caused by the test.
 pub(crate) fn patient(builder: BusBuilder) -> BusBuilder {
     const FOREVER: Duration = Duration::from_secs(3600);
     builder
@@ -54,12 +54,12 @@ pub(crate) fn patient(builder: BusBuilder) -> BusBuilder {
         .response_timeout(FOREVER)
 }
 
-/// A bus of [`builder`]'s settings.
+/// A bus with the settings of [`builder`].
 pub(crate) async fn connect(url: &str) -> Bus {
     builder(url).connect().await.expect("the server is running")
 }
 
-/// What the subscribers of one service have been given, together with its health at that moment.
+/// What the subscribers of one service have received, and its health at that moment.
 #[derive(Debug)]
 pub(crate) struct Watched {
     /// From a handler.
@@ -71,7 +71,8 @@ pub(crate) struct Watched {
 }
 
 impl Watched {
-    /// Subscribes in both ways, and waits until the channel is live and the beginning is over.
+    /// Subscribes in both ways, waits until the channel is live, and drops what was received so
+    /// far.
     pub(crate) async fn start(users: &Users) -> Self {
         let (handler, inline) = (Recorder::new(), Recorder::new());
         let health = users.watch_health();
@@ -89,19 +90,19 @@ impl Watched {
             _guards: guards,
         };
         users.ready().await.expect("nothing stands in the way");
-        // Behind whatever the beginning gave.
+        // Comes after everything that the new subscriptions cause.
         watched.passes(users, u64::MAX).await;
         watched.forget();
         watched
     }
 
-    /// Forgets what was recorded so far.
+    /// Empties both records.
     pub(crate) fn forget(&self) {
         self.handler.clear();
         self.inline.clear();
     }
 
-    /// Publishes an event, and waits until both subscribers have it: events pass again.
+    /// Publishes an event, and waits until both subscribers have received it.
     pub(crate) async fn passes(&self, users: &Users, user_id: u64) {
         let published = users.invalidate_user(user_id).await;
         published.expect("the server is there");
@@ -110,7 +111,7 @@ impl Watched {
         self.handler
             .until("the handler to get the event", handled)
             .await;
-        // The publisher's own inline subscriber has it even before it leaves.
+        // The publisher's own inline subscriber has received it before it was sent.
     }
 
     /// Waits until the channel is not live.
@@ -121,14 +122,13 @@ impl Watched {
         drop(down.expect("the bus is there"));
     }
 
-    /// Waits until the handler was flushed.
+    /// Waits until the handler has received `All`.
     pub(crate) async fn told(&self) {
         let told = |events: &[UserEvent]| events.contains(&UserEvent::All);
         self.handler.until("the handler to get `All`", told).await;
     }
 
-    /// Asserts that the inline subscriber was told of a loss when the channel was not live, and
-    /// before it got anything else.
+    /// Asserts that the inline subscriber received `All` first, while the channel was not live.
     pub(crate) fn assert_inline_told_first(&self) {
         let seen = self.inline.seen();
         assert_eq!(seen.first(), Some(&(UserEvent::All, false)), "{seen:?}");

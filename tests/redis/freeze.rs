@@ -18,7 +18,7 @@ async fn of_the_server_is_noticed_and_survived() {
     assert!(error.cause().is_some(), "{error:?}");
     assert!(!users.health().is_live());
 
-    // Told already, because it takes long; and to be told again, because the gap goes on.
+    // The handler is flushed now, because the outage takes long, and again when it ends.
     watched.told().await;
     watched.handler.clear();
     server.thaw();

@@ -11,7 +11,7 @@ async fn of_the_servers_output_buffer_is_a_loss() {
     let server = server.start().await;
     let admin = server.admin().await;
     let proxy = Proxy::to(server.port()).await;
-    // Patient: only the closed connection tells it of the loss.
+    // Patient, so that only the closed connection reveals the loss.
     let bus = patient(builder(&proxy.url())).connect().await.unwrap();
     let users = Users::new(&bus);
     let watched = Watched::start(&users).await;

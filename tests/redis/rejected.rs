@@ -1,4 +1,4 @@
-//! Messages that are no events of the channel.
+//! Messages that do not decode as events of the channel.
 
 use std::time::Duration;
 
@@ -25,13 +25,13 @@ async fn deliver_all_and_nothing_is_omitted() {
     let users = Users::new(&bus);
     let watched = Watched::start(&users).await;
 
-    // At once for the first.
+    // The first one causes a flush at once.
     admin.publish("cache:users", REJECTED[0]).await;
     watched.told().await;
     assert_eq!(users.stats().rejected, 1);
 
-    // Those that follow are covered by one more at the end of the interval, and until then the
-    // channel is not live.
+    // Those that follow cause one more flush, at the end of the interval. Until then the channel is
+    // not live.
     let mut health = users.watch_health();
     watched.forget();
     for payload in REJECTED {
@@ -53,7 +53,7 @@ async fn deliver_all_and_nothing_is_omitted() {
 async fn that_follow_the_first_keep_the_channel_from_being_live() {
     let server = Server::start().await;
     let admin = server.admin().await;
-    // The trailing `All` never comes in this test's time.
+    // The flush at the end of the interval does not come during this test.
     let interval = Duration::from_secs(3600);
     let builder = patient(builder(&server.url())).rejection_interval(interval);
     let bus = builder.connect().await.unwrap();
@@ -65,7 +65,7 @@ async fn that_follow_the_first_keep_the_channel_from_being_live() {
     admin.publish("cache:users", REJECTED[1]).await;
     let down = health.wait_for(|health| *health == Health::Down(Cause::Rejected));
     drop(within("the channel not to be live", down).await.unwrap());
-    // Events pass all the same, and there was one `All`.
+    // Events still arrive, and there was only one `All`.
     watched.passes(&users, 1).await;
     assert_eq!(watched.handler.seen(), [UserEvent::All, user(1)]);
 }

@@ -17,8 +17,8 @@ async fn of_the_server_is_a_loss_and_is_survived() {
     assert_eq!(error.channel(), "cache:users");
     watched.assert_inline_told_first();
 
-    // Told already, because it takes long; and to be told again: what others publish between the
-    // restart and the new subscription is lost.
+    // The handler is flushed now, because the outage takes long. It is flushed again when it ends:
+    // what is published between the restart and the new subscription is lost.
     watched.told().await;
     watched.handler.clear();
     server.restart().await;

@@ -92,7 +92,7 @@ async fn while_the_last_one_is_still_ending_miss_nothing_unnoticed() {
     let last = teams.subscribe(|_| ());
     bus.ready().await.unwrap();
 
-    // The server has ended the subscription, and the news is on its way.
+    // The server ends the subscription, and its confirmation is delayed.
     proxy.delay(Duration::from_millis(500));
     drop(last);
     let subscribers = async || admin.subscribers("cache:teams").await;

@@ -1,4 +1,4 @@
-//! Everything at once: whatever is lost, subscribers are told of it.
+//! All faults at once: subscribers learn of every loss.
 //!
 //! Publishers number their events and note which ones the server acknowledged. Meanwhile the server
 //! is killed, frozen and restarted, overflows and refuses a channel, connections are cut and
@@ -27,10 +27,10 @@ use subscriber::Subscribers;
 /// otherwise.
 const SECONDS: u64 = 20;
 
-/// Those with a plain connection; there is a service too.
+/// The number of publishers with a plain connection. A service publishes as well.
 const PLAIN_PUBLISHERS: u64 = 3;
 
-/// Of an event behind all others.
+/// The user of an event that is published after all others.
 const MARKER: u64 = u64::MAX;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -38,7 +38,7 @@ async fn loses_nothing_without_saying_so() {
     let seconds = env::var("TORTURE_SECONDS").map_or(SECONDS, |text| {
         text.parse().expect("TORTURE_SECONDS is a number")
     });
-    // Rules of the configuration survive a restart.
+    // Access rules in the configuration survive a restart.
     let rules = format!("{USER} on >{PASSWORD} allcommands allkeys allchannels");
     let mut server = Server::builder().option("user", &rules).start().await;
     let proxy = Proxy::to(server.port()).await;
@@ -55,7 +55,7 @@ async fn loses_nothing_without_saying_so() {
         let bus = bus.connect().await.unwrap();
         let users = Users::new(&bus);
         let subscribers = Subscribers::start(name, &users, &slow);
-        // A channel that nobody takes away.
+        // A channel that stays allowed.
         let teams = Teams::new(&bus).subscribe(|_| ());
         bus.ready().await.unwrap();
         buses.push((bus, users, teams, subscribers));
@@ -98,7 +98,7 @@ async fn loses_nothing_without_saying_so() {
         acknowledged.push(publisher.await.expect("publishers do not panic"));
     }
 
-    // Whoever has the marker has, or has lost, everything before it.
+    // A subscriber that has the marker has received or lost every event before it.
     let admin = server.admin().await;
     let marker = format!(r#"{{"type":"user","userId":{MARKER}}}"#);
     let missing = async || {

@@ -1,4 +1,4 @@
-//! What a subscriber has lost, and whether it knows.
+//! Finds what a subscriber has lost, and whether an `All` covers it.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -8,11 +8,11 @@ use std::time::Instant;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Acknowledged {
     pub(super) id: u64,
-    /// Before it was sent.
+    /// The time just before it was sent.
     pub(super) sent: Instant,
 }
 
-/// What a subscriber was given: an event, or `All` where there is no id.
+/// What a subscriber received: an event, or `All` if there is no id.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Entry {
     pub(super) id: Option<u64>,
@@ -50,12 +50,12 @@ impl fmt::Display for Verdict {
 
 /// Compares what was acknowledged, publisher by publisher, with a subscriber's log.
 ///
-/// A publisher waits for each acknowledgement before it sends on, so the server has its events in
-/// this order. An event that was lost is covered by an `All` that stands in the log
-/// - behind the publisher's last event before it that was seen, and no older than the lost one:
-///   any other `All` speaks of an earlier loss;
-/// - before the publisher's first event after it that was seen and came while the channel was
-///   `live`: with the events that come while it is not, the subscriber knows that some are missing.
+/// A publisher waits for each acknowledgement before it sends more, so the server has its
+/// events in this order. A lost event is covered by an `All` in the log
+/// - that comes after the last event that was seen before the lost one, and is not older than the
+///   lost one: any other `All` reports an earlier loss;
+/// - that comes before the first event that was seen after the lost one while the channel was
+///   `live`. While it is not live, the subscriber knows that events may be missing.
 pub(super) fn audit(
     publishers: &[Vec<Acknowledged>],
     live: &HashSet<u64>,
@@ -80,10 +80,10 @@ pub(super) fn audit(
         alls: alls.len(),
     };
     for events in publishers {
-        // From the last event to the first, with the end of the log as the first bound.
+        // From the last event to the first, starting at the end of the log.
         let mut before = log.len();
         let mut gap: Vec<Acknowledged> = Vec::new();
-        // What stands before the first event is the beginning of the log.
+        // `None` stands for the beginning of the log.
         for event in events.iter().rev().map(Some).chain([None]) {
             let after = event.map_or(Some(0), |event| positions.get(&event.id).copied());
             let Some(after) = after else {
@@ -108,15 +108,15 @@ pub(super) fn audit(
     verdict
 }
 
-/// The audit itself must not be blind.
+/// Checks that the audit finds losses.
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
 
-    /// What is found uncovered of one publisher's events, one a second. `given` is the log, with
-    /// `None` for `All`.
+    /// The uncovered events of one publisher, which are sent at the second of their number. `given`
+    /// is the log: the second, and the event or `None` for `All`.
     fn uncovered(sent: &[u64], dead: &[u64], given: &[(u64, Option<u64>)]) -> Vec<u64> {
         let start = Instant::now();
         let at = |second: u64| start + Duration::from_secs(second);

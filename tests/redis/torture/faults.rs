@@ -1,4 +1,4 @@
-//! What goes wrong, in turn.
+//! The faults, caused in turn.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,10 +9,10 @@ use tokio::time::sleep;
 
 use super::publisher::Control;
 
-/// Between two faults, so that most find everybody live.
+/// The time between two faults, long enough for most channels to be live again.
 const CALM: Duration = Duration::from_millis(250);
 
-/// Not long enough for anybody to notice.
+/// Too short to be noticed.
 const HICCUP: Duration = Duration::from_millis(150);
 
 /// Longer than the lease.
@@ -53,7 +53,7 @@ const ALL: [Fault; 12] = [
 pub(super) const USER: &str = "app";
 pub(super) const PASSWORD: &str = "secret";
 
-/// Everything that can go wrong.
+/// What the faults act on.
 #[derive(Debug)]
 pub(super) struct Victims<'a> {
     pub(super) server: &'a mut Server,
@@ -122,7 +122,7 @@ async fn overflow(server: &Server, proxy: &Proxy) {
     limit("pubsub 256kb 64kb 1").await;
     let before = closed();
     let flood = async || {
-        // A subscriber that notices the silence first is there again after the next pause.
+        // A subscriber that notices the silence first has reconnected after the next pause.
         proxy.black_hole(Direction::ToClient);
         let begun = Instant::now();
         while begun.elapsed() < HICCUP && closed() == before {
@@ -144,7 +144,7 @@ async fn overflow(server: &Server, proxy: &Proxy) {
     limit("pubsub 32mb 8mb 60").await;
 }
 
-/// Takes a channel from the subscribers, and gives it back. Publishers are other users.
+/// Forbids a channel to the subscribers, and allows it again. Publishers connect as another user.
 async fn revoke(server: &Server, publishers: &[Control]) {
     let admin = server.admin().await;
     let allow = async |rules: &[&str]| {

@@ -1,4 +1,4 @@
-//! Publishers of numbered events: plain connections that know nothing of buses, and a service.
+//! Publishers of numbered events: plain connections without a bus, and a service.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use super::audit::Acknowledged;
 use crate::fixture::{Users, builder};
 
-/// Events sent together.
+/// The number of events that are sent together.
 const BATCH: u64 = 4;
 
 /// How long a publisher waits for the server.
@@ -26,7 +26,7 @@ pub(super) struct Control {
 }
 
 impl Control {
-    /// Events of different numbers differ; all publishers stop together.
+    /// Publishers of different numbers publish different events. All stop together.
     pub(super) fn new(number: u64, stop: &Arc<AtomicBool>) -> Self {
         Self {
             number,
@@ -44,7 +44,7 @@ impl Control {
         (self.number + 1) * 1_000_000_000
     }
 
-    /// Waits a little; `false` when it is time to stop.
+    /// Waits 1 ms; returns `false` when the publisher has to stop.
     async fn go_on(&self) -> bool {
         sleep(Duration::from_millis(1)).await;
         !self.stop.load(Ordering::Relaxed)
@@ -55,8 +55,8 @@ impl Control {
     }
 }
 
-/// Publishes through a service until told to stop; what it said was published, in the order of
-/// sending.
+/// Publishes through a service until told to stop. Returns the events whose publish succeeded, in
+/// the order of sending.
 pub(super) async fn serve(url: String, control: Control) -> Vec<Acknowledged> {
     let bus = builder(&url)
         .connect_timeout(PATIENCE)
@@ -79,8 +79,8 @@ pub(super) async fn serve(url: String, control: Control) -> Vec<Acknowledged> {
     acknowledged
 }
 
-/// Publishes over a plain connection until told to stop; what the server acknowledged, in the order
-/// of sending.
+/// Publishes over a plain connection until told to stop. Returns the events that the server
+/// acknowledged, in the order of sending.
 pub(super) async fn run(url: String, control: Control) -> Vec<Acknowledged> {
     let mut acknowledged = Vec::new();
     let mut next = control.first();

@@ -1,4 +1,4 @@
-//! Subscribers of every kind, and what each was given.
+//! Subscribers of every kind, and what each has received.
 
 use std::collections::HashSet;
 use std::panic;
@@ -13,7 +13,7 @@ use tokio::time::sleep;
 use super::audit::Entry;
 use crate::fixture::{UserEvent, Users};
 
-/// What a slow handler takes for an event.
+/// How long a slow handler takes for an event.
 const SLOW: Duration = Duration::from_millis(2);
 
 /// How many events an unreliable handler takes between two panics.
@@ -38,7 +38,7 @@ impl Log {
         let id = match event {
             UserEvent::User { user_id } => Some(*user_id),
             UserEvent::All => None,
-            // Of a flood: it tells nobody of a loss.
+            // Part of a flood; it does not report a loss.
             UserEvent::Name { .. } => return,
         };
         let mut entries = lock(&self.entries);
@@ -57,7 +57,7 @@ impl Log {
     }
 
     pub(super) fn has(&self, id: u64) -> bool {
-        // It is looked for at the end, and is at the end.
+        // From the end, because the marker is among the last entries.
         let entries = lock(&self.entries);
         entries.iter().rev().any(|entry| entry.id == Some(id))
     }
