@@ -1,11 +1,11 @@
-//! Publish to receive over a real Redis: ours against a bare redis-rs loop, in the same run.
+//! The time from publish to receive over a real Redis: ours against a bare redis-rs loop.
 //!
 //! ```sh
 //! cargo bench -p benches --bench bus
 //! ```
 //!
-//! Rounds of both alternate, so that a change of the machine's speed hits both. Each figure is the
-//! median of its rounds. Nothing fails on time.
+//! Rounds of both alternate, so that a change of the machine's speed affects both. Each figure is
+//! the median of its rounds. No time makes the benchmark fail.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,7 +31,7 @@ struct InlineChannels;
 #[cache_invalidation(channel = "cache:handler", event = ChannelEvent)]
 struct HandlerChannels;
 
-/// What the bare loop publishes: the same bytes.
+/// The channel of the bare loop, which publishes the same bytes.
 const RAW_CHANNEL: &str = "cache:bare";
 const PAYLOAD: &str = r#"{"type":"channel","channelId":"991653853096068000"}"#;
 const CHANNEL_ID: &str = "991653853096068000";
@@ -40,7 +40,7 @@ const ROUNDS: usize = 7;
 const LATENCIES: usize = 3_000;
 const EVENTS: u64 = 200_000;
 const REPEAT: &str = "for _ = 1, ARGV[3] do redis.call('PUBLISH', ARGV[1], ARGV[2]) end";
-/// Events on their way at most, so that no queue overflows on either side.
+/// The most events on their way at a time, so that no queue overflows on either side.
 const WINDOW: u64 = 2_000;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
@@ -116,9 +116,9 @@ fn at_most(name: &str, ours: Duration, bare: Duration) {
 /// Publishes one message and waits until it has arrived.
 trait RoundTrip {
     async fn publish(&mut self);
-    /// Waits for one message more to have arrived; returns when it did.
+    /// Waits for the next message; returns the time at which it has arrived.
     async fn arrival(&mut self) -> Instant;
-    /// Messages that have arrived so far.
+    /// Counts the messages that have arrived.
     fn arrived(&self) -> Arc<AtomicU64>;
 }
 
@@ -133,7 +133,7 @@ async fn latencies(path: &mut impl RoundTrip) -> Vec<Duration> {
     all
 }
 
-/// One publisher for both, so that only the receiving side differs.
+/// Measures the receiving side. The publisher is the same for both, so that only that side differs.
 async fn events_per_second(url: &str, channel: &str, path: &mut impl RoundTrip) -> f64 {
     let mut publisher = connection(url, None).await;
     let arrived = path.arrived();
@@ -163,7 +163,7 @@ async fn events_per_second(url: &str, channel: &str, path: &mut impl RoundTrip) 
     }
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
     let sent = sent as f64;
-    // Arrivals were counted, not taken one by one.
+    // The queue of `arrival` is not read here; only the counter is.
     sent / started.elapsed().as_secs_f64()
 }
 
@@ -190,7 +190,8 @@ async fn connection(
         .expect("the server is there")
 }
 
-/// redis-rs alone: a receiving task that looks at nothing but the kind of a push.
+/// redis-rs alone: a receiving task that reads the kind of a push and that its payload is not
+/// empty.
 struct Bare {
     publisher: MultiplexedConnection,
     _subscriber: MultiplexedConnection,
@@ -248,7 +249,7 @@ impl RoundTrip for Bare {
     }
 }
 
-/// Two instances: one publishes, the other is told.
+/// Two instances: one publishes, the other receives.
 struct Ours {
     publisher: Invalidator<ChannelEvent>,
     _subscription: Subscription,
@@ -278,7 +279,7 @@ impl Ours {
         let arrived = Arc::new(AtomicU64::new(0));
         let subscription = subscribe(service(&there).invalidator(), tell, Arc::clone(&arrived));
         there.ready().await.expect("a channel that is allowed");
-        // Told once, because the subscription is new.
+        // `All` arrives once, because the subscription is new.
         arrivals.recv().await.expect("the subscription lives");
         Self {
             publisher: service(&here).invalidator().clone(),

@@ -4,7 +4,8 @@
 //! cargo bench -p benches --bench codec
 //! ```
 //!
-//! Each figure is the median of many short rounds of both sides in turn. Nothing fails on time.
+//! Each figure is the median of many short rounds of both sides in turn. No time makes the
+//! benchmark fail.
 
 use std::hint::black_box;
 
@@ -61,7 +62,7 @@ enum Theirs {
     All {},
 }
 
-/// How many payloads a round goes through, each of them several times.
+/// The number of payloads of a round. Each is used `REPEATS` times.
 const PAYLOADS: u64 = 128;
 const REPEATS: u32 = 8;
 
@@ -106,7 +107,7 @@ fn role(id: u64, after: &str, before: &str) -> String {
 }
 
 fn payloads(payload: impl Fn(u64) -> String) -> Vec<String> {
-    // Numbers that look like the identifiers of chat services, and differ in every digit.
+    // Numbers of 18 digits, such as the identifiers of chat services.
     let id = |n: u64| {
         100_000_000_000_000_000 + n.wrapping_mul(0x9e37_79b9_7f4a_7c15) % 900_000_000_000_000_000
     };
@@ -134,7 +135,7 @@ fn decode(payloads: &[String]) -> Comparison {
     )
 }
 
-/// Ours into one buffer over and over, theirs with `to_vec`.
+/// Compares encoding: ours into one reused buffer, theirs with `to_vec`.
 fn encode(payloads: &[String]) -> Comparison {
     let ours: Vec<_> = payloads
         .iter()

@@ -1,19 +1,20 @@
-//! What the benchmarks share.
+//! Helpers of the benchmarks: timing several ways of doing the same in turns.
 
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// How often each side of a comparison is timed.
+/// How often each side of a comparison is timed, without the warm-up.
 const ROUNDS: usize = 201;
 
-/// Two ways of doing the same, timed in turns so that a change of the machine's speed hits both.
+/// Two ways of doing the same. They are timed in turns, so that a change of the machine's speed
+/// affects both.
 #[derive(Debug, Clone, Copy)]
 pub struct Comparison {
-    /// What one of ours takes: the median of the rounds.
+    /// The time of one operation of ours: the median of the rounds.
     pub ours: Duration,
-    /// What one of theirs takes: the median of the rounds.
+    /// The time of one operation of theirs: the median of the rounds.
     pub theirs: Duration,
-    /// How many of ours fit into one of theirs: the median of the rounds' ratios.
+    /// Their time divided by ours: the median of the rounds' ratios.
     pub ratio: f64,
 }
 
@@ -30,7 +31,7 @@ pub fn compare(count: u32, ours: impl FnMut(), theirs: impl FnMut()) -> Comparis
     }
 }
 
-/// How long the whole of a closure takes.
+/// Wraps a closure so that it returns the time that it takes.
 pub fn timed(mut run: impl FnMut()) -> impl FnMut() -> Duration {
     move || {
         let start = Instant::now();
@@ -48,7 +49,7 @@ pub struct Contest<'a> {
 type Contender<'a> = (&'static str, Box<dyn FnMut() -> Duration + 'a>);
 
 impl<'a> Contest<'a> {
-    /// A contest in which everybody does the same thing `count` times a round.
+    /// A contest in which each contender does the same thing `count` times per round.
     #[must_use]
     pub fn new(count: u32) -> Self {
         Self {
@@ -57,13 +58,13 @@ impl<'a> Contest<'a> {
         }
     }
 
-    /// Enters somebody who says how long a round took: what is to be prepared before it or cleared
-    /// away after it need not count.
+    /// Adds a contender, which returns the time of a round. Preparation and clean-up need not
+    /// count.
     pub fn enter(&mut self, name: &'static str, run: impl FnMut() -> Duration + 'a) {
         self.contenders.push((name, Box::new(run)));
     }
 
-    /// Times everybody once a round.
+    /// Times every contender once per round.
     #[must_use]
     pub fn run(mut self, rounds: usize) -> Times {
         let all = self.contenders.len();
@@ -71,7 +72,8 @@ impl<'a> Contest<'a> {
         // The first round warms up and does not count.
         for round in 0..=rounds {
             for turn in 0..all {
-                // Nobody always follows the same one, whose leavings are in the processor's caches.
+                // The order changes, because a contender finds the processor's caches as the one
+                // before it has left them.
                 let contender = if round % 2 == 0 { turn } else { all - 1 - turn };
                 let contender = (contender + round) % all;
                 let time = self.contenders[contender].1();
@@ -92,44 +94,42 @@ impl fmt::Debug for Contest<'_> {
     }
 }
 
-/// What one of everybody's took, in seconds, round by round.
+/// The time of one operation of each contender, in seconds, round by round.
 #[derive(Debug, Clone)]
 pub struct Times(Vec<(&'static str, Vec<f64>)>);
 
 impl Times {
-    /// How many seconds one takes: the median of the rounds.
+    /// The time of one operation, in seconds: the median of the rounds.
     ///
     /// # Panics
     ///
-    /// When nobody has entered under this name.
+    /// If there is no contender of this name.
     #[must_use]
     pub fn median(&self, name: &str) -> f64 {
         median(self.rounds(name).to_vec())
     }
 
-    /// How many times as long as one of `other` one of `name` takes: the median of the rounds'
-    /// ratios.
+    /// The time of `name` divided by that of `other`: the median of the rounds' ratios.
     ///
     /// # Panics
     ///
-    /// When nobody has entered under one of the names.
+    /// If there is no contender of one of the names.
     #[must_use]
     pub fn ratio(&self, name: &str, other: &str) -> f64 {
         median(self.pairs(name, other).map(|(a, b)| a / b).collect())
     }
 
-    /// How many seconds longer than one of `other` one of `name` takes: the median of the rounds'
-    /// differences.
+    /// The time of `name` minus that of `other`, in seconds: the median of the rounds' differences.
     ///
     /// # Panics
     ///
-    /// When nobody has entered under one of the names.
+    /// If there is no contender of one of the names.
     #[must_use]
     pub fn surplus(&self, name: &str, other: &str) -> f64 {
         median(self.pairs(name, other).map(|(a, b)| a - b).collect())
     }
 
-    /// Everybody, in the order in which they have entered.
+    /// The names of the contenders, in the order in which they were added.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
         self.0.iter().map(|(name, _)| *name)
     }
@@ -145,7 +145,11 @@ impl Times {
     }
 }
 
-/// The middle one of at least one value.
+/// The median.
+///
+/// # Panics
+///
+/// If there are no values.
 pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]

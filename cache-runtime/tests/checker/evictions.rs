@@ -1,11 +1,12 @@
-//! Loads against the evictions of what they load.
+//! Loads that run beside evictions of the keys that they load.
 
 use shuttle::thread::scope;
 
 use crate::explore;
 use crate::world::{By, World};
 
-/// Two threads that load, one that only reads the cache, and one that writes and reads its writes.
+/// Runs two threads that load, one that only reads the cache, and one that writes and reads its
+/// writes.
 fn loads_against(by: By) {
     let world = World::new();
     scope(|threads| {
@@ -34,7 +35,7 @@ fn loads_against(by: By) {
     world.settle();
 }
 
-/// Tokens, of which a row may have several, beside loads of it.
+/// Runs tokens, also several of one row, beside loads of the row.
 fn tokens_against(by: By) {
     let world = World::new();
     scope(|threads| {
@@ -113,7 +114,7 @@ fn by_several_at_once() {
     });
 }
 
-/// Without evictions one load serves all callers, whenever they come.
+/// Without evictions, one load serves all callers, whenever they ask.
 #[test]
 fn none() {
     explore("one load a key", || {

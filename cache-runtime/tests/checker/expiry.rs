@@ -1,5 +1,5 @@
-//! Entries whose TTL runs out while they are loaded, stored and read: no caller may get one that
-//! had run out when it came.
+//! Entries that expire while they are loaded, stored and read: no caller gets an entry that had
+//! expired when the caller asked.
 
 use shuttle::thread::{scope, yield_now};
 

@@ -1,5 +1,5 @@
-//! Loaders that fail or panic, and callers that are dropped: they must leave nothing behind, and
-//! those that wait must get the turn to load.
+//! Loaders that fail or panic, and callers that are dropped: they leave nothing behind, and a
+//! waiting caller loads next.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -26,7 +26,7 @@ async fn load(world: &World, fate: Fate) -> Result<Row, &'static str> {
     let row = world.database.load(0).await;
     match fate {
         Fate::Fails => Err("as the test wants it"),
-        // Without the panic hook: the checker's treats every panic as a failure.
+        // Does not call the panic hook; the checker's hook treats every panic as a failure.
         Fate::Panics => resume_unwind(Box::new("as the test wants it")),
         Fate::IsDropped | Fate::Succeeds => Ok(row),
     }
@@ -61,7 +61,7 @@ fn end_in(fates: &'static [Fate], by: Option<By>) {
         }
     });
     if by.is_none() {
-        // A load that succeeds is stored, however those that wait have ended.
+        // A load that succeeds is stored, however its waiting callers have ended.
         assert!(world.cache.contains(&0), "nothing is stored");
         let most = world.database.most_running.load(Ordering::SeqCst);
         assert_eq!(most, 1, "loads of one key at a time");

@@ -37,7 +37,7 @@ fn no_more_loads_than_are_allowed() {
 #[test]
 fn memory_is_given_back() {
     explore("memory is given back", || {
-        // Several parts, which are freed one by one.
+        // Large enough for several shards, which are freed one by one.
         let world = World::with(|builder, _, _| builder.max_entries(10_000));
         world.read(0);
         world.read(1);

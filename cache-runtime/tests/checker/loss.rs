@@ -10,8 +10,8 @@ use shuttle::thread::{scope, yield_now};
 use crate::explore;
 use crate::world::{Database, RowEvent, Rows, World};
 
-/// Acknowledges a write once the cache has applied its event: with one subscriber before the cache,
-/// and one after it.
+/// Acknowledges a write once the cache has applied its event, by one subscriber that is called
+/// before the cache and one that is called after it.
 struct Follower {
     _subscriptions: [Subscription; 2],
 }
@@ -19,7 +19,7 @@ struct Follower {
 impl Follower {
     fn before(rows: &Rows, database: &Arc<Database>, seen: &Arc<Mutex<u64>>) -> Subscription {
         let (database, seen) = (Arc::clone(database), Arc::clone(seen));
-        // Every event that may have been lost was of a write before this.
+        // A lost event belongs to this version or an earlier one.
         rows.subscribe_inline(move |_event: &RowEvent| {
             *seen.lock().unwrap() = database.version(0);
         })
@@ -53,7 +53,7 @@ impl Follower {
     }
 }
 
-/// Loads and tokens while the bus receives what `write` sends.
+/// Runs loads and tokens while the bus receives what `write` sends.
 fn readers_while(write: impl Fn(&World, &Rows) + Sync) {
     let (world, _follower) = Follower::of_a_world();
     let other = Rows::new(&world.bus.another_instance());
@@ -87,7 +87,7 @@ fn publish(world: &World, other: &Rows) {
     block_on(other.invalidate_written(0, version)).expect("the bus is open");
 }
 
-/// A rejected message may have been any event.
+/// Writes, and publishes a message that is rejected. It counts as a lost event.
 fn lose(world: &World) {
     world.database.write(0);
     let sent = publish_raw(&world.bus, world.rows.channel(), b"{\"type\":\"newer\"}");

@@ -6,7 +6,7 @@
 //!
 //! The checker finds deadlocks and lost wake-ups by itself. `CHECKER_SCHEDULES` sets how many
 //! schedules a scenario is run under, `CHECKER_SEED` which ones. It takes all atomics for
-//! sequentially consistent: what weaker orderings allow is left to the stress test.
+//! sequentially consistent; the stress test covers weaker orderings.
 #![cfg(shuttle)]
 
 mod evictions;
@@ -28,9 +28,9 @@ use shuttle::future::yield_now;
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::{Config, MaxSteps, Runner};
 
-/// Schedules of a scenario, with each of two schedulers.
+/// The number of schedules of a scenario, for each of two schedulers.
 const SCHEDULES: u64 = 1_000;
-/// Of the second scheduler: the number of thread switches a failure may depend on.
+/// The depth of the second scheduler: the number of thread switches on which a failure may depend.
 const DEPTH: usize = 3;
 
 fn setting(variable: &str, default: u64) -> u64 {

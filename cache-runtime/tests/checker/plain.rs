@@ -1,4 +1,4 @@
-//! `TtlCache`: what is inserted or removed during a load overtakes it.
+//! `TtlCache`: an `insert` or a removal during a load overtakes the load.
 
 use cache_runtime::TtlCache;
 use shuttle::future::block_on;

@@ -26,7 +26,8 @@ pub(crate) enum RowEvent {
     Below {
         key: u8,
     },
-    /// A write of another instance; it has the version, so that the model knows when it arrives.
+    /// A write of another instance, with its version, so that the model knows which write has
+    /// arrived.
     Written {
         key: u8,
         version: u64,
@@ -37,18 +38,19 @@ pub(crate) enum RowEvent {
 #[cache_invalidation(channel = "cache:rows", event = RowEvent)]
 pub(crate) struct Rows;
 
-/// What is cached.
+/// A cached value.
 #[derive(Debug, Clone)]
 pub(crate) struct Row {
     pub(crate) version: u64,
-    /// The clock when its load began.
+    /// The time when its load began.
     pub(crate) asked: Duration,
-    /// Counts the values there are.
+    /// Its reference count is the number of values in memory.
     _alive: Arc<()>,
 }
 
 impl Row {
-    /// Panics unless a reader may find it that came when the row had this version, at this time.
+    /// Panics unless a reader may find this value if it asked at the time `arrived`, when the
+    /// oldest allowed version was `floor`.
     pub(crate) fn check(&self, key: u8, floor: u64, arrived: Duration) {
         let version = self.version;
         assert!(
@@ -84,7 +86,7 @@ impl Database {
         }
     }
 
-    /// The row. Other threads may run before and after it is read.
+    /// Loads a row. Other threads may run before and after it is read.
     pub(crate) async fn load(&self, key: u8) -> Row {
         let asked = self.clock.elapsed();
         self.loads.fetch_add(1, Ordering::SeqCst);
@@ -127,7 +129,7 @@ impl Database {
         self.rows[usize::from(key)].load(Ordering::SeqCst)
     }
 
-    /// Values that are still in memory.
+    /// The number of values in memory.
     pub(crate) fn alive(&self) -> usize {
         Arc::strong_count(&self.alive) - 1
     }
@@ -142,7 +144,7 @@ impl Drop for Running<'_> {
     }
 }
 
-/// How a writer has its rows evicted.
+/// How a writer evicts the rows that it has changed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum By {
     Key,
@@ -182,7 +184,8 @@ impl World {
         let rows = Rows::new(&bus);
         let database = Arc::new(Database::new());
         let builder = CoherentCache::builder("rows", TTL)
-            // One part only, so that a seed always means the same schedules.
+            // So few that there is one shard: with several, a seed would not determine the
+            // schedules.
             .max_entries(100)
             .clock(&database.clock)
             .evict_on(&rows, |event| match event {

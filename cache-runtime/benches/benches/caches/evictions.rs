@@ -13,14 +13,14 @@ use super::keys::{Value, Windows, keys, shuffled, value};
 use super::peers::{Cache, Cached, Foyer, Moka, MokaAsync, RAW, Raw, filled};
 use super::{SIZES, print};
 
-/// Evictions in a round.
+/// The number of evictions in a round.
 const EVICTIONS: usize = 1_000;
 const ROUNDS: usize = 101;
 
 type Ttl = TtlCache<String, Value>;
 type Coherent = CoherentCache<String, Value>;
 
-/// One by one.
+/// Measures evicting entries one by one.
 pub(crate) fn run() {
     for entries in SIZES {
         let keys = keys(entries);
@@ -88,7 +88,7 @@ fn evict_keys(cache: &Coherent, keys: &[String]) -> Duration {
     start.elapsed()
 }
 
-/// Everything at once.
+/// Measures evicting everything at once.
 pub(crate) fn run_all() {
     for entries in SIZES {
         println!(
@@ -113,12 +113,12 @@ pub(crate) fn run_all() {
     }
 }
 
-/// How long a call takes, in seconds.
+/// The time of a call that evicts everything, in seconds.
 fn clear<C: Cache>(keys: &[String], rounds: usize) -> f64 {
     let cache = C::new(keys.len() + keys.len() / 4);
     let (mut calls, mut ends) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
-        // As long as an entry is there, it is shared.
+        // All entries share this value: its reference count shows when the last one is dropped.
         let value = value();
         for key in keys {
             cache.insert(key.clone(), Arc::clone(&value));
@@ -143,7 +143,7 @@ fn clear<C: Cache>(keys: &[String], rounds: usize) -> f64 {
     call
 }
 
-/// How long a call takes while the memory of an earlier eviction is still being freed.
+/// The time of such a call, in seconds, while the memory of an earlier one is still being freed.
 fn again(keys: &[String]) -> f64 {
     let cache = filled::<Coherent>(keys.len() + keys.len() / 4, keys);
     let calls = 1_000;

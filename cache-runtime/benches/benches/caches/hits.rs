@@ -104,8 +104,8 @@ fn enter<'a, C: Cache>(
     });
 }
 
-/// Reads before those that are timed, because the other caches have just displaced this one from
-/// the processor's.
+/// The number of reads before the timed ones. They are needed because the other caches have just
+/// displaced this one from the processor's caches.
 pub(crate) fn warming(entries: usize) -> usize {
     if entries > 100_000 {
         READS

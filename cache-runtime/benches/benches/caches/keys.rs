@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-/// 32 bytes, behind a pointer as values of some size are.
+/// 32 bytes behind a pointer, as larger values are.
 pub(crate) type Value = Arc<[u64; 4]>;
 
 pub(crate) fn value() -> Value {
     Arc::new([7; 4])
 }
 
-/// Identifiers such as chat services give out, which differ in every digit.
+/// A key with an identifier of 18 digits, such as those of chat services.
 pub(crate) fn key(n: usize) -> String {
     let scattered = (n as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let id = 100_000_000_000_000_000 + scattered % 900_000_000_000_000_000;
@@ -39,11 +39,11 @@ impl Random {
 
     /// Less than `end`.
     pub(crate) fn below(&mut self, end: usize) -> usize {
-        // 64 bits: a remainder is even enough, and always fits.
+        // The remainder of 64 random bits is close enough to uniform.
         usize::try_from(self.next() % end as u64).expect("less than a size")
     }
 
-    /// From 0 up to 1.
+    /// From 0, and less than 1.
     #[expect(clippy::cast_precision_loss, reason = "53 bits are left")]
     pub(crate) fn fraction(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
@@ -57,7 +57,7 @@ pub(crate) fn probes(keys: usize, count: usize, seed: u64) -> Vec<String> {
     (0..count).map(|_| key(random.below(keys))).collect()
 }
 
-/// Goes through probes window by window, over and over.
+/// Goes through probes window by window, and begins again at the end.
 pub(crate) struct Windows<'a> {
     probes: &'a [String],
     at: usize,
@@ -77,7 +77,7 @@ impl<'a> Windows<'a> {
     }
 }
 
-/// The same keys in no order.
+/// The same keys in random order.
 pub(crate) fn shuffled(keys: &[String]) -> Vec<String> {
     let mut order: Vec<_> = (0..keys.len()).collect();
     let mut random = Random::new(3);

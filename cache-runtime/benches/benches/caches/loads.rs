@@ -1,4 +1,4 @@
-//! `get_or_load`, and its counterparts of the peers.
+//! `get_or_load`, against the corresponding methods of the peers.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ const READS: usize = 10_000;
 const WARMING: usize = 20_000;
 const PROBES: usize = 500_000;
 const ROUNDS: usize = 101;
-/// Loads in a round.
+/// The number of loads in a round.
 const LOADS: usize = 1_000;
 
 type Ttl = TtlCache<String, Value>;
@@ -50,7 +50,7 @@ pub(crate) fn run() {
     }
 }
 
-/// The first in the table gets, and inserts after a miss.
+/// Prints how much longer ours take than the first of the table, which inserts after a miss.
 fn beyond(what: &str, size: &str, times: &Times) {
     for (ours, name) in [(Ttl::NAME, "ttl"), (Coherent::NAME, "coherent")] {
         let beyond = print::nanos(times.surplus(ours, RAW));
@@ -100,7 +100,7 @@ impl Load for Hits {
         let value = value();
         let read = move |keys: &[String]| {
             for key in keys {
-                // A lookup only, where the cache offers no more.
+                // The raw cache has no `get_or_load`: only a lookup.
                 if C::NAME == RAW {
                     black_box(cache.hit(black_box(key)));
                 } else {
@@ -161,7 +161,7 @@ fn in_full(entries: usize) -> Times {
 
 fn enter_full<C: Cache>(contest: &mut Contest<'_>, entries: usize) {
     let cache = C::new(entries);
-    // Some parts of a cache may fill up before others.
+    // More than fit, because some shards fill up before others.
     let mut keys = (0..).map(key);
     for key in keys.by_ref().take(entries + entries / 4) {
         cache.insert(key, value());
@@ -174,7 +174,7 @@ fn enter_full<C: Cache>(contest: &mut Contest<'_>, entries: usize) {
 }
 
 fn load(cache: &impl Cache, keys: &[String]) -> Duration {
-    // Made beforehand, so that the loader's own time does not count.
+    // Created beforehand, so that creating them does not count.
     let values: Vec<_> = keys.iter().map(|_| value()).collect();
     RUNTIME.block_on(async {
         let start = Instant::now();

@@ -7,7 +7,7 @@
 //!
 //! The caches take turns in short rounds, so that a change of the machine's speed affects all
 //! alike. A ratio is the median of the rounds' ratios. Keys are strings of 20 bytes, values are
-//! `Arc`s. Nothing fails on time.
+//! `Arc`s. No time makes the benchmark fail.
 
 mod evictions;
 mod hits;
@@ -45,7 +45,7 @@ fn main() {
         ("memory", memory::run),
         ("zipf", || opt_out(zipf::run)),
     ];
-    // Cargo adds options of its own.
+    // Skips the options that Cargo adds.
     let wanted: Vec<_> = std::env::args()
         .skip(1)
         .filter(|arg| !arg.starts_with('-'))

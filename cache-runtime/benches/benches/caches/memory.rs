@@ -1,4 +1,4 @@
-//! What an entry takes in memory.
+//! The memory of an entry.
 
 use std::hint::black_box;
 
@@ -19,7 +19,7 @@ pub(crate) fn run() {
                 (0..entries).map(|_| value()).collect::<Vec<_>>(),
             )
         });
-        // Not the vectors: those belong to the caches.
+        // Without the memory of the vectors themselves; in a cache, that is the cache's.
         let places = (size_of::<String>() + size_of::<Value>()) * entries;
         let own = (own - as_bytes(places)) / as_bytes(entries);
 
@@ -42,7 +42,7 @@ pub(crate) fn run() {
     }
 }
 
-/// What an entry takes, `own` of it for its key and its value.
+/// The bytes of an entry. `own` is the part of its key and its value.
 fn of<C: Cache>(keys: &[String], own: f64) -> f64 {
     let mut held = 0;
     let bytes = bytes(|| {

@@ -20,7 +20,7 @@ enum EntryEvent {
 struct Entries;
 
 static BUS: LazyLock<Bus> = LazyLock::new(|| {
-    // However busy the machine is, the caches stay filled.
+    // A long lease, so that the caches stay filled on a busy machine.
     let lease = Duration::from_hours(1);
     let connected = RUNTIME.block_on(Bus::local().lease(lease).connect());
     connected.expect("there is no server that could be away")

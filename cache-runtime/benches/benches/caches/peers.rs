@@ -1,4 +1,4 @@
-//! What is measured of every cache, and the peers.
+//! The operations that are measured, and the peers.
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -10,7 +10,7 @@ use quick_cache::DefaultHashBuilder;
 
 use super::keys::Value;
 
-/// Nothing expires in the meantime.
+/// Longer than the benchmark, so that nothing expires.
 pub(crate) const TTL: Duration = Duration::from_hours(1);
 
 pub(crate) trait Cache: Send + Sync + 'static {
@@ -58,7 +58,7 @@ pub(crate) fn filled<C: Cache>(entries: usize, keys: &[String]) -> C {
     cache
 }
 
-/// `quick_cache`, which ours are made of, with its own locks and hasher. It has no TTL.
+/// `quick_cache`, on which ours build, with its own locks and hasher. It has no TTL.
 pub(crate) type Raw = quick_cache::sync::Cache<String, Value>;
 
 pub(crate) const RAW: &str = Raw::NAME;
@@ -83,8 +83,8 @@ impl Cache for Raw {
         self.remove(key);
     }
 
-    /// Looks, and inserts: two callers may load at the same time, and an eviction in between is
-    /// undone.
+    /// A lookup, then an insert: two callers may load at the same time, and the insert undoes an
+    /// eviction in between.
     async fn load(&self, key: &str, value: &Value) {
         if self.get(key).is_none() {
             self.insert(key.to_owned(), Value::clone(value));
@@ -224,8 +224,8 @@ impl Cache for MokaAsync {
     }
 }
 
-/// Of `cached`'s stores, the one for concurrent use that is bounded; without a TTL. Its default
-/// hasher would need one more dependency: here it has that of `quick_cache`.
+/// The bounded concurrent store of `cached`, without a TTL. It uses the hasher of `quick_cache`,
+/// because its default one needs another dependency.
 pub(crate) type Cached = ShardedLruCache<String, Value, DefaultHashBuilder>;
 
 impl Cache for Cached {
@@ -250,7 +250,7 @@ impl Cache for Cached {
         self.remove(key);
     }
 
-    /// Takes the key, and lets several callers load.
+    /// It takes an owned key, and several callers may load at the same time.
     async fn load(&self, key: &str, value: &Value) {
         self.get_or_set_with(key.to_owned(), || Value::clone(value));
     }
@@ -264,7 +264,7 @@ impl Cache for Cached {
     }
 }
 
-/// The memory level of foyer; it has no TTL. Its loads run in tasks of their own.
+/// The memory level of foyer, without a TTL. Each load runs in a task of its own.
 pub(crate) type Foyer = foyer_memory::Cache<String, Value>;
 
 impl Cache for Foyer {

@@ -1,18 +1,18 @@
-//! How figures are shown.
+//! Printing of figures.
 
 use benches::Times;
 
-/// A ratio that should be small.
+/// Prints a ratio that should be at most `goal`.
 pub(crate) fn at_most(name: &str, ratio: f64, goal: f64) {
     println!("ratio {name} = {ratio:.3} (goal <= {goal})");
 }
 
-/// A ratio without a target.
+/// Prints a ratio without a goal.
 pub(crate) fn ratio(name: &str, ratio: f64) {
     println!("ratio {name} = {ratio:.3}");
 }
 
-/// The time of each contender, and its ratio to the first one's.
+/// Prints the time of each contender, and its ratio to the first one's.
 pub(crate) fn table(title: &str, times: &Times) {
     println!("\n{title}");
     let first = times.names().next().expect("somebody has entered");

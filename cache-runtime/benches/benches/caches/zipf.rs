@@ -1,4 +1,4 @@
-//! How many reads find their entry, where some keys are asked for much more often than others.
+//! The hit ratio if some keys are read much more often than others.
 
 use cache_runtime::TtlCache;
 
@@ -7,9 +7,9 @@ use super::peers::{Cache, Cached, Foyer, Moka, Raw};
 
 const KEYS: usize = 200_000;
 const READS: usize = 1_000_000;
-/// Reads before that, for the caches to fill.
+/// Reads before those that count, which fill the caches.
 const BEFORE: usize = 500_000;
-/// How much more often the first keys are asked for.
+/// The exponents of the distribution: the higher, the more reads are of the first keys.
 const EXPONENTS: [f64; 2] = [0.99, 0.7];
 /// Entries of the caches: 1 % and 10 % of the keys.
 const SIZES: [usize; 2] = [KEYS / 100, KEYS / 10];
@@ -67,9 +67,9 @@ fn part(some: usize, all: usize) -> f64 {
     some as f64 / all as f64
 }
 
-/// The nth key is asked for as often as `1 / n^exponent` says.
+/// A distribution in which the nth key is read in proportion to `1 / n^exponent`.
 struct Zipf {
-    /// How many reads are of a key, or of one before it.
+    /// For each key, the part of all reads that are of it or of a key before it.
     up_to: Vec<f64>,
 }
 
