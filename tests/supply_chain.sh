@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Checks the dependencies against deny.toml, and the public API against the last release. To be run
+# Checks the dependencies against deny.toml, and the public API against the last release. Run it
 # when a dependency is added or updated, and before a release.
 #
 #   bash tests/supply_chain.sh
 #
-# Not part of .ci/run: its tools are compiled first, which takes minutes. They go into the build
-# folder unless they are in PATH.
+# It is not part of .ci/run, because it first compiles its tools, which takes minutes. Tools that
+# are not in PATH go into the build folder.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -24,7 +24,8 @@ need cargo-deny
 cargo deny --locked --workspace check licenses bans sources
 
 step 'security advisories'
-# Without a network, an earlier copy of the database serves; cargo-deny refuses one that is too old.
+# Without a network, an earlier copy of the database is used; cargo-deny refuses a copy that is too
+# old.
 if cargo deny fetch db || compgen -G "${CARGO_HOME:-$HOME/.cargo}/advisory-dbs/*/.git" >/dev/null; then
   cargo deny --offline --workspace check advisories
 else
@@ -32,7 +33,7 @@ else
 fi
 
 step 'public API'
-# One version and one tag for both crates. The macros have no API that the tool can compare.
+# Both crates share one version and one tag. The tool cannot compare the API of the macros.
 if release=$(git describe --tags --abbrev=0 --match 'v*' 2>/dev/null); then
   need cargo-semver-checks
   cargo semver-checks --package cache-runtime --baseline-rev "$release" --all-features
