@@ -1,5 +1,6 @@
-//! Decoding allocates what the event owns, and nothing else. (A test binary of its own, since
-//! counting replaces the allocator.)
+//! Decoding allocates only what the event owns.
+//!
+//! A test binary of its own, because counting replaces the allocator.
 
 #[path = "../examples/events/mod.rs"]
 mod events;
@@ -78,7 +79,7 @@ fn publishing_is_one_for_the_payload() {
         discord_id: "123456789012345678".to_owned(),
     };
     let publish = || {
-        // There is nobody to wait for.
+        // Without a cache in Redis, publishing waits for nothing.
         let mut publishing = pin!(users.publish(black_box(&event)));
         let mut cx = Context::from_waker(Waker::noop());
         assert!(publishing.as_mut().poll(&mut cx).is_ready());

@@ -1,5 +1,4 @@
-//! The wire format against a slow reference, with random events and with payloads spoiled by random
-//! edits.
+//! The wire format against a slow reference, with random events and with random edits of payloads.
 
 #[path = "codec/reference.rs"]
 mod reference;
@@ -10,7 +9,7 @@ use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// Every kind of field, and unusual names.
+/// An event with every kind of field, and with unusual names.
 #[derive(Debug, Clone, PartialEq, InvalidationEvent)]
 #[invalidation(tag = "event type")]
 enum Event {
@@ -130,7 +129,7 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// How a payload is spoiled: its members reordered, spaced and escaped, then a few edits.
+/// How a payload is changed: its members are reordered, spaced and escaped, then edited.
 #[derive(Debug, Clone)]
 struct Spoiling {
     rotate: usize,
@@ -145,12 +144,12 @@ enum Edit {
     Insert(prop::sample::Index, &'static str),
     Replace(prop::sample::Index, u8),
     Swap(prop::sample::Index, prop::sample::Index),
-    /// Repeats some bytes behind themselves.
+    /// Inserts a copy of some bytes right after them.
     Repeat(prop::sample::Index, usize),
     Truncate(prop::sample::Index),
 }
 
-/// Pieces that mean something in JSON or in these events.
+/// Pieces that have a meaning in JSON or in these events.
 const PIECES: &[&str] = &[
     "{",
     "}",
@@ -269,13 +268,13 @@ impl Spoiling {
     }
 }
 
-/// Both decoders on one payload.
+/// Checks that both decoders agree on a payload.
 fn agree(payload: &[u8]) -> Result<(), TestCaseError> {
     let ours = Event::decode(payload);
     let reference = reference::decode(payload);
     let shown = payload.escape_ascii();
     match (&ours, &reference) {
-        // The reference keeps numbers as `f64`, even those that are ignored.
+        // The reference keeps all numbers as `f64`, even ignored ones, which may be out of range.
         (Ok(_), Err(reason)) if reason.contains("number out of range") => {}
         (Ok(ours), Ok(reference)) => prop_assert_eq!(ours, reference, "{}", shown),
         (Err(rejection), Err(_)) => {
@@ -293,7 +292,7 @@ fn agree(payload: &[u8]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// `PROPTEST_CASES` asks for more.
+/// At least 2,000 cases; `PROPTEST_CASES` sets more.
 fn config() -> ProptestConfig {
     let default = ProptestConfig::default();
     ProptestConfig {

@@ -1,4 +1,4 @@
-//! Cool-downs, with a clock that stands still, against a model, and from many threads.
+//! Cooldowns: with a manual clock, against a model, and from many threads.
 
 use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
@@ -31,7 +31,7 @@ fn it_goes_on_for_its_period() {
     let left = Duration::from_nanos(1);
     assert_eq!(cooldown.try_start(&1), Start::Remaining(left));
     assert_eq!(cooldown.remaining(&1), Some(left));
-    // Asking has not prolonged it.
+    // `remaining` and a refused `try_start` do not prolong it.
     clock.advance(left);
     assert_eq!(cooldown.remaining(&1), None);
     assert!(cooldown.try_start(&1).is_started());
@@ -69,7 +69,7 @@ fn a_reset_ends_it() {
     assert_eq!(cooldown.remaining(&1), None);
     assert!(cooldown.try_start(&1).is_started());
     clock.advance(PERIOD);
-    // It was over by itself.
+    // It has ended, so there is nothing to reset.
     assert!(!cooldown.reset(&1));
     assert!(cooldown.is_empty());
 }
@@ -81,7 +81,7 @@ fn when_full_it_forgets_the_first() {
         let _ = cooldown.try_start(&key);
         clock.advance(SECOND);
     }
-    // Later than 1 and 2.
+    // Restart 0, so that 1 is the oldest.
     assert!(cooldown.reset(&0));
     let _ = cooldown.try_start(&0);
     assert_eq!(cooldown.try_start(&3), Start::Started);
@@ -99,7 +99,7 @@ fn what_is_over_makes_room_first() {
     clock.advance(SECOND);
     let _ = (cooldown.try_start(&1), cooldown.try_start(&2));
     clock.advance(SECOND * 59);
-    // 0 is over: nobody else need go.
+    // 0 is over, so no other key is removed.
     assert_eq!(cooldown.try_start(&3), Start::Started);
     assert_eq!(cooldown.remaining(&1), Some(SECOND));
     assert_eq!(cooldown.remaining(&2), Some(SECOND));
@@ -123,7 +123,7 @@ fn it_cleans_itself_in_small_steps() {
     }
 }
 
-/// A key that is counted, and that looks at its cool-down when it is dropped.
+/// A key that is counted, and that uses the cooldown when it is dropped.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Counted(u64, Arc<()>);
 
@@ -163,7 +163,7 @@ fn keys_are_dropped_with_their_cooldowns_and_may_use_it() {
     assert_eq!(kept(), 0);
 }
 
-/// A key that cannot always be compared.
+/// A key whose comparison panics if it holds `true`.
 #[derive(Debug, Clone)]
 struct Moody(bool);
 
@@ -202,11 +202,11 @@ fn of_callers_at_the_same_time_one_starts() {
             scope.spawn(move || {
                 for (round, started) in (0..).zip(started) {
                     barrier.wait();
-                    // The same few keys over and over: what is over is started again.
+                    // The same 7 keys, which start again once they are over.
                     if cooldown.try_start(&(round % 7)).is_started() {
                         started.fetch_add(1, Ordering::Relaxed);
                     }
-                    // Others', which come and go meanwhile.
+                    // Keys of this thread only, started and reset meanwhile.
                     let other = 1000 + round * 8 + thread as u64;
                     let _ = cooldown.try_start(&other);
                     assert!(cooldown.len() <= 64);
@@ -280,7 +280,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What a cool-down is: keys in the order in which they were started, and when that was.
+/// The model of a cooldown: keys in the order in which they were started, and the times.
 struct Model {
     started: Vec<(u64, Duration)>,
     max: usize,

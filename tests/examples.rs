@@ -1,4 +1,4 @@
-//! The examples show what they say they show, without a server and over Redis.
+//! The examples print what they promise, without a server and over Redis.
 
 use redis::Value;
 use support::{Child, Server};

@@ -1,10 +1,9 @@
-//! What the macros write compiles wherever users put it, whatever they have in scope, and whatever
-//! they forbid.
+//! Generated code compiles in any place, with any names in scope, and under strict lints.
 
 #![no_implicit_prelude]
 #![forbid(unsafe_code)]
 #![deny(warnings, clippy::all, clippy::pedantic)]
-// What is public in a test is reachable from nowhere; `renamed` is a library, and denies both.
+// Public items of a test are not reachable; `tests/renamed` is a library, and denies both lints.
 #![allow(missing_docs, unreachable_pub)]
 #![deny(
     missing_copy_implementations,

@@ -1,5 +1,7 @@
-//! Memory that caches must free, and uses that must not make it grow. (A test binary of its own,
-//! because counting replaces the allocator. It counts per thread: everything runs on the test's.)
+//! Memory that caches must free, and uses that must not make it grow.
+//!
+//! A test binary of its own, because counting replaces the allocator. Allocations are counted per
+//! thread, so everything runs on the thread of the test.
 
 use std::future::pending;
 use std::io::{Write, stdout};
@@ -31,7 +33,7 @@ fn runtime() -> Runtime {
 }
 
 async fn coherent(entries: usize) -> (Rows, CoherentCache<u64, String>) {
-    // The lease must not end on a machine that is very busy.
+    // The lease must not end on a busy machine.
     let bus = Bus::local().lease(HOUR).connect_lazy().unwrap();
     let rows = Rows::new(&bus);
     let cache = CoherentCache::builder("rows", HOUR)
@@ -46,12 +48,12 @@ async fn coherent(entries: usize) -> (Rows, CoherentCache<u64, String>) {
     (rows, cache)
 }
 
-/// A value with memory of its own.
+/// A value that owns memory on the heap.
 fn value() -> String {
     "x".repeat(40)
 }
 
-/// By how many bytes `work` has changed what is allocated.
+/// The bytes by which the allocated memory grows during `work`.
 fn growth(work: impl FnOnce()) -> i64 {
     measure(work).bytes_current
 }
@@ -64,7 +66,7 @@ async fn until_tasks(tasks: usize) {
     }
 }
 
-/// Not through the test harness, which hides the output of passing tests.
+/// Prints a result. Not through the test harness, which hides the output of passing tests.
 fn tell(what: &str, filled: i64, left: i64) {
     let line = format!("memory: {what}: {filled} bytes filled, {left} left\n");
     let _ = stdout().write_all(line.as_bytes());
@@ -91,13 +93,13 @@ fn a_million_entries_are_given_back_once_everything_was_evicted() {
             }
         });
     });
-    // Some parts of the cache may be full a little earlier than others.
+    // Some shards may be full a little earlier than others.
     assert!(cache.len() as u64 > ENTRIES * 9 / 10, "{}", cache.len());
     let freed = growth(|| {
         runtime.block_on(async {
             rows.invalidate_all().await.unwrap();
             assert!(cache.is_empty(), "at once");
-            // Not by using the cache: its task frees the memory.
+            // The task of the cache frees the memory, without further use of the cache.
             until_tasks(tasks).await;
         });
     });
@@ -141,7 +143,7 @@ fn what_has_expired_is_given_back_by_further_use() {
     let filled = growth(|| (0..ENTRIES).for_each(|row| cache.insert(row, long())));
     clock.advance(HOUR);
     assert!(cache.len() as u64 > ENTRIES * 9 / 10);
-    // A few, in every part of the cache.
+    // A few entries in every shard.
     let swept = growth(|| (0..500).for_each(|row| cache.insert(ENTRIES + row, long())));
     tell("20,000 entries, expired", filled, filled + swept);
     assert_eq!(cache.len(), 500);
@@ -152,15 +154,15 @@ fn what_has_expired_is_given_back_by_further_use() {
     );
 }
 
-/// Tokens, waiters and evictions beside a load that never ends.
+/// Runs tokens, waiters and evictions beside a load that never ends.
 async fn beside_a_stuck_load(rows: &Rows, cache: &CoherentCache<u64, String>, rounds: u64) {
     let mut stuck = Box::pin(cache.get_or_load(&0, pending::<String>));
     assert!(poll_once(stuck.as_mut()).is_none());
     for _ in 0..rounds {
-        // One caller waits for it, and is dropped; another one has a token.
+        // One caller waits for the load, and is dropped; another one takes a token.
         assert!(poll_once(cache.get_or_load(&0, pending::<String>)).is_none());
         let token = cache.begin_load(&0);
-        // Its key is evicted; a later caller loads, and is stuck too.
+        // The key is evicted; a later caller loads, and is stuck too.
         rows.invalidate_row(0).await.unwrap();
         let next = Box::pin(cache.get_or_load(&0, pending::<String>));
         drop(std::mem::replace(&mut stuck, next));
@@ -175,7 +177,7 @@ fn a_stuck_loader_makes_nothing_grow() {
     let runtime = runtime();
     let (rows, cache) = runtime.block_on(coherent(1_000));
     let run = |rounds| runtime.block_on(beside_a_stuck_load(&rows, &cache, rounds));
-    // What is allocated only once.
+    // Makes the allocations that happen only once.
     run(1_000);
     let grown = growth(|| run(10_000));
     assert!(grown < MIB / 16, "{grown} bytes");
@@ -218,7 +220,7 @@ fn evicting_everything_over_and_over_makes_nothing_grow() {
             until_tasks(tasks).await;
         });
     };
-    // More than the queue holds, which is allocated once.
+    // More events than the queue holds: its memory is allocated only once.
     run(10_000);
     let grown = growth(|| run(10_000));
     assert!(grown < MIB / 16, "{grown} bytes");

@@ -1,4 +1,4 @@
-//! Services by their type.
+//! The registry of services by type.
 
 use std::sync::Arc;
 use std::thread;
@@ -82,7 +82,7 @@ fn one_that_is_missing_is_named_and_where_to_register_it() {
         )),
         "{error}"
     );
-    // What has no constructor of its own.
+    // Types without a constructor that takes a bus.
     let error = services.get::<Box<u8>>().unwrap_err();
     assert!(
         error
@@ -120,7 +120,7 @@ fn the_second_of_a_type_is_refused_with_both_places() {
     assert_eq!(services.get::<Users>().unwrap().0, 1);
 }
 
-/// The only test here of the program's own, which all of them share.
+/// The only test that uses the global registry, because all tests share it.
 #[test]
 fn a_program_has_one_for_all() {
     static OWN: Services = Services::new();
@@ -153,7 +153,7 @@ fn of_registrations_at_the_same_time_one_holds() {
     assert_eq!(registered, 1);
 }
 
-/// Its `drop` uses the services that it was to be one of.
+/// A service whose `drop` uses the registry.
 struct Nosy(&'static Services);
 
 impl Drop for Nosy {

@@ -1,8 +1,8 @@
-//! Payloads of eleven services with the verdicts of their validators, one JSON object a line.
+//! Payloads of eleven services with the verdicts of their validators, one JSON object per line.
 //!
-//! `EVENT_VECTORS` names another file of this form. A row has `service`, `payload`, `accept` and, if
-//! accepted, `event`. `reference_accepts` is the verdict of the services in production, which
-//! accept duplicate keys.
+//! The variable `EVENT_VECTORS` names another file of this form. A row has `service`, `payload`,
+//! `accept` and, if accepted, `event`. `reference_accepts` is the verdict of the services in
+//! production, which accept duplicate keys.
 
 #[path = "../examples/events/mod.rs"]
 mod events;
@@ -129,7 +129,7 @@ fn check(text: &str) -> Result<Counts, String> {
     ))
 }
 
-/// `Err`: the row makes no sense. `Ok(Err(_))`: it does, and we disagree.
+/// Compares a row with the decoder. `Err` means an invalid row, `Ok(Err(_))` a mismatch.
 fn verdict(row: &Row) -> Result<Result<(), String>, String> {
     let compare = match row.service.as_str() {
         "personality" => compare::<PersonalityEvent>,
@@ -152,11 +152,12 @@ fn verdict(row: &Row) -> Result<Result<(), String>, String> {
     }
 }
 
-/// Whether the payload decodes to `event`, and that encodes to the same value again.
+/// Checks that the payload decodes to `event`, and that the decoded event encodes to the same
+/// value.
 fn compare<E: InvalidationEvent>(row: &Row, event: Option<&Value>) -> Result<(), String> {
     let decoded = match (E::decode(row.payload.as_bytes()), event) {
         (Ok(decoded), Some(_)) => decoded,
-        // Duplicate keys are all that the reference is less strict about.
+        // Only for duplicate keys is the reference less strict.
         (Err(rejection), None)
             if row.reference_accepts == Some(true)
                 && rejection.kind() != RejectionKind::DuplicateKey =>

@@ -1,4 +1,4 @@
-//! What is flagged in caches and channels as they come to be so.
+//! The flags of caches and channels, and when they appear and disappear.
 
 use cache_runtime::audit::{Risk, State};
 use cache_runtime::coherent::WhileDown;
@@ -34,7 +34,7 @@ async fn a_channel_that_is_silent() {
         ]
     );
     assert!(audit().flags().any(|flag| flag.to_string() == found[0]));
-    // Its own events count, and others' do.
+    // Events of this instance count, and so do those of others.
     users.invalidate_user("1").await.unwrap();
     assert_eq!(flags("flags-silent"), [""; 0]);
 
@@ -69,13 +69,13 @@ async fn an_event_that_evicts_nothing() {
     let table = audit().to_string();
     assert!(table.contains("evicted by audit:idle-event: user, all, but not by renamed"));
 
-    // Whoever else listens may do something about it.
+    // A handler may act on the event, so there is no flag.
     let handler = users.subscribe(|_event| ());
     assert_eq!(flags(), [""; 0]);
     drop(handler);
     assert_eq!(flags().len(), 1);
 
-    // And so may another cache, here or in another instance.
+    // Another cache may evict on it, here or in another instance.
     let other = bus.another_instance();
     let others = IdleEvent::new(&other);
     let renamed = CoherentCache::<String, u32>::builder("flags-idle-other", TTL)
@@ -198,7 +198,7 @@ fn two_ttl_caches_of_one_name() {
         );
     }
     drop((first, clone));
-    // An audit in another test may hold on to it for a moment.
+    // An audit in another test may hold a reference for a moment.
     while rows(&audit(), "flags-twice").len() > 1 {
         std::thread::yield_now();
     }

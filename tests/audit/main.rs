@@ -1,5 +1,7 @@
-//! Audits of real caches and channels. An audit is of the whole process, and so of all tests that
-//! run at the same time: each test has names of its own.
+//! Audits of real caches and channels.
+//!
+//! An audit covers the whole process, with all tests that run at the same time. So each test uses
+//! names of its own.
 
 mod flags;
 mod peers;
@@ -17,7 +19,7 @@ use std::time::Duration;
 pub(crate) enum UserEvent {
     /// One user.
     User { user_id: String },
-    /// One has another name.
+    /// One user has another name.
     Renamed { user_id: String },
     /// Everything.
     All,
@@ -25,7 +27,7 @@ pub(crate) enum UserEvent {
 
 pub(crate) const TTL: Duration = Duration::from_secs(30);
 
-/// A coherent cache on which renaming has no effect.
+/// A coherent cache that does not evict on `Renamed`.
 #[track_caller]
 pub(crate) fn coherent(name: &str, users: &Invalidator<UserEvent>) -> CoherentCache<String, u32> {
     CoherentCache::builder(name, TTL)

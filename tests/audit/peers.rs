@@ -24,7 +24,7 @@ fn flags_in(audit: &Audit, name: &str) -> Vec<String> {
 const URL: &str = "URL";
 const KEY: &str = "cache-runtime:audit";
 
-/// The other process, which audits at once and once more when it reads a line.
+/// The other process: audits at once, and once more when it reads a line.
 async fn the_other() {
     let url = std::env::var(URL).unwrap();
     let bus = builder(&url).name("the-other").connect().await.unwrap();
@@ -59,7 +59,7 @@ async fn processes_see_each_other() {
     let _names = coherent("peers-names", &users);
     bus.ready().await.unwrap();
     users.invalidate_renamed("1").await.unwrap();
-    // It never sees itself, and neither does another bus of this process.
+    // A process never sees its own record, not even through another bus.
     for bus in [&bus, &bus, &builder(&url).connect().await.unwrap()] {
         let audit = bus.audit().await.unwrap();
         assert_eq!(flags_in(&audit, "peers-shared"), [""; 0]);
@@ -79,7 +79,7 @@ async fn processes_see_each_other() {
              wrong, and another name if they hold different things"
         )
     };
-    // It has written its own record before this one was read.
+    // The other process has found the record of this one.
     assert!(
         seen.contains("(just now); their values may differ"),
         "{seen}"
@@ -88,9 +88,9 @@ async fn processes_see_each_other() {
     assert_eq!(flags_in(&audit, "peers-shared"), [text("the-other")]);
     assert_eq!(rows(&audit, "peers-shared")[0].flags[0].risk, Risk::Minor);
     assert_eq!(flags_in(&audit, "peers-own"), [""; 0]);
-    // In the other process a cache evicts on it.
+    // A cache of the other process evicts on `renamed`.
     assert_eq!(flags_in(&audit, "audit:elsewhere"), [""; 0]);
-    // `audit()` does not ask.
+    // `audit()` covers this process only.
     assert_eq!(flags("peers-shared"), [""; 0]);
 
     other.tell("again").await;
@@ -145,7 +145,7 @@ async fn rejected_records_are_passed_over() {
         found[0].contains(r": `odd\u{1b}[31m` (10 min ago); "),
         "{found:?}"
     );
-    // They may be of another version, so they stay.
+    // Rejected records may be of another version, so they stay.
     assert_eq!(admin.run::<u64>(&["HLEN", KEY]).await, 5);
 }
 
@@ -205,7 +205,7 @@ async fn what_the_message_allows_is_enough_and_needed() {
 
     for rule in rules.split(' ') {
         set(&format!("{reset} {rules}")).await;
-        // So that a script is not sent by the one command where the other is forbidden.
+        // Otherwise the server knows the script, and `EVALSHA` alone would suffice.
         if rule == "+eval" {
             admin.run::<()>(&["SCRIPT", "FLUSH"]).await;
         }

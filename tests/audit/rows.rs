@@ -20,7 +20,7 @@ const SHARED: u32 = line!() - 3;
 #[cache_invalidation(channel = "audit:unused", event = UserEvent)]
 struct Unused;
 
-/// The file is this one.
+/// The line of a row, which must be of this file.
 fn line(row: &Row) -> u32 {
     assert_eq!(row.place.file, "tests/audit/rows.rs");
     row.place.line

@@ -1,4 +1,5 @@
-//! The same rules, slowly: through `serde_json::Value`, with a check for duplicate keys.
+//! A slow decoder with the same rules: through `serde_json::Value`, with a check for duplicate
+//! keys.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -58,7 +59,7 @@ pub(super) fn decode(payload: &[u8]) -> Outcome<Event> {
     }
 }
 
-/// Nested objects may have further keys.
+/// Nested objects may have unknown keys.
 fn outer(value: Value) -> Outcome<Outer> {
     let mut members = Members(object(value)?);
     Ok(Outer {
@@ -148,7 +149,7 @@ fn uuid(value: Value) -> Outcome<Uuid> {
         .map_err(|error: uuid::Error| error.to_string())
 }
 
-/// A value none of whose objects has a key twice.
+/// A value without duplicate keys in any object.
 struct Unique(Value);
 
 impl<'de> Deserialize<'de> for Unique {

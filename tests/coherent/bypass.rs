@@ -113,7 +113,7 @@ async fn is_still_one_load_a_key() {
             cache.get_or_load("1", load).await
         })
     };
-    // The bus must not become live meanwhile: it is closed, which a cache treats alike.
+    // The bus must not become live during the test. A cache treats a closed bus in the same way.
     bus.close().await;
     let first = call();
     within("the load to begin", running.notified()).await;

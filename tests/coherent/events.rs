@@ -50,7 +50,7 @@ async fn of_another_instance_evict_here() {
     let (users, cache) = filled(&bus).await;
     let arrived = Arc::new(tokio::sync::Notify::new());
     let told = Arc::clone(&arrived);
-    // Inline, and so after the cache.
+    // Called after the cache, because it has subscribed later.
     let _subscription = users.subscribe_inline(move |_| told.notify_one());
     let other = Users::new(&bus.another_instance());
     other.invalidate_user("1:a").await.unwrap();
@@ -108,7 +108,7 @@ async fn of_several_services_evict_from_one_cache() {
         .unwrap();
     assert_eq!(held(&cache), ["1:b", "2:a"]);
 
-    // One channel that is not live is enough.
+    // The cache is not live if one of its channels is not live.
     for _ in 0..2 {
         publish_raw(&bus, teams.channel(), b"[]").await.unwrap();
     }

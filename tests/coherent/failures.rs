@@ -1,4 +1,4 @@
-//! Loaders and settings that fail: what the caller gets, and that the next one loads.
+//! Loaders and settings that fail: what the caller receives, and that the next caller loads.
 
 use std::future::pending;
 use std::panic::AssertUnwindSafe;
@@ -15,7 +15,7 @@ async fn fails(cache: &Cache, key: &str) -> Result<u64, &'static str> {
     cache.try_get_or_load(key, load).await
 }
 
-/// Panics where the load does.
+/// Asserts that a load that panics makes its caller panic.
 async fn panics(cache: &Cache, key: &str) {
     let (cache, key) = (cache.clone(), key.to_owned());
     let load = async move {
@@ -53,7 +53,7 @@ async fn hand_over_to_whoever_waits() {
     assert_eq!(cache.get("1"), Some(1));
 }
 
-/// Settings can be code of the user, too.
+/// Some settings are closures of the user.
 #[tokio::test]
 async fn of_a_setting_that_panics_leave_nothing_behind() {
     let bus = Bus::in_process();

@@ -73,14 +73,14 @@ async fn the_cache_keeps_its_bus_going_and_nothing_stays_after_it() {
     eventually("every task to end", tasks, |tasks| *tasks == 0).await;
 }
 
-/// Freeing what was evicted does not remove what is stored meanwhile.
+/// Freeing evicted entries does not remove what is stored meanwhile.
 #[tokio::test]
 async fn what_is_stored_right_after_an_eviction_stays() {
     let bus = Bus::in_process();
     let (users, cache) = live(&bus).await;
     Loader::default().read(&cache, "1").await;
     let filling = cache.clone();
-    // Right after the cache, and before any task of it runs.
+    // Called right after the cache, before any task of the cache runs.
     let _subscription = users.subscribe_inline(move |_event| {
         filling.begin_load("1").store(7).unwrap();
     });

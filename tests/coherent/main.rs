@@ -1,4 +1,4 @@
-//! The coherent cache on a bus: what it serves and when, with and without a server.
+//! The coherent cache on a bus: what it serves, and when, with and without a server.
 
 mod bypass;
 mod events;
@@ -62,7 +62,7 @@ pub(crate) fn evict(event: &UserEvent) -> Evict<String> {
     }
 }
 
-/// Settings of a cache that a service's events evict from.
+/// The builder of a cache that the events of `users` evict from.
 pub(crate) fn builder(users: &Users) -> CacheBuilder {
     CoherentCache::builder("users", HOUR).evict_on(users, evict)
 }
@@ -93,14 +93,14 @@ impl Loader {
     }
 }
 
-/// The keys that the cache holds, whether or not it may be read.
+/// The keys that the cache holds, also while it is bypassed.
 pub(crate) fn held(cache: &Cache) -> Vec<String> {
     let mut keys: Vec<_> = cache.entries().into_iter().map(|(key, _)| key).collect();
     keys.sort();
     keys
 }
 
-/// A bus that notices quickly that its server is down, but does not mistake a busy machine for one.
+/// A bus that reconnects quickly, and whose lease does not end on a busy machine.
 pub(crate) async fn connect(url: &str) -> Bus {
     let bus = Bus::redis(url)
         .heartbeat(Duration::from_millis(100))

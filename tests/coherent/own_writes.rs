@@ -13,7 +13,7 @@ async fn are_read_as_soon_as_publish_is_called() {
     let (users, cache) = live(&bus).await;
     let loader = Loader::default();
     loader.read(&cache, "1").await;
-    // Dropped before the event can have been received.
+    // Dropped before it was polled.
     drop(users.publish(&crate::UserEvent::Renamed));
     assert_eq!(
         cache.get("1"),

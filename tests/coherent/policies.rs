@@ -21,7 +21,7 @@ async fn lose(server: &mut Server, policy: WhileDown) -> (Users, Cache, Loader) 
     (users, cache, loader)
 }
 
-/// The cache goes on serving, and is flushed before it is live again.
+/// Checks that the cache goes on serving, and is flushed before it is live again.
 async fn goes_on(policy: WhileDown) {
     let mut server = Server::start().await;
     let (users, cache, loader) = lose(&mut server, policy).await;
@@ -77,7 +77,7 @@ async fn serve_for_a_time_that_has_passed() {
     assert!(held(&cache).is_empty());
 }
 
-/// The time counts from when the channel was live last: one that never was has none.
+/// The time counts from when the channel was last live, so a channel that was never live has none.
 #[tokio::test]
 async fn serve_for_nothing_before_the_first_proof() {
     let mut server = Server::start().await;

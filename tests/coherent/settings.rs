@@ -1,4 +1,4 @@
-//! Settings that are refused, with which error; and settings that are applied.
+//! Settings that are refused, with their errors, and settings that are applied.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use cache_runtime::{Bus, CoherentCache, ManualClock, TtlCache, ttl};
 
 use crate::{CacheBuilder, HOUR, Loader, Users, builder, evict};
 
-/// The error without its beginning.
+/// The text of the error, without its fixed beginning.
 fn refused(set: impl FnOnce(CacheBuilder) -> CacheBuilder) -> String {
     let users = Users::new(&Bus::in_process());
     let error = set(builder(&users)).build().unwrap_err();

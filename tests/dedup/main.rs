@@ -15,7 +15,7 @@ use support::Server;
 /// Longer than any test takes.
 pub(crate) const LONG: Duration = Duration::from_secs(3600);
 
-/// A deduplication of the tests' name.
+/// A deduplication with the name that all tests use.
 pub(crate) fn dedup(bus: &Bus) -> Dedup {
     let builder = Dedup::builder(bus, "requests").ttl(LONG);
     builder.build().expect("the settings are usable")
@@ -52,7 +52,7 @@ impl Backend {
     }
 }
 
-/// A bus that notices silence quickly.
+/// A bus with a short response timeout, 500 ms.
 pub(crate) async fn connect(url: &str) -> Bus {
     let builder = Bus::redis(url).response_timeout(Duration::from_millis(500));
     builder.connect().await.expect("the server is running")

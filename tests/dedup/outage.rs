@@ -1,4 +1,4 @@
-//! Redis away: an error, and never a reservation that may not be one.
+//! Redis is down: the answer is an error, never an uncertain reservation.
 
 use cache_runtime::bus::Cause;
 use cache_runtime::dedup::{DedupError, Reservation};
@@ -29,7 +29,7 @@ pub(crate) async fn a_closed_bus_is_an_error(on: Backend) {
     assert_eq!(reserved, Ok(Reservation::Reserved));
 }
 
-/// Every operation fails, for this reason.
+/// Asserts that every operation fails for this reason.
 async fn fails(dedup: &Dedup, expected: impl Fn(&Cause) -> bool) {
     let told = |error: DedupError| {
         assert!(error.cause().is_some_and(&expected), "{error:?}");
@@ -37,7 +37,7 @@ async fn fails(dedup: &Dedup, expected: impl Fn(&Cause) -> bool) {
     };
     for key in ["reserved", "free"] {
         told(dedup.reserve(key, "Bea").await.unwrap_err());
-        // A command that is carried out late must do no harm.
+        // Not by the owner, because the command may still be executed later.
         told(dedup.release(key, "nobody").await.unwrap_err());
     }
     told(dedup.size().await.unwrap_err());
@@ -90,7 +90,7 @@ async fn a_swallowed_answer_is_an_error_and_the_key_may_be_reserved() {
     let error = dedup.reserve("free", "Bea").await.unwrap_err();
     assert!(error.is_timeout(), "{error:?}");
     proxy.heal();
-    // Trying again tells the caller that it is the owner itself.
+    // The second attempt names the caller itself as the owner.
     assert_eq!(answer(&dedup, "free").await, duplicate("Bea"));
 }
 

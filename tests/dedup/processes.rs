@@ -12,7 +12,7 @@ use crate::{connect, dedup};
 const KEYS: u32 = 300;
 const PROCESSES: u32 = 4;
 
-/// Tries to reserve every key as soon as it is told to, and prints who got it.
+/// Tries to reserve every key once it is told to, and prints the owners.
 async fn compete(owner: &str) {
     let bus = connect(&env::var("URL").expect("it was given")).await;
     let dedup = dedup(&bus);
@@ -51,7 +51,7 @@ async fn exactly_one_of_them_handles_each() {
     for process in &mut processes {
         process.tell("go").await;
     }
-    // The owner of each key, as each process was told.
+    // For each key, the answers: which process asked, and which owner it was told.
     let mut told: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
     for process in &mut processes {
         for _ in 0..KEYS {

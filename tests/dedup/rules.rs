@@ -75,14 +75,14 @@ pub(crate) async fn only_the_owner_releases(on: Backend) {
     let refused = there.release("1", "Bea").await;
     assert_eq!(refused, Ok(Release::NotYours { owner }));
     assert_eq!(there.reserve("1", "Bea").await, Ok(duplicate("Ada")));
-    // The owner, at whichever instance.
+    // The owner may release on any instance.
     assert_eq!(there.release("1", "Ada").await, Ok(Release::Released));
     assert_eq!(here.release("1", "Ada").await, Ok(Release::Gone));
     let again = there.reserve("1", "Bea").await;
     assert_eq!(again, Ok(Reservation::Reserved));
 }
 
-/// A reservation ended while its owner was at work, and now has another owner.
+/// A reservation expired while its owner was at work, and the key has another owner now.
 pub(crate) async fn a_reservation_that_is_not_mine_any_more_stays(on: Backend) {
     let builder = Dedup::builder(&on.bus, "requests");
     let short = builder.ttl(Duration::from_millis(1)).build().unwrap();

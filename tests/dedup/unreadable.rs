@@ -1,4 +1,4 @@
-//! What else a key may hold.
+//! Keys that hold something other than a reservation of this library.
 
 use cache_runtime::__private::Keyspace;
 use cache_runtime::bus::Cause;
@@ -55,7 +55,7 @@ pub(crate) async fn what_is_no_reservation_is_an_error_and_stays(on: Backend) {
     assert_eq!(other, Ok(Reservation::Reserved));
 }
 
-/// They may format and order the JSON differently, and add members.
+/// Other programs may format and order the JSON differently, and add members.
 pub(crate) async fn what_other_programs_reserve_counts(on: Backend) {
     let (dedup, kv) = (dedup(&on.bus), Keyspace::new(&on.bus));
     let stored = br#" { "since": [1], "nonce": "1", "owner": "A\u0064a" } "#;

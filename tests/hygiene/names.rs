@@ -1,4 +1,4 @@
-//! Raw identifiers, and fields called like what generated code calls its own.
+//! Raw identifiers, and fields with names that generated code uses itself.
 
 use ::cache_runtime::{Bus, InvalidationEvent, cache_invalidation};
 use ::std::borrow::ToOwned;
@@ -61,7 +61,7 @@ pub enum Internals {
         /// .
         this: String,
     },
-    /// As many as clippy does not like.
+    /// More `bool`s than clippy accepts.
     Switches {
         /// .
         a: bool,
@@ -79,7 +79,7 @@ pub enum Internals {
     All,
 }
 
-/// Fields like the constructor's own parameters.
+/// Fields with the names of the constructor's own parameters.
 #[cache_invalidation(channel = "hygiene:internals", event = Internals)]
 #[derive(Debug, Clone)]
 pub struct Service {

@@ -1,4 +1,4 @@
-//! Within functions and modules, private and public.
+//! Events and services within functions and modules, private and public.
 
 use ::cache_runtime::service::{Invalidator, Service};
 use ::cache_runtime::{Bus, InvalidationEvent, cache_invalidation};

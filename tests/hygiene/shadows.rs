@@ -1,4 +1,4 @@
-//! The user's own types of well-known names.
+//! A user's own types with well-known names.
 
 #![allow(dead_code)]
 

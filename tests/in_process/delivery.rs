@@ -1,4 +1,4 @@
-//! Who gets what, and in which order.
+//! Which subscribers receive which events, and in which order.
 
 use std::sync::{Arc, Mutex};
 
@@ -108,7 +108,7 @@ async fn inline_subscribers_see_an_event_before_it_leaves_and_before_handlers() 
         inline_log.lock().unwrap().push(("inline", event.clone()));
     });
     let mut events = service.events();
-    // Not polled yet, so nothing has left.
+    // Not polled yet, so nothing was published.
     let publishing = service.invalidate_number(5);
     assert!(log.lock().unwrap().is_empty());
     publishing.await.unwrap();

@@ -1,4 +1,4 @@
-//! What goes wrong in subscribers, and who may not notice.
+//! Faults in subscribers, which must not disturb other subscribers or the publisher.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;

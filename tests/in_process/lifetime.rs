@@ -1,4 +1,4 @@
-//! What ends when, and that nothing is left.
+//! When subscriptions, tasks and buses end, and that nothing is left.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -170,7 +170,7 @@ async fn a_handler_whose_future_panics_when_dropped_goes_on() {
         let bomb = (event == number(1)).then(|| Bomb);
         let mut unsent = Some(event);
         let seen = seen.clone();
-        // Owned by the future itself, and so dropped with it.
+        // The future owns the bomb, so it is dropped with the future.
         std::future::poll_fn(move |_| {
             let _owned = &bomb;
             seen.send(unsent.take()).unwrap();

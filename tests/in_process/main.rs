@@ -1,4 +1,4 @@
-//! The bus without a server: what subscribers get, in which order, and what may not disturb them.
+//! The bus without a server: what subscribers receive, and in which order, also under faults.
 
 mod delivery;
 mod faults;
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use cache_runtime::{InvalidationEvent, cache_invalidation};
 
-/// Numbered, so that order and losses show.
+/// Numbered events, so that their order and losses are visible.
 #[derive(Debug, Clone, PartialEq, Eq, InvalidationEvent)]
 pub(crate) enum NumberEvent {
     Number { n: u64 },
@@ -37,7 +37,7 @@ pub(crate) fn number(n: u64) -> NumberEvent {
     NumberEvent::Number { n }
 }
 
-/// Waits for what must come. The limit only keeps a broken build from hanging.
+/// Awaits a future that must end. The limit of 20 s only keeps a failing test from hanging.
 pub(crate) async fn soon<F: Future>(what: &str, future: F) -> F::Output {
     let limited = tokio::time::timeout(Duration::from_secs(20), future);
     limited

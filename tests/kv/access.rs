@@ -1,4 +1,4 @@
-//! What the server's access rules forbid, and what to allow.
+//! Access rules that refuse keys or commands: the error names the rules that allow them.
 
 use cache_runtime::__private::{Filled, Keyspace};
 use cache_runtime::bus::Cause;
@@ -30,10 +30,10 @@ async fn what_the_message_allows_is_enough() {
     admin.run::<()>(&[reset, &rules].concat()).await;
     all_operations(&kv).await.unwrap();
 
-    // Each of the rules is needed, and missed with the same words.
+    // Each rule is needed, and without it the message is the same.
     for rule in &rules {
         admin.run::<()>(&[reset, &rules].concat()).await;
-        // So that a script is not sent by the one command where the other is forbidden.
+        // Otherwise the server knows the scripts, and `EVALSHA` alone would suffice.
         if *rule == "+eval" {
             admin.run::<()>(&["SCRIPT", "FLUSH"]).await;
         }
@@ -69,7 +69,7 @@ async fn without_namespace_the_cache_is_to_be_allowed() {
     assert_eq!(kv.fill(&held, b"value", LONG).await, Ok(Filled::Stored));
 }
 
-/// What a script may not do is told in other words than what a user may not.
+/// The server reports a refusal within a script with another text than a refused command.
 #[tokio::test]
 async fn what_a_script_may_not_do_is_told_too() {
     let server = Server::start().await;

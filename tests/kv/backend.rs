@@ -1,4 +1,4 @@
-//! The two things that the suite runs with.
+//! The two backends that the suite runs on.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use support::{Server, eventually};
 /// Longer than any test takes.
 pub(crate) const LONG: Duration = Duration::from_secs(3600);
 
-/// So short that waiting for its end takes no time.
+/// Short enough to wait for.
 pub(crate) const SHORT: Duration = Duration::from_millis(30);
 
 /// A bus, and the server it needs, if any.
@@ -35,7 +35,7 @@ impl Backend {
         Self { bus, kv, server }
     }
 
-    /// Another instance, as it were in another process.
+    /// Another instance, as if it were in another process.
     pub(crate) async fn another(&self) -> Bus {
         match &self.server {
             None => self.bus.another_instance(),
@@ -55,7 +55,7 @@ pub(crate) async fn gone(kv: &Keyspace, key: &str) {
     eventually("the key to expire", get, Option::is_none).await;
 }
 
-/// A value and how much longer it lives: what a cache without generations finds.
+/// The value and the remaining TTL of a key, as a cache without generations finds them.
 pub(crate) async fn found(kv: &Keyspace, key: &str) -> Result<Option<Found>, Cause> {
     let names = EntryKeys {
         value: key.to_owned(),
@@ -65,7 +65,7 @@ pub(crate) async fn found(kv: &Keyspace, key: &str) -> Result<Option<Found>, Cau
     kv.lookup(&names).await
 }
 
-/// An entry of a cache that can be evicted at once.
+/// The keys of an entry, of a cache with a generation.
 pub(crate) fn entry(key: &str) -> EntryKeys {
     EntryKeys {
         value: format!("cache:v:{key}"),

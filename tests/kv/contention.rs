@@ -1,4 +1,4 @@
-//! Many at once.
+//! Many tasks at the same time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,7 +11,7 @@ use crate::backend::{Backend, LONG, entry};
 
 const TASKS: usize = 16;
 
-/// The keys and values of several instances.
+/// The keyspaces of several instances.
 async fn instances(on: &Backend) -> Vec<Keyspace> {
     let mut instances = vec![on.kv.clone()];
     for _ in 0..3 {
@@ -20,7 +20,7 @@ async fn instances(on: &Backend) -> Vec<Keyspace> {
     instances
 }
 
-/// Runs `task` in each of many tasks at a time, over all instances.
+/// Runs `task` many times concurrently, spread over all instances.
 async fn all_at_once<F>(on: &Backend, task: impl Fn(Keyspace, usize) -> F) -> Vec<F::Output>
 where
     F: Future + Send + 'static,
@@ -110,8 +110,8 @@ pub(crate) async fn nobody_deletes_the_key_of_another(on: Backend) {
     assert!(turns.iter().sum::<usize>() > 0);
 }
 
-/// A truth that changes, loaders that read it, and one who evicts after every change: what is found
-/// afterwards is as new as the last eviction, however long a loader held on to what it had read.
+/// A value changes, and one task evicts after every change, while others load it. A lookup never
+/// finds a value older than the last eviction, however long a load took.
 pub(crate) async fn no_fill_is_older_than_the_last_eviction(on: Backend) {
     const CHANGES: u64 = 300;
     let (truth, evicted, done) = (
@@ -126,7 +126,7 @@ pub(crate) async fn no_fill_is_older_than_the_last_eviction(on: Backend) {
         async move {
             let a = entry("a");
             if number == 0 {
-                // Each is seen by somebody, or nothing would be evicted.
+                // Wait for a fill before each change, so that there is something to evict.
                 for change in 1..=CHANGES {
                     while fills.load(Ordering::SeqCst) < change {
                         yield_now().await;
@@ -141,7 +141,7 @@ pub(crate) async fn no_fill_is_older_than_the_last_eviction(on: Backend) {
                 return done.store(true, Ordering::SeqCst);
             }
             while !done.load(Ordering::SeqCst) {
-                // The stand-in never waits.
+                // The backend in this process never yields.
                 yield_now().await;
                 let oldest = evicted.load(Ordering::SeqCst);
                 if let Some(found) = kv.lookup(&a).await.unwrap() {

@@ -1,4 +1,4 @@
-//! A bus as a store of keys and values: one suite, run with the stand-in and with a real server.
+//! A bus as a key-value store: one suite, run in this process and with a real server.
 
 mod access;
 mod backend;

@@ -22,7 +22,7 @@ fn processes(records: &[Record]) -> Vec<&str> {
     records.iter().map(|record| &*record.process).collect()
 }
 
-/// Writes a record as if it had been left some seconds ago.
+/// Writes a record as if it had been written some seconds ago.
 async fn left(admin: &Admin, process: &str, seconds_ago: i64, content: &str) {
     let (now, _): (i64, i64) = admin.run(&["TIME"]).await;
     let value = format!("{}:{content}", (now - seconds_ago) * 1000);
@@ -53,7 +53,7 @@ async fn a_record_says_how_old_it_is_and_ends() {
     left(&admin, "young", 60, "1").await;
     left(&admin, "old", 50 * 60, "2").await;
     left(&admin, "over", 60 * 60, "3").await;
-    // The clock was set back since.
+    // From the future: the server's clock was set back since.
     left(&admin, "early", -60, "4").await;
     left(&admin, "forged", -2 * 60 * 60, "5").await;
     let found = exchange(&kv, "me", 9).await;
@@ -92,7 +92,7 @@ async fn what_is_no_record_is_dropped() {
     }
     assert_eq!(exchange(&kv, "me", 9).await, []);
     assert_eq!(admin.run::<u64>(&["HLEN", KEY]).await, 1);
-    // Nor is a value of another type touched.
+    // A value of another type is left alone.
     admin.run::<()>(&["SET", KEY, "text"]).await;
     let error = kv.exchange_records("me", b"", LONG, 9).await.unwrap_err();
     assert!(matches!(error, Cause::Server(_)), "{error:?}");

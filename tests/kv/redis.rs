@@ -1,4 +1,4 @@
-//! What only a server can do: forget scripts, hold other types, go away.
+//! What only a server can do: forget scripts, hold other types, be down.
 
 use std::time::Duration;
 
@@ -15,13 +15,13 @@ pub(crate) async fn connect(url: &str) -> Bus {
     builder.connect().await.expect("the server is running")
 }
 
-/// A bus that waits for the server for as long as it takes.
+/// The keyspace of a bus that waits for an answer for an hour.
 pub(crate) async fn patient(url: &str) -> Keyspace {
     let bus = Bus::redis(url).name("app").response_timeout(LONG);
     Keyspace::new(&bus.connect().await.expect("the server is running"))
 }
 
-/// Every operation, each with what it is expected to do.
+/// Runs every operation, and checks its result.
 pub(crate) async fn all_operations(kv: &Keyspace) -> Result<(), Cause> {
     kv.set("a:1", b"value", LONG).await?;
     assert!(kv.get("a:1").await?.is_some());
@@ -80,7 +80,7 @@ async fn scripts_are_sent_again_to_a_server_that_forgot_them() {
     flush.run::<()>(&["SCRIPT", "FLUSH"]).await;
     all_operations(&kv).await.unwrap();
     server.restart().await;
-    // The first may find the old connection broken before anybody has noticed.
+    // The first operation may fail on the old connection.
     let operations = async || all_operations(&kv).await;
     let done = eventually("the new server to serve", operations, Result::is_ok).await;
     done.unwrap();
@@ -94,7 +94,7 @@ async fn a_known_script_is_sent_by_its_hash() {
         kv.set_if_absent("key", b"value", LONG).await.unwrap();
     }
     assert_eq!(calls(&admin, "eval").await, 1);
-    // The first was not known.
+    // The first `EVALSHA` failed, because the script was not known.
     assert_eq!(calls(&admin, "evalsha").await, 5);
 }
 
@@ -131,7 +131,7 @@ async fn what_others_write_is_read() {
     admin.run::<()>(&["SET", "a:1", "forever"]).await;
     let found = found(&kv, "a:1").await.unwrap().unwrap();
     assert_eq!((&*found.value, found.ttl), (&b"forever"[..], None));
-    // A key that is no text counts too.
+    // A key that is not UTF-8 counts too.
     let binary = "redis.call('SET', 'a:\\255', '')";
     admin.run::<()>(&["EVAL", binary, "0"]).await;
     assert_eq!(kv.count("a:").await, Ok(2));
@@ -139,7 +139,7 @@ async fn what_others_write_is_read() {
     assert_eq!(kv.get("a:1").await, Ok(None));
 }
 
-/// Not even a command that must not be sent twice notices.
+/// Even a command that must not be sent twice succeeds afterwards.
 #[tokio::test]
 async fn an_idle_connection_may_be_closed() {
     let server = Server::start().await;
@@ -147,7 +147,7 @@ async fn an_idle_connection_may_be_closed() {
     for round in 0..20u8 {
         kv.set("key", &[round], LONG).await.unwrap();
         assert_eq!(admin.kill_clients("normal").await, 1);
-        // Two round trips, and with them its end has arrived here.
+        // After two round trips, the end of the connection has arrived here.
         admin.clients().await;
         admin.clients().await;
     }
@@ -171,7 +171,7 @@ async fn an_outage_is_an_error_and_passes() {
     server.thaw();
     let fill = async || kv.fill(&held, b"value", LONG).await;
     let filled = eventually("an answer", fill, Result::is_ok).await;
-    // Those without an answer may have been carried out.
+    // A fill without an answer may have been executed.
     assert!(
         matches!(filled, Ok(Filled::Stored | Filled::Gone)),
         "{filled:?}"
@@ -186,7 +186,7 @@ async fn an_outage_is_an_error_and_passes() {
     server.restart().await;
     let found = eventually("an answer", lookup, Result::is_ok).await;
     assert_eq!(found, Ok(None));
-    // What was acquired from the server before must not fill the new one.
+    // A token of the old server must not fill an entry on the new one.
     assert_eq!(kv.fill(&held, b"old", LONG).await, Ok(Filled::Gone));
     let held = token(&kv, &a).await;
     assert_eq!(kv.fill(&held, b"new", LONG).await, Ok(Filled::Stored));

@@ -1,4 +1,4 @@
-//! What is sent again when its answer is lost, and what is not.
+//! Which commands are sent again when their answer is lost.
 
 use cache_runtime::__private::{Acquired, Keyspace, Seek};
 use cache_runtime::bus::Cause;
@@ -8,7 +8,7 @@ use crate::backend::{LONG, entry};
 use crate::redis::{all_operations, calls, patient};
 use crate::tokens::token;
 
-/// A network that swallows the answer to a command, and then breaks.
+/// Runs an operation while the network swallows the answer to its command, and then breaks.
 async fn lose_answer<T>(
     command: &str,
     operation: impl AsyncFnOnce(&Keyspace) -> T,
@@ -17,7 +17,7 @@ async fn lose_answer<T>(
     let admin = server.admin().await;
     let proxy = Proxy::to(server.port()).await;
     let kv = patient(&proxy.url()).await;
-    // So that the server knows all scripts.
+    // Makes all scripts known to the server.
     all_operations(&kv).await.unwrap();
     admin.run::<()>(&["SET", "key", "value"]).await;
     admin.run::<()>(&["CONFIG", "RESETSTAT"]).await;
@@ -72,7 +72,7 @@ async fn filling_is_not_sent_again() {
     let server = Server::start().await;
     let names = entry("a");
     let fill = async |kv: &Keyspace| {
-        // Acquired elsewhere, so that only the fill is counted.
+        // Acquired on another server, so that only the fill is counted.
         let held = token(&patient(&server.url()).await, &names).await;
         kv.fill(&held, b"value", LONG).await
     };

@@ -10,7 +10,7 @@ async fn set(kv: &Keyspace, key: &str) {
 
 pub(crate) async fn every_key_that_begins_so_is_counted_once(on: Backend) {
     assert_eq!(on.kv.count("a:").await, Ok(0));
-    // More than the server looks at in one step, among others.
+    // More keys than one step of the scan covers, among other keys.
     for n in 0..3000 {
         set(&on.kv, &format!("a:{n}")).await;
         set(&on.kv, &format!("b:{n}")).await;

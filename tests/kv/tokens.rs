@@ -1,4 +1,4 @@
-//! Fill tokens: what was loaded before an eviction is not stored after it.
+//! Tokens: a value that was loaded before an eviction is not stored after it.
 
 use std::slice;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use support::eventually;
 
 use crate::backend::{Backend, LONG, SHORT, entry};
 
-/// The right to load an entry that is missing.
+/// Takes the token of an entry that is missing.
 pub(crate) async fn token(kv: &Keyspace, names: &EntryKeys) -> Token {
     match kv.acquire(names, Seek::Missing, LONG).await.unwrap() {
         Acquired::Token(token) => token,
@@ -45,7 +45,7 @@ pub(crate) async fn one_holds_the_token_until_it_fills(on: Backend) {
     assert_eq!(found.value, b"\x00a:\xFF");
     let ttl = found.ttl.expect("it expires");
     assert!(ttl <= LONG && ttl > LONG / 2, "{ttl:?}");
-    // Used up.
+    // A token is used up by its fill.
     assert_eq!(kv.fill(&held, b"again", LONG).await, Ok(Filled::Gone));
     assert_eq!(value(kv, &a).await.unwrap(), b"\x00a:\xFF");
 }
@@ -129,7 +129,7 @@ pub(crate) async fn an_ended_generation_bars_every_fill(on: Backend) {
     kv.evict_all("cache:g").await.unwrap();
     assert_eq!(kv.fill(&late_a, b"old", LONG).await, Ok(Filled::Gone));
     assert_eq!(kv.lookup(&a).await, Ok(None));
-    // Nobody waits for a load that cannot fill.
+    // The next load does not wait for one that can no longer fill.
     let held = token(kv, &b).await;
     let busy = kv.acquire(&b, Seek::Missing, LONG).await;
     assert_eq!(busy, Ok(Acquired::Busy));
@@ -148,7 +148,7 @@ pub(crate) async fn an_ended_generation_is_unreachable(on: Backend) {
     load(kv, &b, b"new b").await;
     assert_eq!(kv.lookup(&a).await, Ok(None));
     assert_eq!(value(kv, &b).await.unwrap(), b"new b");
-    // It is replaced as if it were not there.
+    // An entry of an ended generation is replaced as if it were missing.
     load(kv, &a, b"new a").await;
     assert_eq!(value(kv, &a).await.unwrap(), b"new a");
 }
@@ -184,7 +184,7 @@ pub(crate) async fn a_token_can_be_given_up(on: Backend) {
     kv.give_up(&first).await.unwrap();
     assert_eq!(kv.fill(&first, b"value", LONG).await, Ok(Filled::Gone));
     let second = token(kv, &a).await;
-    // That of somebody else it leaves alone.
+    // Giving up an old token does not end the new one.
     kv.give_up(&first).await.unwrap();
     assert_eq!(kv.fill(&second, b"value", LONG).await, Ok(Filled::Stored));
 }
@@ -225,7 +225,7 @@ pub(crate) async fn without_generation_values_are_as_they_were_given(on: Backend
     assert_eq!(value(kv, &a).await.unwrap(), b"put");
     kv.evict(slice::from_ref(&a)).await.unwrap();
     assert_eq!(kv.lookup(&a).await, Ok(None));
-    // Nothing is left, of a generation either.
+    // Nothing is left, not even a generation.
     assert_eq!(kv.count("").await, Ok(0));
 }
 

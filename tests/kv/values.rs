@@ -71,7 +71,7 @@ pub(crate) async fn what_is_there_is_not_set_again(on: Backend) {
     assert_eq!(on.kv.set_if_absent("key", b"one", LONG).await, Ok(None));
     let other = on.kv.set_if_absent("key", b"two", SHORT).await;
     assert_eq!(other, Ok(Some(b"one".to_vec())));
-    // As when it is sent twice.
+    // The same value again, as if the command was sent twice.
     assert_eq!(on.kv.set_if_absent("key", b"one", SHORT).await, Ok(None));
     let ttl = found(&on.kv, "key").await.unwrap().unwrap().ttl;
     assert!(ttl > Some(LONG / 2), "{ttl:?}");

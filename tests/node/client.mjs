@@ -16,7 +16,7 @@ await subscriber.subscribe(channel);
 console.log("ready");
 
 for await (const line of createInterface({ input: process.stdin })) {
-  // Through the language's own objects, so that the spelling is the one that it produces.
+  // Parsed and encoded again, so that the spelling is that of JavaScript.
   const payload = JSON.stringify(JSON.parse(line));
   console.log(`reached ${await publisher.publish(channel, payload)}`);
 }

@@ -1,7 +1,7 @@
 //! Events exchanged with a service written for Node.
 //!
-//! Runs where `node` and `npm` are present, and passes with a note where they are not: a Rust
-//! toolchain has to be enough for the other tests.
+//! Runs if `node` and `npm` are present. If not, it passes with a note, because a Rust toolchain
+//! and a server have to suffice for the tests.
 
 use std::env;
 use std::fs;
@@ -70,7 +70,7 @@ async fn exchanges_events_with_a_service_in_both_directions() {
         return;
     };
     let server = Server::start().await;
-    // A busy machine must not look like a loss: the test counts events.
+    // A long lease, because the test counts events: a busy machine must not cause a flush.
     let bus = Bus::redis(server.url()).lease(Duration::from_secs(3600));
     let bus = bus.connect().await.unwrap();
     let settings = Settings::new(&bus);
@@ -83,7 +83,7 @@ async fn exchanges_events_with_a_service_in_both_directions() {
     let mut node = Child::run(node);
     node.says("ready").await;
 
-    // Characters that the two languages might spell differently.
+    // Characters that the two languages might escape differently.
     let key = "motd/\u{e9}\u{1f600}\"\\\n\u{7f}\u{2028}";
     settings
         .invalidate_setting(key, vec![1, 1 << 53])
@@ -119,7 +119,7 @@ async fn exchanges_events_with_a_service_in_both_directions() {
     assert_eq!(events, [first, last]);
     assert_eq!(settings.stats().rejected, 0);
 
-    // What the service does not understand is no reason to stay silent.
+    // A message that is rejected causes a flush.
     seen.clear();
     node.tell(r#"{"type":"setting","settingKey":"none","affectedIds":[]}"#)
         .await;

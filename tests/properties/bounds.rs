@@ -1,5 +1,4 @@
-//! Caches that are full: however entries come and go, the bound holds, and what is found is what
-//! was inserted last.
+//! Caches that are full: the bound holds, and a read finds the value that was inserted last.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -7,7 +6,7 @@ use std::time::Duration;
 use cache_runtime::{ManualClock, TtlCache};
 use proptest::prelude::*;
 
-/// A key, a weight, and whether it is removed instead of inserted.
+/// Calls: a key, a weight, and whether the key is removed instead of inserted.
 fn entries() -> impl Strategy<Value = Vec<(u16, u32, bool)>> {
     let entry = (0..2_000u16, 0..60u32, prop::bool::weighted(0.1));
     prop::collection::vec(entry, 1..1_500)
@@ -71,7 +70,7 @@ proptest! {
         }
     }
 
-    /// Expired entries are swept although nobody asks for them.
+    /// Expired entries are swept without being read.
     #[test]
     fn what_has_expired_is_swept(keys in 1..400u16) {
         let clock = ManualClock::new();

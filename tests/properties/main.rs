@@ -1,4 +1,4 @@
-//! Any sequence of calls against a simple model, on a clock that the test moves.
+//! Random sequences of calls against a simple model, on a manual clock.
 
 mod bounds;
 mod plan;

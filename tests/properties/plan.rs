@@ -24,7 +24,7 @@ pub(crate) enum Call {
 
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
-    /// In milliseconds, as everything.
+    /// In milliseconds, as all times here.
     pub(crate) ttl: u64,
     pub(crate) negative: Option<u64>,
     /// Whether a value is its own TTL.

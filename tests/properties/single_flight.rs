@@ -1,5 +1,7 @@
-//! Callers that load the same keys, polled in any order, and only when they were woken: one load
-//! per key at a time, no more loads than are allowed, no caller left waiting, nothing left behind.
+//! Callers that load the same keys, polled in any order.
+//!
+//! There is one load per key at a time, and no more loads than are allowed. Callers that are polled
+//! only when woken all finish, and nothing is left behind.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -19,9 +21,9 @@ const KEYS: usize = 2;
 #[derive(Debug, Clone, Copy)]
 enum Step {
     Call(usize),
-    /// Polls a caller that was woken. (An index is taken modulo how many there are.)
+    /// Polls a caller that was woken. Every index is taken modulo the number of candidates.
     Poll(usize),
-    /// Polls a caller that was not woken.
+    /// Polls a caller, also if it was not woken.
     PollAnyway(usize),
     Finish(usize),
     Fail(usize),
@@ -43,11 +45,11 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A load that a caller runs, and how it shall end.
+/// A load that a caller runs, and its outcome once the test has set it.
 struct Load {
     id: usize,
     key: usize,
-    /// An eviction has come after its beginning.
+    /// Whether an eviction came after the load began.
     overtaken: bool,
     outcome: Option<Result<(), ()>>,
     waker: Waker,
@@ -61,7 +63,7 @@ struct Rows {
     begun: usize,
 }
 
-/// Removes a load when it ends, in any way.
+/// Removes a load when it ends, also when it is dropped.
 struct Running {
     rows: Rc<RefCell<Rows>>,
     id: usize,
@@ -76,7 +78,7 @@ impl Drop for Running {
     }
 }
 
-/// Loads a row once the test lets it. The version is that of the beginning.
+/// Loads a row, and waits until the test ends the load. The version is read at the beginning.
 async fn load(rows: Rc<RefCell<Rows>>, key: usize) -> Result<u64, ()> {
     let (id, version) = {
         let mut rows = rows.borrow_mut();
@@ -113,7 +115,7 @@ impl Wake for Flag {
 }
 
 struct Caller {
-    /// The version at the time of the last eviction before it came.
+    /// The version when the caller asked: it must not get an older one.
     floor: u64,
     asks: Arc<Flag>,
     call: Pin<Box<dyn Future<Output = Result<u64, ()>>>>,

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use crate::at_once;
 use crate::plan::{Call, Key, Plan, Value, plan};
 
-/// When an entry expires lies between two times where there is jitter.
+/// An entry. With jitter, it expires at some time from `earliest` to `latest`.
 #[derive(Debug, Clone)]
 struct Entry {
     value: Value,
@@ -52,7 +52,7 @@ impl Model {
         self.entries.insert(key, entry);
     }
 
-    /// The entry, if it has expired no longer than `age` ago.
+    /// What a read may find that accepts entries that have expired less than `age` ago.
     fn get(&self, key: &str, age: u64) -> Expected {
         match self.entries.get(key) {
             Some(entry) if self.now < entry.earliest + age => Expected::Present(entry.value),
@@ -61,7 +61,7 @@ impl Model {
         }
     }
 
-    /// How many entries have not expired: at least, and at most.
+    /// The least and the greatest possible number of entries that have not expired.
     fn live(&self, counts: impl Fn(&str, Value) -> bool) -> (usize, usize) {
         self.entries
             .iter()
@@ -72,7 +72,8 @@ impl Model {
             })
     }
 
-    /// Notes the result where the model allows two, so that later results must agree with it.
+    /// If the model allows both results, records the one that was seen, so that later ones must
+    /// agree.
     fn settle(&mut self, key: &str, found: bool) {
         let now = self.now;
         if let Some(entry) = self.entries.get_mut(key)
@@ -120,7 +121,7 @@ impl Run {
         }
     }
 
-    /// Whether it was found; panics unless the model agrees.
+    /// Checks a result against the model; returns whether the entry was found.
     fn agree(&mut self, key: &str, found: Option<Value>) -> bool {
         match (self.model.get(key, 0), found) {
             (Expected::Present(expected) | Expected::Either(expected), Some(value)) => {
@@ -145,7 +146,8 @@ impl Run {
         }
         assert_eq!(read, value);
         let entry = self.model.entry(value);
-        // Jitter may leave it no time at all. Then it is not stored, and the expired entry stays.
+        // Jitter may reduce the TTL to zero. Then the value is not stored, and the expired entry
+        // stays.
         if self.model.now < entry.earliest || self.cache.contains(&key) {
             self.model.insert(key, value);
         }

@@ -8,7 +8,7 @@ use support::eventually;
 use crate::coherent::evict;
 use crate::fixture::{LONG, Place, Texts, in_both_places, never, text};
 
-/// The audit's row of a cache. Tests that run at the same time have rows of their own.
+/// The audit's row of this name. Tests that run at the same time use other names.
 fn row(name: &str) -> Option<Row> {
     audit().rows().iter().find(|row| row.name == name).cloned()
 }
@@ -60,7 +60,7 @@ async fn a_coherent_cache_is_listed_with_its_events(place: &Place) {
 
     texts.invalidate_text("a").await.unwrap();
     texts.invalidate_other().await.unwrap();
-    // An event counts when it is published, and when it is received.
+    // An event counts twice: when it is published, and when it is received.
     let applied = async || {
         let found = row(&name).unwrap();
         let events = found.evicted_by[0].events.iter();

@@ -41,7 +41,7 @@ async fn entries_are_stored_with_their_ttl_in_the_shape_that_is_documented(place
         ttl <= Duration::from_secs(200) && ttl > Duration::from_secs(100),
         "{ttl:?}"
     );
-    // The shorter of the two counts.
+    // The shorter TTL counts: that of the builder, or that of `ttl_by`.
     cache.insert("k", "x".repeat(100)).await.unwrap();
     let ttl = place.ttl("texts:v:k").await;
     assert!(ttl <= LONG && ttl > LONG / 2, "{ttl:?}");

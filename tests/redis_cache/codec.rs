@@ -28,7 +28,7 @@ async fn a_value_that_does_not_decode_is_loaded_and_overwritten(place: &Place) {
     ] {
         for cache in [&plain, &locked] {
             if bytes == b"+\"A\" " {
-                // White space is JSON.
+                // JSON allows trailing white space, so this decodes.
                 continue;
             }
             place.write("texts:v:a", bytes).await;
@@ -62,7 +62,7 @@ async fn another_instance_that_replaces_it_is_waited_for(place: &Place) {
         let patient = patient.clone();
         async move { patient.try_get_or_load("a", never).await }
     });
-    // After it has asked Redis several times.
+    // Wait until it has asked Redis several times.
     let looks = async || patient.stats().undecodable;
     eventually("the other to wait", looks, |looks| *looks > 3).await;
     let early = impatient.try_get_or_load("a", || text("early"));
@@ -98,7 +98,7 @@ async fn a_value_of_another_version_is_loaded_anew(place: &Place) {
 
 async fn a_value_that_is_too_large_is_given_to_its_caller(place: &Place) {
     let bus = place.instance().await;
-    // The quotes count.
+    // The quotes of the JSON string count.
     let cache = builder(&bus)
         .max_value_bytes(10)
         .memory(LONG, 10)

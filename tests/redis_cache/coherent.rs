@@ -1,4 +1,4 @@
-//! Events evict, from both levels and everywhere.
+//! Events evict from both levels, on all instances.
 
 use cache_runtime::redis::Coherent;
 use cache_runtime::{Bus, Evict, InvalidationEvent, RedisCache};
@@ -7,7 +7,7 @@ use tokio::sync::mpsc::unbounded_channel;
 
 use crate::fixture::{LONG, Place, TextEvent, Texts, builder, in_both_places, never, text};
 
-/// What the events mean.
+/// What each event evicts.
 pub(crate) fn evict(event: &TextEvent) -> Evict<String> {
     match event {
         TextEvent::Text { key } => Evict::key(key),
@@ -56,7 +56,7 @@ impl Instance {
 
 const KEYS: [&str; 4] = ["a:1", "a:2", "b:1", "b:2"];
 
-/// Two instances that have everything, in both levels.
+/// Two instances that have all keys in both levels.
 async fn filled(place: &Place) -> (Instance, Instance) {
     let (here, there) = (Instance::new(place).await, Instance::new(place).await);
     for key in KEYS {
@@ -112,11 +112,11 @@ async fn several_keys_are_evicted_everywhere(place: &Place) {
 async fn a_prefix_is_evicted_in_memory_and_everything_in_redis(place: &Place) {
     let (here, there) = filled(place).await;
     here.texts.invalidate_group("a:").await.unwrap();
-    // From memory.
+    // Both read from memory.
     assert_eq!(left(&here).await, ["b:1", "b:2"]);
     there.loses("a:1").await;
     assert_eq!(left(&there).await, ["b:1", "b:2"]);
-    // No entry in Redis counts any more.
+    // No entry in Redis is valid any more.
     let fresh = Instance::new(place).await;
     assert!(left(&fresh).await.is_empty());
     fresh.fill("b:1", "new").await;
@@ -129,7 +129,7 @@ async fn everything_is_evicted_everywhere(place: &Place) {
     assert!(left(&here).await.is_empty());
     there.loses("b:2").await;
     assert!(left(&there).await.is_empty());
-    // It does not come back with a new generation.
+    // A new generation does not make old entries valid again.
     here.fill("c", "C").await;
     assert!(left(&here).await.is_empty());
     assert_eq!(there.get("c").await.as_deref(), Some("C"));
@@ -147,7 +147,7 @@ async fn an_event_that_evicts_nothing_evicts_nothing(place: &Place) {
 
 async fn a_closure_that_panics_evicts_everything(place: &Place) {
     let (here, there) = filled(place).await;
-    // The publisher does not notice.
+    // The publish succeeds nevertheless.
     here.texts.invalidate_panic().await.unwrap();
     assert!(left(&here).await.is_empty());
     there.loses("b:2").await;
@@ -172,7 +172,7 @@ async fn an_event_of_somebody_else_is_applied_to_redis_as_well(place: &Place) {
         });
         place.publish(payload).await;
         arrived.recv().await.unwrap();
-        // From now on the evicted entries are not read.
+        // From now on the evicted entries must not be returned.
         assert_eq!(there.get("a:1").await, None, "{payload}");
         here.loses("a:1").await;
         // An instance with an empty memory shows what is in Redis.
@@ -187,7 +187,7 @@ async fn an_event_of_somebody_else_is_applied_to_redis_as_well(place: &Place) {
     }
 }
 
-/// Neither does a publisher without the cache.
+/// A publisher without the cache does not delete in Redis either.
 async fn an_event_of_an_instance_without_the_cache_is_too(place: &Place) {
     let (here, there) = filled(place).await;
     let bus = place.instance().await;
@@ -222,7 +222,7 @@ async fn entries_carry_their_generation(place: &Place) {
     assert_eq!(value, format!("{generation}:+\"A\""));
     assert!(place.ttl("texts:v:a").await > LONG / 2);
     assert_eq!(place.stored("texts:t:a").await, None);
-    // Without the generation no entry counts, however it was lost.
+    // Without its generation no entry is valid.
     let fresh = Instance::new(place).await;
     place.write("texts:g", b"another").await;
     assert_eq!(fresh.get("a").await, None);

@@ -1,4 +1,4 @@
-//! Where the scenarios take place, what they cache, and loads that the test holds up.
+//! The buses of the tests, their events, and loads that the test can delay.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -15,7 +15,7 @@ type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// Longer than any test.
 pub(crate) const LONG: Duration = Duration::from_secs(3600);
-/// Over soon.
+/// Short enough to wait for.
 pub(crate) const SHORT: Duration = Duration::from_millis(60);
 
 /// Texts have changed.
@@ -27,7 +27,7 @@ pub(crate) enum TextEvent {
     Texts { keys: Vec<String> },
     /// The texts whose keys begin with this.
     Group { prefix: String },
-    /// None that is cached.
+    /// Evicts nothing.
     Other,
     /// Makes the cache's closure panic.
     Panic,
@@ -41,10 +41,10 @@ pub(crate) struct Texts;
 
 pub(crate) const CHANNEL: &str = "cache:texts";
 
-/// A real server, or a bus that stands in for one.
+/// A real server, or a bus in this process that replaces it.
 pub(crate) enum Place {
     InProcess(Bus),
-    /// With a bus for publishing as another program.
+    /// The server, and a bus for publishing as another program.
     Redis(Box<Server>, OnceCell<Bus>),
 }
 
@@ -126,7 +126,7 @@ impl Place {
         assert!(self.try_publish(payload).await > 0);
     }
 
-    /// The same; returns how many have received it.
+    /// Publishes as a program without caches; returns the number of receivers.
     pub(crate) async fn try_publish(&self, payload: &str) -> u64 {
         let bus = match self {
             Self::InProcess(bus) => bus,
@@ -137,7 +137,7 @@ impl Place {
     }
 }
 
-/// Its lease is so long that a slow machine does not look like a broken connection.
+/// A bus whose lease does not end on a slow machine.
 pub(crate) async fn connect(server: &Server) -> Bus {
     Bus::redis(server.url())
         .heartbeat(Duration::from_millis(100))
@@ -185,7 +185,7 @@ pub(crate) async fn never() -> Result<String, Infallible> {
     panic!("loaded what is cached")
 }
 
-/// Counts loads, and can hold them up.
+/// Counts loads, and can delay them.
 #[derive(Debug, Clone)]
 pub(crate) struct Source {
     text: Arc<str>,
@@ -194,7 +194,7 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// One whose loads wait for [`release`](Self::release).
+    /// A source whose loads wait for [`release`](Self::release).
     pub(crate) fn held(text: &str) -> Self {
         Self {
             text: text.into(),
@@ -203,14 +203,14 @@ impl Source {
         }
     }
 
-    /// One whose loads succeed at once.
+    /// A source whose loads succeed at once.
     pub(crate) fn free(text: &str) -> Self {
         let source = Self::held(text);
         source.release();
         source
     }
 
-    /// Lets all loads go on, future ones too.
+    /// Lets all present and future loads go on.
     pub(crate) fn release(&self) {
         self.permits.close();
     }
@@ -224,7 +224,7 @@ impl Source {
         eventually("the load to begin", begun, |loads| *loads > 0).await;
     }
 
-    /// What [`refresh_ahead`](Builder::refresh_ahead) takes, for every key.
+    /// A loader for [`refresh_ahead`](Builder::refresh_ahead), for every key.
     pub(crate) fn loader(
         &self,
     ) -> impl Fn(String) -> BoxFuture<Result<String, Infallible>> + Send + Sync + 'static {
@@ -234,7 +234,7 @@ impl Source {
 
     pub(crate) async fn load(self) -> Result<String, Infallible> {
         self.begun.fetch_add(1, Ordering::SeqCst);
-        // It fails once the semaphore is closed: then the load goes on.
+        // `release` closes the semaphore, so that `acquire` fails and the load goes on.
         drop(self.permits.acquire().await);
         Ok(self.text.to_string())
     }

@@ -1,4 +1,4 @@
-//! One look at Redis and one load for all callers of a key in a process.
+//! One lookup in Redis and one load for all callers of a key in a process.
 
 use std::convert::Infallible;
 use std::future::pending;
@@ -41,7 +41,7 @@ async fn callers_of_one_key_share_a_load(place: &Place) {
             callers.spawn(async move { cache.try_get_or_load("a", || source.load()).await });
         }
         source.has_begun().await;
-        // Other keys are not held up.
+        // Loads of other keys do not wait.
         assert_eq!(cache.try_get_or_load("b", || text("B")).await.unwrap(), "B");
         assert_eq!(
             cache.get("a").await.unwrap(),

@@ -35,13 +35,13 @@ fn events() -> [TextEvent; 5] {
     ]
 }
 
-/// Neither level of either instance has anything.
+/// Asserts that neither level of either instance has the key.
 async fn nothing_is_back(place: &Place, here: &Instance, there: &Instance, event: &TextEvent) {
     assert_eq!(here.get("a:1").await, None, "{event:?}");
     assert_eq!(there.get("a:1").await, None, "{event:?}");
     let fresh = Instance::new(place).await;
     assert_eq!(fresh.get("a:1").await, None, "{event:?}");
-    // And the next load is stored, at once.
+    // The next load is stored at once.
     fresh.fill("a:1", "new").await;
     assert_eq!(
         here.cache.try_get_or_load("a:1", never).await.unwrap(),
@@ -59,7 +59,7 @@ async fn after_an_event_of_this_instance(place: &Place) {
         let loading = begin(&here, &source).await;
         here.texts.publish(&event).await.unwrap();
         source.release();
-        // A caller that asked before the event may be given the old value.
+        // A caller that asked before the event may get the old value.
         assert_eq!(loading.await.unwrap().unwrap(), "old");
         nothing_is_back(place, &here, &there, &event).await;
     }
@@ -70,7 +70,7 @@ async fn after_an_event_of_another_instance(place: &Place) {
     for event in events() {
         let source = Source::held("old");
         let loading = begin(&here, &source).await;
-        // The event deletes in Redis before it leaves, so it need not have arrived here.
+        // The publisher deletes in Redis first, so the event need not have arrived here.
         there.texts.publish(&event).await.unwrap();
         source.release();
         assert_eq!(loading.await.unwrap().unwrap(), "old");
@@ -107,7 +107,7 @@ async fn a_caller_after_the_event_is_not_given_it(place: &Place) {
             *now == seen + 2
         })
         .await;
-        // It does not wait for a load that began before the event.
+        // A later caller does not wait for a load that began before the event.
         let after = here.cache.try_get_or_load("a:1", || text("new"));
         assert_eq!(
             within("the new load", after).await.unwrap(),

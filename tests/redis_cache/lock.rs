@@ -1,4 +1,4 @@
-//! One instance loads at a time.
+//! The load lock: one instance loads at a time.
 
 use std::time::Duration;
 

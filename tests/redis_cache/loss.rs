@@ -1,4 +1,4 @@
-//! Events may have been lost, or may be lost now.
+//! What a loss does to a cache in Redis, and what the cache does while it lasts.
 
 use std::time::Duration;
 
@@ -114,7 +114,7 @@ async fn of_the_server_itself_empties_both() {
     server.kill9();
     let down = health.wait_for(|health| !health.is_live());
     drop(within("the loss to be noticed", down).await.unwrap());
-    // Without memory and without Redis.
+    // Now neither memory nor Redis is available.
     let value = instance.cache.try_get_or_load("a", || text("new")).await;
     assert_eq!(value.unwrap(), "new");
     assert!(instance.cache.get("a").await.is_err());
@@ -124,7 +124,7 @@ async fn of_the_server_itself_empties_both() {
     eventually("the bus to be live", ready, Result::is_ok)
         .await
         .unwrap();
-    // The pause after the outage may not be over yet.
+    // After an outage, Redis is not asked for a while.
     let asked = async || instance.cache.get("a").await;
     let value = eventually("Redis to be asked again", asked, Result::is_ok).await;
     assert_eq!(value.unwrap(), None);

@@ -1,4 +1,4 @@
-//! Caches in Redis: over a real server, and over the bus that stands in for one.
+//! Caches in Redis: over a real server, and over a bus in this process that replaces it.
 
 mod audited;
 mod basics;

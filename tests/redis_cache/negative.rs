@@ -1,4 +1,4 @@
-//! That there is no value is cached too.
+//! Negative entries: the absence of a value is cached too.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -42,7 +42,7 @@ async fn all_instances_know_that_there_is_nothing(place: &Place) {
     assert!(!there.contains("a").await.unwrap());
     assert_eq!(place.stored("texts:v:a").await.unwrap(), b"-gone");
 
-    // A caller that needs a value is told why there is none.
+    // A caller that needs a value receives the category as an error.
     let error = there.try_get_or_load("a", never).await.unwrap_err();
     assert_eq!(
         error.to_string(),

@@ -1,4 +1,4 @@
-//! Redis is away.
+//! Redis is down.
 
 use cache_runtime::Bus;
 use cache_runtime::bus::Cause;
@@ -9,7 +9,7 @@ use support::{Server, eventually};
 
 use crate::fixture::{LONG, Source, builder, never, text};
 
-/// A bus that soon gives up waiting for an answer.
+/// A bus with short timeouts, 300 ms.
 async fn connect(server: &Server) -> Bus {
     Bus::redis(server.url())
         .connect_timeout(Duration::from_millis(300))
@@ -92,7 +92,7 @@ async fn memory_goes_on() {
     cache.insert("a", "A".to_owned()).await.unwrap();
     server.kill9();
     assert_eq!(cache.try_get_or_load("a", never).await.unwrap(), "A");
-    // What is loaded meanwhile is kept there.
+    // Values that are loaded meanwhile are kept in memory.
     assert_eq!(cache.try_get_or_load("b", || text("B")).await.unwrap(), "B");
     assert_eq!(cache.try_get_or_load("b", never).await.unwrap(), "B");
 }

@@ -1,4 +1,4 @@
-//! Several processes.
+//! Loads of several processes.
 
 use std::convert::Infallible;
 use std::env;
@@ -41,7 +41,7 @@ async fn load(url: &str) {
     admin.run::<()>(&["INCR", "arrived"]).await;
     let value = cache.try_get_or_load("a", || async {
         admin.run::<()>(&["INCR", "loads"]).await;
-        // Until all of them want it.
+        // Wait until all processes ask for the value.
         let arrived = async || admin.run::<usize>(&["GET", "arrived"]).await;
         eventually("all processes", arrived, |arrived| *arrived == PROCESSES).await;
         Ok::<_, Infallible>("the value".to_owned())

@@ -10,7 +10,7 @@ use support::{Server, eventually};
 use crate::coherent::Instance;
 use crate::fixture::{Place, connect, never, text};
 
-/// Forbids all users to delete, or allows it again.
+/// Forbids the default user to delete, or allows it again.
 async fn may_delete(server: &Server, may: bool) {
     let sign = if may { '+' } else { '-' };
     let rules = [format!("{sign}del"), format!("{sign}unlink")];
@@ -118,7 +118,7 @@ async fn after_the_end_of_a_cache_empties_it_no_more() {
         cache_runtime::bus::Health::Idle,
         "it has unsubscribed"
     );
-    // Nothing else is left of it either.
+    // Nothing else of the cache is left.
     drop((bus, texts));
     let admin = server.admin().await;
     let clients = async || admin.clients().await;

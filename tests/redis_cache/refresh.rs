@@ -17,20 +17,20 @@ fn ahead(bus: &Bus, source: &Source) -> RedisCache<String> {
     builder.build().unwrap()
 }
 
-/// One whose refreshes fail.
+/// A cache whose refreshes fail.
 fn failing(bus: &Bus) -> RedisCache<String> {
     let fail = async |_| Err::<String, _>("the provider is down");
     builder(bus).refresh_ahead(MINUTE, fail).build().unwrap()
 }
 
-/// An entry that has less than a minute left.
+/// Stores an entry that has less than a minute left.
 async fn store_old(place: &Place) {
     let bus = place.instance().await;
     let cache = lasting(&bus, MINUTE / 2).build().unwrap();
     cache.insert("a", "old".to_owned()).await.unwrap();
 }
 
-/// A read that must find the entry.
+/// Reads the entry, which must be there.
 async fn read(cache: &RedisCache<String>) -> String {
     cache.try_get_or_load("a", never).await.unwrap()
 }
@@ -154,7 +154,7 @@ async fn a_refresh_that_fails_leaves_the_old_value(place: &Place) {
     assert_eq!(cache.get("a").await.unwrap().as_deref(), Some("old"));
     let lock = async || place.stored("texts:t:a").await;
     eventually("the lock to be given back", lock, Option::is_none).await;
-    // Other instances try at once.
+    // Another instance refreshes at once.
     let other = ahead(&place.instance().await, &Source::free("new"));
     assert_eq!(read(&other).await, "old");
     becomes("new", &other).await;
@@ -172,7 +172,7 @@ async fn what_is_absent_is_not_refreshed(place: &Place) {
         let again = || async { Ok::<_, Infallible>(Loaded::Present("loaded".to_owned())) };
         let known = cache.lookup_or_load("a", again).await.unwrap();
         assert_eq!(known, Loaded::absent("gone"));
-        // A refresh would begin now.
+        // Here a refresh would begin.
         tokio::task::yield_now().await;
     }
     assert_eq!(cache.stats().refreshes, 0);
@@ -264,7 +264,7 @@ async fn a_reader_during_a_refresh_does_not_wait(place: &Place) {
     store_old(place).await;
     assert_eq!(read(&cache).await, "old");
     source.has_begun().await;
-    // It is no longer in memory, and still in Redis.
+    // The entry has expired in memory, but not in Redis.
     clock.advance(MINUTE);
     assert_eq!(within("the old value", read(&cache)).await, "old");
     source.release();

@@ -1,5 +1,5 @@
-//! Readers, writers and every kind of event at once, on three instances: nobody reads what is older
-//! than an event that its instance has seen.
+//! Readers, writers and every kind of event at once, on three instances: no read returns a value
+//! older than an event that its instance has seen.
 
 use std::collections::hash_map::RandomState;
 use std::convert::Infallible;
@@ -34,7 +34,7 @@ impl Instance {
     async fn new(place: &Place, memory: bool, database: &Arc<Database>) -> Self {
         let bus = place.instance().await;
         let texts = Texts::new(&bus);
-        // Everything is refreshed all the time.
+        // Every entry is due for a refresh after 1 ms.
         let database = Arc::clone(database);
         let load = move |key: String| load(Arc::clone(&database), number(&key));
         let cache = RedisCache::<u64>::builder(&bus, "versions", LONG)
@@ -129,13 +129,13 @@ async fn load(database: Arc<Database>, key: usize) -> Result<u64, Infallible> {
     Ok(version)
 }
 
-/// Reads a key. Whether the value is older than the instance may read.
+/// Reads a key; returns whether the value is older than the instance may read.
 async fn read(instance: &Instance, database: &Arc<Database>) -> bool {
     let key = random(KEYS);
     let floor = instance.floor.version(key);
     let name = key.to_string();
     let version = if random(5) == 0 {
-        // The entry may be missing, and Redis may be away.
+        // The entry may be missing, and Redis may be down.
         let version = instance.cache.get(&name).await.ok().flatten();
         version.unwrap_or(u64::MAX)
     } else {
@@ -143,14 +143,14 @@ async fn read(instance: &Instance, database: &Arc<Database>) -> bool {
         let load = instance.cache.try_get_or_load(&name, load);
         match tokio::time::timeout(Duration::from_millis(random(20) as u64 + 1), load).await {
             Ok(version) => version.unwrap(),
-            // Given up.
+            // The caller has given up.
             Err(_) => u64::MAX,
         }
     };
     version < floor
 }
 
-/// The readers of each instance.
+/// The number of readers on each instance.
 const READERS: usize = 4;
 
 /// Breaks connections and empties the server, as long as the test goes on.
@@ -221,7 +221,7 @@ async fn run(place: Place, reads: usize, trouble: bool) {
     );
     println!("{stale} stale reads of {reads}, at {changes} changes; {stats:#?}");
     assert_eq!(stale, 0);
-    // Enough has happened for the test to mean something.
+    // With fewer changes the test would prove nothing.
     assert!(changes > 100);
     for stats in &stats {
         assert!(stats.redis_hits > 10 && stats.loads > 10 && stats.refused > 10);

@@ -1,4 +1,4 @@
-//! The events of the simulation that are still to happen, in the order of time.
+//! What is still to happen in the simulation, in the order of time.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! The runtime under another name, in a library that forbids whatever generated code might need
-//! and demands documentation of every public item.
+//! The runtime under another name, in a library with strict lints that requires documentation of
+//! every public item.
 
 #![no_implicit_prelude]
 #![forbid(unsafe_code)]
