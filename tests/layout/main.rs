@@ -3,15 +3,15 @@
 //! The picture in `ARCHITECTURE.md` is drawn from the imports: `UPDATE_EXPECT=1` updates it.
 
 mod arrows;
+mod layers;
 mod picture;
-mod rooms;
 mod tree;
 
 use std::fs;
 use std::path::Path;
 
 use arrows::Arrow;
-use rooms::{DERIVE, RUNTIME, Room};
+use layers::{DERIVE, Layer, RUNTIME};
 use tree::Tree;
 
 fn repository() -> &'static Path {
@@ -19,14 +19,14 @@ fn repository() -> &'static Path {
 }
 
 /// One line for each import from a layer above, and one for each import cycle.
-fn faults(tree: &Tree, rooms: &[Room]) -> Vec<String> {
+fn faults(tree: &Tree, layers: &[Layer]) -> Vec<String> {
     let arrows = arrows::of(tree);
     let mut faults: Vec<_> = arrows
         .iter()
-        .filter(|arrow| rooms::level(rooms, &arrow.from) > rooms::level(rooms, &arrow.to))
+        .filter(|arrow| layers::level(layers, &arrow.from) > layers::level(layers, &arrow.to))
         .map(|arrow| {
             let Arrow { from, to, import } = arrow;
-            format!("{from} imports {to}, which is in a room above it: {import}")
+            format!("{from} imports {to}, which is in a layer above it: {import}")
         })
         .collect();
     faults.extend(arrows::circles(&arrows).iter().map(|circle| {
@@ -40,17 +40,17 @@ fn faults(tree: &Tree, rooms: &[Room]) -> Vec<String> {
 }
 
 #[track_caller]
-fn check(source: &str, rooms: &[Room]) {
+fn check(source: &str, layers: &[Layer]) {
     let tree = Tree::read(&repository().join(source));
     let strangers: Vec<_> = tree
         .files()
-        .filter(|file| rooms::level(rooms, file).is_none())
+        .filter(|file| layers::level(layers, file).is_none())
         .collect();
     assert!(
         strangers.is_empty(),
-        "files in no room: {strangers:?}; give each a room in tests/layout/rooms.rs"
+        "files in no layer: {strangers:?}; give each a layer in tests/layout/layers.rs"
     );
-    let faults = faults(&tree, rooms);
+    let faults = faults(&tree, layers);
     assert!(faults.is_empty(), "in {source}:\n{}", faults.join("\n"));
 }
 
@@ -69,12 +69,12 @@ fn the_picture_is_what_the_code_says() {
     let path = repository().join("ARCHITECTURE.md");
     let text = fs::read_to_string(&path).unwrap();
     let mut current = text.clone();
-    for (name, source, rooms) in [
+    for (name, source, layers) in [
         ("runtime", "cache-runtime/src", RUNTIME),
         ("derive", "cache-derive/src", DERIVE),
     ] {
         let tree = Tree::read(&repository().join(source));
-        let picture = picture::draw(rooms, &arrows::of(&tree));
+        let picture = picture::draw(layers, &arrows::of(&tree));
         current = picture::replace(&current, name, &picture);
     }
     if std::env::var_os("UPDATE_EXPECT").is_some() {
@@ -82,15 +82,15 @@ fn the_picture_is_what_the_code_says() {
     } else {
         assert!(
             text == current,
-            "ARCHITECTURE.md shows other rooms than the code has: run the test with UPDATE_EXPECT=1"
+            "ARCHITECTURE.md shows other layers than the code has: run the test with UPDATE_EXPECT=1"
         );
     }
 }
 
-const HOUSE: &[Room] = &[
-    Room("lib.rs", "the face"),
-    Room("attic/", "upstairs"),
-    Room("cellar/", "downstairs"),
+const HOUSE: &[Layer] = &[
+    Layer("lib.rs", "the face"),
+    Layer("attic/", "upstairs"),
+    Layer("cellar/", "downstairs"),
 ];
 
 #[test]
@@ -107,7 +107,7 @@ fn an_import_that_runs_up_is_told_with_both_files() {
     assert_eq!(
         faults(&tree, HOUSE),
         [
-            "cellar/mod.rs imports attic/lamp.rs, which is in a room above it: use crate::attic::Lamp"
+            "cellar/mod.rs imports attic/lamp.rs, which is in a layer above it: use crate::attic::Lamp"
         ]
     );
 }
@@ -121,7 +121,7 @@ fn a_path_without_a_use_counts_too() {
     ]);
     assert_eq!(
         faults(&tree, HOUSE),
-        ["cellar/mod.rs imports attic/mod.rs, which is in a room above it: crate::attic::lamp"]
+        ["cellar/mod.rs imports attic/mod.rs, which is in a layer above it: crate::attic::lamp"]
     );
 }
 

@@ -4,22 +4,22 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use crate::arrows::Arrow;
-use crate::rooms::{self, Room};
+use crate::layers::{self, Layer};
 
 /// A line for each layer, from the top down: its name, its purpose, and the layers that it imports.
-pub(crate) fn draw(rooms: &[Room], arrows: &[Arrow]) -> String {
-    let width = rooms.iter().map(|room| name(room).len()).max();
+pub(crate) fn draw(layers: &[Layer], arrows: &[Arrow]) -> String {
+    let width = layers.iter().map(|layer| name(layer).len()).max();
     let width = width.unwrap_or_default();
     let mut picture = String::new();
-    for (level, room) in rooms.iter().enumerate() {
+    for (level, layer) in layers.iter().enumerate() {
         let below: BTreeSet<_> = arrows
             .iter()
-            .filter(|arrow| rooms::level(rooms, &arrow.from) == Some(level))
-            .filter_map(|arrow| rooms::level(rooms, &arrow.to))
+            .filter(|arrow| layers::level(layers, &arrow.from) == Some(level))
+            .filter_map(|arrow| layers::level(layers, &arrow.to))
             .filter(|to| *to != level)
             .collect();
-        let below: Vec<_> = below.into_iter().map(|to| name(&rooms[to])).collect();
-        let _ = writeln!(picture, "{:width$}  {}", name(room), room.1);
+        let below: Vec<_> = below.into_iter().map(|to| name(&layers[to])).collect();
+        let _ = writeln!(picture, "{:width$}  {}", name(layer), layer.1);
         if !below.is_empty() {
             let _ = writeln!(picture, "{:width$}    -> {}", "", below.join(", "));
         }
@@ -27,13 +27,16 @@ pub(crate) fn draw(rooms: &[Room], arrows: &[Arrow]) -> String {
     picture
 }
 
-fn name(room: &Room) -> &'static str {
-    room.0.trim_end_matches(".rs").trim_end_matches('/')
+fn name(layer: &Layer) -> &'static str {
+    layer.0.trim_end_matches(".rs").trim_end_matches('/')
 }
 
 /// Replaces the picture between the marks of this name.
 pub(crate) fn replace(text: &str, name: &str, picture: &str) -> String {
-    let (start, end) = (format!("<!-- rooms: {name} -->\n"), "<!-- end of rooms -->");
+    let (start, end) = (
+        format!("<!-- layers: {name} -->\n"),
+        "<!-- end of layers -->",
+    );
     let from = text.find(&start).expect("the mark of the picture") + start.len();
     let to = from + text[from..].find(end).expect("the mark of its end");
     format!("{}```text\n{picture}```\n{}", &text[..from], &text[to..])
