@@ -138,7 +138,7 @@ async fn bug(database: &Database) -> Result<(), Box<dyn Error>> {
     database.set_active(false);
     println!("   [A] deactivates the channel in the database");
     println!(
-        "   [B] active? {} <- wrong: B answers in a channel it was sent out of",
+        "   [B] active? {} <- wrong: B answers in a channel where the bot is inactive",
         is_active().await
     );
     clock.advance(TTL);
@@ -200,7 +200,7 @@ async fn overtaken(database: &Database, b: &mut Instance) -> Result<(), Box<dyn 
     };
     let (active, changed) = tokio::join!(load, change);
     changed?;
-    println!("   [B] the load returns {active} to whoever asked before the change");
+    println!("   [B] the load returns {active} to callers that asked before the change");
     println!(
         "   [B] cached: {:?}; values not stored because an event overtook them: {}",
         b.active.get(CHANNEL),
@@ -211,13 +211,13 @@ async fn overtaken(database: &Database, b: &mut Instance) -> Result<(), Box<dyn 
 }
 
 async fn cut_off(database: &Database, bus: &Bus, b: &Instance) {
-    println!("\n4. B is cut off, so it does not hear of changes any more");
+    println!("\n4. B is cut off, so it no longer receives events");
     println!("   [B] cached: {:?}", b.active.get(CHANNEL));
     bus.close().await;
     database.set_active(true);
-    println!("   [A] activates the channel; B's bus is closed, and hears nothing");
+    println!("   [A] activates the channel; B's bus is closed, so B receives no event");
     println!(
-        "   [B] active? {} (what it cannot prove it does not serve: {})",
+        "   [B] active? {} (events are not proven to arrive, so B asks the database: {})",
         b.is_active(database).await,
         b.active.health()
     );
@@ -233,14 +233,14 @@ async fn started_without_redis(database: &Database) -> Result<(), Box<dyn Error>
     let before = database.queries();
     let (first, second) = (c.is_active(database).await, c.is_active(database).await);
     println!(
-        "   [C] active? {first}, {second} ({} queries: reads bypass the cache, which is slow and \
+        "   [C] active? {first}, {second} ({} queries: reads bypass the cache, which is slow but \
          right)",
         database.queries() - before
     );
     database.set_active(false);
     let service = ChannelActivationInvalidation::new(&bus);
     if let Err(error) = service.invalidate_channel(CHANNEL).await {
-        println!("   [C] deactivates it, and the others do not hear of it: {error}");
+        println!("   [C] deactivates it, but cannot publish it: {error}");
     }
     println!("   [C] active? {}", c.is_active(database).await);
     bus.close().await;

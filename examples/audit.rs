@@ -148,19 +148,19 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("\n{audit}");
     println!("What the flags say here:");
     println!(
-        "- `cache:denylist-invalidation`: nobody publishes. In this example that is on purpose;"
+        "- `cache:denylist-invalidation`: no event is published on it. In this example that is intended;"
     );
-    println!("  in a service, somebody changes the denylist and forgets to say so.");
-    println!("- `avatar`: it was published, and no cache of any instance evicts anything on it.");
+    println!("  in a service, code that changes the denylist does not publish.");
+    println!("- `avatar`: the event was published, and no cache of any instance evicts on it.");
     println!(
-        "  On purpose as well; in a service, a cache was forgotten, or the event is not needed."
+        "  That is intended too; in a service, a cache is missing, or the event is not needed."
     );
 
     println!("\nThe same as JSON, for a monitor:\n{}", audit.to_json());
 
     instances.a.close().await;
     let audit = cache_runtime::audit();
-    println!("\nAfter the bus was closed, these do not work as before:");
+    println!("\nAfter the bus was closed, these caches and channels no longer work normally:");
     for row in audit.rows() {
         if let Some(why) = row.state.reason() {
             println!("  {}: {}, because {why}", row.name, row.state.as_str());

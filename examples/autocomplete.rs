@@ -71,20 +71,20 @@ async fn main() -> Result<(), Box<dyn Error>> {
         cache.get("ada:a")
     );
 
-    println!("\n3. It is bounded, whoever types what");
+    println!("\n3. It is bounded, however many users type");
     for user in 0..600 {
         cache.insert(format!("{user}:a"), search("a"));
     }
     println!("   after 600 users: {} entries", cache.len());
 
-    println!("\n4. Ada has a new persona, and all that begins with her name goes");
+    println!("\n4. Ada has a new persona, so all keys that begin with her name are removed");
     for typed in ["a", "al", "g"] {
         cache.insert(format!("ada:{typed}"), search(typed));
     }
     println!("   {} entries removed", cache.remove_prefix("ada:"));
 
     println!(
-        "\n5. Another instance changes a persona: a handler is enough where nobody relies on it"
+        "\n5. Another instance changes a persona: a handler suffices where staleness does no harm"
     );
     let (done, mut gone) = mpsc::unbounded_channel();
     let service = PersonaInvalidation::new(&instances.a);

@@ -48,16 +48,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
     clock.advance(HOUR);
     println!("   [A] {} (an hour later)", notify(&a, "ada"));
 
-    println!("\n2. Her problem is solved, so the next one is to be told at once");
-    println!("   [A] there was a cool-down: {}", a.reset("ada"));
+    println!("\n2. Ada's problem is solved, so she is to be notified of the next one at once");
+    println!("   [A] there was a cooldown: {}", a.reset("ada"));
     println!("   [A] {}", notify(&a, "ada"));
 
-    println!("\n3. It is bounded, and sweeps itself while it is used: no timer");
+    println!("\n3. It is bounded, and each use removes cooldowns that are over: there is no timer");
     for user in 0..2_000 {
         // Only fills it.
         let _ = a.try_start(&format!("user-{user}"));
     }
-    println!("   after 2,000 users: {} cool-downs", a.len());
+    println!("   after 2,000 users: {} cooldowns", a.len());
     clock.advance(HOUR);
     for user in 0..1_000 {
         // Each call removes up to two that are over.
@@ -65,12 +65,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     println!("   an hour and 1,000 questions later: {}", a.len());
 
-    println!("\n4. Local is correct: B keeps its own, and two instances notify twice at most");
+    println!("\n4. Each instance keeps its own, so two instances notify a user at most twice");
     let b = notified(&clock)?;
     println!("   [A] {}", notify(&a, "eve"));
     println!("   [B] {}", notify(&b, "eve"));
 
-    println!("\n5. Where that is one too many, a Dedup decides in Redis, for all together");
+    println!(
+        "\n5. Where one notification is the limit, a Dedup decides in Redis for all instances"
+    );
     for (name, bus) in [("A", &instances.a), ("B", &instances.b)] {
         println!("   [{name}] {}", notify_once(bus, name, "eve").await?);
     }

@@ -66,7 +66,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     receive(&short, "message-3", "B").await?;
 
-    println!("\n4. Without Redis it is not known, and that is an error, not a guess");
+    println!("\n4. Without Redis no instance can decide, so the answer is an error");
     let away = instances::without_redis()?;
     let requests = Dedup::builder(&away, "requests").build()?;
     if let Err(error) = receive(&requests, "message-4", "C").await {

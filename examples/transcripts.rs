@@ -88,9 +88,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
             );
         }
     }
-    println!("   That nothing was said is remembered as well: B did not ask again.");
+    println!("   That nothing was said is cached as well: B did not ask again.");
 
-    println!("\n3. Some answers are not to be remembered for long");
+    println!("\n3. Some answers are cached for a short time only");
     let file = "long.ogg";
     let transcribe = || async { speech.transcribe(file) };
     let before = speech.requests();
@@ -110,7 +110,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         speech.requests() - before
     );
 
-    println!("\n4. An error is no answer: it is not remembered at all");
+    println!("\n4. An error is not cached");
     let file = "broken.ogg";
     for name in ["A", "A"] {
         let transcribe = || async { speech.transcribe(file) };

@@ -103,7 +103,7 @@ async fn notifications() {
         "[A] ada is notified",
         "[A] ada is not: 59 min to go",
         "[A] ada is notified (an hour later)",
-        "after 2,000 users: 1000 cool-downs",
+        "after 2,000 users: 1000 cooldowns",
         "an hour and 1,000 questions later: 0",
         "[A] eve is notified",
         "[B] eve is notified",
