@@ -165,6 +165,12 @@ impl<'a> Service<'a> {
         }
     }
 
+    /// The fields that are parameters of the constructor: all but `Invalidator` fields.
+    pub(crate) fn parameters(&self) -> impl Iterator<Item = &'a syn::Field> {
+        let fields = self.data.fields.iter();
+        fields.filter(|field| types::invalidator(&field.ty).is_none())
+    }
+
     pub(crate) fn krate(&self) -> TokenStream {
         runtime(self.attrs.krate.as_ref())
     }
@@ -178,6 +184,13 @@ impl<'a> Service<'a> {
             format_ident!("new", span = span)
         })
     }
+}
+
+/// The `#[cfg(..)]` of a field. The constructor repeats them, because an attribute macro runs
+/// before the compiler evaluates them.
+pub(crate) fn cfg(field: &syn::Field) -> impl Iterator<Item = &Attribute> {
+    let attrs = field.attrs.iter();
+    attrs.filter(|attr| attr.path().is_ident("cfg"))
 }
 
 /// The runtime's path.

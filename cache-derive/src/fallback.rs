@@ -2,9 +2,9 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote_spanned};
-use syn::{Data, DeriveInput, Field, Fields, GenericParam, Type};
+use syn::{Data, DeriveInput, Field, GenericParam, Type};
 
-use crate::ast::{Event, Service, Variant};
+use crate::ast::{Event, Service, Variant, cfg};
 use crate::attr::service::is_ours;
 use crate::ctxt::Errors;
 use crate::types;
@@ -177,14 +177,10 @@ pub(crate) fn service(errors: &Errors, service: &Service<'_>) -> TokenStream {
     let bounds = (!input.generics.params.is_empty())
         .then(|| quote_spanned!(mixed=> Self: ::core::marker::Send + ::core::marker::Sync,));
     let name = service.constructor();
-    let parameters: Vec<_> = match &service.data.fields {
-        Fields::Unit => Vec::new(),
-        fields => fields
-            .iter()
-            .filter(|field| types::invalidator(&field.ty).is_none())
-            .map(|field| types::without_self(field.ty.to_token_stream(), ident))
-            .collect(),
-    };
+    let parameters = service.parameters().map(|field| {
+        let (cfg, ty) = (cfg(field), &field.ty);
+        quote_spanned!(mixed=> #(#cfg)* _: #ty)
+    });
     let (event, unknown) = match service.event() {
         Some(event) => (event.to_token_stream(), None),
         None => unknown(),
@@ -200,7 +196,7 @@ pub(crate) fn service(errors: &Errors, service: &Service<'_>) -> TokenStream {
 
             impl #impl_generics #ident #ty_generics #where_clause {
                 #[doc(hidden)]
-                #vis fn #name(_: &__rt::Bus #(, _: #parameters)*) -> Self {
+                #vis fn #name(_: &__rt::Bus #(, #parameters)*) -> Self {
                     loop {}
                 }
             }

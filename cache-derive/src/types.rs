@@ -129,7 +129,7 @@ pub(crate) fn plain(ty: &Type) -> Option<&Path> {
     }
 }
 
-/// Replaces `Self` by `this`, because the tokens may move to an `impl` of another type.
+/// Replaces `Self` by `this`, because the tokens move to an `impl` of another type.
 pub(crate) fn without_self(tokens: TokenStream, this: &Ident) -> TokenStream {
     let replace = |token| match token {
         TokenTree::Ident(ident) if ident == "Self" => TokenTree::Ident(this.clone()),

@@ -3,13 +3,12 @@
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
 use syn::ext::IdentExt;
-use syn::{Attribute, Field, Type};
+use syn::{Field, Type};
 
 use super::event::{ends, itself};
 use super::{allow_arguments, allow_deprecated};
-use crate::ast::Service;
+use crate::ast::{Service, cfg};
 use crate::attr::service::{Channel, ServiceAttrs};
-use crate::types;
 
 pub(crate) fn expand(service: &Service<'_>, channel: &Channel, event: &Type) -> TokenStream {
     let mixed = Span::mixed_site();
@@ -160,21 +159,15 @@ fn registration(service: &Service<'_>, channel: &TokenStream, event: &TokenStrea
 fn constructor(service: &Service<'_>, handle: &Ident, event: &TokenStream) -> TokenStream {
     let (ident, vis) = (&service.input.ident, &service.input.vis);
     let name = service.constructor();
-    let own = service
-        .data
-        .fields
-        .iter()
-        .filter(|field| types::invalidator(&field.ty).is_none());
-    let parameters = own.clone().map(|field| {
-        let (cfg, ident) = (cfg(field), &field.ident);
-        let ty = types::without_self(field.ty.to_token_stream(), &service.input.ident);
+    let parameters = service.parameters().map(|field| {
+        let (cfg, ident, ty) = (cfg(field), &field.ident, &field.ty);
         quote_spanned!(Span::mixed_site()=> #(#cfg)* #ident: #ty)
     });
-    let values = own.clone().map(|field| {
+    let values = service.parameters().map(|field| {
         let (cfg, ident) = (cfg(field), &field.ident);
         quote_spanned!(Span::mixed_site()=> #(#cfg)* #ident)
     });
-    let allow = allow_arguments(own.clone().count());
+    let allow = allow_arguments(service.parameters().count());
     let handle_value = if service.invalidators.is_empty() {
         quote_spanned!(Span::mixed_site()=> __p::Handle::new::<#event>(bus, &__DECLARED))
     } else {
@@ -211,13 +204,4 @@ fn respanned(tokens: TokenStream, span: Span) -> TokenStream {
         token
     };
     tokens.into_iter().map(at).collect()
-}
-
-/// The `#[cfg(..)]` of a field. The constructor repeats them, because an attribute macro runs
-/// before the compiler evaluates them.
-fn cfg(field: &Field) -> impl Iterator<Item = &Attribute> {
-    field
-        .attrs
-        .iter()
-        .filter(|attr| attr.path().is_ident("cfg"))
 }

@@ -1,0 +1,15 @@
+use cache_runtime::{InvalidationEvent, cache_invalidation};
+
+#[derive(InvalidationEvent)]
+pub enum UserEvent {
+    User { id: String },
+    All,
+}
+
+#[cache_invalidation(channel = "cache:users", event = UserEvent)]
+pub struct Users<T> {
+    value: T,
+    next: Option<Box<Self>>,
+}
+
+fn main() {}
