@@ -52,6 +52,16 @@ pub enum Old {
     All,
 }
 
+/// A bound, although the struct is not generic.
+#[cache_invalidation(channel = "hygiene:bound", event = Private)]
+struct Bound
+where
+    for<'a> &'a ::std::primitive::u8: ::std::marker::Copy,
+    Self: ::std::marker::Send,
+{
+    shard: ::std::primitive::u8,
+}
+
 #[::core::prelude::v1::test]
 fn private_items() {
     crate::run(async {
@@ -64,6 +74,10 @@ fn private_items() {
         let key = outer::Key(::std::string::String::new());
         let _ = service.invalidate_one(::std::vec![key]).await.unwrap();
         assert_eq!(service.shard, 3);
+
+        let service = Bound::new(&Bus::in_process(), 4);
+        let _ = service.invalidate_all().await.unwrap();
+        assert_eq!(service.shard, 4);
     });
 }
 

@@ -49,6 +49,7 @@ fn traits(
 ) -> TokenStream {
     let mixed = Span::mixed_site();
     let ident = &service.input.ident;
+    let where_clause = &service.input.generics.where_clause;
     let handle = handle(service);
     let (open, close) = ends(plain);
     let get = if service.invalidators.is_empty() {
@@ -65,7 +66,7 @@ fn traits(
     // Documentation shows the event as the user wrote it.
     quote_spanned! {mixed=>
         #[automatically_derived]
-        impl ::core::ops::Deref for #ident {
+        impl ::core::ops::Deref for #ident #where_clause {
             #[cfg(not(doc))]
             type Target = #invalidator;
             #[cfg(doc)]
@@ -75,7 +76,7 @@ fn traits(
         }
 
         #[automatically_derived]
-        impl __rt::service::Service for #ident {
+        impl __rt::service::Service for #ident #where_clause {
             #[cfg(not(doc))]
             type Event = #event;
             #[cfg(doc)]
@@ -92,6 +93,7 @@ fn item(service: &Service<'_>) -> TokenStream {
     let input = service.input;
     let (attrs, vis, ident) = (&input.attrs, &input.vis, &input.ident);
     let token = &service.data.struct_token;
+    let where_clause = &input.generics.where_clause;
     let fields = service.data.fields.iter().map(Field::to_token_stream);
     let handle = service.invalidators.is_empty().then(|| {
         let handle = handle(service);
@@ -101,7 +103,7 @@ fn item(service: &Service<'_>) -> TokenStream {
     let fields = fields.chain(handle);
     quote_spanned! {Span::mixed_site()=>
         #(#attrs)*
-        #vis #token #ident {
+        #vis #token #ident #where_clause {
             #(#fields,)*
         }
     }
@@ -158,6 +160,7 @@ fn registration(service: &Service<'_>, channel: &TokenStream, event: &TokenStrea
 
 fn constructor(service: &Service<'_>, handle: &Ident, event: &TokenStream) -> TokenStream {
     let (ident, vis) = (&service.input.ident, &service.input.vis);
+    let where_clause = &service.input.generics.where_clause;
     let name = service.constructor();
     let parameters = service.parameters().map(|field| {
         let (cfg, ident, ty) = (cfg(field), &field.ident, &field.ty);
@@ -178,7 +181,7 @@ fn constructor(service: &Service<'_>, handle: &Ident, event: &TokenStream) -> To
     let vis = respanned(vis.to_token_stream(), at);
     let head = quote_spanned!(at=> #vis fn #name(bus: &__rt::Bus #(, #parameters)*) -> Self);
     quote_spanned! {Span::mixed_site()=>
-        impl #ident {
+        impl #ident #where_clause {
             /// Creates the service on a bus. It sends and receives nothing until it is used.
             ///
             /// A program may create any number of them, on one bus or on several.
