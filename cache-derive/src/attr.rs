@@ -26,8 +26,10 @@ struct Entry<K: 'static> {
 }
 
 enum Value {
-    /// `key`, or `key =` with nothing after it
+    /// `key`
     Absent,
+    /// The `=` of `key =` with nothing after it
+    Missing(Punct),
     /// `key = …`
     Is(TokenStream),
     /// `key(…)`
@@ -142,7 +144,7 @@ fn entry<K>(cx: &Ctxt, tokens: Vec<TokenTree>, place: &Place<'_, K>) -> Option<E
         (Some(TokenTree::Punct(punct)), _) if punct.as_char() == '=' => {
             let tokens: TokenStream = rest.collect();
             if tokens.is_empty() {
-                Value::Absent
+                Value::Missing(punct)
             } else {
                 Value::Is(tokens)
             }

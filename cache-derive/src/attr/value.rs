@@ -17,7 +17,7 @@ impl<K> Entry<K> {
         let help = format!("write `{}`", self.known.example());
         match &self.value {
             Value::Is(tokens) => Some(tokens),
-            Value::Absent => {
+            Value::Absent | Value::Missing(_) => {
                 cx.error(key, format_args!("`{key}` needs a value"), help);
                 None
             }
@@ -96,6 +96,7 @@ impl<K> Entry<K> {
         let help = format!("write `{key}`");
         match self.value {
             Value::Absent => {}
+            Value::Missing(equals) => cx.error(equals, msg, help),
             Value::Is(tokens) => cx.error(tokens, msg, help),
             Value::List(list) => cx.error(list, msg, help),
         }
