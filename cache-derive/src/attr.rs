@@ -78,8 +78,8 @@ fn parse<K>(cx: &Ctxt, tokens: TokenStream, place: &Place<'_, K>, entries: &mut 
         };
         if let Some(first) = entries.iter().find(|other| other.key == entry.key) {
             let key = &entry.key;
-            cx.note(&first.key, format_args!("`{key}` is first set here"));
             cx.error(key, format_args!("`{key}` is set twice"), "keep one");
+            cx.note(&first.key, format_args!("`{key}` is first set here"));
             continue;
         }
         entries.push(entry);
