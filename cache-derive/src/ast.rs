@@ -23,8 +23,11 @@ pub(crate) struct Event<'a> {
 pub(crate) struct Variant<'a> {
     pub(crate) node: &'a syn::Variant,
     pub(crate) wire: Name,
-    /// The name of the method that publishes the variant.
+    /// The name of the method that publishes the variant. It has the span of the value of the key
+    /// `method`, or else of the variant.
     pub(crate) method: Ident,
+    /// Whether the key `method` gave the name.
+    pub(crate) names_method: bool,
     /// The key `all`.
     pub(crate) all: Option<Ident>,
     /// The named fields; unnamed ones are reported by the rules.
@@ -77,6 +80,7 @@ impl<'a> Variant<'a> {
     ) -> Self {
         let attrs = VariantAttrs::parse(cx, &node.attrs, &input.ident);
         let name = node.ident.unraw().to_string();
+        let names_method = attrs.method.is_some();
         let method = attrs.method.unwrap_or_else(|| {
             Ident::new(
                 &format!("invalidate_{}", method_name(&name)),
@@ -94,6 +98,7 @@ impl<'a> Variant<'a> {
                 at: node.ident.to_token_stream(),
             }),
             method,
+            names_method,
             all: attrs.all,
             fields: named.collect(),
         }

@@ -209,8 +209,16 @@ fn check_methods(cx: &Ctxt, event: &Event<'_>) {
                 "method `{method}` is already taken by `{}`",
                 first.node.ident
             );
-            let help = "add `#[invalidation(method = \"..\")]` or rename the variant";
-            cx.error(&variant.node.ident, msg, help);
+            let help = if variant.names_method {
+                "choose another `method`"
+            } else {
+                "add `#[invalidation(method = \"..\")]` or rename the variant"
+            };
+            cx.error(method, msg, help);
+            cx.note(
+                &first.method,
+                format_args!("method `{method}` is first used here"),
+            );
         }
         if TAKEN.contains(&method.unraw().to_string().as_str()) {
             let msg = format!("every service has a method `{method}` already");
