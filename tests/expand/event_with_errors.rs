@@ -8,7 +8,7 @@
     "optional field `id` would make the key set vary\nhelp: split it into two variants"
 }
 ::core::compile_error! {
-    "enum `Broken` has no variant for \"everything is stale\"; it is delivered when events may have been lost\nhelp: add `All`, or mark a unit variant `#[invalidation(all)]`"
+    "enum `Broken` has no variant for \"everything is stale\"; handlers receive that variant when events may have been lost\nhelp: add `All`, or mark a unit variant `#[invalidation(all)]`"
 }
 const _: () = {
     use ::cache_runtime as __rt;

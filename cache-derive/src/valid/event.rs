@@ -128,7 +128,8 @@ fn check_types(cx: &Ctxt, event: &Event<'_>) {
                 cx.error(at, msg, format_args!("use `{}`", types::owned(at)));
             }
             Defect::NotData => {
-                let help = "use a string, bool or integer";
+                let help =
+                    "use a type that serde can write and read, such as a string or an integer";
                 cx.error(at, "this type cannot be sent in an event", help);
             }
             Defect::Optional => {
@@ -189,7 +190,7 @@ fn check_non_empty(cx: &Ctxt, event: &Event<'_>) {
             && types::is_scalar(&field.node.ty)
         {
             let ty = types::spelled(&field.node.ty);
-            let help = "remove it; only strings and lists can be empty";
+            let help = "remove it; numbers, bools and characters cannot be empty";
             cx.error(
                 key,
                 format_args!("`non_empty` means nothing for `{ty}`"),
@@ -241,7 +242,7 @@ fn check_all(cx: &Ctxt, event: &Event<'_>) -> Option<usize> {
     let all = marked.or(named);
     if all.is_none() {
         let msg = format!(
-            "enum `{name}` has no variant for \"everything is stale\"; it is delivered when events may have been lost"
+            "enum `{name}` has no variant for \"everything is stale\"; handlers receive that variant when events may have been lost"
         );
         let help = "add `All`, or mark a unit variant `#[invalidation(all)]`";
         cx.error(name, msg, help);
@@ -257,7 +258,7 @@ fn check_all(cx: &Ctxt, event: &Event<'_>) -> Option<usize> {
             cx.error(key, msg, "remove `all`, or give `All` another name");
         }
         if !variant.is_empty() {
-            let msg = "`all` needs a variant without fields: when events were lost, nobody knows their values";
+            let msg = "`all` needs a variant without fields: when events were lost, the values of its fields are unknown";
             let help = format!(
                 "remove the fields of `{}`, or mark another",
                 variant.node.ident
