@@ -179,6 +179,7 @@ fn write(tokens: TokenStream, out: &mut String) {
                     out.push(' ');
                 }
                 '-' if punct.spacing() == Spacing::Joint => out.push_str(" -"),
+                '>' if out.ends_with(" -") => out.push_str("> "),
                 '\'' => {
                     if word(out) {
                         out.push(' ');
@@ -188,7 +189,7 @@ fn write(tokens: TokenStream, out: &mut String) {
                 char => out.push(char),
             },
             TokenTree::Ident(_) | TokenTree::Literal(_) => {
-                if word(out) {
+                if word(out) || out.ends_with('>') {
                     out.push(' ');
                 }
                 out.push_str(&token.to_string());
@@ -217,6 +218,10 @@ mod tests {
             "::std::string::String",
             "*const u8",
             "Box<dyn Fn(u8) + Send>",
+            "fn() -> u8",
+            "Box<dyn Fn(u8) -> Vec<u8> + Send>",
+            "for<'a> fn(&'a u8) -> &'a u8",
+            "[u8; -1]",
         ] {
             assert_eq!(spelled(&parse(text)), text);
         }
