@@ -25,7 +25,7 @@ pub(crate) fn event(
     let errors = errors.to_token_stream();
     if !fields(input)
         .into_iter()
-        .all(|field| types::is_send(&field.ty))
+        .all(|field| types::is_sized_send_sync(&field.ty))
     {
         // The stub would not satisfy the trait's bounds, which would be one more error.
         return errors;

@@ -144,9 +144,36 @@ pub(crate) fn without_self(tokens: TokenStream, this: &Ident) -> TokenStream {
     tokens.into_iter().map(replace).collect()
 }
 
-/// Whether `ty` is sized and `Send`, as far as its spelling shows.
-pub(crate) fn is_send(ty: &Type) -> bool {
-    !matches!(nested_defect(ty), Some((Defect::NotData, at)) if !matches!(at, Type::FnPtr(_)))
+/// Whether an enum with a field of this type is `Sized`, `Send` and `Sync`, as far as the spelling
+/// shows. Every part of the type must be.
+pub(crate) fn is_sized_send_sync(ty: &Type) -> bool {
+    match ty {
+        Type::Group(group) => is_sized_send_sync(&group.elem),
+        Type::Paren(paren) => is_sized_send_sync(&paren.elem),
+        Type::Array(array) => is_sized_send_sync(&array.elem),
+        Type::Tuple(tuple) => tuple.elems.iter().all(is_sized_send_sync),
+        Type::Reference(reference) => is_sized_send_sync(behind(&reference.elem)),
+        Type::Path(path) => arguments(&path.path).all(|argument| match argument {
+            GenericArgument::Type(inner) => is_sized_send_sync(behind(inner)),
+            _ => true,
+        }),
+        Type::Ptr(_)
+        | Type::TraitObject(_)
+        | Type::ImplTrait(_)
+        | Type::Never(_)
+        | Type::Infer(_)
+        | Type::Slice(_) => false,
+        _ => true,
+    }
+}
+
+/// The elements of a slice, or else the type itself. A slice is not sized, but a reference or a `Box`
+/// that holds it is.
+fn behind(ty: &Type) -> &Type {
+    match ty {
+        Type::Slice(slice) => &slice.elem,
+        ty => ty,
+    }
 }
 
 /// The tokens as text with the usual spacing: `Vec<Entry>`.
@@ -251,6 +278,30 @@ mod tests {
             ("(u8, fn())", Defect::NotData, "fn()"),
         ] {
             assert_eq!(found(text), Some((defect, at.to_owned())), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_part_of_a_type_must_be_send() {
+        for text in [
+            "String",
+            "&'static str",
+            "&'static [u8]",
+            "Cow<'static, [u8]>",
+            "(&'static u8, fn(*const u8))",
+        ] {
+            assert!(is_sized_send_sync(&parse(text)), "{text}");
+        }
+        for text in [
+            "*const u8",
+            "[u8]",
+            "(&'static u8, *const u8)",
+            "&'static *const u8",
+            "&'static [*const u8]",
+            "Cow<'static, dyn Draw>",
+            "Vec<(&'static str, Box<dyn Draw>)>",
+        ] {
+            assert!(!is_sized_send_sync(&parse(text)), "{text}");
         }
     }
 }
