@@ -56,35 +56,52 @@ fn arguments(path: &Path) -> impl Iterator<Item = &GenericArgument> {
     })
 }
 
-/// The owning type to suggest for a type that borrows; `String` for all but references.
-pub(crate) fn owned(ty: &Type) -> String {
-    match ty {
-        Type::Reference(reference) => match &*reference.elem {
-            Type::Slice(slice) => format!("Vec<{}>", spelled(&slice.elem)),
-            inner if plain(inner).is_some_and(|path| path.is_ident("str")) => "String".to_owned(),
-            inner => spelled(inner),
-        },
-        _ => "String".to_owned(),
+/// The owning type to suggest for a reference or a `Cow`. Absent for other types that borrow, of
+/// which the spelling does not show what would own their data.
+pub(crate) fn owned(ty: &Type) -> Option<String> {
+    let borrowed = match ty {
+        Type::Reference(reference) => &*reference.elem,
+        ty => cow(ty)?,
+    };
+    let own = |ty| match defect(ty) {
+        None => Some(spelled(ty)),
+        Some(_) => owned(ty),
+    };
+    if let Type::Slice(slice) = borrowed {
+        return Some(format!("Vec<{}>", own(&slice.elem)?));
+    }
+    let last = plain(borrowed).and_then(|path| path.segments.last());
+    match last.map(|last| last.ident.to_string()).as_deref() {
+        Some("str") => Some("String".to_owned()),
+        // What owns their data has another name, too.
+        Some("Path" | "OsStr" | "CStr") => None,
+        _ => own(borrowed),
+    }
+}
+
+/// The type `T`, if `ty` is spelled like the standard library's `Cow<'_, T>`.
+fn cow(ty: &Type) -> Option<&Type> {
+    let path = plain(ty)?;
+    let mut arguments = arguments(path);
+    match (arguments.next(), arguments.next()) {
+        (Some(GenericArgument::Lifetime(_)), Some(GenericArgument::Type(borrowed))) => {
+            let cow = ["Cow", "std::borrow::Cow", "alloc::borrow::Cow"];
+            cow.contains(&&*name(path)).then_some(borrowed)
+        }
+        _ => None,
     }
 }
 
 /// Whether `ty` is spelled like the standard library's `Option`.
 fn is_option(ty: &Type) -> bool {
-    let Some(path) = plain(ty) else { return false };
-    let names: Vec<_> = path.segments.iter().map(|s| s.ident.to_string()).collect();
-    let names: Vec<_> = names.iter().map(String::as_str).collect();
-    matches!(names[..], ["Option"] | ["std" | "core", "option", "Option"])
+    let option = ["Option", "std::option::Option", "core::option::Option"];
+    plain(ty).is_some_and(|path| option.contains(&&*name(path)))
 }
 
 /// Whether `ty` is spelled like the standard library's `String`.
 pub(crate) fn is_string(ty: &Type) -> bool {
-    let Some(path) = plain(ty) else { return false };
-    let names: Vec<_> = path.segments.iter().map(|s| s.ident.to_string()).collect();
-    let names: Vec<_> = names.iter().map(String::as_str).collect();
-    matches!(
-        names[..],
-        ["String"] | ["std" | "alloc", "string", "String"]
-    ) && arguments(path).next().is_none()
+    let string = ["String", "std::string::String", "alloc::string::String"];
+    plain(ty).is_some_and(|path| string.contains(&&*name(path)) && arguments(path).next().is_none())
 }
 
 /// Whether `ty` is spelled like a bool, a character or a number, which cannot be empty.
@@ -127,6 +144,15 @@ pub(crate) fn plain(ty: &Type) -> Option<&Path> {
         Type::Path(path) if path.qself.is_none() => Some(&path.path),
         _ => None,
     }
+}
+
+/// The path without its arguments: `std::string::String`.
+fn name(path: &Path) -> String {
+    let names = path
+        .segments
+        .iter()
+        .map(|segment| segment.ident.to_string());
+    names.collect::<Vec<_>>().join("::")
 }
 
 /// Replaces `Self` by `this`, because the tokens move to an `impl` of another type.
@@ -302,6 +328,34 @@ mod tests {
             "Vec<(&'static str, Box<dyn Draw>)>",
         ] {
             assert!(!is_sized_send_sync(&parse(text)), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_owning_type_is_suggested_where_it_is_known() {
+        for (text, own) in [
+            ("&'static str", "String"),
+            ("&'static [u8]", "Vec<u8>"),
+            ("&'static [&'static str]", "Vec<String>"),
+            ("&'static u64", "u64"),
+            ("&'static &'static str", "String"),
+            ("Cow<'static, str>", "String"),
+            ("std::borrow::Cow<'static, str>", "String"),
+            ("Cow<'static, [u8]>", "Vec<u8>"),
+        ] {
+            assert_eq!(owned(&parse(text)).as_deref(), Some(own), "{text}");
+        }
+        for text in [
+            "Id<'static>",
+            "my::Cow<'static, str>",
+            "&'static Id<'static>",
+            "&'static dyn Draw",
+            "&'static Path",
+            "&'static [*const u8]",
+            "&'static Option<u8>",
+            "Cow<'static, CStr>",
+        ] {
+            assert_eq!(owned(&parse(text)), None, "{text}");
         }
     }
 }

@@ -125,7 +125,11 @@ fn check_types(cx: &Ctxt, event: &Event<'_>) {
         match defect {
             Defect::Borrows => {
                 let msg = format!("{name} borrows, but received events own their data");
-                cx.error(at, msg, format_args!("use `{}`", types::owned(at)));
+                let help = match types::owned(at) {
+                    Some(own) => format!("use `{own}`"),
+                    None => "use a type that owns its data".to_owned(),
+                };
+                cx.error(at, msg, help);
             }
             Defect::NotData => {
                 let help =
