@@ -23,10 +23,7 @@ fn event() {
             All,
         }
     };
-    check(
-        derive::event(input),
-        &expect_file!["../../tests/expand/event.rs"],
-    );
+    check(derive::event(input), &expect_file!["tests/expand/event.rs"]);
 }
 
 #[test]
@@ -50,7 +47,7 @@ fn event_with_every_key() {
     };
     check(
         derive::event(input),
-        &expect_file!["../../tests/expand/event_with_every_key.rs"],
+        &expect_file!["tests/expand/event_with_every_key.rs"],
     );
 }
 
@@ -65,7 +62,7 @@ fn event_with_errors() {
     };
     check(
         derive::event(input),
-        &expect_file!["../../tests/expand/event_with_errors.rs"],
+        &expect_file!["tests/expand/event_with_errors.rs"],
     );
 }
 
@@ -79,7 +76,7 @@ fn service() {
     };
     check(
         derive::service(&args, &item),
-        &expect_file!["../../tests/expand/service.rs"],
+        &expect_file!["tests/expand/service.rs"],
     );
 }
 
@@ -101,7 +98,7 @@ fn service_with_fields() {
     };
     check(
         derive::service(&args, &item),
-        &expect_file!["../../tests/expand/service_with_fields.rs"],
+        &expect_file!["tests/expand/service_with_fields.rs"],
     );
 }
 
@@ -114,6 +111,6 @@ fn service_with_errors() {
     };
     check(
         derive::service(&args, &item),
-        &expect_file!["../../tests/expand/service_with_errors.rs"],
+        &expect_file!["tests/expand/service_with_errors.rs"],
     );
 }
