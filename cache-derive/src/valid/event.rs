@@ -8,13 +8,20 @@ use crate::ast::{Event, Variant};
 use crate::ctxt::Ctxt;
 use crate::types::{self, Defect};
 
-/// The methods that every service has. Each would hide a method of the event with the same name.
+/// The methods that every service has. Each would hide a method of the event with the same name,
+/// because a method of the event is found last, after two dereferences.
+///
+/// Five are methods of traits in the prelude, which every type or every `Clone` type implements:
+/// `clone_from`, `clone_into`, `into`, `to_owned` and `try_into`.
 const TAKEN: &[&str] = &[
     "channel",
     "clone",
+    "clone_from",
+    "clone_into",
     "deref",
     "events",
     "health",
+    "into",
     "invalidator",
     "publish",
     "ready",
@@ -22,6 +29,8 @@ const TAKEN: &[&str] = &[
     "stats",
     "subscribe",
     "subscribe_inline",
+    "to_owned",
+    "try_into",
     "watch_health",
 ];
 
