@@ -21,10 +21,15 @@ pub(super) fn method(event: &Event<'_>, variant: &Variant<'_>) -> String {
         text.push_str("\n\n");
     }
     text.push_str(
-        "Await what it returns. This instance's inline subscribers see the event first; handlers, \
-         here and on other instances, get it through the bus.\n\n\
+        "The event is published when the returned future is awaited. This instance's inline \
+         subscribers see the event first; handlers, here and on other instances, get it through \
+         the bus.\n\n\
          # Errors\n\n\
-         When the event cannot be encoded or is too large, or the bus does not take it.",
+         When the event cannot be encoded or is too large; when the server is away, refuses it or \
+         does not answer in time; when the bus is closed; or when a cache in Redis could not \
+         evict.\n\n\
+         # Cancel safety\n\n\
+         If the future is dropped before it is done, the event may or may not have left.",
     );
     text
 }
@@ -33,8 +38,8 @@ pub(super) fn method(event: &Event<'_>, variant: &Variant<'_>) -> String {
 pub(super) fn methods_trait(event: &Event<'_>) -> String {
     let name = event.input.ident.unraw();
     format!(
-        "The methods that every service of [`{name}`] offers.\n\nThere is nothing to import: a \
-         service dereferences to them. This trait is there to be read."
+        "The methods that every service of [`{name}`] offers.\n\nA service dereferences to these \
+         methods, so they need no import. This trait exists in documentation only."
     )
 }
 

@@ -94,11 +94,15 @@ const _: () = {
 
 One channel was switched on or off.
 
-Await what it returns. This instance's inline subscribers see the event first; handlers, here and on other instances, get it through the bus.
+The event is published when the returned future is awaited. This instance's inline subscribers see the event first; handlers, here and on other instances, get it through the bus.
 
 # Errors
 
-When the event cannot be encoded or is too large, or the bus does not take it.*/
+When the event cannot be encoded or is too large; when the server is away, refuses it or does not answer in time; when the bus is closed; or when a cache in Redis could not evict.
+
+# Cancel safety
+
+If the future is dropped before it is done, the event may or may not have left.*/
         pub fn invalidate_channel(
             &self,
             channel_id: impl ::core::convert::Into<String>,
@@ -111,11 +115,15 @@ When the event cannot be encoded or is too large, or the bus does not take it.*/
         #[inline]
         /**Publishes `ChannelActivationEvent::All`: `{"type":"all"}`.
 
-Await what it returns. This instance's inline subscribers see the event first; handlers, here and on other instances, get it through the bus.
+The event is published when the returned future is awaited. This instance's inline subscribers see the event first; handlers, here and on other instances, get it through the bus.
 
 # Errors
 
-When the event cannot be encoded or is too large, or the bus does not take it.*/
+When the event cannot be encoded or is too large; when the server is away, refuses it or does not answer in time; when the bus is closed; or when a cache in Redis could not evict.
+
+# Cancel safety
+
+If the future is dropped before it is done, the event may or may not have left.*/
         pub fn invalidate_all(&self) -> __rt::service::Publishing<'_> {
             self.0.publish(ChannelActivationEvent::All)
         }
@@ -131,7 +139,7 @@ When the event cannot be encoded or is too large, or the bus does not take it.*/
 #[cfg(doc)]
 /**The methods that every service of [`ChannelActivationEvent`] offers.
 
-There is nothing to import: a service dereferences to them. This trait is there to be read.*/
+A service dereferences to these methods, so they need no import. This trait exists in documentation only.*/
 pub trait ChannelActivationEventMethods: ::cache_runtime::service::Service<
         Event = ChannelActivationEvent,
     > {
@@ -139,11 +147,15 @@ pub trait ChannelActivationEventMethods: ::cache_runtime::service::Service<
 
 One channel was switched on or off.
 
-Await what it returns. This instance's inline subscribers see the event first; handlers, here and on other instances, get it through the bus.
+The event is published when the returned future is awaited. This instance's inline subscribers see the event first; handlers, here and on other instances, get it through the bus.
 
 # Errors
 
-When the event cannot be encoded or is too large, or the bus does not take it.*/
+When the event cannot be encoded or is too large; when the server is away, refuses it or does not answer in time; when the bus is closed; or when a cache in Redis could not evict.
+
+# Cancel safety
+
+If the future is dropped before it is done, the event may or may not have left.*/
     fn invalidate_channel(
         &self,
         channel_id: impl ::core::convert::Into<String>,
@@ -152,11 +164,15 @@ When the event cannot be encoded or is too large, or the bus does not take it.*/
     }
     /**Publishes `ChannelActivationEvent::All`: `{"type":"all"}`.
 
-Await what it returns. This instance's inline subscribers see the event first; handlers, here and on other instances, get it through the bus.
+The event is published when the returned future is awaited. This instance's inline subscribers see the event first; handlers, here and on other instances, get it through the bus.
 
 # Errors
 
-When the event cannot be encoded or is too large, or the bus does not take it.*/
+When the event cannot be encoded or is too large; when the server is away, refuses it or does not answer in time; when the bus is closed; or when a cache in Redis could not evict.
+
+# Cancel safety
+
+If the future is dropped before it is done, the event may or may not have left.*/
     fn invalidate_all(&self) -> ::cache_runtime::service::Publishing<'_> {
         loop {}
     }

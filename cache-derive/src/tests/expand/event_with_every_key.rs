@@ -117,11 +117,15 @@ const _: () = {
         #[inline]
         /**Publishes `Settings::Greeting`: `{"kind":"say \"hi\"","type":…,"listOf":…}`.
 
-Await what it returns. This instance's inline subscribers see the event first; handlers, here and on other instances, get it through the bus.
+The event is published when the returned future is awaited. This instance's inline subscribers see the event first; handlers, here and on other instances, get it through the bus.
 
 # Errors
 
-When the event cannot be encoded or is too large, or the bus does not take it.*/
+When the event cannot be encoded or is too large; when the server is away, refuses it or does not answer in time; when the bus is closed; or when a cache in Redis could not evict.
+
+# Cancel safety
+
+If the future is dropped before it is done, the event may or may not have left.*/
         pub(crate) fn say_hi(
             &self,
             r#type: u8,
@@ -132,11 +136,15 @@ When the event cannot be encoded or is too large, or the bus does not take it.*/
         #[inline]
         /**Publishes `Settings::Old`: `{"kind":"old"}`.
 
-Await what it returns. This instance's inline subscribers see the event first; handlers, here and on other instances, get it through the bus.
+The event is published when the returned future is awaited. This instance's inline subscribers see the event first; handlers, here and on other instances, get it through the bus.
 
 # Errors
 
-When the event cannot be encoded or is too large, or the bus does not take it.*/
+When the event cannot be encoded or is too large; when the server is away, refuses it or does not answer in time; when the bus is closed; or when a cache in Redis could not evict.
+
+# Cancel safety
+
+If the future is dropped before it is done, the event may or may not have left.*/
         #[deprecated(note = "use Greeting")]
         pub(crate) fn invalidate_old(&self) -> __rt::service::Publishing<'_> {
             self.0.publish(Settings::Old {})
@@ -144,11 +152,15 @@ When the event cannot be encoded or is too large, or the bus does not take it.*/
         #[inline]
         /**Publishes `Settings::Every`: `{"kind":"every"}`.
 
-Await what it returns. This instance's inline subscribers see the event first; handlers, here and on other instances, get it through the bus.
+The event is published when the returned future is awaited. This instance's inline subscribers see the event first; handlers, here and on other instances, get it through the bus.
 
 # Errors
 
-When the event cannot be encoded or is too large, or the bus does not take it.*/
+When the event cannot be encoded or is too large; when the server is away, refuses it or does not answer in time; when the bus is closed; or when a cache in Redis could not evict.
+
+# Cancel safety
+
+If the future is dropped before it is done, the event may or may not have left.*/
         pub(crate) fn invalidate_every(&self) -> __rt::service::Publishing<'_> {
             self.0.publish(Settings::r#Every)
         }
@@ -164,15 +176,19 @@ When the event cannot be encoded or is too large, or the bus does not take it.*/
 #[cfg(doc)]
 /**The methods that every service of [`Settings`] offers.
 
-There is nothing to import: a service dereferences to them. This trait is there to be read.*/
+A service dereferences to these methods, so they need no import. This trait exists in documentation only.*/
 pub(crate) trait SettingsMethods: ::other::runtime::service::Service<Event = Settings> {
     /**Publishes `Settings::Greeting`: `{"kind":"say \"hi\"","type":…,"listOf":…}`.
 
-Await what it returns. This instance's inline subscribers see the event first; handlers, here and on other instances, get it through the bus.
+The event is published when the returned future is awaited. This instance's inline subscribers see the event first; handlers, here and on other instances, get it through the bus.
 
 # Errors
 
-When the event cannot be encoded or is too large, or the bus does not take it.*/
+When the event cannot be encoded or is too large; when the server is away, refuses it or does not answer in time; when the bus is closed; or when a cache in Redis could not evict.
+
+# Cancel safety
+
+If the future is dropped before it is done, the event may or may not have left.*/
     fn say_hi(
         &self,
         r#type: u8,
@@ -182,22 +198,30 @@ When the event cannot be encoded or is too large, or the bus does not take it.*/
     }
     /**Publishes `Settings::Old`: `{"kind":"old"}`.
 
-Await what it returns. This instance's inline subscribers see the event first; handlers, here and on other instances, get it through the bus.
+The event is published when the returned future is awaited. This instance's inline subscribers see the event first; handlers, here and on other instances, get it through the bus.
 
 # Errors
 
-When the event cannot be encoded or is too large, or the bus does not take it.*/
+When the event cannot be encoded or is too large; when the server is away, refuses it or does not answer in time; when the bus is closed; or when a cache in Redis could not evict.
+
+# Cancel safety
+
+If the future is dropped before it is done, the event may or may not have left.*/
     #[deprecated(note = "use Greeting")]
     fn invalidate_old(&self) -> ::other::runtime::service::Publishing<'_> {
         loop {}
     }
     /**Publishes `Settings::Every`: `{"kind":"every"}`.
 
-Await what it returns. This instance's inline subscribers see the event first; handlers, here and on other instances, get it through the bus.
+The event is published when the returned future is awaited. This instance's inline subscribers see the event first; handlers, here and on other instances, get it through the bus.
 
 # Errors
 
-When the event cannot be encoded or is too large, or the bus does not take it.*/
+When the event cannot be encoded or is too large; when the server is away, refuses it or does not answer in time; when the bus is closed; or when a cache in Redis could not evict.
+
+# Cancel safety
+
+If the future is dropped before it is done, the event may or may not have left.*/
     fn invalidate_every(&self) -> ::other::runtime::service::Publishing<'_> {
         loop {}
     }
