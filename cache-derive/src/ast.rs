@@ -54,7 +54,7 @@ impl<'a> Event<'a> {
             }),
             krate: runtime(attrs.krate.as_ref()),
             variants: variants
-                .map(|node| Variant::new(cx, input, attrs.variants, attrs.fields, node))
+                .map(|node| Variant::new(cx, input, attrs.variant_case, attrs.field_case, node))
                 .collect(),
         }
     }
@@ -74,8 +74,8 @@ impl<'a> Variant<'a> {
     fn new(
         cx: &Ctxt,
         input: &'a DeriveInput,
-        case: Case,
-        fields: Case,
+        variant_case: Case,
+        field_case: Case,
         node: &'a syn::Variant,
     ) -> Self {
         let attrs = VariantAttrs::parse(cx, &node.attrs, &input.ident);
@@ -89,12 +89,12 @@ impl<'a> Variant<'a> {
         });
         let named = node.fields.iter().filter_map(|field| {
             let ident = field.ident.as_ref()?;
-            Some(Field::new(cx, input, fields, field, ident))
+            Some(Field::new(cx, input, field_case, field, ident))
         });
         Self {
             node,
             wire: attrs.rename.unwrap_or_else(|| Name {
-                text: case.of_variant(&name),
+                text: variant_case.of_variant(&name),
                 at: node.ident.to_token_stream(),
             }),
             method,
@@ -114,7 +114,7 @@ impl<'a> Field<'a> {
     fn new(
         cx: &Ctxt,
         input: &DeriveInput,
-        case: Case,
+        field_case: Case,
         node: &'a syn::Field,
         ident: &'a Ident,
     ) -> Self {
@@ -123,7 +123,7 @@ impl<'a> Field<'a> {
             node,
             ident,
             wire: attrs.rename.unwrap_or_else(|| Name {
-                text: case.of_field(&ident.unraw().to_string()),
+                text: field_case.of_field(&ident.unraw().to_string()),
                 at: ident.to_token_stream(),
             }),
             non_empty: attrs.non_empty,

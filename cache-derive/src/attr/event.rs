@@ -11,8 +11,8 @@ use crate::ctxt::Ctxt;
 /// On the enum.
 pub(crate) struct EnumAttrs {
     pub(crate) tag: Option<Name>,
-    pub(crate) variants: Case,
-    pub(crate) fields: Case,
+    pub(crate) variant_case: Case,
+    pub(crate) field_case: Case,
     pub(crate) krate: Option<Path>,
 }
 
@@ -20,15 +20,15 @@ impl EnumAttrs {
     pub(crate) fn parse(cx: &Ctxt, attrs: &[Attribute]) -> Self {
         let mut this = Self {
             tag: None,
-            variants: Case::Camel,
-            fields: Case::Camel,
+            variant_case: Case::Camel,
+            field_case: Case::Camel,
             krate: None,
         };
         for entry in entries(cx, attrs, &Place::ENUM) {
             match entry.known.key {
                 EnumKey::Tag => this.tag = entry.string(cx),
-                EnumKey::RenameAll => this.variants = entry.case(cx).unwrap_or(Case::Camel),
-                EnumKey::RenameAllFields => this.fields = entry.case(cx).unwrap_or(Case::Camel),
+                EnumKey::RenameAll => this.variant_case = entry.case(cx).unwrap_or(Case::Camel),
+                EnumKey::RenameAllFields => this.field_case = entry.case(cx).unwrap_or(Case::Camel),
                 EnumKey::Crate => this.krate = entry.path(cx),
             }
         }

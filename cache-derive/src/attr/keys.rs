@@ -45,8 +45,8 @@ pub(super) enum ServiceKey {
 pub(super) struct Known<K> {
     pub(super) key: K,
     name: &'static str,
-    /// The example; absent for a flag, which takes no value.
-    value: Option<&'static str>,
+    /// Absent for a flag, which takes no value.
+    example_value: Option<&'static str>,
 }
 
 const ENUM: &[Known<EnumKey>] = &[
@@ -78,14 +78,20 @@ const SERVICE: &[Known<ServiceKey>] = &[
     known(ServiceKey::LogPublish, "log_publish", "false"),
 ];
 
-const fn known<K: Copy>(key: K, name: &'static str, value: &'static str) -> Known<K> {
-    let value = Some(value);
-    Known { key, name, value }
+const fn known<K: Copy>(key: K, name: &'static str, example_value: &'static str) -> Known<K> {
+    Known {
+        key,
+        name,
+        example_value: Some(example_value),
+    }
 }
 
 const fn flag<K: Copy>(key: K, name: &'static str) -> Known<K> {
-    let value = None;
-    Known { key, name, value }
+    Known {
+        key,
+        name,
+        example_value: None,
+    }
 }
 
 fn has<K>(keys: &[Known<K>], name: &str) -> bool {
@@ -94,14 +100,14 @@ fn has<K>(keys: &[Known<K>], name: &str) -> bool {
 
 impl<K> Known<K> {
     /// An example of the key's value; empty for a flag.
-    pub(super) fn value(&self) -> &'static str {
-        self.value.unwrap_or_default()
+    pub(super) fn example_value(&self) -> &'static str {
+        self.example_value.unwrap_or_default()
     }
 
     /// An example of the whole entry: `key = value`, or `key` for a flag.
     pub(super) fn example(&self) -> String {
         let name = self.name;
-        match self.value {
+        match self.example_value {
             Some(value) => format!("{name} = {value}"),
             None => name.to_owned(),
         }

@@ -78,7 +78,7 @@ impl<K> Entry<K> {
         }
         let value = text.value();
         if value.is_empty() {
-            let example = self.known.value();
+            let example = self.known.example_value();
             let msg = format!("`{key}` must not be empty");
             cx.error(literal, msg, format_args!("name it, e.g. `{example}`"));
             return None;
