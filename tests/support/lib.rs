@@ -6,6 +6,7 @@
 //! | [`Server`] | a real server per test: kill, restart, freeze, look inside |
 //! | [`Admin`] | the test's own connection to it: `CLIENT KILL`, `ACL SETUSER`, `PUBLISH` |
 //! | [`Proxy`] | a TCP proxy that delays, black-holes and cuts |
+//! | [`Relay`] | the same for RESP: connections that lose messages, or move to another server
 //! | [`Child`] | a second process: this test binary again, an example, or any program |
 //! | [`Recorder`] | a handler that records the events it receives |
 //! | [`in_turn`] | causes faults one after the other, each at least once |
@@ -18,6 +19,7 @@ mod port;
 mod process;
 mod proxy;
 mod recorder;
+mod relay;
 mod server;
 mod wait;
 
@@ -27,6 +29,7 @@ pub use in_turn::in_turn;
 pub use process::server_binary;
 pub use proxy::{Direction, Proxy};
 pub use recorder::Recorder;
+pub use relay::Relay;
 pub use server::{Server, ServerBuilder};
 pub use wait::{DEADLINE, eventually, within};
 

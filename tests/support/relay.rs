@@ -1,0 +1,219 @@
+//! A relay that understands RESP3, for what a plain TCP proxy cannot do: connections that go on while
+//! messages are lost, or while the server behind them is replaced.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::OwnedWriteHalf;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+const HELLO: &[u8] = b"*2\r\n$5\r\nHELLO\r\n$1\r\n3\r\n";
+
+/// A relay between clients and servers. Dropping it closes all its connections.
+#[derive(Debug)]
+pub struct Relay {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    _tasks: JoinSet<()>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    /// The port that new connections reach.
+    port: Mutex<u16>,
+    /// Where connections are to be now, by the end of their names.
+    moves: watch::Sender<Vec<(&'static str, u16)>>,
+    loses_messages: Mutex<bool>,
+    /// How many messages were lost.
+    lost: Mutex<usize>,
+    accepted: Mutex<usize>,
+}
+
+impl Relay {
+    /// Starts a relay on a free port, to `port` of the loopback interface.
+    ///
+    /// # Panics
+    ///
+    /// If no port is free.
+    pub async fn to(port: u16) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .await
+            .expect("a port is free");
+        let address = listener.local_addr().expect("a listener has an address");
+        let shared = Arc::new(Shared {
+            port: Mutex::new(port),
+            moves: watch::Sender::new(Vec::new()),
+            loses_messages: Mutex::new(false),
+            lost: Mutex::new(0),
+            accepted: Mutex::new(0),
+        });
+        let mut tasks = JoinSet::new();
+        tasks.spawn(accept(listener, Arc::clone(&shared)));
+        Self {
+            address,
+            shared,
+            _tasks: tasks,
+        }
+    }
+
+    /// The `redis://` address of the relay.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("redis://{}", self.address)
+    }
+
+    /// New connections reach this port from now on.
+    ///
+    /// # Panics
+    ///
+    /// Never, as no holder of the lock panics.
+    pub fn redirect(&self, port: u16) {
+        *self.shared.port.lock().unwrap() = port;
+    }
+
+    /// Moves the connections whose names end with `name` to the server at another port. The client's
+    /// socket stays, and the new server knows of no subscription.
+    pub fn move_connections(&self, name: &'static str, port: u16) {
+        self.shared
+            .moves
+            .send_modify(|moves| moves.push((name, port)));
+    }
+
+    /// Whether messages are lost on connections that go on. Answers pass.
+    ///
+    /// # Panics
+    ///
+    /// Never, as no holder of the lock panics.
+    pub fn lose_messages(&self, lose: bool) {
+        *self.shared.loses_messages.lock().unwrap() = lose;
+    }
+
+    /// How many messages were lost so far.
+    ///
+    /// # Panics
+    ///
+    /// Never, as no holder of the lock panics.
+    #[must_use]
+    pub fn lost(&self) -> usize {
+        *self.shared.lost.lock().unwrap()
+    }
+
+    /// How many connections were accepted so far.
+    ///
+    /// # Panics
+    ///
+    /// Never, as no holder of the lock panics.
+    #[must_use]
+    pub fn accepted(&self) -> usize {
+        *self.shared.accepted.lock().unwrap()
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    let mut connections = JoinSet::new();
+    while let Ok((client, _)) = listener.accept().await {
+        *shared.accepted.lock().unwrap() += 1;
+        connections.spawn(connection(client, Arc::clone(&shared)));
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+/// Ends when either end closes.
+async fn connection(client: TcpStream, shared: Arc<Shared>) -> Option<()> {
+    let mut moves = shared.moves.subscribe();
+    let mut done = moves.borrow_and_update().len();
+    let port = *shared.port.lock().unwrap();
+    let server = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.ok()?;
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = server.into_split();
+    let (mut up, mut down) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
+    let (mut sent, mut pending) = (Vec::new(), Vec::new());
+    loop {
+        tokio::select! {
+            read = from_client.read(&mut up) => {
+                let bytes = &up[..read.ok().filter(|length| *length > 0)?];
+                // The name is among the first things that a client sends.
+                if sent.len() < 4096 {
+                    sent.extend_from_slice(bytes);
+                }
+                to_server.write_all(bytes).await.ok()?;
+            }
+            read = from_server.read(&mut down) => {
+                pending.extend_from_slice(&down[..read.ok().filter(|length| *length > 0)?]);
+                pass_on(&mut pending, &mut to_client, &shared).await?;
+            }
+            changed = moves.changed() => {
+                changed.ok()?;
+                let all = moves.borrow_and_update().clone();
+                for (name, port) in &all[done..] {
+                    if is_named(&sent, name) {
+                        let mut server = TcpStream::connect((Ipv4Addr::LOCALHOST, *port)).await.ok()?;
+                        server.write_all(HELLO).await.ok()?;
+                        let mut answer = Vec::new();
+                        while frame(&answer).is_none() {
+                            let length = server.read(&mut down).await.ok().filter(|length| *length > 0)?;
+                            answer.extend_from_slice(&down[..length]);
+                        }
+                        pending.clear();
+                        (from_server, to_server) = server.into_split();
+                    }
+                }
+                done = all.len();
+            }
+        }
+    }
+}
+
+fn is_named(sent: &[u8], end: &str) -> bool {
+    let end = format!("{end}\r\n");
+    sent.windows(end.len())
+        .any(|window| window == end.as_bytes())
+}
+
+/// Passes on what is complete, except the messages that are to be lost.
+async fn pass_on(
+    pending: &mut Vec<u8>,
+    to_client: &mut OwnedWriteHalf,
+    shared: &Shared,
+) -> Option<()> {
+    let mut passed = 0;
+    while let Some(length) = frame(&pending[passed..]) {
+        let bytes = &pending[passed..passed + length];
+        passed += length;
+        if bytes.starts_with(b">3\r\n$7\r\nmessage\r\n") && *shared.loses_messages.lock().unwrap() {
+            *shared.lost.lock().unwrap() += 1;
+            continue;
+        }
+        to_client.write_all(bytes).await.ok()?;
+    }
+    pending.drain(..passed);
+    Some(())
+}
+
+/// The length of the value at the start, if it is complete.
+fn frame(bytes: &[u8]) -> Option<usize> {
+    let line = bytes.windows(2).position(|pair| pair == b"\r\n")? + 2;
+    let number = || {
+        let text = std::str::from_utf8(&bytes[1..line - 2]).ok()?;
+        text.parse::<usize>().ok()
+    };
+    let nested = |count: usize| {
+        let mut length = line;
+        for _ in 0..count {
+            length += frame(&bytes[length..])?;
+        }
+        Some(length)
+    };
+    match bytes[0] {
+        b'$' | b'=' | b'!' => {
+            let length = line + number()? + 2;
+            (bytes.len() >= length).then_some(length)
+        }
+        b'*' | b'~' | b'>' => nested(number()?),
+        b'%' => nested(2 * number()?),
+        _ => Some(line),
+    }
+}
