@@ -29,3 +29,20 @@ async fn those_who_wait_share_a_value_that_is_not_stored() {
     // A later caller loads again.
     assert_eq!(load().await, 1);
 }
+
+#[test]
+fn a_setting_that_panics_leaves_no_old_value() {
+    let cache = TtlCache::<String, u32>::builder("cache", Duration::from_secs(300))
+        .max_weight(1_000, |value| {
+            assert_ne!(*value, 2, "as the test wants it");
+            1
+        })
+        .build()
+        .unwrap();
+    cache.insert("key".to_owned(), 1);
+    let insert = std::panic::AssertUnwindSafe(|| cache.insert("key".to_owned(), 2));
+    assert!(std::panic::catch_unwind(insert).is_err());
+    assert_eq!(cache.get("key"), None);
+    cache.insert("key".to_owned(), 3);
+    assert_eq!(cache.get("key"), Some(3));
+}

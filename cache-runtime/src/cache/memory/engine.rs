@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::hash::Hash;
-use std::panic::Location;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use equivalent::Equivalent;
@@ -98,7 +98,14 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
 
     pub(crate) fn insert(&self, key: K, value: V) -> Result<(), NotStored> {
         let now = self.clock().now();
-        let new = self.new_entry(hash(&key), value, now, Storing::Yes);
+        let hash = hash(&key);
+        let weighed = AssertUnwindSafe(|| self.new_entry(hash, value, now, Storing::Yes));
+        let new = catch_unwind(weighed).unwrap_or_else(|panic| {
+            // The weigher is the user's code. The old value is gone all the same, as if the new one had
+            // been refused.
+            self.store.remove(&key);
+            resume_unwind(panic)
+        });
         self.store.insert(key, new, now)
     }
 
