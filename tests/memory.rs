@@ -1,19 +1,25 @@
 //! Memory that caches must free, and uses that must not make it grow.
 //!
-//! A test binary of its own, because counting replaces the allocator. Allocations are counted per
-//! thread, so everything runs on the thread of the test.
+//! A test binary of its own, because counting replaces the allocator. The allocations of all threads
+//! are counted, so one test runs at a time.
 
+use std::alloc::System;
 use std::future::pending;
 use std::io::{Write, stdout};
 use std::pin::pin;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use allocation_counter::measure;
 use cache_runtime::{
     Bus, CoherentCache, Evict, InvalidationEvent, ManualClock, TtlCache, cache_invalidation,
 };
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+use support::eventually;
 use tokio::runtime::{self, Runtime};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 const MIB: i64 = 1024 * 1024;
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -55,15 +61,35 @@ fn value() -> String {
 
 /// The bytes by which the allocated memory grows during `work`.
 fn growth(work: impl FnOnce()) -> i64 {
-    measure(work).bytes_current
+    let region = Region::new(ALLOCATOR);
+    work();
+    held(&region)
 }
 
-/// Runs other tasks until there are no more than `tasks`.
-async fn until_tasks(tasks: usize) {
-    let alive = || runtime::Handle::current().metrics().num_alive_tasks();
-    while alive() > tasks {
-        tokio::task::yield_now().await;
-    }
+/// The bytes by which the allocated memory has grown.
+fn held(region: &Region<'_, System>) -> i64 {
+    let change = region.change();
+    let bytes = |count: usize| i64::try_from(count).expect("less than memory");
+    // What a reallocation adds or takes is counted as allocated or deallocated as well.
+    bytes(change.bytes_allocated) - bytes(change.bytes_deallocated)
+}
+
+/// Keeps other tests of this process waiting.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Waits until the bus has received what was published.
+async fn received(rows: &Rows) {
+    let waiting = async || {
+        let stats = rows.stats();
+        stats.published - stats.received
+    };
+    eventually("every event to be received", waiting, |waiting| {
+        *waiting == 0
+    })
+    .await;
 }
 
 /// Prints a result. Not through the test harness, which hides the output of passing tests.
@@ -83,9 +109,9 @@ fn poll_once<F: Future>(future: F) -> Option<F::Output> {
 #[test]
 fn a_million_entries_are_given_back_once_everything_was_evicted() {
     const ENTRIES: u64 = 1_000_000;
+    let _alone = alone();
     let runtime = runtime();
     let (rows, cache) = runtime.block_on(coherent(1_200_000));
-    let tasks = runtime.metrics().num_alive_tasks();
     let filled = growth(|| {
         runtime.block_on(async {
             for row in 0..ENTRIES {
@@ -95,26 +121,22 @@ fn a_million_entries_are_given_back_once_everything_was_evicted() {
     });
     // Some shards may be full a little earlier than others.
     assert!(cache.len() as u64 > ENTRIES * 9 / 10, "{}", cache.len());
-    let freed = growth(|| {
-        runtime.block_on(async {
-            rows.invalidate_all().await.unwrap();
-            assert!(cache.is_empty(), "at once");
-            // The task of the cache frees the memory, without further use of the cache.
-            until_tasks(tasks).await;
-        });
-    });
-    tell("1,000,000 entries, evicted", filled, filled + freed);
     assert!(filled > 80 * MIB, "{filled}");
-    assert!(
-        filled + freed < filled / 50,
-        "{} of {filled} bytes stay",
-        filled + freed
-    );
+    let region = Region::new(ALLOCATOR);
+    let left = runtime.block_on(async {
+        rows.invalidate_all().await.unwrap();
+        assert!(cache.is_empty(), "at once");
+        // A thread frees the memory, without further use of the cache.
+        let left = async || filled + held(&region);
+        eventually("the memory to be freed", left, |left| *left < filled / 50).await
+    });
+    tell("1,000,000 entries, evicted", filled, left);
 }
 
 #[test]
 fn clearing_gives_everything_back() {
     const ENTRIES: u64 = 100_000;
+    let _alone = alone();
     let cache = TtlCache::builder("cache", Duration::from_secs(300))
         .max_entries(120_000)
         .build()
@@ -133,6 +155,7 @@ fn clearing_gives_everything_back() {
 #[test]
 fn what_has_expired_is_given_back_by_further_use() {
     const ENTRIES: u64 = 20_000;
+    let _alone = alone();
     let clock = ManualClock::new();
     let cache = TtlCache::builder("cache", HOUR)
         .max_entries(24_000)
@@ -174,6 +197,7 @@ async fn beside_a_stuck_load(rows: &Rows, cache: &CoherentCache<u64, String>, ro
 
 #[test]
 fn a_stuck_loader_makes_nothing_grow() {
+    let _alone = alone();
     let runtime = runtime();
     let (rows, cache) = runtime.block_on(coherent(1_000));
     let run = |rounds| runtime.block_on(beside_a_stuck_load(&rows, &cache, rounds));
@@ -187,6 +211,7 @@ fn a_stuck_loader_makes_nothing_grow() {
 /// All callers that wait for a load share one allocation.
 #[test]
 fn waiters_that_have_left_hold_nothing() {
+    let _alone = alone();
     let runtime = runtime();
     let (_rows, cache) = runtime.block_on(coherent(1_000));
     let mut stuck = pin!(cache.get_or_load(&0, pending::<String>));
@@ -206,18 +231,16 @@ fn waiters_that_have_left_hold_nothing() {
 
 #[test]
 fn evicting_everything_over_and_over_makes_nothing_grow() {
+    let _alone = alone();
     let runtime = runtime();
     let (rows, cache) = runtime.block_on(coherent(100_000));
-    let tasks = runtime.metrics().num_alive_tasks();
     let run = |rounds| {
         runtime.block_on(async {
             for row in 0..rounds {
                 cache.get_or_load(&row, async || value()).await;
                 rows.invalidate_all().await.unwrap();
-                let alive = runtime.metrics().num_alive_tasks();
-                assert!(alive <= tasks + 1, "one task at most tidies up");
             }
-            until_tasks(tasks).await;
+            received(&rows).await;
         });
     };
     // More events than the queue holds: its memory is allocated only once.
