@@ -209,12 +209,14 @@ pub mod defaults;
 mod error;
 pub mod event;
 mod health;
+mod io_thread;
 mod keyspace;
 mod link;
 mod log_throttle;
 mod place;
 mod queue;
 mod random;
+mod server_info;
 pub mod service;
 mod settings;
 mod sync;
@@ -293,6 +295,7 @@ pub mod __private {
 
     /// The protocol core, for the simulator.
     pub mod link {
-        pub use crate::link::{Audience, ChannelId, Input, Link, Output, Timings};
+        pub use crate::link::{Audience, ChannelId, Input, Link, Output, Side, Timings};
+        pub use crate::server_info::{Identity, Role, ServerInfo};
     }
 }

@@ -8,17 +8,20 @@ use std::time::Duration;
 
 use cache_runtime::cache::NotStored;
 use cache_runtime::{Bus, ManualClock};
-use support::{Server, within};
+use support::{Direction, Proxy, Server, within};
 use tokio::sync::Notify;
 
-use crate::{Loader, Users, builder, connect, found, held, live, lost, poll_once};
+use crate::{HOUR, Loader, Users, builder, connect, found, held, live, lost, poll_once};
 
 #[tokio::test]
 async fn before_the_first_proof() {
-    let bus = Bus::in_process();
+    let server = Server::start().await;
+    let proxy = Proxy::to(server.port()).await;
+    proxy.black_hole(Direction::Both);
+    let bus = Bus::redis(proxy.url()).lease(HOUR).connect_lazy().unwrap();
     let users = Users::new(&bus);
     let cache = builder(&users).build().unwrap();
-    assert!(!cache.health().is_live(), "nothing has run yet");
+    assert!(!cache.health().is_live());
     let loader = Loader::default();
     for expected in 1..=3 {
         assert_eq!(loader.read(&cache, "1").await, expected);
@@ -31,7 +34,8 @@ async fn before_the_first_proof() {
 
     // A load that began without a proof may not be stored later.
     let token = cache.begin_load("1");
-    bus.ready().await.unwrap();
+    proxy.heal();
+    found(&users).await;
     assert!(token.store(1).is_err());
     loader.read(&cache, "1").await;
     assert_eq!(cache.get("1"), Some(4));

@@ -16,6 +16,7 @@ async fn on_rejected_can_be_ignored() {
         .unwrap();
     let service = Numbers::new(&bus);
     let mut events = service.events();
+    soon("live", bus.ready()).await.unwrap();
     publish_raw(&bus, "cache:numbers", b"{}").await.unwrap();
     service.invalidate_number(1).await.unwrap();
     assert_eq!(soon("an event", events.recv()).await, Some(number(1)));

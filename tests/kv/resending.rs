@@ -21,9 +21,11 @@ async fn lose_answer<T>(
     all_operations(&kv).await.unwrap();
     admin.run::<()>(&["SET", "key", "value"]).await;
     admin.run::<()>(&["CONFIG", "RESETSTAT"]).await;
-    let [client] = &admin.clients().await[..] else {
-        panic!("there is one connection");
-    };
+    let clients = admin.clients().await;
+    let client = clients
+        .iter()
+        .find(|client| client.get("name").ends_with(":values"));
+    let client = client.expect("there is a connection for values");
 
     proxy.black_hole(Direction::ToClient);
     let fault = async {

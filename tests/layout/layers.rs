@@ -79,12 +79,17 @@ pub(crate) const RUNTIME: &[Layer] = &[
         "log_throttle.rs",
         "keeps one kind of failure from flooding the log",
     ),
+    Layer(
+        "io_thread.rs",
+        "the thread for I/O, which belongs to no runtime of the program's",
+    ),
     Layer("backoff.rs", "the wait before the next attempt"),
     Layer("clock/", "the clocks that caches read"),
     Layer(
         "weak_list.rs",
         "weak references to live objects, for audits",
     ),
+    Layer("server_info.rs", "what a server says of itself"),
     Layer("place.rs", "a source location"),
     Layer("sync.rs", "locks without poisoning"),
     Layer("random.rs", "ids and nonces"),

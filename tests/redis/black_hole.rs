@@ -23,7 +23,7 @@ async fn survives(direction: Direction) {
         .await;
     proxy.heal();
     watched.told().await;
-    users.ready().await.unwrap();
+    watched.live().await;
     watched.passes(&users, 2).await;
 }
 
@@ -51,7 +51,7 @@ async fn connections_cut_are_replaced() {
     let watched = Watched::start(&users).await;
     proxy.cut();
     watched.told().await;
-    users.ready().await.unwrap();
+    watched.live().await;
     watched.assert_inline_told_first();
     let publish = async || users.invalidate_user(1u64).await;
     support::eventually("to publish again", publish, Result::is_ok)

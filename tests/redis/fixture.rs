@@ -120,6 +120,19 @@ impl Watched {
         let down = health.wait_for(|health| !health.is_live());
         let down = support::within("the channel not to be live any more", down).await;
         drop(down.expect("the bus is there"));
+        // Inline subscribers are flushed right after that.
+        let told = |events: &[(UserEvent, bool)]| events.contains(&(UserEvent::All, false));
+        self.inline
+            .until("the inline subscriber to get `All`", told)
+            .await;
+    }
+
+    /// Waits until the channel is live.
+    pub(crate) async fn live(&self) {
+        let mut health = self.health.clone();
+        let live = health.wait_for(Health::is_live);
+        let live = support::within("the channel to be live", live).await;
+        drop(live.expect("the bus is there"));
     }
 
     /// Waits until the handler has received `All`.

@@ -23,6 +23,6 @@ async fn of_the_server_is_noticed_and_survived() {
     watched.handler.clear();
     server.thaw();
     watched.told().await;
-    users.ready().await.unwrap();
+    watched.live().await;
     watched.passes(&users, 2).await;
 }

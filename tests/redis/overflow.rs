@@ -31,6 +31,6 @@ async fn of_the_servers_output_buffer_is_a_loss() {
     watched.handler.clear();
     proxy.heal();
     watched.told().await;
-    users.ready().await.unwrap();
+    watched.live().await;
     watched.passes(&users, 1).await;
 }

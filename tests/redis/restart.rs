@@ -23,7 +23,7 @@ async fn of_the_server_is_a_loss_and_is_survived() {
     watched.handler.clear();
     server.restart().await;
     watched.told().await;
-    users.ready().await.unwrap();
+    watched.live().await;
     watched.passes(&users, 2).await;
 }
 

@@ -8,23 +8,36 @@ use cache_runtime::redis::OnFlush;
 use support::{Server, eventually, within};
 
 use crate::coherent::{Instance, evict};
-use crate::fixture::{CHANNEL, LONG, Place, Texts, builder, connect, never, text};
+use crate::fixture::{LONG, Place, Texts, builder, connect, never, text};
 
-/// An instance whose channel stays down from the second rejected message on, while Redis answers.
+/// An instance that connects as a user of its own, whose channel can be taken away.
 async fn brittle(server: &Server) -> Bus {
-    let bus = Bus::redis(server.url())
-        .lease(LONG)
-        .rejection_interval(LONG);
-    bus.connect().await.unwrap()
+    let admin = server.admin().await;
+    let rules = [
+        "ACL",
+        "SETUSER",
+        "app",
+        "on",
+        ">secret",
+        "allkeys",
+        "allchannels",
+        "+@all",
+    ];
+    admin.run::<()>(&rules).await;
+    let url = server.url().replace("redis://", "redis://app:secret@");
+    Bus::redis(url).lease(LONG).connect().await.unwrap()
 }
 
 async fn take_down(server: &Server, texts: &Texts) {
     let mut health = texts.watch_health();
-    let admin = server.admin().await;
-    admin.publish(CHANNEL, "unreadable").await;
-    admin.publish(CHANNEL, "unreadable").await;
-    let down = health.wait_for(|health| *health == Health::Down(Cause::Rejected));
-    drop(within("the channel to be down", down).await.unwrap());
+    let rules = ["ACL", "SETUSER", "app", "resetchannels", "&cache-runtime:*"];
+    server.admin().await.run::<()>(&rules).await;
+    let refused = |health: &Health| matches!(health, Health::Down(Cause::Refused(_)));
+    drop(
+        within("the channel to be down", health.wait_for(refused))
+            .await
+            .unwrap(),
+    );
 }
 
 #[tokio::test]
@@ -41,7 +54,7 @@ async fn empties_memory_and_keeps_redis() {
     let down = health.wait_for(|health| !health.is_live());
     drop(within("the loss to be noticed", down).await.unwrap());
     instance.bus.ready().await.unwrap();
-    assert!(instance.cache.health().is_live());
+    assert_eq!(instance.cache.health(), Health::Live);
     assert_eq!(instance.get("a").await.as_deref(), Some("A"));
     assert_eq!(instance.cache.stats().redis_hits, 1, "memory was empty");
 }
@@ -53,7 +66,7 @@ async fn while_it_lasts_memory_is_not_read_and_redis_is() {
     let other = Instance::on(connect(&server).await).await;
     instance.fill("a", "A").await;
     take_down(&server, &instance.texts).await;
-    assert_eq!(instance.cache.health(), Health::Down(Cause::Rejected));
+    assert!(!instance.cache.health().is_live());
     for reads in 1..=3 {
         let value = instance.cache.try_get_or_load("a", never).await.unwrap();
         assert_eq!(value, "A");

@@ -25,6 +25,8 @@ pub(crate) struct Check {
     occasions: u32,
     /// The channel of a flush of everyone, until the next output shows its reason.
     everyone: Option<ChannelId>,
+    /// The channel of the message that was just rejected.
+    rejected: Option<ChannelId>,
     /// The only output that is allowed next.
     next: Option<Output>,
 }
@@ -64,6 +66,7 @@ impl Check {
             canaries: 0,
             occasions: 0,
             everyone: None,
+            rejected: None,
             next: None,
         }
     }
@@ -100,7 +103,9 @@ impl Check {
 
     /// Called before an input reaches the link.
     pub(crate) fn fed(&mut self, input: &Input) {
+        self.rejected = None;
         match input {
+            Input::Rejected(id) => self.rejected = Some(*id),
             Input::Subscribe(id) => {
                 let told = self.told(*id);
                 told.wanted = true;
@@ -112,7 +117,7 @@ impl Check {
                 told.wanted = false;
                 told.lost = true;
             }
-            Input::Connected => self.connection = Connection::Open,
+            Input::Connected(_) => self.connection = Connection::Open,
             Input::Disconnected(_) => {
                 if self.connection == Connection::Opening {
                     self.connection = Connection::None;
@@ -173,7 +178,7 @@ impl Check {
             }
             Output::SendCanary(_) => self.canary(now),
             Output::Lease { until } => self.lease(now, *until),
-            Output::Flush(id, audience) => self.flush(*id, *audience),
+            Output::Flush(id, audience) => self.flush(now, *id, *audience),
             Output::ChannelHealth(id, health) => {
                 self.channel_health(now, *id, health, everyone == Some(*id));
             }
@@ -240,36 +245,39 @@ impl Check {
         }
     }
 
-    fn flush(&mut self, id: ChannelId, audience: Audience) {
+    fn flush(&mut self, now: Duration, id: ChannelId, audience: Audience) {
         self.ledger.flush(id, audience);
         let told = self.told(id);
         let live = told.health.is_live();
         if audience != Audience::Inline {
             told.due = None;
         }
-        if audience == Audience::Everyone {
-            self.everyone = Some(id);
-        } else {
-            self.require(!live, || {
-                format!("{id:?}: {audience:?} flushed while it is live")
-            });
+        let rejected = self.rejected == Some(id);
+        match audience {
+            Audience::Everyone => self.everyone = Some(id),
+            Audience::Handlers if live => self.after_the_interval(now, id),
+            Audience::Handlers => {}
+            Audience::Inline => self.require(!live || rejected, || {
+                format!("{id:?}: inline subscribers flushed while it is live")
+            }),
         }
     }
 
-    /// Checks a flush of everyone. If it is for a recovery, the channel is live right after it. If
-    /// it is for rejected messages, the interval has passed since the last such flush.
-    fn everyone(&mut self, now: Duration, id: ChannelId, next: Option<&Output>) {
+    /// Handlers may be flushed because of rejected messages.
+    fn after_the_interval(&mut self, now: Duration, id: ChannelId) {
         let interval = self.timings.rejection_interval;
-        let told = self.told(id);
-        let recovery = next == Some(&Output::ChannelHealth(id, Health::Live))
-            && (told.lost || told.health != Health::Down(Cause::Rejected));
-        if recovery {
-            return;
-        }
-        let before = told.flushed.replace(now);
+        let before = self.told(id).flushed.replace(now);
         self.require(before.is_none_or(|before| now >= before + interval), || {
             format!("{id:?}: flushed at {before:?} and again at {now:?}")
         });
+    }
+
+    /// A flush of everyone is for a recovery, and the channel is live at once, or for rejected
+    /// messages, and then the next one has to wait for the interval.
+    fn everyone(&mut self, now: Duration, id: ChannelId, next: Option<&Output>) {
+        if next != Some(&Output::ChannelHealth(id, Health::Live)) {
+            self.after_the_interval(now, id);
+        }
     }
 
     fn channel_health(&mut self, now: Duration, id: ChannelId, health: &Health, flushed: bool) {
@@ -292,7 +300,12 @@ impl Check {
                 });
                 self.nothing_missed(id);
             }
-            Health::Down(cause) if before.is_live() && *cause != Cause::Rejected => {
+            Health::Down(cause) if before.is_live() => {
+                if matches!(cause, Cause::MissingCanary | Cause::LeaseExpired) {
+                    // The link noticed a loss by itself, and may keep the connection.
+                    self.occasions += 1;
+                    self.lose();
+                }
                 let wanted = self.ledger.is_wanted(id);
                 let told = self.told(id);
                 told.due = wanted.then_some(now + lease);

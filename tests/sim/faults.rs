@@ -43,10 +43,18 @@ pub(crate) enum Fault {
     Malformed,
     /// The process does not run for a while.
     Pause,
+    /// Pushes vanish for a while on a connection that goes on.
+    Skip,
+    /// Another server becomes the primary; connections stay on the old one.
+    FailOver,
+    /// The server is replaced behind the connections, which stay.
+    Replace,
+    /// One of the two connections moves to another server.
+    Split,
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::Kill,
         Self::HoleUp,
         Self::HoleDown,
@@ -62,6 +70,10 @@ impl Fault {
         Self::Overflow,
         Self::Malformed,
         Self::Pause,
+        Self::Skip,
+        Self::FailOver,
+        Self::Replace,
+        Self::Split,
     ];
 
     /// Those that need no server.
@@ -133,6 +145,14 @@ impl World {
                 self.process.stalled = self.process.stalled.max(end);
             }
             Fault::Pause => self.process.stopped = self.process.stopped.max(end),
+            Fault::Skip => {
+                let heartbeat = self.plan.timings.heartbeat;
+                let until = self.now + self.rng.between(heartbeat / 4, heartbeat * 2);
+                self.skip(until);
+            }
+            Fault::FailOver => self.fail_over(end),
+            Fault::Replace => self.replace(),
+            Fault::Split => self.split(),
         }
         self.calm = self.calm.max(end + ms(50)).max(self.malformed);
     }

@@ -76,6 +76,14 @@ impl Ledger {
         self.records[event].lost.get_or_insert(to);
     }
 
+    /// Nobody could have noticed that the event was lost.
+    pub(crate) fn excuse(&mut self, event: Event) {
+        if let Some(open) = self.open.get_mut(&self.records[event].channel) {
+            open.inline.remove(&event);
+            open.handlers.remove(&event);
+        }
+    }
+
     /// Delivers an event; `false` if it is rejected.
     pub(crate) fn deliver(&mut self, event: Event) -> bool {
         let record = &mut self.records[event];

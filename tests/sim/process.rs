@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use cache_runtime::__private::link::{ChannelId, Input, Link, Output, Timings};
+use cache_runtime::__private::link::{
+    ChannelId, Input, Link, Output, Role, ServerInfo, Side, Timings,
+};
 use cache_runtime::bus::Cause;
 
 use crate::faults::Fault;
@@ -41,6 +43,7 @@ pub(crate) enum Signal {
     Unsubscribe(ChannelId),
     Wire(Generation, Wire),
     EveryGeneration(Wire),
+    Told(Generation, u64, u64, ServerInfo),
     CanaryFailed,
     Overflow,
 }
@@ -110,8 +113,8 @@ impl World {
                 Wire::Confirmed(id) | Wire::Refused(id) | Wire::Unsubscribed(id) => {
                     self.process.commands.retain(|_, of| of != id);
                 }
-                Wire::Connected | Wire::Disconnected(_) => self.process.attempt = false,
-                Wire::Message(..) | Wire::Canary(_) => {}
+                Wire::Connected(_) | Wire::Disconnected(_) => self.process.attempt = false,
+                Wire::Message(..) | Wire::Canary(_) | Wire::Told(..) => {}
             }
         }
         self.post(Signal::Wire(generation, wire));
@@ -177,6 +180,16 @@ impl World {
         match signal {
             Signal::Subscribe(id) => self.feed(Input::Subscribe(id)),
             Signal::Unsubscribe(id) => self.feed(Input::Unsubscribe(id)),
+            Signal::Told(generation, canary, connection, server) => {
+                if generation == self.process.generation {
+                    self.feed(Input::Server {
+                        canary,
+                        side: Side::Commands,
+                        connection,
+                        server,
+                    });
+                }
+            }
             Signal::CanaryFailed => self.feed(Input::CanaryFailed(Cause::Closed)),
             Signal::Overflow => self.feed(Input::Overflow),
             Signal::EveryGeneration(wire) => self.receive_wire(wire),
@@ -190,9 +203,9 @@ impl World {
 
     fn receive_wire(&mut self, wire: Wire) {
         let input = match wire {
-            Wire::Connected => {
+            Wire::Connected(server) => {
                 self.process.connected = true;
-                Input::Connected
+                Input::Connected(server)
             }
             Wire::Confirmed(channel) => Input::Confirmed {
                 channel,
@@ -201,6 +214,12 @@ impl World {
             Wire::Refused(id) => Input::Refused(id, Cause::Refused("by its rules".into())),
             Wire::Unsubscribed(id) => Input::Unsubscribed(id),
             Wire::Canary(number) => Input::Canary(number),
+            Wire::Told(canary, server) => Input::Server {
+                canary,
+                side: Side::Events,
+                connection: self.process.generation,
+                server,
+            },
             Wire::Disconnected(cause) => Input::Disconnected(cause),
             Wire::Message(id, event) => {
                 let accepted = self.process.link.accepts(id);
@@ -239,15 +258,14 @@ impl World {
             Output::Disconnect => {
                 self.new_generation();
                 self.server.connection = None;
+                self.server.commands = None;
             }
             Output::Subscribe(id) => self.command(id, Command::Subscribe),
             Output::Unsubscribe(id) => self.command(id, Command::Unsubscribe),
             Output::SendCanary(number) => self.send_canary(number),
+            Output::Lease { until } => self.check_that_others_hear(until),
             // For the check only.
-            Output::Lease { .. }
-            | Output::Flush(..)
-            | Output::ChannelHealth(..)
-            | Output::LinkHealth(_) => {}
+            Output::Flush(..) | Output::ChannelHealth(..) | Output::LinkHealth(_) => {}
         }
     }
 
@@ -262,7 +280,7 @@ impl World {
         self.new_generation();
         if self.plan.in_process {
             self.process.connected = true;
-            return self.handle(Input::Connected);
+            return self.handle(Input::Connected(in_process()));
         }
         let generation = self.process.generation;
         self.process.attempt = true;
@@ -284,6 +302,7 @@ impl World {
                     gapless: true,
                 },
                 Command::Unsubscribe => Input::Unsubscribed(id),
+                Command::Ask(_) => unreachable!("it is not sent"),
             });
         }
         self.process.command += 1;
@@ -295,8 +314,22 @@ impl World {
             .push(self.now + self.plan.response_timeout, timeout);
     }
 
-    /// Sends a canary over the connection for commands, which may reorder and repeat canaries.
+    /// What proves that events arrive also proves that others heard this process when it was sent.
+    fn check_that_others_hear(&mut self, until: Duration) {
+        let sent = until.saturating_sub(self.plan.timings.lease);
+        let unheard = self.server.unheard;
+        self.check
+            .require(unheard.is_none_or(|since| sent <= since), || {
+                format!("live since {sent:?}, and others do not hear it since {unheard:?}")
+            });
+    }
+
+    /// Over the other connection, which may send canaries twice.
     fn send_canary(&mut self, number: u64) {
+        if self.plan.in_process {
+            return self.send_canary_in_process(number);
+        }
+        self.send_up(ChannelId::CANARY, Command::Ask(number));
         let arrival = self.now + self.delay();
         if self.now < self.canary_failing || self.now < self.server.down {
             return self.queue.push(arrival, Happening::CanaryFailed);
@@ -305,10 +338,41 @@ impl World {
             let timeout = self.now + self.plan.response_timeout;
             return self.queue.push(timeout, Happening::CanaryFailed);
         }
-        self.queue.push(arrival, Happening::Canary(number));
+        let commands = self.commands();
+        let arrival = self.up_commands();
+        self.queue
+            .push(arrival, Happening::Canary(number, commands));
         if self.rng.one_in(20) {
-            let again = arrival + self.delay();
-            self.queue.push(again, Happening::Canary(number));
+            let again = self.up_commands();
+            self.queue.push(again, Happening::Canary(number, commands));
         }
+    }
+
+    fn send_canary_in_process(&mut self, number: u64) {
+        let told = |side| Input::Server {
+            canary: number,
+            side,
+            connection: 0,
+            server: in_process(),
+        };
+        let arrival = self.now + self.delay();
+        if self.now < self.canary_failing {
+            return self.queue.push(arrival, Happening::CanaryFailed);
+        }
+        if self.now < self.canary_hole {
+            return;
+        }
+        self.handle(told(Side::Events));
+        self.handle(told(Side::Commands));
+        let commands = self.commands();
+        self.queue
+            .push(arrival, Happening::Canary(number, commands));
+    }
+}
+
+fn in_process() -> ServerInfo {
+    ServerInfo {
+        role: Role::Primary,
+        identity: None,
     }
 }

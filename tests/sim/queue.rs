@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use cache_runtime::__private::link::ChannelId;
+use cache_runtime::__private::link::{ChannelId, ServerInfo};
 
 use crate::process::Generation;
-use crate::server::Wire;
+use crate::server::{Commands, Wire};
 
 #[derive(Debug, Clone)]
 pub(crate) enum Happening {
@@ -22,9 +22,15 @@ pub(crate) enum Happening {
     Connect(Generation),
     /// At the server: a command of a connection arrives.
     Command(Generation, ChannelId, Command),
-    /// At the server: a canary arrives over the connection for commands.
-    Canary(u64),
-    /// At the process: data of a connection arrives.
+    /// At a server: a canary, from a connection for publishing.
+    Canary(u64, Commands),
+    /// At the process: what a server said of itself on the connection for publishing.
+    Told(Generation, u64, Commands, ServerInfo),
+    /// New connections reach the primary again.
+    Readdress,
+    /// The pushes that were lost on a connection that goes on are all there were.
+    PushesReturn,
+    /// At the process: something from a connection.
     Arrive(Generation, Wire),
     /// At the process: an attempt to connect times out.
     ConnectTimeout(Generation),
@@ -40,6 +46,8 @@ pub(crate) enum Happening {
 pub(crate) enum Command {
     Subscribe,
     Unsubscribe,
+    /// Asks the server what it is, with the number of a canary. It names no channel.
+    Ask(u64),
 }
 
 /// Ordered by time. Of items at the same time, the one pushed first comes first.

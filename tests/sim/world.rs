@@ -53,7 +53,7 @@ impl World {
             now: Duration::ZERO,
             rng,
             queue: Queue::default(),
-            server: Server::default(),
+            server: Server::new(),
             process: Process::new(plan.timings.clone()),
             check: Check::new(plan.timings.clone(), plan.in_process),
             cut: None,
@@ -122,7 +122,7 @@ impl World {
             | Happening::Publisher
             | Happening::Connect(_)
             | Happening::Command(..)
-            | Happening::Canary(_)
+            | Happening::Canary(..)
                 if !self.plan.in_process =>
             {
                 self.server.frozen
@@ -131,6 +131,7 @@ impl World {
             | Happening::ConnectTimeout(_)
             | Happening::CommandTimeout(..)
             | Happening::CanaryFailed
+            | Happening::Told(..)
             | Happening::Users => self.process.stopped,
             _ => Duration::ZERO,
         };
@@ -163,7 +164,12 @@ impl World {
             Happening::Command(generation, id, command) => {
                 self.command_at_server(generation, id, command);
             }
-            Happening::Canary(number) => self.canary_at_server(number),
+            Happening::Canary(number, commands) => self.canary_at_server(number, commands),
+            Happening::Told(generation, canary, commands, server) => {
+                self.post(Signal::Told(generation, canary, commands.number, server));
+            }
+            Happening::Readdress => self.readdress(),
+            Happening::PushesReturn => self.pushes_return(),
             Happening::Arrive(generation, wire) => {
                 if self.is_cut_off(generation, ticket) {
                     self.cut_off(&wire);

@@ -93,7 +93,11 @@ impl Bus {
     pub fn another_instance(&self) -> Self {
         let (settings, transport) = (self.shared.settings(), self.shared.transport());
         Self {
-            shared: Shared::new(settings.clone(), conflict(), transport.another_instance()),
+            shared: Shared::new(
+                settings.clone(),
+                conflict(),
+                transport.another_instance(settings),
+            ),
         }
     }
 

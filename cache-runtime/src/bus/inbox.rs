@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use crate::channel::Dispatch;
 use crate::health::Cause;
-use crate::link::ChannelId;
+use crate::link::{ChannelId, Side};
 use crate::queue::{Item, Queue};
+use crate::server_info::ServerInfo;
 use crate::transport::{Connection, Wire};
 
 /// The supervisor's queue.
@@ -21,14 +22,23 @@ pub(super) enum Signal {
     Connected(Generation, Result<Connection, Cause>),
     /// A message or a status came from a connection.
     Wire(Generation, Wire),
+    /// The server said what it is, when it was asked with a canary.
+    Server(Generation, Told),
     /// A canary could not be sent.
     CanaryFailed(Generation, Cause),
     /// Messages were discarded because there were too many.
     Overflow,
 }
 
-/// The numbers that reports must name to reach these subscribers: see
-/// [`Reported`](crate::health::Reported).
+/// See [`Input::Server`](crate::link::Input::Server).
+pub(super) struct Told {
+    pub(super) canary: u64,
+    pub(super) side: Side,
+    pub(super) connection: u64,
+    pub(super) server: ServerInfo,
+}
+
+/// The subscribers that a health is about: see [`Reported`](crate::health::Reported).
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Wanted {
     /// For the health of the channel.

@@ -8,6 +8,7 @@
 mod builder;
 pub(crate) mod handle;
 mod inbox;
+mod lease;
 mod shared;
 mod supervisor;
 

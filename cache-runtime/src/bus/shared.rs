@@ -4,21 +4,20 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::runtime;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
 
 use super::inbox::{EVERY_GENERATION, Inbox, Signal, Wanted};
-use super::supervisor::{Start, Supervisor};
+use super::lease::Lease;
+use super::supervisor::Supervisor;
 use crate::channel::{Channel, DeclaredChannel, Dispatch};
-use crate::clock;
 use crate::error::NotReady;
 use crate::event::InvalidationEvent;
 use crate::health::{Cause, Health, Reported};
+use crate::io_thread::{self, timeout};
 use crate::link::ChannelId;
 use crate::queue::Queue;
 use crate::random;
@@ -40,17 +39,14 @@ pub(crate) struct Shared {
     /// Two services that use one channel for different events. Then the bus carries no events.
     conflict: Option<Cause>,
     transport: Transport,
-    runtime: Mutex<Option<runtime::Handle>>,
     inbox: Arc<Inbox>,
     table: Mutex<Table>,
     health: Arc<Reported>,
     /// The handlers that run.
     handlers: TaskTracker,
     closed: AtomicBool,
-    start: Start,
-    /// Until when canaries prove that events arrive, in nanoseconds since `start`.
-    lease_until: Arc<AtomicU64>,
-    /// Random for each bus, so that it does not take the canaries of other instances for its own.
+    lease: Arc<Lease>,
+    /// Random and new with every start, so that canaries of others are not taken for its own.
     id: u64,
 }
 
@@ -69,28 +65,22 @@ impl Shared {
         conflict: Option<Cause>,
         transport: Transport,
     ) -> Arc<Self> {
+        let conflict = conflict.or_else(|| io_thread::handle().err().map(Cause::Unreachable));
         let health = match &conflict {
             Some(cause) => Health::Down(cause.clone()),
             None => Health::Idle,
         };
-        // The kernel's clock is read first, so that a lease on it never ends too late.
-        let kernel = clock::precise();
-        let start = Start {
-            at: Instant::now(),
-            kernel,
-        };
+        let lease = Arc::new(Lease::new(settings.lease));
         let shared = Arc::new(Self {
             transport,
             inbox: Arc::new(Queue::new(settings.inbox())),
             settings,
             conflict,
-            runtime: Mutex::new(runtime::Handle::try_current().ok()),
             table: Mutex::default(),
-            health: Arc::new(Reported::new(health)),
+            health: Arc::new(Reported::new(health, lease.proven())),
+            lease,
             handlers: TaskTracker::new(),
             closed: AtomicBool::new(false),
-            start,
-            lease_until: Arc::default(),
             id: random::number(),
         });
         BUSES.add(Arc::downgrade(&shared));
@@ -131,13 +121,6 @@ impl Shared {
         self.closed.load(Ordering::Acquire)
     }
 
-    pub(crate) fn runtime(&self) -> runtime::Handle {
-        self.runtime
-            .lock()
-            .get_or_insert_with(runtime::Handle::current)
-            .clone()
-    }
-
     /// The channel of a declared name. It is made when it is first used.
     pub(crate) fn channel<E: InvalidationEvent>(
         &self,
@@ -147,7 +130,13 @@ impl Shared {
         // 0 is the canary channel.
         let id = ChannelId(u32::try_from(table.channels.len() + 1).unwrap_or(u32::MAX));
         let name: Arc<str> = self.settings.full_name(declared.channel()).into();
-        let new = || Arc::new(Channel::<E>::new(id, Arc::clone(&name)));
+        let new = || {
+            Arc::new(Channel::<E>::new(
+                id,
+                Arc::clone(&name),
+                self.lease.proven(),
+            ))
+        };
         let channel = match table.channels.entry(Arc::clone(&name)) {
             Entry::Vacant(vacant) => {
                 let channel = new();
@@ -193,13 +182,12 @@ impl Shared {
             let supervisor = Supervisor::new(
                 &self.settings,
                 self.id,
-                self.start,
+                Arc::clone(&self.lease),
                 Arc::clone(&self.inbox),
                 self.transport.clone(),
                 Arc::clone(&self.health),
-                Arc::clone(&self.lease_until),
             );
-            table.supervisor = Some(self.runtime().spawn(supervisor.run()));
+            table.supervisor = io_thread::spawn(supervisor.run());
         }
         // Under the lock, so that subscriptions and unsubscriptions are queued in order.
         self.inbox.push(Signal::Subscribe(channel, wanted));
@@ -240,8 +228,7 @@ impl Shared {
     /// The reported health, unless its lease has ended since. A process that was stopped must not
     /// report itself as live.
     pub(crate) fn checked(&self, health: Health) -> Health {
-        let now = u64::try_from(self.start.at.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        if health.is_live() && now >= self.lease_until.load(Ordering::Acquire) {
+        if health.is_live() && !self.lease.holds() {
             return Health::Down(Cause::LeaseExpired);
         }
         health
@@ -309,6 +296,7 @@ fn is_obstacle(cause: &Cause) -> bool {
         | Cause::Refused(_)
         | Cause::Version(_)
         | Cause::Settings(_)
+        | Cause::NotPrimary(_)
         | Cause::Conflict(_)
         | Cause::Server(_)
         | Cause::Stopped
@@ -317,7 +305,8 @@ fn is_obstacle(cause: &Cause) -> bool {
         | Cause::LeaseExpired
         | Cause::Unsubscribed
         | Cause::Overflow
-        | Cause::Rejected => false,
+        | Cause::AnotherServer
+        | Cause::MissingCanary => false,
     }
 }
 

@@ -2,41 +2,32 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::task::{JoinSet, coop};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout;
 use tracing::{debug, error, info, warn};
 
-use super::inbox::{EVERY_GENERATION, Generation, Inbox, Signal};
+use super::inbox::{EVERY_GENERATION, Generation, Inbox, Signal, Told};
+use super::lease::Lease;
 use crate::channel::Dispatch;
-use crate::clock::{Nanos, nanos};
 use crate::health::{Cause, Health, Reported};
-use crate::link::{Audience, ChannelId, Input, Link, Output};
+use crate::link::{Audience, ChannelId, Input, Link, Output, Side};
+use crate::server_info::ServerInfo;
 use crate::settings::{CANARY_PREFIX, OnRejected, Settings};
-use crate::transport::{Command, Connection, Status, Transport, Wire};
+use crate::transport::{Answer, Connection, Status, Transport, Wire};
 
 /// How many signals are handled between two checks of the link's timeout.
 const TICK_EVERY: usize = 128;
 
-/// Caches take a lease to be shorter by this much, because their clock may be behind. In this last
-/// part of a lease they ask the bus. A healthy bus renews a lease before its last part begins.
-const LEASE_MARGIN: Duration = Duration::from_millis(50);
-
-/// When a bus was built, on two clocks.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Start {
-    pub(super) at: Instant,
-    /// On the kernel's clock, which caches read.
-    pub(super) kernel: Nanos,
-}
+/// A command for some channels on the connection for events.
+type Command = fn(&Connection, &[Arc<str>]) -> Answer<Vec<Status>>;
 
 /// Drives one link, see the module.
 pub(super) struct Supervisor {
     link: Link,
-    start: Start,
-    /// Time since the start, when the clock was last read. It is not read for every message,
+    lease: Arc<Lease>,
+    /// The time of the lease's clock, when the clock was last read. It is not read for every message,
     /// because reading it costs more than handling a message.
     now: Duration,
     inbox: Arc<Inbox>,
@@ -56,10 +47,6 @@ pub(super) struct Supervisor {
     /// The number that reports of the bus's health must name: the latest
     /// [`Wanted::bus`](super::inbox::Wanted).
     wanted: u64,
-    /// Until when canaries prove that events arrive, in nanoseconds since the start.
-    lease_until: Arc<AtomicU64>,
-    /// See [`LEASE_MARGIN`].
-    lease_margin: Nanos,
     max_payload: usize,
     on_rejected: OnRejected,
 }
@@ -68,16 +55,15 @@ impl Supervisor {
     pub(super) fn new(
         settings: &Settings,
         id: u64,
-        start: Start,
+        lease: Arc<Lease>,
         inbox: Arc<Inbox>,
         transport: Transport,
         health: Arc<Reported>,
-        lease_until: Arc<AtomicU64>,
     ) -> Self {
         let canary = settings.full_name(&format!("{CANARY_PREFIX}{id:016x}"));
         Self {
             link: Link::new(settings.timings(id)),
-            start,
+            lease,
             now: Duration::ZERO,
             inbox,
             transport,
@@ -89,8 +75,6 @@ impl Supervisor {
             canary: canary.into(),
             health,
             wanted: 0,
-            lease_until,
-            lease_margin: nanos((settings.lease / 4).min(LEASE_MARGIN)),
             max_payload: settings.max_payload,
             on_rejected: settings.on_rejected,
         }
@@ -101,10 +85,13 @@ impl Supervisor {
         let mut batch = Vec::new();
         loop {
             let taken = match self.link.timeout() {
-                Some(at) => timeout_at(self.start.at + at, self.inbox.take(&mut batch)).await,
+                Some(at) => {
+                    let wait = at.saturating_sub(self.lease.now());
+                    timeout(wait, self.inbox.take(&mut batch)).await
+                }
                 None => Ok(self.inbox.take(&mut batch).await),
             };
-            self.now = self.start.at.elapsed();
+            self.now = self.lease.now();
             match taken {
                 Ok(false) => return,
                 Ok(true) => {
@@ -132,11 +119,7 @@ impl Supervisor {
     /// Feeds a tick to the link if its timeout is due. An inbox that is never empty must not delay
     /// heartbeats.
     fn tick(&mut self) {
-        if self
-            .link
-            .timeout()
-            .is_some_and(|at| self.start.at.elapsed() >= at)
-        {
+        if self.link.timeout().is_some_and(|at| self.lease.now() >= at) {
             self.feed(Input::Tick);
         }
     }
@@ -155,13 +138,8 @@ impl Supervisor {
             }
             Signal::Unsubscribe(id) => self.feed(Input::Unsubscribe(id)),
             Signal::Connected(generation, result) if generation == self.generation => {
-                match result {
-                    Ok(connection) => {
-                        self.connection = Some(connection);
-                        self.feed(Input::Connected);
-                    }
-                    Err(cause) => self.feed(Input::Disconnected(cause)),
-                }
+                let input = self.connected(result);
+                self.feed(input);
             }
             Signal::Wire(generation, wire) => {
                 if generation == self.generation || generation == EVERY_GENERATION {
@@ -170,6 +148,16 @@ impl Supervisor {
             }
             // An attempt that the link has given up.
             Signal::Connected(..) => {}
+            Signal::Server(generation, told) => {
+                if generation == self.generation {
+                    self.feed(Input::Server {
+                        canary: told.canary,
+                        side: told.side,
+                        connection: told.connection,
+                        server: told.server,
+                    });
+                }
+            }
             Signal::CanaryFailed(generation, cause) => {
                 if generation == self.generation {
                     self.feed(Input::CanaryFailed(cause));
@@ -230,14 +218,26 @@ impl Supervisor {
     }
 
     fn feed(&mut self, input: Input) {
-        self.now = self.start.at.elapsed();
+        self.now = self.lease.now();
         self.link.handle(self.now, input);
         self.carry_out();
     }
 
     fn carry_out(&mut self) {
+        // Subscriptions are sent together.
+        let mut subscribing = Vec::new();
         while let Some(output) = self.link.poll_output() {
+            if let Output::Subscribe(id) = output {
+                subscribing.push(id);
+                continue;
+            }
+            self.send(std::mem::take(&mut subscribing), Connection::subscribe);
             self.act(output);
+        }
+        if !subscribing.is_empty() {
+            self.send(subscribing, Connection::subscribe);
+            // What was answered at once.
+            self.carry_out();
         }
     }
 
@@ -251,17 +251,16 @@ impl Supervisor {
                 self.connection = None;
                 // Commands in progress would keep the connection open.
                 self.tasks.abort_all();
+                if let Some(cause) = self.link.cause() {
+                    let silent = matches!(cause, Cause::LeaseExpired | Cause::Timeout(_));
+                    self.transport.disconnect(silent.then_some(cause));
+                }
             }
-            Output::Subscribe(id) => self.command(id, Connection::subscribe),
-            Output::Unsubscribe(id) => self.command(id, Connection::unsubscribe),
+            Output::Subscribe(id) => self.send(vec![id], Connection::subscribe),
+            Output::Unsubscribe(id) => self.send(vec![id], Connection::unsubscribe),
             Output::SendCanary(number) => self.send_canary(number),
             Output::Lease { until } => {
-                let until = u64::try_from(until.as_nanos()).unwrap_or(u64::MAX);
-                self.lease_until.store(until, Ordering::Release);
-                let until = self.start.kernel.saturating_add(until) - self.lease_margin;
-                for (channel, _) in self.channels.values() {
-                    channel.health().renew(until);
-                }
+                self.lease.renew(until);
             }
             Output::Flush(id, audience) => {
                 if let Some((channel, _)) = self.channels.get(&id) {
@@ -292,12 +291,12 @@ impl Supervisor {
             inbox.push(Signal::Wire(generation, wire));
         });
         match self.transport.connect(feed) {
-            // Not through the inbox, in which messages may already wait.
-            Ok(connection) => {
-                self.connection = Some(connection);
-                self.link.handle(self.now, Input::Connected);
+            // At once, because messages may already wait in the inbox.
+            Answer::Now(result) => {
+                let input = self.connected(result);
+                self.link.handle(self.now, input);
             }
-            Err(attempt) => {
+            Answer::Later(attempt) => {
                 let inbox = Arc::clone(&self.inbox);
                 self.tasks.spawn(async move {
                     let result = attempt.await;
@@ -307,26 +306,40 @@ impl Supervisor {
         }
     }
 
-    fn command(&mut self, id: ChannelId, command: fn(&Connection, Arc<str>) -> Command) {
-        let name = match self.channels.get(&id) {
-            Some((channel, _)) => Arc::clone(channel.name()),
-            None if id == ChannelId::CANARY => Arc::clone(&self.canary),
-            None => return,
-        };
+    fn connected(&mut self, result: Result<Connection, Cause>) -> Input {
+        match result {
+            Ok(connection) => {
+                let server = connection.server().clone();
+                self.transport.reachable();
+                self.connection = Some(connection);
+                Input::Connected(server)
+            }
+            Err(cause) => Input::Disconnected(cause),
+        }
+    }
+
+    /// Sends a command for some channels, on the connection for events.
+    fn send(&mut self, ids: Vec<ChannelId>, command: Command) {
+        let names: Vec<_> = ids.into_iter().filter_map(|id| self.name(id)).collect();
         let Some(connection) = &self.connection else {
             return;
         };
+        if names.is_empty() {
+            return;
+        }
         let generation = self.generation;
-        match command(connection, name) {
-            Command::Done(status) => {
-                if let Some(input) = self.status(status) {
-                    self.link.handle(self.now, input);
+        match command(connection, &names) {
+            Answer::Now(statuses) => {
+                for status in statuses {
+                    if let Some(input) = self.status(status) {
+                        self.link.handle(self.now, input);
+                    }
                 }
             }
-            Command::Pending(answer) => {
+            Answer::Later(answer) => {
                 let inbox = Arc::clone(&self.inbox);
                 self.tasks.spawn(async move {
-                    if let Some(status) = answer.await {
+                    for status in answer.await {
                         inbox.push(Signal::Wire(generation, Wire::Status(status)));
                     }
                 });
@@ -334,16 +347,60 @@ impl Supervisor {
         }
     }
 
+    fn name(&self, id: ChannelId) -> Option<Arc<str>> {
+        match self.channels.get(&id) {
+            Some((channel, _)) => Some(Arc::clone(channel.name())),
+            None => (id == ChannelId::CANARY).then(|| Arc::clone(&self.canary)),
+        }
+    }
+
+    /// Publishes a canary on one connection, and asks the server on both what it is.
     fn send_canary(&mut self, number: u64) {
-        let (transport, inbox) = (self.transport.clone(), Arc::clone(&self.inbox));
-        let canary = Arc::clone(&self.canary);
-        let generation = self.generation;
-        self.tasks.spawn(async move {
+        let (transport, channel) = (self.transport.clone(), Arc::clone(&self.canary));
+        let published = async move {
             let payload = number.to_string().into_bytes();
-            if let Err(cause) = transport.publish(&canary, payload).await {
-                inbox.push(Signal::CanaryFailed(generation, cause));
+            transport.publish_canary(&channel, payload).await
+        };
+        self.tell(number, Side::Commands, Answer::Later(Box::pin(published)));
+        let Some(connection) = &self.connection else {
+            return;
+        };
+        let generation = self.generation;
+        let answer = match connection.ask() {
+            Answer::Now(answer) => Answer::Now(answer.map(|server| (server, generation))),
+            Answer::Later(answer) => {
+                let numbered = async move { answer.await.map(|server| (server, generation)) };
+                Answer::Later(Box::pin(numbered) as _)
             }
-        });
+        };
+        self.tell(number, Side::Events, answer);
+    }
+
+    /// Tells the link what the server answers.
+    fn tell(&mut self, canary: u64, side: Side, answer: Answer<Result<(ServerInfo, u64), Cause>>) {
+        let (inbox, generation) = (Arc::clone(&self.inbox), self.generation);
+        let signal = move |answer| match answer {
+            Ok((server, connection)) => Signal::Server(
+                generation,
+                Told {
+                    canary,
+                    side,
+                    connection,
+                    server,
+                },
+            ),
+            Err(cause) => Signal::CanaryFailed(generation, cause),
+        };
+        match answer {
+            Answer::Now(answer) => {
+                inbox.push(signal(answer));
+            }
+            Answer::Later(answer) => {
+                self.tasks.spawn(async move {
+                    let _ = inbox.push(signal(answer.await));
+                });
+            }
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use tracing::warn;
 use super::outlet::{Delivery, Outlet};
 use super::stats::Counters;
 use crate::event::InvalidationEvent;
+use crate::io_thread;
 use crate::sync::Mutex;
 
 /// What a handler runs with.
@@ -26,7 +27,8 @@ pub struct HandlerContext<E> {
     pub(crate) channel: Arc<str>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) outlet: Arc<Outlet<E>>,
-    pub(crate) runtime: runtime::Handle,
+    /// The one that the handler was subscribed in, if any.
+    pub(crate) runtime: Option<runtime::Handle>,
     /// Dropped when the handler has ended, which closing the bus waits for.
     pub(crate) _running: TaskTrackerToken,
 }
@@ -41,6 +43,7 @@ pub struct HandlerContext<E> {
 pub trait HandlerOutput<Mode>: sealed::Sealed<Mode> + Sized {
     /// Starts the handler.
     #[doc(hidden)]
+    #[track_caller]
     fn start<E, H>(handler: H, context: HandlerContext<E>) -> Option<AbortHandle>
     where
         E: InvalidationEvent,
@@ -75,7 +78,8 @@ impl HandlerOutput<Blocking> for () {
         let spawned = thread::Builder::new().name(name).spawn(move || {
             let work = claim.lock().take();
             if let Some((handler, context)) = work {
-                let _entered = context.runtime.clone().enter();
+                let runtime = context.runtime.clone();
+                let _entered = runtime.as_ref().map(runtime::Handle::enter);
                 block_on(drive_sync(handler, context));
             }
         });
@@ -83,7 +87,11 @@ impl HandlerOutput<Blocking> for () {
         let (handler, context) = work.lock().take()?;
         warn!(channel = %context.channel, %error, "no thread could be started for a handler; it runs as a task");
         let runtime = context.runtime.clone();
-        Some(runtime.spawn(drive_sync(handler, context)).abort_handle())
+        let task = drive_sync(handler, context);
+        match runtime {
+            Some(runtime) => Some(runtime.spawn(task).abort_handle()),
+            None => Some(io_thread::spawn(task)?.abort_handle()),
+        }
     }
 }
 
@@ -93,7 +101,13 @@ impl<F: Future<Output = ()> + Send + 'static> HandlerOutput<Async> for F {
         E: InvalidationEvent,
         H: FnMut(E) -> Self + Send + 'static,
     {
-        let runtime = context.runtime.clone();
+        let Some(runtime) = context.runtime.clone() else {
+            panic!(
+                "an async handler was subscribed to `{}` outside of a Tokio runtime: subscribe within \
+                 one, or use a handler that returns nothing",
+                context.channel
+            );
+        };
         Some(runtime.spawn(drive_async(handler, context)).abort_handle())
     }
 }

@@ -17,7 +17,7 @@ use tracing::{Level, debug, enabled, warn};
 
 use crate::counters::count;
 use crate::event::InvalidationEvent;
-use crate::health::{Health, Reported};
+use crate::health::{Health, ProvenUntil, Reported};
 use crate::link::{Audience, ChannelId};
 use crate::log_throttle::LogThrottle;
 pub(crate) use hook::Hook;
@@ -61,14 +61,14 @@ pub(crate) trait Dispatch: Any + Send + Sync {
 }
 
 impl<E: InvalidationEvent> Channel<E> {
-    pub(crate) fn new(id: ChannelId, name: Arc<str>) -> Self {
+    pub(crate) fn new(id: ChannelId, name: Arc<str>, proven: Arc<ProvenUntil>) -> Self {
         Self {
             id,
             name,
             inline: Subscribers::new(),
             outlets: Subscribers::new(),
             hooks: Subscribers::new(),
-            health: Reported::new(Health::Idle),
+            health: Reported::new(Health::Idle, proven),
             counters: Arc::default(),
             log_events: AtomicBool::new(false),
             rejections: LogThrottle::default(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-pub(crate) use platform::{coarse, precise};
+pub(crate) use platform::{asleep_too, coarse, precise, wall};
 
 /// Nanoseconds on a cache's clock.
 pub(crate) type Nanos = u64;
@@ -33,9 +33,21 @@ mod platform {
         from(clock_gettime(ClockId::Monotonic))
     }
 
+    /// A monotonic clock that goes on while the machine sleeps, which the others here do not.
+    pub(crate) fn asleep_too() -> Nanos {
+        from(clock_gettime(ClockId::Boottime))
+    }
+
+    /// The time of day at the kernel's latest tick. It goes on while the machine sleeps, and it may
+    /// be set.
+    #[inline]
+    pub(crate) fn wall() -> Nanos {
+        from(clock_gettime(ClockId::RealtimeCoarse))
+    }
+
     #[inline]
     fn from(time: Timespec) -> Nanos {
-        // Neither part is negative, because this is the time since the machine started.
+        // Neither part is negative: this is the time since the machine started, or since 1970.
         time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned()
     }
 }
@@ -43,11 +55,20 @@ mod platform {
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 mod platform {
     use std::sync::LazyLock;
-    use std::time::Instant;
+    use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
     use super::{Nanos, nanos};
 
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+    pub(crate) fn asleep_too() -> Nanos {
+        precise()
+    }
+
+    pub(crate) fn wall() -> Nanos {
+        let time = SystemTime::now().duration_since(UNIX_EPOCH);
+        time.map_or(0, nanos)
+    }
 
     pub(crate) fn coarse() -> Nanos {
         precise()

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-pub(crate) use kernel::{Nanos, nanos, precise};
+pub(crate) use kernel::{Nanos, asleep_too, nanos, precise, wall};
 
 /// A clock for tests that moves only when [`advance`](Self::advance) is called.
 ///

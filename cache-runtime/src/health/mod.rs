@@ -6,7 +6,7 @@ mod reported;
 use std::fmt;
 use std::sync::Arc;
 
-pub(crate) use lease::Lease;
+pub(crate) use lease::{Lease, ProvenUntil};
 pub(crate) use reported::Reported;
 
 /// Whether the events of a channel, or of all channels of a bus, are proven to arrive.
@@ -72,8 +72,14 @@ pub enum Cause {
     Unsubscribed,
     /// Messages arrived faster than they were handled, and were discarded.
     Overflow,
-    /// A message was rejected, so it is unknown what it was meant to evict.
-    Rejected,
+    /// The server is no primary, so others do not hear what is published there. The text says what
+    /// it is.
+    NotPrimary(Arc<str>),
+    /// The two connections are on two servers, or the server behind them was replaced.
+    AnotherServer,
+    /// A canary did not come back, although one that was published after it did: messages are lost on
+    /// a connection that goes on.
+    MissingCanary,
     /// Two services use one channel for different events.
     Conflict(Arc<str>),
     /// The task that receives events has ended: its runtime was shut down, or it panicked.
@@ -106,7 +112,17 @@ impl fmt::Display for Cause {
                 f.write_str("the server ended a subscription without being asked to")
             }
             Self::Overflow => f.write_str("messages arrived faster than they were handled"),
-            Self::Rejected => f.write_str("a message was rejected"),
+            Self::NotPrimary(role) => write!(
+                f,
+                "the server is no primary but a {role}: instances on other servers do not hear what is \
+                 published there; expected the address of the primary"
+            ),
+            Self::AnotherServer => {
+                f.write_str("the connections are on two servers, or the server was replaced")
+            }
+            Self::MissingCanary => {
+                f.write_str("a canary is missing, and a later one has come back")
+            }
             Self::Conflict(what) => f.write_str(what),
             Self::Stopped => f.write_str("the task that receives events has ended"),
             Self::Server(what) => write!(f, "the server answered with an error: {what}"),

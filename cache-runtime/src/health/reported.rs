@@ -6,8 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::watch;
 
 use super::Health;
-use super::lease::Lease;
-use crate::clock::Nanos;
+use super::lease::{Lease, ProvenUntil};
 
 /// The latest health, for readers and watchers.
 ///
@@ -24,10 +23,10 @@ pub(crate) struct Reported {
 }
 
 impl Reported {
-    pub(crate) fn new(health: Health) -> Self {
+    pub(crate) fn new(health: Health, proven: Arc<ProvenUntil>) -> Self {
         Self {
             health: watch::Sender::new(health),
-            lease: Arc::default(),
+            lease: Arc::new(Lease::new(proven)),
             wanted: AtomicU64::new(0),
         }
     }
@@ -42,12 +41,6 @@ impl Reported {
 
     pub(crate) fn lease(&self) -> &Arc<Lease> {
         &self.lease
-    }
-
-    /// Extends the lease until `until`, because a canary has come back.
-    pub(crate) fn renew(&self, until: Nanos) {
-        let health = self.health.borrow();
-        self.lease.renew(until, health.is_live());
     }
 
     pub(crate) fn set(&self, health: &Health) {

@@ -1,10 +1,15 @@
-//! The canaries of a connection: which are in flight, and what the returned ones prove.
+//! The canaries of a connection: which are on their way, and what those that came back prove.
+//!
+//! A canary is *complete* when it has come back and the server has said on both connections that it
+//! is a primary. All of that happened after the canary was sent, so at that time others heard us
+//! and we heard them.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// Most canaries in flight. The oldest are forgotten, because a later one proves all that they
-/// would.
+use super::io::Side;
+
+/// At most this many are in flight: a later one proves all that an earlier one does.
 const MAX_IN_FLIGHT: usize = 16;
 
 /// The canaries of the present connection.
@@ -13,12 +18,45 @@ pub(super) struct Canaries {
     next: u64,
     /// When the latest canary was sent, or if none was, when the connection was opened.
     last: Duration,
-    /// The numbers of the canaries in flight, and when each was sent.
-    in_flight: VecDeque<(u64, Duration)>,
-    /// When the connection's first canary was sent. The first lease begins then.
+    in_flight: VecDeque<Canary>,
+    /// When the first was sent that could have renewed the lease: from then on the connection has to
+    /// prove itself.
     first: Option<Duration>,
-    /// When the latest canary that came back was sent.
+    /// When the latest canary that is complete had been sent.
     proof: Option<Duration>,
+}
+
+#[derive(Debug)]
+struct Canary {
+    number: u64,
+    sent_at: Duration,
+    came_back: bool,
+    /// Whether the server has said on the connection for events what it is.
+    told: bool,
+    /// The connection on which it was published, and on which the server said what it is.
+    published: Option<u64>,
+}
+
+impl Canary {
+    fn is_complete(&self) -> bool {
+        self.came_back && self.told && self.published.is_some()
+    }
+
+    /// Whether this one was published before another one that has come back, and has not come itself.
+    fn is_missing(&self, other: &Self) -> bool {
+        // A connection keeps its order.
+        self.published.is_some() && self.published == other.published && !self.came_back
+    }
+}
+
+/// What a canary shows that is complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Proof {
+    /// Events arrive until then, as far as is known.
+    Until(Duration),
+    /// An earlier one is missing. A connection keeps its order, so what was pushed together with it is
+    /// missing as well.
+    Gap,
 }
 
 impl Canaries {
@@ -32,9 +70,10 @@ impl Canaries {
         };
     }
 
-    /// The connection has ended, so its canaries prove nothing any more.
+    /// What was proven holds no longer, and what is in flight will prove nothing.
     pub(super) fn end(&mut self) {
         self.in_flight.clear();
+        self.first = None;
         self.proof = None;
     }
 
@@ -45,31 +84,73 @@ impl Canaries {
 
     /// Records that the next canary is sent, and returns its number.
     pub(super) fn send(&mut self, now: Duration) -> u64 {
-        let id = self.next;
+        let number = self.next;
         self.next += 1;
         self.last = now;
         self.first.get_or_insert(now);
         if self.in_flight.len() == MAX_IN_FLIGHT {
             self.in_flight.pop_front();
         }
-        self.in_flight.push_back((id, now));
-        id
+        self.in_flight.push_back(Canary {
+            number,
+            sent_at: now,
+            came_back: false,
+            told: false,
+            published: None,
+        });
+        number
     }
 
-    /// Records that a canary has come back, and returns until when it proves that events arrive.
-    ///
-    /// `None` if it proves nothing: it is late, it is of another connection, or a later one came
-    /// first.
-    pub(super) fn returned(&mut self, now: Duration, id: u64, lease: Duration) -> Option<Duration> {
-        let index = self.in_flight.iter().position(|&(sent, _)| sent == id)?;
-        let (_, sent_at) = self.in_flight[index];
+    /// Takes note that a canary has come back.
+    pub(super) fn returned(&mut self, number: u64) {
+        if let Some(canary) = self.get(number) {
+            canary.came_back = true;
+        }
+    }
+
+    /// Takes note that the server has said on a connection that it is a primary, when it was asked with
+    /// this canary. Connections are numbered.
+    pub(super) fn told(&mut self, number: u64, side: Side, connection: u64) {
+        if let Some(canary) = self.get(number) {
+            match side {
+                Side::Events => canary.told = true,
+                Side::Commands => canary.published = Some(connection),
+            }
+        }
+    }
+
+    /// What this canary proves by now: nothing if it is not complete, or late, or was overtaken by a
+    /// later one.
+    pub(super) fn proof(&mut self, now: Duration, number: u64, lease: Duration) -> Option<Proof> {
+        let index = self.index(number)?;
+        let canary = &self.in_flight[index];
+        if !canary.is_complete() {
+            return None;
+        }
+        let sent_at = canary.sent_at;
+        let mut earlier = self.in_flight.range(..index);
+        let gap = earlier.any(|earlier| earlier.is_missing(canary));
         self.in_flight.drain(..=index);
+        if gap {
+            return Some(Proof::Gap);
+        }
         let until = sent_at + lease;
         if now >= until {
             return None;
         }
         self.proof = Some(sent_at);
-        Some(until)
+        Some(Proof::Until(until))
+    }
+
+    fn get(&mut self, number: u64) -> Option<&mut Canary> {
+        let index = self.index(number)?;
+        self.in_flight.get_mut(index)
+    }
+
+    fn index(&self, number: u64) -> Option<usize> {
+        self.in_flight
+            .iter()
+            .position(|canary| canary.number == number)
     }
 
     /// When the next canary is due.

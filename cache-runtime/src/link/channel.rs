@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::index::{Command, Marks, Standing};
 use super::rejections::Rejections;
 use crate::health::{Cause, Health};
 
@@ -50,7 +51,9 @@ pub(super) struct ChannelState {
     /// Why the server refused the subscription; `None` once it confirms one.
     pub(super) refusal: Option<Cause>,
     pub(super) rejections: Rejections,
-    /// The health that was last put out.
+    /// As the index has it.
+    pub(super) marks: Marks,
+    /// As it was last told.
     pub(super) health: Health,
     owed: Owed,
     /// When the loss happened for which a flush is owed.
@@ -78,6 +81,7 @@ impl ChannelState {
             subscription: SubscriptionState::None,
             refusal: None,
             rejections: Rejections::default(),
+            marks: Marks::default(),
             health: Health::Idle,
             // New subscribers miss the events that are published before the subscription takes
             // effect. They have cached nothing before it, so handlers need no flush after a lease.
@@ -95,6 +99,7 @@ impl ChannelState {
             health: Health::Connecting,
             subscription: self.subscription,
             refusal: self.refusal.take(),
+            marks: self.marks,
             ..Self::new(now)
         };
     }
@@ -124,24 +129,14 @@ impl ChannelState {
         }
     }
 
-    /// A canary has come back, which proves every subscription confirmed before it was sent.
-    pub(super) fn proven(&mut self, id: u64) {
-        if let SubscriptionState::Confirmed { canary, proven } = &mut self.subscription
-            && id >= *canary
-        {
+    /// A canary proves the subscription.
+    pub(super) fn proven(&mut self) {
+        if let SubscriptionState::Confirmed { proven, .. } = &mut self.subscription {
             *proven = true;
         }
     }
 
-    /// Whether the next canary is the first that proves this subscription.
-    pub(super) fn needs_canary(&self, next: u64) -> bool {
-        matches!(
-            self.subscription,
-            SubscriptionState::Confirmed { canary, proven: false } if canary == next
-        )
-    }
-
-    /// Records that events may have been lost. Returns whether no flush was owed before.
+    /// Takes note that events may have been lost; whether this is news, and no flush was owed yet.
     pub(super) fn lost(&mut self, now: Duration) -> bool {
         self.rejections.covered();
         self.lost = true;
@@ -178,9 +173,6 @@ impl ChannelState {
             return Health::Down(cause.clone());
         }
         match self.subscription {
-            SubscriptionState::Confirmed { proven: true, .. } if self.rejections.owed() => {
-                Health::Down(Cause::Rejected)
-            }
             SubscriptionState::Confirmed { proven: true, .. } => Health::Live,
             _ => match (connection_cause, &self.health) {
                 (Some(cause), _) | (None, Health::Down(cause)) => Health::Down(cause.clone()),
@@ -189,9 +181,37 @@ impl ChannelState {
         }
     }
 
-    /// When the next thing is due for this channel: a retry, a flush of handlers after a lease, or
-    /// the end of a window of rejections.
-    pub(super) fn timeout(&self, lease: Duration, open: bool) -> Option<Duration> {
+    /// What the index has to know of the channel.
+    pub(super) fn current_marks(&self, lease: Duration, open: bool) -> Marks {
+        let unproven = match self.subscription {
+            SubscriptionState::Confirmed {
+                canary,
+                proven: false,
+            } => Some(canary),
+            _ => None,
+        };
+        Marks {
+            standing: match self.health {
+                _ if !self.wanted => Standing::Unwanted,
+                Health::Live => Standing::Live,
+                Health::Down(_) => Standing::Down,
+                Health::Idle | Health::Connecting | Health::Closed => Standing::Connecting,
+            },
+            command: match self.subscription {
+                SubscriptionState::Sent { retry: false } => Command::Subscription,
+                SubscriptionState::Sent { retry: true } | SubscriptionState::Ending => {
+                    Command::Other
+                }
+                _ => Command::None,
+            },
+            unproven,
+            due: self.due(lease, open),
+        }
+    }
+
+    /// When something becomes due for this channel: a retry, an early flush, or the end of a window
+    /// of rejections.
+    fn due(&self, lease: Duration, open: bool) -> Option<Duration> {
         let retry = match self.subscription {
             SubscriptionState::Refused { retry_at } if open && self.wanted => Some(retry_at),
             _ => None,

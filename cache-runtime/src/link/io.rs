@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::health::{Cause, Health};
+use crate::server_info::ServerInfo;
 
 /// The id of a channel of this link. It never changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,6 +18,15 @@ impl ChannelId {
     }
 }
 
+/// One of the two connections to the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// The connection that subscribes.
+    Events,
+    /// The connection that publishes.
+    Commands,
+}
+
 /// What has happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
@@ -24,8 +34,8 @@ pub enum Input {
     Subscribe(ChannelId),
     /// A channel has lost its last subscriber.
     Unsubscribe(ChannelId),
-    /// The connection asked for by [`Output::Connect`] is open.
-    Connected,
+    /// The connection asked for by [`Output::Connect`] is open, and the server said this of itself.
+    Connected(ServerInfo),
     /// The attempt to connect failed, or the connection ended.
     Disconnected(Cause),
     /// The server confirmed a subscription.
@@ -44,6 +54,18 @@ pub enum Input {
     Rejected(ChannelId),
     /// A canary came back.
     Canary(u64),
+    /// The server said on one of the connections what it is, when it was asked with this canary. On
+    /// [`Side::Commands`] the canary was published by then.
+    Server {
+        /// The number of the canary.
+        canary: u64,
+        /// The connection.
+        side: Side,
+        /// The number of the connection. On one connection, everything keeps its order.
+        connection: u64,
+        /// What the server said.
+        server: ServerInfo,
+    },
     /// A canary could not be sent.
     CanaryFailed(Cause),
     /// Messages that had arrived were discarded.
@@ -57,13 +79,14 @@ pub enum Input {
 pub enum Output {
     /// Open a connection. Answer with `Connected` or `Disconnected`.
     Connect,
-    /// Drop the connection. Feed in no more inputs that come from it.
+    /// Drop both connections; feed in nothing more that comes from them.
     Disconnect,
     /// Send a subscription. Answer with `Confirmed`, `Refused` or `Disconnected`.
     Subscribe(ChannelId),
     /// End a subscription. Answer with `Unsubscribed` or `Disconnected`.
     Unsubscribe(ChannelId),
-    /// Publish a canary, over the connection that publishes events.
+    /// Publish a canary over the connection that publishes events, and ask on both connections what
+    /// the server is; answer with `Server` for each, or with `CanaryFailed`.
     SendCanary(u64),
     /// A canary came back, which renews the lease.
     Lease {

@@ -7,19 +7,24 @@
 //!
 //! A channel is *live* while all of this holds:
 //! - its subscription is confirmed on the present connection;
-//! - a canary that was sent after that has come back, and less than a lease has passed since the
-//!   latest such canary was sent;
-//! - no rejected message waits for its flush.
+//! - a canary that was sent after that has come back, the server has said after that on both
+//!   connections that it is a primary, and less than a lease has passed since the latest such canary
+//!   was sent;
+//! - whenever the server said which server it is, it was the same one, on both connections;
+//! - no canary is missing of those that were published before one that came back.
 //!
-//! When the connection ends, the lease ends or messages are discarded, events may have been lost.
-//! Such a loss flushes inline subscribers at once, and all subscribers just before the channel is
-//! live again. If that takes longer than the lease, handlers are flushed after the lease as well. A
-//! new subscription flushes all subscribers before the channel is live, unless it is known to have
-//! no gap.
+//! Whatever ends this is a loss. A loss flushes inline subscribers at once, and everyone just before
+//! the channel is live again, when the subscription is known to have no gap. If that takes longer
+//! than the lease, handlers are flushed after the lease as well.
+//!
+//! A step costs what it touches, times the logarithm of the number of channels; only a loss and a new
+//! connection touch all channels.
 
 mod canaries;
 mod channel;
+mod index;
 mod io;
+mod peer;
 mod rejections;
 #[cfg(test)]
 mod tests;
@@ -30,9 +35,12 @@ use std::time::Duration;
 
 use crate::backoff::Backoff;
 use crate::health::{Cause, Health};
-use canaries::Canaries;
+use crate::server_info::{Role, ServerInfo};
+use canaries::{Canaries, Proof};
 use channel::{ChannelState, SubscriptionState};
-pub use io::{Audience, ChannelId, Input, Output};
+use index::Index;
+pub use io::{Audience, ChannelId, Input, Output, Side};
+use peer::Peer;
 pub use timings::Timings;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +66,11 @@ pub struct Link {
     backoff: Backoff,
     /// By id. The first is the canary channel.
     channels: Vec<Option<ChannelState>>,
+    index: Index,
     canaries: Canaries,
+    peer: Peer,
+    /// When the server answered a command of this connection for the last time.
+    answered: Duration,
     health: Health,
     outputs: VecDeque<Output>,
 }
@@ -77,7 +89,10 @@ impl Link {
             cause: None,
             backoff,
             channels: vec![Some(canary)],
+            index: Index::default(),
             canaries: Canaries::default(),
+            peer: Peer::default(),
+            answered: Duration::ZERO,
             health: Health::Idle,
             outputs: VecDeque::new(),
         }
@@ -85,21 +100,34 @@ impl Link {
 
     /// Handles an input. `now` must not be earlier than in the call before.
     pub fn handle(&mut self, now: Duration, input: Input) {
+        let pending = self.outputs.len();
         match input {
             Input::Subscribe(id) => self.subscribe(now, id),
             Input::Unsubscribe(id) => self.unsubscribe(id),
-            Input::Connected => self.connected(now),
+            Input::Connected(server) => self.connected(now, server),
             Input::Disconnected(cause) => self.disconnected(now, cause),
-            Input::Confirmed { channel, gapless } => self.confirmed(channel, gapless),
+            Input::Confirmed { channel, gapless } => self.confirmed(now, channel, gapless),
             Input::Refused(id, cause) => self.refused(now, id, cause),
             Input::Unsubscribed(id) => self.unsubscribed(now, id),
             Input::Rejected(id) => self.rejected(now, id),
-            Input::Canary(id) => self.canary(now, id),
+            Input::Canary(number) => self.canary(now, number),
+            Input::Server {
+                canary,
+                side,
+                connection,
+                server,
+            } => {
+                if self.recognizes(now, server) {
+                    self.canaries.told(canary, side, connection);
+                    self.prove(now, canary);
+                }
+            }
             Input::CanaryFailed(cause) => self.cause = Some(cause),
             Input::Overflow => self.lose(now, &Cause::Overflow, SubscriptionState::unproven),
             Input::Tick => {}
         }
         self.advance(now);
+        self.settle_health(pending);
     }
 
     /// Whether to deliver a message of this channel that arrived now.
@@ -135,14 +163,7 @@ impl Link {
                 .min(),
             Connection::None | Connection::Opening => None,
         };
-        let open = self.connection == Connection::Open;
-        let channels = self
-            .channels
-            .iter()
-            .flatten()
-            .filter_map(|channel| channel.timeout(self.timings.lease, open))
-            .min();
-        connection.into_iter().chain(channels).min()
+        connection.into_iter().chain(self.index.timeout()).min()
     }
 
     /// The health of the whole link: live if every channel with subscribers is.
@@ -151,23 +172,40 @@ impl Link {
         &self.health
     }
 
+    /// Why there is no connection, or why the present one proves nothing; `None` if there is no reason
+    /// other than that nothing is subscribed.
+    #[must_use]
+    pub fn cause(&self) -> Option<&Cause> {
+        self.cause.as_ref()
+    }
+
     fn channel_mut(&mut self, id: ChannelId) -> Option<&mut ChannelState> {
         self.channels.get_mut(id.index())?.as_mut()
     }
 
-    /// All channels except the canary channel.
-    fn users(&self) -> impl Iterator<Item = (ChannelId, &ChannelState)> {
+    /// The channel, to be changed: it is settled before the step ends.
+    fn touch(&mut self, id: ChannelId) -> Option<&mut ChannelState> {
+        self.index.touch(id);
+        self.channel_mut(id)
+    }
+
+    /// Every channel. They have to be settled, because something has changed for all.
+    fn touch_all(&mut self) -> impl Iterator<Item = (ChannelId, &mut ChannelState)> {
+        let index = &mut self.index;
         (0..)
             .map(ChannelId)
-            .zip(&self.channels)
-            .skip(1)
-            .filter_map(|(id, channel)| Some((id, channel.as_ref()?)))
+            .zip(&mut self.channels)
+            .filter_map(move |(id, channel)| {
+                index.touch(id);
+                Some((id, channel.as_mut()?))
+            })
     }
 
     fn subscribe(&mut self, now: Duration, id: ChannelId) {
         if self.channels.len() <= id.index() {
             self.channels.resize_with(id.index() + 1, || None);
         }
+        self.index.touch(id);
         let channel = self.channels[id.index()].get_or_insert_with(|| ChannelState::new(now));
         if !channel.wanted {
             let news = channel.health != Health::Connecting;
@@ -184,7 +222,7 @@ impl Link {
     }
 
     fn unsubscribe(&mut self, id: ChannelId) {
-        if let Some(channel) = self.channel_mut(id) {
+        if let Some(channel) = self.touch(id) {
             channel.wanted = false;
         }
     }
@@ -194,12 +232,17 @@ impl Link {
         self.outputs.push_back(Output::Connect);
     }
 
-    fn connected(&mut self, now: Duration) {
+    fn connected(&mut self, now: Duration, server: ServerInfo) {
         if self.connection == Connection::Opening {
             self.connection = Connection::Open;
             // The cause was that of the previous connection.
             self.cause = None;
+            self.peer = Peer::default();
+            self.answered = now;
             self.canaries.begin(now);
+            if self.recognizes(now, server) {
+                self.touch_all().for_each(drop);
+            }
         }
     }
 
@@ -209,31 +252,40 @@ impl Link {
         }
         self.lose(now, &cause, |_, _| SubscriptionState::None);
         self.cause = Some(cause);
-        self.canaries.end();
         if matches!(self.connection, Connection::Open | Connection::Opening) {
             self.connection = Connection::Waiting(now + self.backoff.next());
         }
     }
 
-    fn confirmed(&mut self, id: ChannelId, gapless: bool) {
+    fn confirmed(&mut self, now: Duration, id: ChannelId, gapless: bool) {
+        self.answered = now;
         let next_canary = self.canaries.next();
         // The canary channel has no subscribers to flush. It keeps owing the flush that it owes
         // from the start, so that a loss sets no timeout for it.
         let gapless = gapless && id != ChannelId::CANARY;
-        if let Some(channel) = self.channel_mut(id) {
+        if let Some(channel) = self.touch(id) {
             channel.confirmed(next_canary, gapless);
+        }
+        if id == ChannelId::CANARY {
+            // It may have been refused, which was every channel's cause.
+            self.touch_all().for_each(drop);
         }
     }
 
     fn refused(&mut self, now: Duration, id: ChannelId, cause: Cause) {
+        self.answered = now;
         let retry = now + self.timings.backoff_max;
-        if let Some(channel) = self.channel_mut(id) {
+        if let Some(channel) = self.touch(id) {
             channel.refused(cause, retry);
+        }
+        if id == ChannelId::CANARY {
+            self.touch_all().for_each(drop);
         }
     }
 
     fn unsubscribed(&mut self, now: Duration, id: ChannelId) {
-        let Some(channel) = self.channel_mut(id) else {
+        self.answered = now;
+        let Some(channel) = self.touch(id) else {
             return;
         };
         if channel.subscription == SubscriptionState::Ending {
@@ -246,23 +298,51 @@ impl Link {
 
     fn rejected(&mut self, now: Duration, id: ChannelId) {
         let interval = self.timings.rejection_interval;
-        if let Some(channel) = self.channel_mut(id)
-            && channel.rejections.record(now, interval)
-        {
-            self.outputs
-                .push_back(Output::Flush(id, Audience::Everyone));
+        if let Some(channel) = self.touch(id) {
+            let audience = if channel.rejections.record(now, interval) {
+                Audience::Everyone
+            } else {
+                Audience::Inline
+            };
+            self.outputs.push_back(Output::Flush(id, audience));
         }
     }
 
-    fn canary(&mut self, now: Duration, id: u64) {
-        let Some(until) = self.canaries.returned(now, id, self.timings.lease) else {
-            return;
+    fn canary(&mut self, now: Duration, number: u64) {
+        self.canaries.returned(number);
+        self.prove(now, number);
+    }
+
+    /// Whether this is a primary, and the server of this connection. Any other is left.
+    fn recognizes(&mut self, now: Duration, server: ServerInfo) -> bool {
+        if self.connection != Connection::Open {
+            return false;
+        }
+        let cause = match server.role {
+            Role::Other(role) => Cause::NotPrimary(role),
+            Role::Primary if self.peer.is_same(server.identity) => return true,
+            Role::Primary => Cause::AnotherServer,
+        };
+        self.disconnected(now, cause);
+        false
+    }
+
+    /// Takes a canary for a proof if it is one by now.
+    fn prove(&mut self, now: Duration, number: u64) {
+        let until = match self.canaries.proof(now, number, self.timings.lease) {
+            Some(Proof::Until(until)) => until,
+            Some(Proof::Gap) => {
+                return self.lose(now, &Cause::MissingCanary, SubscriptionState::unproven);
+            }
+            None => return,
         };
         self.backoff.reset();
         self.cause = None;
         self.outputs.push_back(Output::Lease { until });
-        for channel in self.channels.iter_mut().flatten() {
-            channel.proven(id);
+        for id in self.index.proven_by(number) {
+            if let Some(channel) = self.channel_mut(id) {
+                channel.proven();
+            }
         }
     }
 
@@ -274,81 +354,99 @@ impl Link {
         cause: &Cause,
         left: fn(SubscriptionState, u64) -> SubscriptionState,
     ) {
+        // What is in flight was sent before the loss, and proves nothing after it.
+        self.canaries.end();
         let next_canary = self.canaries.next();
-        for (index, channel) in (0..).zip(&mut self.channels) {
-            let Some(channel) = channel else { continue };
+        let mut outputs = std::mem::take(&mut self.outputs);
+        for (id, channel) in self.touch_all() {
             channel.subscription = left(channel.subscription, next_canary);
             if channel.lost(now) {
                 // The health before the flush, so that caches serve no old values in between.
                 channel.health = Health::Down(cause.clone());
-                let id = ChannelId(index);
                 if id != ChannelId::CANARY {
-                    self.outputs
-                        .push_back(Output::ChannelHealth(id, channel.health.clone()));
-                    self.outputs.push_back(Output::Flush(id, Audience::Inline));
+                    outputs.push_back(Output::ChannelHealth(id, channel.health.clone()));
+                    outputs.push_back(Output::Flush(id, Audience::Inline));
                 }
             }
         }
+        self.outputs = outputs;
     }
 
     /// Does what has become due or possible.
     fn advance(&mut self, now: Duration) {
+        self.index.touch_due(now);
+        // Some channel may no longer be wanted.
+        let mut touched = self.update_index();
         self.close_if_unwanted();
         match self.connection {
             Connection::Waiting(at) if now >= at => self.open(),
-            Connection::Open if self.lease_end().is_some_and(|end| now >= end) => {
-                let cause = self.cause.take().unwrap_or(Cause::LeaseExpired);
-                self.disconnected(now, cause);
-            }
-            Connection::Open => {
-                self.send_subscriptions(now);
-                self.send_canary(now);
-            }
-            Connection::None | Connection::Opening | Connection::Waiting(_) => {}
+            Connection::Open if self.lease_end().is_some_and(|end| now >= end) => self.expire(now),
+            Connection::Open | Connection::None | Connection::Opening | Connection::Waiting(_) => {}
         }
-        self.forget_unwanted();
-        self.settle_channels(now);
-        self.settle_health();
+        touched.extend(self.index.take_touched());
+        touched.sort_unstable();
+        touched.dedup();
+        if self.connection == Connection::Open {
+            for id in &touched {
+                self.send_subscription(now, *id);
+            }
+            self.update(&touched);
+            self.send_canary(now);
+        }
+        for id in &touched {
+            self.settle(now, *id);
+        }
+        self.update(&touched);
+    }
+
+    /// The lease is over. A connection on which the server is still answering commands is kept: to
+    /// begin anew would send them all again.
+    fn expire(&mut self, now: Duration) {
+        let cause = self.cause.take().unwrap_or(Cause::LeaseExpired);
+        if self.index.is_unanswered() && now < self.answered + self.timings.lease {
+            self.lose(now, &cause, SubscriptionState::unproven);
+        } else {
+            self.disconnected(now, cause);
+        }
     }
 
     fn close_if_unwanted(&mut self) {
-        if self.users().any(|(_, channel)| channel.wanted) || self.connection == Connection::None {
+        if self.index.is_wanted() || self.connection == Connection::None {
             return;
         }
         self.outputs.push_back(Output::Disconnect);
         self.connection = Connection::None;
         self.cause = None;
         self.canaries.end();
-        for channel in self.channels.iter_mut().flatten() {
+        for (_, channel) in self.touch_all() {
             channel.subscription = SubscriptionState::None;
         }
     }
 
-    fn send_subscriptions(&mut self, now: Duration) {
-        for (index, channel) in (0..).zip(&mut self.channels) {
-            let Some(channel) = channel else { continue };
-            let id = ChannelId(index);
-            let wanted = channel.wanted;
-            match channel.subscription {
-                SubscriptionState::None if wanted => {
-                    channel.subscription = SubscriptionState::Sent { retry: false };
-                }
-                SubscriptionState::Refused { retry_at } if wanted && now >= retry_at => {
-                    channel.subscription = SubscriptionState::Sent { retry: true };
-                }
-                SubscriptionState::Confirmed { .. } if !wanted => {
-                    channel.subscription = SubscriptionState::Ending;
-                    self.outputs.push_back(Output::Unsubscribe(id));
-                    continue;
-                }
-                SubscriptionState::Refused { .. } if !wanted => {
-                    channel.subscription = SubscriptionState::None;
-                    continue;
-                }
-                _ => continue,
+    fn send_subscription(&mut self, now: Duration, id: ChannelId) {
+        let Some(channel) = self.channel_mut(id) else {
+            return;
+        };
+        let wanted = channel.wanted;
+        match channel.subscription {
+            SubscriptionState::None if wanted => {
+                channel.subscription = SubscriptionState::Sent { retry: false };
             }
-            self.outputs.push_back(Output::Subscribe(id));
+            SubscriptionState::Refused { retry_at } if wanted && now >= retry_at => {
+                channel.subscription = SubscriptionState::Sent { retry: true };
+            }
+            SubscriptionState::Confirmed { .. } if !wanted => {
+                channel.subscription = SubscriptionState::Ending;
+                self.outputs.push_back(Output::Unsubscribe(id));
+                return;
+            }
+            SubscriptionState::Refused { .. } if !wanted => {
+                channel.subscription = SubscriptionState::None;
+                return;
+            }
+            _ => return,
         }
+        self.outputs.push_back(Output::Subscribe(id));
     }
 
     /// Sends a canary if new subscriptions need one, or if a heartbeat is due.
@@ -357,14 +455,12 @@ impl Link {
     /// so that channels become live together. A heartbeat does not wait. It proves the
     /// subscriptions that were confirmed before it.
     fn send_canary(&mut self, now: Duration) {
-        let next = self.canaries.next();
-        let mut all = self.channels.iter().flatten();
-        let pending = all.any(|c| c.subscription == SubscriptionState::Sent { retry: false });
-        let mut all = self.channels.iter().flatten();
-        let unproven = !pending && self.listens() && all.any(|channel| channel.needs_canary(next));
+        let unproven = !self.index.is_awaiting()
+            && self.listens()
+            && self.index.needs_canary(self.canaries.next());
         if unproven || self.heartbeat_due().is_some_and(|due| now >= due) {
-            let id = self.canaries.send(now);
-            self.outputs.push_back(Output::SendCanary(id));
+            let number = self.canaries.send(now);
+            self.outputs.push_back(Output::SendCanary(number));
         }
     }
 
@@ -375,68 +471,88 @@ impl Link {
             .is_some_and(ChannelState::is_subscribed)
     }
 
-    fn forget_unwanted(&mut self) {
-        for (index, channel) in (0..).zip(&mut self.channels).skip(1) {
-            let unused = |c: &ChannelState| !c.wanted && c.subscription == SubscriptionState::None;
-            if channel.as_ref().is_some_and(unused) {
-                *channel = None;
-                self.outputs
-                    .push_back(Output::ChannelHealth(ChannelId(index), Health::Idle));
-            }
+    /// Forgets a channel that is not used any more. Flushes what is due in another, and reports its
+    /// health if it has changed.
+    fn settle(&mut self, now: Duration, id: ChannelId) {
+        if id == ChannelId::CANARY {
+            return;
         }
-    }
-
-    /// Puts out the flushes that are due, and the health of each channel whose health has changed.
-    fn settle_channels(&mut self, now: Duration) {
         let open = self.connection == Connection::Open;
         let (canary, users) = self.channels.split_at_mut(1);
-        // Without canaries no channel can be live, so a refused canary channel is the cause for
-        // all.
+        let Some(slot) = users.get_mut(id.index() - 1) else {
+            return;
+        };
+        let Some(channel) = slot else { return };
+        if !channel.wanted && channel.subscription == SubscriptionState::None {
+            self.index.forget(id, channel.marks);
+            *slot = None;
+            self.outputs
+                .push_back(Output::ChannelHealth(id, Health::Idle));
+            return;
+        }
+        // Without canaries no channel can be live, so their refusal is every channel's cause.
         let refused = canary[0].as_ref().and_then(|c| c.refusal.as_ref());
-        for (index, channel) in (1..).zip(users) {
-            let Some(channel) = channel else { continue };
-            let id = ChannelId(index);
-            if channel.flushes_early(now, self.timings.lease) {
-                self.outputs
-                    .push_back(Output::Flush(id, Audience::Handlers));
-            }
-            let rejected = channel
-                .rejections
-                .expire(now, self.timings.rejection_interval);
-            let connection_cause = if open { refused } else { self.cause.as_ref() };
-            let health = channel.current_health(connection_cause);
-            let changed = health != channel.health;
-            // The flush comes before `Live`. One flush covers all that is owed.
-            let recovered = changed && health.is_live() && channel.settle();
-            if rejected || recovered {
-                self.outputs
-                    .push_back(Output::Flush(id, Audience::Everyone));
-            }
-            if changed {
-                channel.health = health;
-                self.outputs
-                    .push_back(Output::ChannelHealth(id, channel.health.clone()));
+        let interval = self.timings.rejection_interval;
+        let early = channel.flushes_early(now, self.timings.lease);
+        let rejected = channel.rejections.expire(now, interval);
+        let connection_cause = if open { refused } else { self.cause.as_ref() };
+        let health = channel.current_health(connection_cause);
+        let changed = health != channel.health;
+        // The flush first, live second. One flush settles everything that is owed.
+        let recovered = changed && health.is_live() && channel.settle();
+        if recovered {
+            self.outputs
+                .push_back(Output::Flush(id, Audience::Everyone));
+        } else if early || rejected {
+            self.outputs
+                .push_back(Output::Flush(id, Audience::Handlers));
+        }
+        if changed {
+            channel.health = health;
+            self.outputs
+                .push_back(Output::ChannelHealth(id, channel.health.clone()));
+        }
+    }
+
+    /// Brings the index up to date with the channels that were touched, and returns them.
+    fn update_index(&mut self) -> Vec<ChannelId> {
+        let touched = self.index.take_touched();
+        self.update(&touched);
+        touched
+    }
+
+    fn update(&mut self, ids: &[ChannelId]) {
+        let open = self.connection == Connection::Open;
+        for &id in ids {
+            let channel = self.channels.get_mut(id.index()).and_then(Option::as_mut);
+            if let Some(channel) = channel {
+                let marks = channel.current_marks(self.timings.lease, open);
+                self.index.update(id, channel.marks, marks);
+                channel.marks = marks;
             }
         }
     }
 
-    fn settle_health(&mut self) {
-        let mut health = if self.connection == Connection::None {
-            Health::Idle
-        } else {
-            Health::Live
+    /// Reports the health of the link if it has changed: live after the channels, and anything else before
+    /// them, so that the link is never taken for live while a channel is not.
+    fn settle_health(&mut self, before: usize) {
+        let down = self.index.first_down().map(ChannelId::index);
+        let down = down.and_then(|index| self.channels[index].as_ref());
+        let health = match down {
+            _ if self.connection == Connection::None => &Health::Idle,
+            Some(channel) => &channel.health,
+            None if self.index.is_connecting() => &Health::Connecting,
+            None => &Health::Live,
         };
-        let wanted = self.users().filter(|(_, c)| c.wanted).map(|(_, c)| c);
-        for channel in wanted {
-            match (&health, &channel.health) {
-                (_, Health::Live) | (Health::Down(_), _) => {}
-                (_, other) => health = other.clone(),
-            }
-        }
-        if health != self.health {
-            self.health = health;
+        if *health != self.health {
+            self.health = health.clone();
+            let at = if self.health.is_live() {
+                self.outputs.len()
+            } else {
+                before
+            };
             self.outputs
-                .push_back(Output::LinkHealth(self.health.clone()));
+                .insert(at, Output::LinkHealth(self.health.clone()));
         }
     }
 

@@ -1,20 +1,21 @@
-//! The flushes after rejected messages, at most one per interval.
+//! The flushes that rejected messages call for.
 
 use std::time::Duration;
 
-/// A rejected message may have been meant to evict anything, so a flush must follow it. But a flood
-/// of rejected messages must not become a flood of flushes. The first message opens a window and
-/// causes a flush at once. Further messages within the window share one flush at its end.
+/// A rejected message may have evicted anything, so it calls for a flush. Inline subscribers are
+/// flushed for each: that costs them little. A flush makes handlers do work of the user's, and a flood
+/// of messages must not become a flood of that: the first message opens a window and handlers are
+/// flushed at once; those within the window share one flush, at its end.
 #[derive(Debug, Default)]
 pub(super) struct Rejections {
-    /// End of the window that the latest flush opened.
+    /// End of the window that the latest flush of handlers opened.
     window: Option<Duration>,
-    /// Whether messages of this window wait for their flush.
+    /// Whether messages of this window still wait for their flush of handlers.
     owed: bool,
 }
 
 impl Rejections {
-    /// Records a rejected message. Returns whether to flush now.
+    /// Takes note of a rejected message; whether to flush handlers now.
     pub(super) fn record(&mut self, now: Duration, interval: Duration) -> bool {
         let quiet = self.window.is_none_or(|end| now >= end) && !self.owed;
         if quiet {
@@ -25,8 +26,7 @@ impl Rejections {
         quiet
     }
 
-    /// Ends the window if its time is over. Returns whether to flush now, which opens another
-    /// window.
+    /// Ends the window if it is over; whether to flush handlers now.
     pub(super) fn expire(&mut self, now: Duration, interval: Duration) -> bool {
         if self.window.is_none_or(|end| now < end) {
             return false;
@@ -39,11 +39,6 @@ impl Rejections {
     /// Drops the owed flush, because the flush after a loss covers it.
     pub(super) fn covered(&mut self) {
         self.owed = false;
-    }
-
-    /// Whether a flush is owed. Until then the channel is not live.
-    pub(super) fn owed(&self) -> bool {
-        self.owed
     }
 
     /// When the window ends.

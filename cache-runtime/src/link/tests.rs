@@ -9,4 +9,5 @@ mod losses;
 mod reconnecting;
 mod refusals;
 mod rejections;
+mod servers;
 mod unsubscribing;

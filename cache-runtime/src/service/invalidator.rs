@@ -88,8 +88,8 @@ impl<E: InvalidationEvent> Invalidator<E> {
     ///
     /// # Panics
     ///
-    /// Outside of a Tokio runtime, if neither the bus was built nor an earlier subscription made
-    /// within one.
+    /// Outside of a Tokio runtime, if the handler returns a future: it runs on the runtime that this is
+    /// called in.
     ///
     /// # Examples
     ///
@@ -109,6 +109,7 @@ impl<E: InvalidationEvent> Invalidator<E> {
     /// let task = users.subscribe(|_event| async { /* await something */ });
     /// # }
     /// ```
+    #[track_caller]
     #[must_use = "dropping the guard unsubscribes at once"]
     pub fn subscribe<H, R, Mode>(&self, handler: H) -> Subscription
     where
@@ -121,7 +122,7 @@ impl<E: InvalidationEvent> Invalidator<E> {
             channel: Arc::clone(core.name()),
             counters: Arc::clone(&core.channel.counters),
             outlet: Arc::clone(&outlet),
-            runtime: core.bus.runtime(),
+            runtime: runtime::Handle::try_current().ok(),
             _running: core.bus.handlers().token(),
         };
         let guard = OutletGuard::new(core, Arc::clone(&outlet));
@@ -205,10 +206,6 @@ impl<E: InvalidationEvent> Invalidator<E> {
     }
 
     /// The runtime of the bus.
-    pub(crate) fn runtime(this: &Self) -> runtime::Handle {
-        this.core.bus.runtime()
-    }
-
     /// The lease of the bus: how long a canary proves that events arrive.
     pub(crate) fn lease_time(this: &Self) -> Duration {
         this.core.bus.settings().lease

@@ -34,8 +34,6 @@ impl Subscription {
     pub fn unsubscribe(self) {}
 
     pub(crate) fn inline<E: InvalidationEvent>(core: &Arc<Core<E>>, inline: Inline<E>) -> Self {
-        // First, because it panics outside of a runtime.
-        core.bus.runtime();
         let inline = Arc::new(inline);
         core.channel.inline.add(Arc::clone(&inline));
         core.want();
@@ -107,8 +105,6 @@ pub(crate) struct OutletGuard<E: InvalidationEvent> {
 
 impl<E: InvalidationEvent> OutletGuard<E> {
     pub(crate) fn new(core: &Arc<Core<E>>, outlet: Arc<Outlet<E>>) -> Self {
-        // First, because it panics outside of a runtime.
-        core.bus.runtime();
         core.channel.outlets.add(Arc::clone(&outlet));
         core.want();
         // If the bus is closed after this check, it finds the outlet and closes it.

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 
 use crate::health::Cause;
-#[cfg(feature = "redis")]
+use crate::server_info::ServerInfo;
 use crate::settings::Settings;
 use in_process::Attachment;
 pub(crate) use in_process::Store;
@@ -53,16 +53,14 @@ pub(crate) enum Backend<'a> {
     Redis(&'a redis::Redis),
 }
 
-/// The result of a command of a [`Connection`].
-pub(crate) enum Command {
-    Done(Status),
-    /// The confirmation arrives through the feed. If the command fails, there is none, and the
-    /// future returns a status.
-    #[cfg_attr(
-        not(feature = "redis"),
-        expect(dead_code, reason = "the in-process bus answers at once")
-    )]
-    Pending(BoxFuture<'static, Option<Status>>),
+/// The answer to something that is asked on a [`Connection`]: at once, or by a future.
+#[cfg_attr(
+    not(feature = "redis"),
+    allow(dead_code, reason = "the in-process bus answers at once")
+)]
+pub(crate) enum Answer<T> {
+    Now(T),
+    Later(BoxFuture<'static, T>),
 }
 
 impl Transport {
@@ -84,14 +82,14 @@ impl Transport {
         }
     }
 
-    /// The transport of another instance, with its own connections.
-    pub(crate) fn another_instance(&self) -> Self {
+    /// The transport of another instance: it shares no connection with this one.
+    pub(crate) fn another_instance(&self, settings: &Settings) -> Self {
         match self {
             Self::InProcess(attachment) => {
                 Self::InProcess(Arc::new(Attachment::new(Arc::clone(attachment.hub()))))
             }
             #[cfg(feature = "redis")]
-            Self::Redis(redis) => Self::Redis(Arc::new(redis.another_instance())),
+            Self::Redis(redis) => Self::Redis(Arc::new(redis.another_instance(settings))),
         }
     }
 
@@ -106,24 +104,21 @@ impl Transport {
         match self {
             Self::InProcess(attachment) => attachment.attach(feed),
             #[cfg(feature = "redis")]
-            Self::Redis(_) => {}
+            Self::Redis(redis) => redis.attach(feed),
         }
     }
 
-    /// Opens a connection for events. `Ok` is a connection that is open at once, and `Err` a future
-    /// that opens it.
-    pub(crate) fn connect(
-        &self,
-        feed: Feed,
-    ) -> Result<Connection, BoxFuture<'static, Result<Connection, Cause>>> {
+    /// Opens a connection for events.
+    pub(crate) fn connect(&self, feed: Feed) -> Answer<Result<Connection, Cause>> {
         match self {
-            Self::InProcess(attachment) => Ok(Connection::InProcess(in_process::Subscriber::new(
-                attachment,
-            ))),
+            Self::InProcess(attachment) => {
+                let subscriber = in_process::Subscriber::new(attachment);
+                Answer::Now(Ok(Connection::InProcess(subscriber)))
+            }
             #[cfg(feature = "redis")]
             Self::Redis(redis) => {
                 let redis = Arc::clone(redis);
-                Err(Box::pin(async move {
+                Answer::Later(Box::pin(async move {
                     let subscriber = redis.subscriber(feed).await;
                     subscriber.map(Connection::Redis)
                 }))
@@ -131,7 +126,42 @@ impl Transport {
         }
     }
 
-    /// Checks whether the server can be reached and accepts the credentials.
+    /// The connection for events has ended: the next commands open connections of their own, so that all
+    /// lead to one server. With a cause, the server is taken to be away until one succeeds.
+    pub(crate) fn disconnect(&self, away: Option<&Cause>) {
+        match self {
+            Self::InProcess(_) => {}
+            #[cfg(feature = "redis")]
+            Self::Redis(redis) => redis.disconnect(away),
+        }
+    }
+
+    /// The server has just accepted a connection for events.
+    pub(crate) fn reachable(&self) {
+        match self {
+            Self::InProcess(_) => {}
+            #[cfg(feature = "redis")]
+            Self::Redis(redis) => redis.reachable(),
+        }
+    }
+
+    /// Publishes a canary; returns what the server says of itself, and the number of the connection.
+    pub(crate) async fn publish_canary(
+        &self,
+        channel: &str,
+        payload: Vec<u8>,
+    ) -> Result<(ServerInfo, u64), Cause> {
+        match self {
+            Self::InProcess(attachment) => {
+                attachment.hub().publish(channel, &payload);
+                Ok((in_process::SERVER.clone(), 0))
+            }
+            #[cfg(feature = "redis")]
+            Self::Redis(redis) => redis.publish_canary(channel, payload).await,
+        }
+    }
+
+    /// Whether publishing is possible now.
     pub(crate) async fn check(&self) -> Result<(), Cause> {
         match self {
             Self::InProcess(_) => Ok(()),
@@ -171,20 +201,47 @@ impl fmt::Debug for Transport {
     }
 }
 
+/// Confirmations arrive through the feed if an answer does not hold them.
 impl Connection {
-    pub(crate) fn subscribe(&self, channel: Arc<str>) -> Command {
+    pub(crate) fn subscribe(&self, channels: &[Arc<str>]) -> Answer<Vec<Status>> {
         match self {
-            Self::InProcess(subscriber) => Command::Done(subscriber.subscribe(&channel)),
+            Self::InProcess(subscriber) => {
+                let statuses = channels.iter().map(|channel| subscriber.subscribe(channel));
+                Answer::Now(statuses.collect())
+            }
             #[cfg(feature = "redis")]
-            Self::Redis(subscriber) => Command::Pending(subscriber.subscribe(channel)),
+            Self::Redis(subscriber) => Answer::Later(subscriber.subscribe(channels)),
         }
     }
 
-    pub(crate) fn unsubscribe(&self, channel: Arc<str>) -> Command {
+    pub(crate) fn unsubscribe(&self, channels: &[Arc<str>]) -> Answer<Vec<Status>> {
         match self {
-            Self::InProcess(subscriber) => Command::Done(subscriber.unsubscribe(&channel)),
+            Self::InProcess(subscriber) => {
+                let ended = channels
+                    .iter()
+                    .map(|channel| subscriber.unsubscribe(channel));
+                Answer::Now(ended.collect())
+            }
             #[cfg(feature = "redis")]
-            Self::Redis(subscriber) => Command::Pending(subscriber.unsubscribe(channel)),
+            Self::Redis(subscriber) => Answer::Later(subscriber.unsubscribe(channels)),
+        }
+    }
+
+    /// What the server said of itself when the connection was opened.
+    pub(crate) fn server(&self) -> &ServerInfo {
+        match self {
+            Self::InProcess(_) => &in_process::SERVER,
+            #[cfg(feature = "redis")]
+            Self::Redis(subscriber) => subscriber.server(),
+        }
+    }
+
+    /// Asks the server what it is.
+    pub(crate) fn ask(&self) -> Answer<Result<ServerInfo, Cause>> {
+        match self {
+            Self::InProcess(_) => Answer::Now(Ok(in_process::SERVER.clone())),
+            #[cfg(feature = "redis")]
+            Self::Redis(subscriber) => Answer::Later(subscriber.ask()),
         }
     }
 }

@@ -160,9 +160,6 @@ where
     ///
     /// When a setting is unusable; the error names the cache and the setting.
     ///
-    /// # Panics
-    ///
-    /// Outside of a Tokio runtime, if the bus was built outside of one too.
     pub fn build(self) -> Result<CoherentCache<K, V>, BuildError>
     where
         E: HasEvents,

@@ -3,8 +3,6 @@
 use std::hash::Hash;
 use std::sync::{Arc, Weak};
 
-use tokio::runtime;
-
 use super::policy::WhileDown;
 use super::shared::Shared;
 use crate::audit::VariantCounts;
@@ -26,19 +24,17 @@ where
     V: Clone + Send + Sync + 'static,
     E: InvalidationEvent,
 {
-    let runtime = Invalidator::runtime(service);
     let apply = move |notice: Notice<'_, E>| {
         let Some(cache) = cache.upgrade() else { return };
-        let runtime = || runtime.clone();
         match notice {
             Notice::Event(event) | Notice::Published(event) => {
                 let evict = evict(event);
                 counts.record(event.variant(), !matches!(evict, Evict::Nothing));
-                cache.evict(&evict, runtime);
+                cache.evict(&evict);
             }
-            Notice::Flush => cache.evict(&Evict::All, runtime),
+            Notice::Flush => cache.evict(&Evict::All),
             Notice::Down if cache.policy == WhileDown::Bypass => {
-                cache.evict(&Evict::All, runtime);
+                cache.evict(&Evict::All);
             }
             // With another policy the cache goes on. `Flush` follows before the channel is live
             // again.
@@ -53,14 +49,10 @@ where
     K: Hash + Eq + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    pub(super) fn evict(
-        self: &Arc<Self>,
-        evict: &Evict<K>,
-        runtime: impl FnOnce() -> runtime::Handle,
-    ) {
+    pub(super) fn evict(self: &Arc<Self>, evict: &Evict<K>) {
         self.engine.evict(evict);
         if matches!(evict, Evict::All) {
-            self.reclaiming.start(runtime, self);
+            self.reclaiming.start(self);
         }
     }
 }

@@ -14,7 +14,6 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use equivalent::Equivalent;
-use tokio::runtime;
 
 use super::evict::Evict;
 use super::memory::CacheStats;
@@ -230,7 +229,7 @@ where
 
     /// Evicts as an event does.
     pub(crate) fn evict(&self, evict: &Evict<K>) {
-        self.shared.evict(evict, runtime::Handle::current);
+        self.shared.evict(evict);
     }
 
     /// The name given to [`builder`](Self::builder).

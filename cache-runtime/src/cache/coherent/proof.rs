@@ -49,7 +49,7 @@ impl Proof {
             WhileDown::ServeUntilTtl => true,
             WhileDown::ServeFor(time) => {
                 let ended = self.lease.ended();
-                ended.is_some_and(|ended| clock::precise() < ended.saturating_add(nanos(time)))
+                ended.is_some_and(|ended| clock::asleep_too() < ended.saturating_add(nanos(time)))
             }
         };
         within && self.health() != Health::Closed

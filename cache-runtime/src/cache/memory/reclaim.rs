@@ -3,11 +3,10 @@
 use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-
-use tokio::runtime;
-use tokio::task::yield_now;
+use std::thread::yield_now;
 
 use super::engine::Engine;
+use crate::io_thread;
 
 /// A cache whose memory is reclaimed.
 pub(crate) trait Reclaims: Send + Sync + 'static {
@@ -17,26 +16,22 @@ pub(crate) trait Reclaims: Send + Sync + 'static {
     fn engine(&self) -> (&Engine<Self::Key, Self::Value>, &Reclaiming);
 }
 
-/// Whether a task of the cache is reclaiming.
+/// Whether a thread is reclaiming for the cache.
 #[derive(Debug, Default)]
 pub(crate) struct Reclaiming(AtomicBool);
 
 impl Reclaiming {
-    /// Makes a task free the memory of what was evicted up to now. The task ends with the cache.
+    /// Has a thread free the memory of what was evicted up to now. It ends with the cache.
     ///
-    /// Call it after everything was evicted. Either a task is running, which looks at the
+    /// Call it after everything was evicted. Either a thread is at it, which looks at the
     /// generation once more before it ends, or this starts one. That needs the strict order of all
     /// accesses.
-    pub(crate) fn start<C: Reclaims>(
-        &self,
-        runtime: impl FnOnce() -> runtime::Handle,
-        cache: &Arc<C>,
-    ) {
+    pub(crate) fn start<C: Reclaims>(&self, cache: &Arc<C>) {
         if self.0.load(Ordering::SeqCst) || self.0.swap(true, Ordering::SeqCst) {
             return;
         }
         let cache = Arc::downgrade(cache);
-        runtime().spawn(async move {
+        io_thread::spawn_blocking(move || {
             let (mut part, mut generation) = (0, None);
             while let Some(cache) = cache.upgrade() {
                 let (engine, reclaiming) = cache.engine();
@@ -47,14 +42,14 @@ impl Reclaiming {
                 } else {
                     reclaiming.0.store(false, Ordering::SeqCst);
                     let current = generation.take() == Some(engine.generation());
-                    // If everything was evicted again meanwhile, this or another task goes on.
+                    // If everything was evicted again meanwhile, this or another thread goes on.
                     if current || reclaiming.0.swap(true, Ordering::SeqCst) {
                         return;
                     }
                     part = 0;
                 }
                 drop(cache);
-                yield_now().await;
+                yield_now();
             }
         });
     }

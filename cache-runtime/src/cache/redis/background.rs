@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::runtime;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use crate::io_thread;
 use crate::sync::Mutex;
 
 /// The most tasks of one cache at a time. Further tasks are not started.
@@ -17,7 +17,6 @@ const TASKS: usize = 64;
 const KEYS: usize = 1024;
 
 pub(super) struct Background {
-    runtime: runtime::Handle,
     /// The tasks; `None` once the cache is gone.
     tasks: Mutex<Option<JoinSet<()>>>,
     /// Keys that are being refreshed, as `None`, and paused keys with the end of their pause.
@@ -39,15 +38,15 @@ impl Refreshing {
 }
 
 impl Background {
-    pub(super) fn new(runtime: runtime::Handle) -> Arc<Self> {
+    pub(super) fn new() -> Arc<Self> {
         Arc::new(Self {
-            runtime,
             tasks: Mutex::new(Some(JoinSet::new())),
             refreshing: Mutex::default(),
         })
     }
 
-    /// Starts a task, unless there are too many or the cache is gone.
+    /// Starts a task on the runtime of the caller, or on the thread for I/O if there is none. It does
+    /// not start if there are too many, or the cache is gone.
     pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let mut tasks = self.tasks.lock();
         let Some(tasks) = tasks.as_mut() else {
@@ -55,19 +54,11 @@ impl Background {
         };
         // Forgets tasks that have ended, to make room.
         while tasks.try_join_next().is_some() {}
-        if tasks.len() < TASKS {
-            tasks.spawn_on(task, &self.runtime);
+        if tasks.len() < TASKS
+            && let Some(runtime) = io_thread::here()
+        {
+            tasks.spawn_on(task, &runtime);
         }
-    }
-
-    /// Starts a task that soon ends by itself. Neither the number of tasks nor the end of the cache
-    /// prevents it.
-    pub(super) fn spawn_short(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.runtime.spawn(task);
-    }
-
-    pub(super) fn runtime(&self) -> &runtime::Handle {
-        &self.runtime
     }
 
     /// Claims a key for a refresh. `None` if it is being refreshed in this process or paused, or

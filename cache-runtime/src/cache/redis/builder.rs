@@ -256,9 +256,6 @@ where
     ///
     /// When a setting is unusable; the error names the cache and the setting.
     ///
-    /// # Panics
-    ///
-    /// Outside of a Tokio runtime, if the bus was built outside of one too.
     pub fn build(mut self) -> Result<RedisCache<V, M>, BuildError>
     where
         C: Codec<V>,
@@ -277,7 +274,6 @@ where
         engine.share_bypassed = self.sources.lease().unwrap_or(Duration::MAX);
         engine.check(&origin.name)?;
 
-        let runtime = origin.bus.runtime();
         let name: Arc<str> = origin.name.into();
         let coherence = self.sources.coherence(patience(origin.bus.settings()));
         let shared = Arc::new(Shared {
@@ -289,13 +285,13 @@ where
             reclaiming: Reclaiming::default(),
             coherence,
             breaker: Breaker::default(),
-            background: Background::new(runtime.clone()),
+            background: Background::new(),
             counters: Counters::default(),
             logs: Logs::default(),
             options,
             name,
         });
-        let worker = self.sources.subscribe(&shared, &runtime);
+        let worker = self.sources.subscribe(&shared);
         audit::enroll(&shared);
         Ok(RedisCache {
             handle: Arc::new(Handle {

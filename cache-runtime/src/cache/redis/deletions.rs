@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
-use tokio::time::timeout;
 
 use super::keys::Keys;
 use crate::cache::Evict;
 use crate::health::Cause;
+use crate::io_thread::timeout;
 use crate::keyspace::Keyspace;
 use crate::sync::Mutex;
 use crate::transport::EntryKeys;

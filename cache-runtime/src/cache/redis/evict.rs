@@ -9,7 +9,6 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use tokio::runtime;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::warn;
 
@@ -24,6 +23,7 @@ use crate::channel::{Hook, Notice};
 use crate::counters::count;
 use crate::event::InvalidationEvent;
 use crate::health::Cause;
+use crate::io_thread;
 use crate::service::Invalidator;
 use crate::sync::Mutex;
 
@@ -101,18 +101,14 @@ impl<V: Clone + Send + Sync + 'static> Sources<V> {
     }
 
     /// Subscribes the cache, and returns the task that deletes in Redis.
-    pub(super) fn subscribe(
-        self,
-        cache: &Arc<Shared<V>>,
-        runtime: &runtime::Handle,
-    ) -> Option<AbortOnDropHandle<()>> {
+    pub(super) fn subscribe(self, cache: &Arc<Shared<V>>) -> Option<AbortOnDropHandle<()>> {
         let coherence = cache.coherence.as_ref()?;
-        let worker = runtime.spawn(cache.delete_in_background(&coherence.deletions));
+        let worker = io_thread::spawn(cache.delete_in_background(&coherence.deletions));
         let subscriptions = self.subscribe.into_iter();
         *coherence.subscriptions.lock() = subscriptions
             .flat_map(|subscribe| subscribe(cache))
             .collect();
-        Some(AbortOnDropHandle::new(worker))
+        worker.map(AbortOnDropHandle::new)
     }
 }
 
@@ -175,8 +171,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
     fn evict_memory(self: &Arc<Self>, evict: &Evict<String>) {
         self.engine.evict(evict);
         if self.options.memory.is_some() && matches!(evict, Evict::All) {
-            self.reclaiming
-                .start(|| self.background.runtime().clone(), self);
+            self.reclaiming.start(self);
         }
     }
 

@@ -1,16 +1,15 @@
 //! The lock of an entry in Redis: a token that one instance at a time holds while it loads.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
-use super::background::Background;
 use super::entry::Cached;
 use super::shared::Shared;
 use crate::backoff::Backoff;
 use crate::counters::count;
 use crate::health::Cause;
+use crate::io_thread::{self, sleep};
 use crate::keyspace::Keyspace;
 use crate::random;
 use crate::transport::{Acquired, EntryKeys, Seek, Token};
@@ -26,7 +25,6 @@ pub(super) struct LoadLock {
     /// When the token was asked for: no later than the server set it.
     acquired: Instant,
     keyspace: Keyspace,
-    background: Arc<Background>,
 }
 
 impl LoadLock {
@@ -45,10 +43,13 @@ impl Drop for LoadLock {
     fn drop(&mut self) {
         if let Some(token) = self.token.take() {
             let keyspace = self.keyspace.clone();
-            self.background.spawn_short(async move {
+            let given_up = async move {
                 // It fails only while Redis is away.
                 let _ = keyspace.give_up(&token).await;
-            });
+            };
+            if let Some(runtime) = io_thread::here() {
+                runtime.spawn(given_up);
+            }
         }
     }
 }
@@ -73,7 +74,6 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
             token: Some(token),
             acquired: asked,
             keyspace: self.keyspace.clone(),
-            background: Arc::clone(&self.background),
         }
     }
 
@@ -88,18 +88,29 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         let wait = self.options.load_lock.unwrap_or_default();
         let mut poll = Backoff::new(POLL.0, POLL.1, random::number());
         let mut waited = false;
+        let mut unread = None;
         loop {
             let asked = Instant::now();
             match self.acquire(keys, seek).await? {
                 Acquired::Token(token) => {
-                    return Ok(Sought::Missing(Some(self.lock(token, asked))));
+                    let lock = self.lock(token, asked);
+                    if let Some(unread) = &unread
+                        && let Some(found) = self.ask(self.keyspace.lookup(keys)).await?
+                        && found.value != *unread
+                        && let Some(cached) = self.read(key, &found)
+                    {
+                        return Ok(Sought::Found(cached));
+                    }
+                    return Ok(Sought::Missing(Some(lock)));
                 }
                 Acquired::Found(found) => {
                     if let Some(cached) = self.read(key, &found) {
                         return Ok(Sought::Found(cached));
                     }
-                    // It does not decode: ask again, for the token.
+                    // It does not decode: ask again, for the token. Another instance may replace the
+                    // value meanwhile.
                     seek = Seek::Refresh;
+                    unread = Some(found.value);
                     continue;
                 }
                 Acquired::Busy => {}

@@ -1,7 +1,7 @@
 //! Canaries, and the lease that they renew.
 
 use super::fixture::{
-    A, At, CANARY, HEARTBEAT, LEASE, confirmed, down, lease, live, refusal, timings,
+    A, At, CANARY, HEARTBEAT, LEASE, confirmed, down, lease, live, primary, refusal, timings,
 };
 use crate::health::Cause;
 use crate::link::{Audience, Input, Link, Output, Timings};
@@ -19,10 +19,7 @@ fn one_a_heartbeat() {
 fn the_lease_counts_from_when_it_was_sent() {
     let mut at = At::live();
     at.tick_after(HEARTBEAT);
-    assert_eq!(
-        at.later(300).feed(Input::Canary(1)),
-        [lease(HEARTBEAT + LEASE)]
-    );
+    assert_eq!(at.later(300).prove(1), [lease(HEARTBEAT + LEASE)]);
 }
 
 #[test]
@@ -34,7 +31,7 @@ fn without_one_the_lease_ends_the_connection() {
     assert_eq!(at.timeout(), Some(LEASE));
     let outputs = at.tick_after(HEARTBEAT);
     assert_eq!(
-        outputs[..3],
+        outputs[1..4],
         [
             Output::Disconnect,
             down(A, Cause::LeaseExpired),
@@ -48,7 +45,7 @@ fn what_kept_it_from_being_sent_is_the_cause() {
     let mut at = At::live();
     assert_eq!(at.feed(Input::CanaryFailed(refusal())), []);
     let outputs = at.tick_after(LEASE);
-    assert_eq!(outputs[1], down(A, refusal()));
+    assert_eq!(outputs[2], down(A, refusal()));
 }
 
 #[test]
@@ -62,7 +59,7 @@ fn a_connection_on_which_none_ever_comes_back_ends_however_many_are_sent() {
         now: 0,
     };
     at.feed(Input::Subscribe(A));
-    at.feed(Input::Connected);
+    at.feed(Input::Connected(primary()));
     at.feed(confirmed(CANARY));
     at.feed(confirmed(A));
     for _ in 1..100 {
@@ -71,7 +68,7 @@ fn a_connection_on_which_none_ever_comes_back_ends_however_many_are_sent() {
             [Output::SendCanary(_)]
         ));
     }
-    assert_eq!(at.tick_after(HEARTBEAT)[0], Output::Disconnect);
+    assert_eq!(at.tick_after(HEARTBEAT)[1], Output::Disconnect);
 }
 
 #[test]
@@ -79,8 +76,8 @@ fn a_late_one_proves_nothing() {
     let mut at = At::subscribing();
     at.feed(confirmed(CANARY));
     at.feed(confirmed(A));
-    let outputs = at.later(LEASE).feed(Input::Canary(0));
-    assert_eq!(outputs[0], Output::Disconnect);
+    let outputs = at.later(LEASE).prove(0);
+    assert_eq!(outputs[1], Output::Disconnect);
     assert!(!outputs.contains(&live(A)));
 }
 
@@ -91,14 +88,14 @@ fn one_of_an_earlier_connection_proves_nothing() {
     at.feed(Input::Disconnected(Cause::Disconnected));
     at.wait_for_connect();
     assert_eq!(at.reconnect(1), []);
-    assert!(at.feed(Input::Canary(2)).contains(&live(A)));
+    assert!(at.prove(2).contains(&live(A)));
 }
 
 #[test]
 fn a_later_one_proves_what_an_earlier_one_would() {
     let mut at = At::overflowed();
     at.tick_after(HEARTBEAT);
-    assert!(at.feed(Input::Canary(2)).contains(&live(A)));
-    assert_eq!(at.feed(Input::Canary(1)), []);
-    assert_eq!(at.feed(Input::Canary(2)), []);
+    assert!(at.prove(2).contains(&live(A)));
+    assert_eq!(at.prove(1), []);
+    assert_eq!(at.prove(2), []);
 }

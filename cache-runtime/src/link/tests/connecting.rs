@@ -1,6 +1,6 @@
 //! From the first subscription until the channel is live.
 
-use super::fixture::{A, At, B, CANARY, LEASE, confirmed, everyone, lease, live};
+use super::fixture::{A, At, B, CANARY, LEASE, confirmed, everyone, lease, live, primary};
 use crate::health::Health;
 use crate::link::{Input, Output};
 
@@ -11,9 +11,9 @@ fn the_first_subscription_opens_the_connection() {
     assert_eq!(
         at.feed(Input::Subscribe(A)),
         [
+            Output::LinkHealth(Health::Connecting),
             Output::ChannelHealth(A, Health::Connecting),
-            Output::Connect,
-            Output::LinkHealth(Health::Connecting)
+            Output::Connect
         ]
     );
 }
@@ -24,7 +24,7 @@ fn a_connection_subscribes_the_canary_and_everything_wanted() {
     at.feed(Input::Subscribe(A));
     at.feed(Input::Subscribe(B));
     assert_eq!(
-        at.feed(Input::Connected),
+        at.feed(Input::Connected(primary())),
         [CANARY, A, B].map(Output::Subscribe)
     );
 }
@@ -34,7 +34,7 @@ fn the_canary_waits_for_all_confirmations() {
     let mut at = At::start();
     at.feed(Input::Subscribe(A));
     at.feed(Input::Subscribe(B));
-    at.feed(Input::Connected);
+    at.feed(Input::Connected(primary()));
     assert_eq!(at.feed(confirmed(B)), []);
     assert_eq!(at.feed(confirmed(CANARY)), []);
     assert_eq!(at.feed(confirmed(A)), [Output::SendCanary(0)]);
@@ -47,7 +47,7 @@ fn a_channel_is_live_when_the_canary_is_back_and_everyone_is_flushed_once() {
     at.feed(confirmed(A));
     assert_eq!(at.link.health(), &Health::Connecting);
     assert_eq!(
-        at.later(3).feed(Input::Canary(0)),
+        at.later(3).prove(0),
         [
             lease(LEASE),
             everyone(A),
@@ -82,14 +82,14 @@ fn a_channel_that_comes_later_leaves_the_others_live() {
     assert_eq!(
         at.feed(Input::Subscribe(B)),
         [
+            Output::LinkHealth(Health::Connecting),
             Output::ChannelHealth(B, Health::Connecting),
-            Output::Subscribe(B),
-            Output::LinkHealth(Health::Connecting)
+            Output::Subscribe(B)
         ]
     );
     assert_eq!(at.feed(confirmed(B)), [Output::SendCanary(1)]);
     assert_eq!(
-        at.later(1).feed(Input::Canary(1)),
+        at.later(1).prove(1),
         [
             lease(LEASE),
             everyone(B),

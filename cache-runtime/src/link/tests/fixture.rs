@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use crate::health::{Cause, Health};
-use crate::link::{Audience, ChannelId, Input, Link, Output, Timings};
+use crate::link::{Audience, ChannelId, Input, Link, Output, Side, Timings};
+use crate::server_info::{Identity, Role, ServerInfo};
 
 pub(super) const CANARY: ChannelId = ChannelId::CANARY;
 pub(super) const A: ChannelId = ChannelId(1);
 pub(super) const B: ChannelId = ChannelId(2);
+pub(super) const C: ChannelId = ChannelId(3);
 
 pub(super) const HEARTBEAT: u64 = 500;
 pub(super) const LEASE: u64 = 2_000;
@@ -47,7 +49,7 @@ impl At {
     pub(super) fn subscribing() -> Self {
         let mut at = Self::start();
         at.feed(Input::Subscribe(A));
-        at.feed(Input::Connected);
+        at.feed(Input::Connected(primary()));
         at
     }
 
@@ -56,7 +58,7 @@ impl At {
         let mut at = Self::subscribing();
         at.feed(confirmed(CANARY));
         at.feed(confirmed(A));
-        at.feed(Input::Canary(0));
+        at.prove(0);
         assert_eq!(at.link.health(), &Health::Live);
         at
     }
@@ -74,7 +76,15 @@ impl At {
         std::iter::from_fn(|| self.link.poll_output()).collect()
     }
 
-    /// Whether a message is delivered. Checks that this adds no outputs.
+    /// The canary comes back, and the server has said on both connections that it is a primary.
+    pub(super) fn prove(&mut self, canary: u64) -> Vec<Output> {
+        let mut outputs = self.feed(told(canary, Side::Commands, primary()));
+        outputs.extend(self.feed(told(canary, Side::Events, primary())));
+        outputs.extend(self.feed(Input::Canary(canary)));
+        outputs
+    }
+
+    /// Whether a message would be delivered. It never leads to outputs.
     pub(super) fn accepts(&mut self, channel: ChannelId) -> bool {
         let accepts = self.link.accepts(channel);
         assert_eq!(self.link.poll_output(), None);
@@ -97,10 +107,10 @@ impl At {
 
     /// Connects, confirms both subscriptions and returns the canary.
     pub(super) fn reconnect(&mut self, canary: u64) -> Vec<Output> {
-        self.feed(Input::Connected);
+        self.feed(Input::Connected(primary()));
         self.feed(confirmed(CANARY));
         self.feed(confirmed(A));
-        self.feed(Input::Canary(canary))
+        self.prove(canary)
     }
 
     /// Ticks until the link opens a connection. Returns how long that took.
@@ -130,6 +140,27 @@ pub(super) fn gapless(channel: ChannelId) -> Input {
     Input::Confirmed {
         channel,
         gapless: true,
+    }
+}
+
+pub(super) fn told(canary: u64, side: Side, server: ServerInfo) -> Input {
+    Input::Server {
+        canary,
+        side,
+        connection: 1,
+        server,
+    }
+}
+
+pub(super) fn primary() -> ServerInfo {
+    server(1)
+}
+
+/// A primary of this identity.
+pub(super) fn server(identity: u64) -> ServerInfo {
+    ServerInfo {
+        role: Role::Primary,
+        identity: Some(Identity(identity)),
     }
 }
 

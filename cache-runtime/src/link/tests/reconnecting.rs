@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::fixture::{A, At, BACKOFF_MAX, ms, timings};
+use super::fixture::{A, At, BACKOFF_MAX, ms, primary, timings};
 use crate::health::Cause;
 use crate::link::{Input, Link, Timings};
 
@@ -45,7 +45,7 @@ fn a_canary_makes_waits_short_again_and_a_connection_alone_does_not() {
     for _ in 0..8 {
         at.feed(Input::Disconnected(Cause::Disconnected));
         at.wait_for_connect();
-        at.feed(Input::Connected);
+        at.feed(Input::Connected(primary()));
     }
     at.feed(Input::Disconnected(Cause::Disconnected));
     assert!(at.wait_for_connect() >= ms(BACKOFF_MAX / 2 - 1));

@@ -13,12 +13,12 @@ fn a_refused_channel_does_not_hold_up_the_others() {
     assert_eq!(
         at.feed(Input::Refused(B, refusal())),
         [
+            Output::LinkHealth(Health::Down(refusal())),
             Output::SendCanary(0),
-            down(B, refusal()),
-            Output::LinkHealth(Health::Down(refusal()))
+            down(B, refusal())
         ]
     );
-    assert!(at.feed(Input::Canary(0)).contains(&live(A)));
+    assert!(at.prove(0).contains(&live(A)));
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn a_refused_channel_is_tried_again_and_still_holds_up_nobody() {
         [Output::Subscribe(B), Output::SendCanary(2)]
     );
     at.feed(confirmed(B));
-    assert!(at.feed(Input::Canary(3)).contains(&live(B)));
+    assert!(at.prove(3).contains(&live(B)));
 }
 
 #[test]
@@ -43,14 +43,14 @@ fn a_refused_canary_is_the_cause_for_all_and_is_tried_again() {
     assert_eq!(
         at.feed(Input::Refused(CANARY, refusal())),
         [
-            down(A, refusal()),
-            Output::LinkHealth(Health::Down(refusal()))
+            Output::LinkHealth(Health::Down(refusal())),
+            down(A, refusal())
         ]
     );
     assert_eq!(at.timeout(), Some(BACKOFF_MAX));
     assert_eq!(at.tick_after(BACKOFF_MAX), [Output::Subscribe(CANARY)]);
     assert_eq!(at.feed(confirmed(CANARY)), [Output::SendCanary(0)]);
-    assert!(at.feed(Input::Canary(0)).contains(&live(A)));
+    assert!(at.prove(0).contains(&live(A)));
 }
 
 #[test]

@@ -1,32 +1,38 @@
 //! Rejected messages, and their flushes.
 
-use super::fixture::{A, At, HEARTBEAT, INTERVAL, down, everyone, live};
-use crate::health::{Cause, Health};
-use crate::link::{Input, Output};
+use super::fixture::{A, At, INTERVAL, everyone, live};
+use crate::health::Health;
+use crate::link::{Audience, Input, Output};
+
+const INLINE: Output = Output::Flush(A, Audience::Inline);
+const HANDLERS: Output = Output::Flush(A, Audience::Handlers);
 
 #[test]
-fn the_first_is_flushed_at_once() {
+fn the_first_flushes_everyone_at_once() {
     let mut at = At::live();
     assert_eq!(at.feed(Input::Rejected(A)), [everyone(A)]);
     assert_eq!(at.link.health(), &Health::Live);
 }
 
 #[test]
-fn more_share_a_flush_at_the_end_and_the_channel_is_not_live_before() {
+fn each_flushes_caches_at_once_and_the_channel_stays_live() {
     let mut at = At::live();
     at.feed(Input::Rejected(A));
-    assert_eq!(
-        at.later(1).feed(Input::Rejected(A)),
-        [
-            down(A, Cause::Rejected),
-            Output::LinkHealth(Health::Down(Cause::Rejected))
-        ]
-    );
-    assert_eq!(at.later(1).feed(Input::Rejected(A)), []);
-    at.tick_after(HEARTBEAT - 2);
-    assert_eq!(at.timeout(), Some(INTERVAL));
-    let outputs = at.tick_after(INTERVAL - HEARTBEAT);
-    assert_eq!(outputs[1..3], [everyone(A), live(A)]);
+    for _ in 0..100 {
+        assert_eq!(at.later(1).feed(Input::Rejected(A)), [INLINE]);
+        assert_eq!(at.link.health(), &Health::Live);
+    }
+}
+
+#[test]
+fn those_that_follow_share_a_flush_of_handlers_at_the_end() {
+    let mut at = At::live();
+    at.feed(Input::Rejected(A));
+    at.later(1).feed(Input::Rejected(A));
+    at.later(1).feed(Input::Rejected(A));
+    let outputs = at.tick_after(INTERVAL - 2);
+    let flushes = |wanted| outputs.iter().filter(|output| **output == wanted).count();
+    assert_eq!((flushes(HANDLERS), flushes(INLINE)), (1, 0));
 }
 
 #[test]
@@ -35,19 +41,16 @@ fn the_flush_at_the_end_opens_another_window() {
     at.feed(Input::Rejected(A));
     at.feed(Input::Rejected(A));
     at.tick_after(INTERVAL);
-    at.feed(Input::Canary(1));
-    assert_eq!(
-        at.later(1).feed(Input::Rejected(A))[0],
-        down(A, Cause::Rejected)
-    );
-    assert!(at.tick_after(INTERVAL - 1).contains(&everyone(A)));
+    at.prove(1);
+    assert_eq!(at.later(1).feed(Input::Rejected(A)), [INLINE]);
+    assert!(at.tick_after(INTERVAL - 1).contains(&HANDLERS));
 }
 
 #[test]
-fn after_a_quiet_window_the_next_is_flushed_at_once() {
+fn after_a_quiet_window_the_next_flushes_everyone_at_once() {
     let mut at = At::live();
     at.feed(Input::Rejected(A));
-    assert!(!at.tick_after(INTERVAL).contains(&everyone(A)));
+    assert!(!at.tick_after(INTERVAL).contains(&HANDLERS));
     assert_eq!(at.feed(Input::Rejected(A)), [everyone(A)]);
 }
 
@@ -57,19 +60,7 @@ fn a_loss_covers_the_flush_that_is_owed() {
     at.feed(Input::Rejected(A));
     at.feed(Input::Rejected(A));
     at.feed(Input::Overflow);
-    let outputs = at.feed(Input::Canary(1));
+    let outputs = at.prove(1);
     assert_eq!(outputs[1..3], [everyone(A), live(A)]);
-    assert!(!at.tick_after(INTERVAL).contains(&everyone(A)));
-}
-
-#[test]
-fn one_flush_is_enough_for_them_and_a_loss() {
-    let mut at = At::overflowed();
-    at.feed(Input::Rejected(A));
-    at.feed(Input::Rejected(A));
-    assert!(!at.feed(Input::Canary(1)).contains(&live(A)));
-    let outputs = at.tick_after(INTERVAL);
-    let flushes = outputs.iter().filter(|output| **output == everyone(A));
-    assert_eq!(flushes.count(), 1);
-    assert!(outputs.contains(&live(A)));
+    assert!(!at.tick_after(INTERVAL).contains(&HANDLERS));
 }

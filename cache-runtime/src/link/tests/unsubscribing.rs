@@ -33,7 +33,7 @@ fn who_comes_back_while_the_subscription_ends_is_flushed() {
     let mut at = At::live();
     at.feed(Input::Subscribe(B));
     at.feed(confirmed(B));
-    at.feed(Input::Canary(1));
+    at.prove(1);
     assert!(
         at.feed(Input::Unsubscribe(B))
             .contains(&Output::Unsubscribe(B))
@@ -45,7 +45,7 @@ fn who_comes_back_while_the_subscription_ends_is_flushed() {
     assert!(!at.accepts(B));
     assert_eq!(at.feed(Input::Unsubscribed(B)), [Output::Subscribe(B)]);
     at.feed(confirmed(B));
-    let outputs = at.feed(Input::Canary(2));
+    let outputs = at.prove(2);
     assert_eq!(outputs[1..3], [everyone(B), live(B)]);
 }
 
@@ -55,9 +55,9 @@ fn the_connection_closes_when_nothing_is_wanted() {
     assert_eq!(
         at.feed(Input::Unsubscribe(A)),
         [
+            Output::LinkHealth(Health::Idle),
             Output::Disconnect,
-            Output::ChannelHealth(A, Health::Idle),
-            Output::LinkHealth(Health::Idle)
+            Output::ChannelHealth(A, Health::Idle)
         ]
     );
     assert_eq!(at.timeout(), None);

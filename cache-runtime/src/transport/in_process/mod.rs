@@ -6,10 +6,17 @@ use std::collections::HashSet;
 use std::sync::{Arc, Weak};
 
 use super::wire::{Feed, Status, Wire};
+use crate::server_info::{Role, ServerInfo};
 use crate::sync::Mutex;
 pub(crate) use store::Store;
 
-/// Stands in for a server.
+/// What it says of itself. It is gone with the process, so it needs no identity.
+pub(crate) static SERVER: ServerInfo = ServerInfo {
+    role: Role::Primary,
+    identity: None,
+};
+
+/// What stands in for a server.
 #[derive(Default)]
 pub(crate) struct Hub {
     /// Locked while a message is delivered, so that all instances receive messages in one order.

@@ -1,11 +1,12 @@
 -- KEYS: value, token, generation if there is one.
--- ARGV: token, its TTL in ms, 'missing' or 'refresh', a new generation.
+-- ARGV: token, its TTL in ms, 'missing' or 'refresh', a new generation, the epoch that generations
+-- begin with.
 local generation = ''
 local start = ''
 if KEYS[3] then
   generation = redis.call('GET', KEYS[3])
-  if not generation then
-    generation = ARGV[4]
+  if not generation or string.sub(generation, 1, #ARGV[5]) ~= ARGV[5] then
+    generation = ARGV[5] .. ARGV[4]
     redis.call('SET', KEYS[3], generation)
   end
   start = generation .. ':'

@@ -1,26 +1,29 @@
-//! The connection for commands. It is opened when needed, and shared by publishers and caches.
+//! A connection for commands. It is opened when needed, and shared by all callers.
 
+use std::io::{self, ErrorKind::TimedOut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
 use redis::aio::{MultiplexedConnection, SendError};
-use redis::{AsyncConnectionConfig, FromRedisValue, PushInfo, PushKind};
-use tokio::time::Instant;
+use redis::{AsyncConnectionConfig, PushInfo, PushKind, RedisError, RedisResult};
 use tokio_util::sync::CancellationToken;
 
 use super::endpoint::Endpoint;
-use super::failure::About;
-use super::request::{Again, Request};
 use crate::health::Cause;
+use crate::io_thread;
+use crate::server_info::ServerInfo;
 use crate::sync::Mutex;
 
-/// The connection for commands, which is replaced when it fails.
-pub(super) struct Commands {
+pub(super) struct Commands(Arc<Inner>);
+
+struct Inner {
+    role: &'static str,
+    endpoint: Arc<Endpoint>,
     state: Mutex<State>,
-    /// Locked while connecting, so that one attempt serves all callers.
-    connecting: tokio::sync::Mutex<()>,
-    /// How long callers receive the error of a failed attempt before there is another attempt.
+    /// How long a failed attempt answers for other callers.
     pause: Duration,
     closed: CancellationToken,
 }
@@ -28,100 +31,179 @@ pub(super) struct Commands {
 #[derive(Default)]
 struct State {
     open: Option<Open>,
-    /// How many connections were opened.
-    opened: u64,
-    failed: Option<(Instant, Cause)>,
+    /// Numbers attempts to connect.
+    attempts: u64,
+    /// The attempt on its way, by its number. It ends for all who wait for it at the same time.
+    attempt: Option<(u64, Attempt)>,
+    /// Why the server is taken to be away, until a connection succeeds, and since when.
+    away: Option<(Cause, Instant)>,
 }
 
+type Attempt = Shared<BoxFuture<'static, Result<Open, Cause>>>;
+
+/// An open connection.
 #[derive(Clone)]
-struct Open {
-    number: u64,
-    connection: MultiplexedConnection,
-    /// Set when the connection has ended. Otherwise the first command after the server closed an
-    /// idle connection would fail, and some commands must not be sent twice.
+pub(super) struct Open {
+    pub(super) number: u64,
+    pub(super) connection: MultiplexedConnection,
+    /// What the server said of itself when the connection was opened.
+    pub(super) server: ServerInfo,
+    /// Set when the connection has ended. Without it, the first command after an idle connection was
+    /// closed would be lost, and some commands must not be sent twice.
     ended: Arc<AtomicBool>,
 }
 
+/// Whether to send a request again if its first sending may have been carried out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Again {
+    /// Sending it twice does no harm.
+    Yes,
+    /// Sending it twice may do harm: another client may have used the key in between.
+    No,
+}
+
+/// Something to do on a connection.
+pub(super) trait Work: Sync {
+    type Answer: Send;
+
+    fn run(&self, open: &mut Open) -> impl Future<Output = RedisResult<Self::Answer>> + Send;
+}
+
 impl Commands {
-    pub(super) fn new(pause: Duration) -> Self {
-        Self {
+    pub(super) fn new(role: &'static str, endpoint: Arc<Endpoint>, pause: Duration) -> Self {
+        Self(Arc::new(Inner {
+            role,
+            endpoint,
             state: Mutex::default(),
-            connecting: tokio::sync::Mutex::new(()),
             pause,
             closed: CancellationToken::new(),
-        }
+        }))
     }
 
-    /// The connection of another instance.
-    pub(super) fn another_instance(&self) -> Self {
-        Self::new(self.pause)
+    /// Whether the server can be reached and accepts the credentials.
+    pub(super) async fn check(&self) -> Result<(), Cause> {
+        self.unless_closed(self.connection()).await.map(drop)
     }
 
-    /// Checks whether the server can be reached and accepts the credentials.
-    pub(super) async fn check(&self, endpoint: &Endpoint) -> Result<(), Cause> {
-        self.unless_closed(self.connection(endpoint))
-            .await
-            .map(drop)
-    }
-
-    /// Sends a request, and returns the answer.
-    pub(super) async fn request<T: FromRedisValue>(
+    /// Does some work on the connection, and once more on another one if the connection was dropped
+    /// and the work may be done twice. What the server answers may be an error.
+    pub(super) async fn run<W: Work>(
         &self,
-        endpoint: &Endpoint,
-        request: &Request<'_>,
         again: Again,
-        about: About<'_>,
-    ) -> Result<T, Cause> {
-        self.unless_closed(self.send(endpoint, request, again, about))
-            .await
-    }
-
-    async fn send<T: FromRedisValue>(
-        &self,
-        endpoint: &Endpoint,
-        request: &Request<'_>,
-        again: Again,
-        about: About<'_>,
-    ) -> Result<T, Cause> {
+        work: &W,
+    ) -> Result<RedisResult<W::Answer>, Cause> {
         let mut may_retry = again == Again::Yes;
-        loop {
-            let Open {
-                number,
-                mut connection,
-                ..
-            } = self.connection(endpoint).await?;
-            let answer = request.send(&mut connection).await;
-            let answer = answer.and_then(|answer| Ok(T::from_redis_value(answer)?));
-            let error = match answer {
-                Ok(answer) => return Ok(answer),
-                Err(error) => error,
-            };
-            if error.is_timeout() || error.is_unrecoverable_error() {
-                self.discard(number);
+        let limit = self.0.endpoint.response_timeout;
+        let running = async {
+            loop {
+                let mut open = self.connection().await?;
+                let done = io_thread::timeout(limit, work.run(&mut open)).await;
+                let answer = done.unwrap_or_else(|_| Err(io::Error::from(TimedOut).into()));
+                let Err(error) = &answer else {
+                    return Ok(answer);
+                };
+                if error.is_timeout() || error.is_unrecoverable_error() {
+                    self.0.failed(open.number, error);
+                }
+                // A timeout has already cost its time.
+                if !may_retry || error.is_timeout() || !error.is_connection_dropped() {
+                    return Ok(answer);
+                }
+                may_retry = false;
             }
-            // A timeout is not retried, because the caller has already waited.
-            if !may_retry || !error.is_connection_dropped() {
-                return Err(endpoint.failures.about(&error, about));
-            }
-            may_retry = false;
-        }
+        };
+        self.unless_closed(running).await
     }
 
     /// The open connection, or a new one.
-    async fn connection(&self, endpoint: &Endpoint) -> Result<Open, Cause> {
-        match self.known() {
-            Some(known) => known,
-            // Boxed, because the future is large and rarely needed.
-            None => Box::pin(self.connect(endpoint)).await,
+    async fn connection(&self) -> Result<Open, Cause> {
+        let attempt = {
+            let mut state = self.0.state.lock();
+            match self.0.known(&mut state) {
+                Some(known) => return known,
+                None => self.0.attempt(&mut state)?,
+            }
+        };
+        attempt.await
+    }
+
+    /// Drops the connection. With a cause, the server is taken to be away until a new one succeeds.
+    pub(super) fn disconnect(&self, away: Option<&Cause>) {
+        let mut state = self.0.state.lock();
+        state.open = None;
+        if let Some(cause) = away {
+            state
+                .away
+                .get_or_insert_with(|| (cause.clone(), Instant::now()));
         }
     }
 
-    async fn connect(&self, endpoint: &Endpoint) -> Result<Open, Cause> {
-        let _turn = self.connecting.lock().await;
-        // Another caller may have connected meanwhile.
-        if let Some(known) = self.known() {
-            return known;
+    /// The server is not away. An attempt that began while it was may never be answered.
+    pub(super) fn reachable(&self) {
+        let mut state = self.0.state.lock();
+        if state.away.take().is_some() {
+            state.attempt = None;
         }
+    }
+
+    pub(super) fn close(&self) {
+        let mut state = self.0.state.lock();
+        state.open = None;
+        self.0.closed.cancel();
+    }
+
+    /// Gives up the work once this is closed, because it would hold the connection.
+    async fn unless_closed<T>(
+        &self,
+        work: impl Future<Output = Result<T, Cause>>,
+    ) -> Result<T, Cause> {
+        let done = self.0.closed.run_until_cancelled(work).await;
+        done.unwrap_or(Err(Cause::Closed))
+    }
+}
+
+impl Inner {
+    /// The answer that needs no new attempt, if there is one.
+    fn known(&self, state: &mut State) -> Option<Result<Open, Cause>> {
+        if self.closed.is_cancelled() {
+            return Some(Err(Cause::Closed));
+        }
+        if let Some(open) = &state.open {
+            if !open.ended.load(Ordering::Acquire) {
+                return Some(Ok(open.clone()));
+            }
+            state.open = None;
+        }
+        // While the server is away, one caller at a time waits for an attempt.
+        let (cause, since) = state.away.as_ref()?;
+        let is_probed = state.attempt.is_some() || since.elapsed() < self.pause;
+        is_probed.then(|| Err(cause.clone()))
+    }
+
+    /// The attempt on its way, or a new one.
+    fn attempt(self: &Arc<Self>, state: &mut State) -> Result<Attempt, Cause> {
+        if let Some((_, attempt)) = &state.attempt {
+            return Ok(attempt.clone());
+        }
+        state.attempts += 1;
+        let number = state.attempts;
+        let inner = Arc::clone(self);
+        let closed = self.closed.clone();
+        let connecting = async move {
+            let opened = closed.run_until_cancelled(inner.open(number)).await;
+            inner.opened(number, opened.unwrap_or(Err(Cause::Closed)))
+        };
+        // On the thread for I/O, as the connection lives where it was opened; and by itself, as the
+        // callers may stop waiting.
+        let handle = io_thread::handle().map_err(Cause::Unreachable)?;
+        let task = handle.spawn(connecting);
+        let attempt = async { task.await.unwrap_or(Err(Cause::Stopped)) };
+        let attempt = attempt.boxed().shared();
+        state.attempt = Some((number, attempt.clone()));
+        Ok(attempt)
+    }
+
+    async fn open(&self, number: u64) -> Result<Open, Cause> {
         let ended = Arc::new(AtomicBool::new(false));
         let config = AsyncConnectionConfig::new().set_push_sender({
             let ended = Arc::clone(&ended);
@@ -132,70 +214,45 @@ impl Commands {
                 Ok::<(), SendError>(())
             }
         });
-        let opened = endpoint.open("publish", config).await;
-        let mut state = self.state.lock();
-        if self.closed.is_cancelled() {
-            return Err(Cause::Closed);
-        }
-        match opened {
-            Ok(connection) => {
-                state.opened += 1;
-                let open = Open {
-                    number: state.opened,
-                    connection,
-                    ended,
-                };
-                state.open = Some(open.clone());
-                state.failed = None;
-                Ok(open)
-            }
-            Err(cause) => {
-                state.failed = Some((Instant::now(), cause.clone()));
-                Err(cause)
-            }
-        }
+        let (connection, server) = self.endpoint.open(self.role, config).await?;
+        Ok(Open {
+            number,
+            connection,
+            server,
+            ended,
+        })
     }
 
-    /// The open connection or a recent error; `None` if a new connection is needed.
-    fn known(&self) -> Option<Result<Open, Cause>> {
+    /// An attempt has ended.
+    fn opened(&self, number: u64, opened: Result<Open, Cause>) -> Result<Open, Cause> {
         let mut state = self.state.lock();
-        if self.closed.is_cancelled() {
-            return Some(Err(Cause::Closed));
-        }
-        if let Some(open) = &state.open {
-            if !open.ended.load(Ordering::Acquire) {
-                return Some(Ok(open.clone()));
+        let attempt = state.attempt.take_if(|(attempt, _)| *attempt == number);
+        let current = attempt.is_some();
+        match &opened {
+            _ if !current => return opened,
+            Ok(_) if self.closed.is_cancelled() => return Err(Cause::Closed),
+            Ok(open) => {
+                state.open = Some(open.clone());
+                state.away = None;
             }
-            state.open = None;
+            Err(cause) => state.away = Some((cause.clone(), Instant::now())),
         }
-        let (at, cause) = state.failed.as_ref()?;
-        (at.elapsed() < self.pause).then(|| Err(cause.clone()))
+        opened
     }
 
     /// Drops a connection that has failed, unless it was replaced already.
-    fn discard(&self, number: u64) {
+    fn failed(&self, number: u64, error: &RedisError) {
         let mut state = self.state.lock();
-        if state
+        let current = state
             .open
             .as_ref()
-            .is_some_and(|open| open.number == number)
-        {
+            .is_some_and(|open| open.number == number);
+        if current {
             state.open = None;
+            if error.is_timeout() {
+                let cause = self.endpoint.failures.cause(error);
+                state.away = Some((cause, Instant::now()));
+            }
         }
-    }
-
-    pub(super) fn close(&self) {
-        let mut state = self.state.lock();
-        state.open = None;
-        self.closed.cancel();
-    }
-
-    /// Cancels the work when this is closed, because the work holds the connection.
-    async fn unless_closed<T>(
-        &self,
-        work: impl Future<Output = Result<T, Cause>>,
-    ) -> Result<T, Cause> {
-        let done = self.closed.run_until_cancelled(work).await;
-        done.unwrap_or(Err(Cause::Closed))
     }
 }

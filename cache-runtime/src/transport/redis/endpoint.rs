@@ -10,7 +10,9 @@ use tokio::time::timeout;
 use tracing::debug;
 
 use super::failure::Failures;
+use super::server_info;
 use crate::health::Cause;
+use crate::server_info::{Role, ServerInfo};
 use crate::settings::Settings;
 
 /// The address and settings that both kinds of connections share.
@@ -18,7 +20,7 @@ pub(super) struct Endpoint {
     client: Client,
     name: String,
     connect_timeout: Duration,
-    response_timeout: Duration,
+    pub(super) response_timeout: Duration,
     pub(super) failures: Arc<Failures>,
 }
 
@@ -69,37 +71,39 @@ impl Endpoint {
         })
     }
 
-    /// Connects, logs in and names the connection `name:role`.
+    /// Connects to a primary, logs in and names the connection `name:role`. It has to be called on the
+    /// thread for I/O.
     pub(super) async fn open(
         &self,
         role: &str,
         config: AsyncConnectionConfig,
-    ) -> Result<MultiplexedConnection, Cause> {
+    ) -> Result<(MultiplexedConnection, ServerInfo), Cause> {
         let config = config
             // The timeout below covers every step.
             .set_connection_timeout(None)
-            .set_response_timeout(Some(self.response_timeout));
+            // Callers wait with a limit of their own, because they may have no runtime.
+            .set_response_timeout(None);
         let connecting = async {
             let mut connection = self
                 .client
                 .get_multiplexed_async_connection_with_config(&config)
                 .await?;
-            let named: redis::RedisResult<()> = redis::cmd("CLIENT")
-                .arg("SETNAME")
-                .arg(format!("{}:{role}", self.name))
-                .query_async(&mut connection)
-                .await;
-            match named {
-                // The connection works without a name too.
-                Err(error) if !error.is_unrecoverable_error() => {
-                    debug!(%error, "the connection could not be named");
-                }
-                other => other?,
+            let mut name = redis::cmd("CLIENT");
+            name.arg("SETNAME").arg(format!("{}:{role}", self.name));
+            let address = &self.failures.address;
+            let (server, [named]) = server_info::ask(&mut connection, address, [name]).await?;
+            if let Err(error) = named.extract_error() {
+                // A connection without a name works as well.
+                debug!(%error, "the connection could not be named");
             }
-            Ok(connection)
+            Ok((connection, server))
         };
         match timeout(self.connect_timeout, connecting).await {
-            Ok(connected) => connected.map_err(|error| self.failures.cause(&error)),
+            Ok(Ok((connection, server))) => match server.role {
+                Role::Other(role) => Err(Cause::NotPrimary(role)),
+                Role::Primary => Ok((connection, server)),
+            },
+            Ok(Err(error)) => Err(self.failures.cause(&error)),
             Err(_) => Err(self.failures.timeout("connecting", self.connect_timeout)),
         }
     }

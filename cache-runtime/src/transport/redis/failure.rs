@@ -129,8 +129,22 @@ impl Failures {
     }
 }
 
-/// Whether a command within a script was refused. The server reports that as an error of the
-/// script.
+/// Whether the answer comes from a server that cannot do what a primary does.
+pub(super) fn is_wrong_server(error: &RedisError) -> bool {
+    let codes = [
+        "READONLY",
+        "MASTERDOWN",
+        "CLUSTERDOWN",
+        "LOADING",
+        "MOVED",
+        "UNBLOCKED",
+    ];
+    // A script's error holds the code of the command that failed in it.
+    let script = || error.to_string().contains("-READONLY ");
+    error.code().is_some_and(|code| codes.contains(&code)) || error.code().is_some() && script()
+}
+
+/// Whether a script was refused a command, which is told as an error of the script.
 fn in_script(error: &RedisError) -> bool {
     // The second text is that of Redis up to 7.0.
     let told = [
@@ -142,7 +156,7 @@ fn in_script(error: &RedisError) -> bool {
 }
 
 /// Access rules for the commands of a bus.
-const COMMANDS: &str = "+hello +client|setname +subscribe +unsubscribe +publish";
+const COMMANDS: &str = "+hello +info +client|setname +subscribe +unsubscribe +publish";
 
 /// Access rules for the further commands of caches in Redis.
 const KEY_COMMANDS: &str = "+get +set +del +pttl +scan +eval +evalsha";

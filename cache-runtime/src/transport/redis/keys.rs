@@ -9,7 +9,8 @@ use std::time::Duration;
 use redis::{Cmd, FromRedisValue, cmd};
 
 use super::Redis;
-use super::request::{Again, Call, Request, Script};
+use super::commands::Again;
+use super::request::{Call, Request, Script};
 use crate::health::Cause;
 use crate::random::nonce;
 use crate::transport::token::{
@@ -151,6 +152,9 @@ fn pattern(prefix: &str) -> String {
     pattern
 }
 
+/// TTL, value and generation.
+type LookedUp = (i64, Option<Vec<u8>>, Option<String>);
+
 pub(crate) async fn lookup(redis: &Redis, names: &EntryKeys) -> Result<Option<Found>, Cause> {
     let Some(generation) = &names.generation else {
         return get_with_ttl(redis, &names.value).await;
@@ -162,9 +166,10 @@ pub(crate) async fn lookup(redis: &Redis, names: &EntryKeys) -> Result<Option<Fo
         ("GET", generation),
     ];
     let request = Request::all(commands.map(|(command, key)| on(command, key)));
-    let (ttl, stored, generation): (i64, Option<Vec<u8>>, Option<String>) =
-        redis.request(&request, Again::Yes, &names.value).await?;
-    let value = generation.zip(stored);
+    let asked = redis.request_in_epoch(generation, &request, Again::Yes, &names.value);
+    let ((ttl, stored, generation), epoch): (LookedUp, _) = asked.await?;
+    let value = generation.filter(|generation| generation.starts_with(&epoch));
+    let value = value.zip(stored);
     let value = value.and_then(|(generation, stored)| opened(&generation, stored));
     Ok(value.map(|value| found(value, ttl)))
 }
@@ -183,7 +188,7 @@ pub(crate) async fn acquire(
     let arguments = [nonce.as_bytes(), ttl.as_bytes(), seek, new.as_bytes()];
     // If the script is sent twice, the second finds the token that the first stored.
     let (answer, generation, ttl, stored): (String, String, i64, Option<Vec<u8>>) =
-        run(redis, &ACQUIRE, &keys_of(&names), &arguments, Again::Yes).await?;
+        run_in_epoch(redis, &ACQUIRE, &names, &arguments, Again::Yes).await?;
     let value = stored.and_then(|stored| opened(&generation, stored));
     Ok(match (answer.as_str(), value) {
         (_, Some(value)) => Acquired::Found(found(value, ttl)),
@@ -228,7 +233,29 @@ pub(crate) async fn put(
 ) -> Result<(), Cause> {
     let (new, ttl) = (new_generation(), millis(ttl).to_string());
     let arguments = [value, ttl.as_bytes(), new.as_bytes()];
-    run(redis, &PUT, &keys_of(names), &arguments, Again::No).await
+    run_in_epoch(redis, &PUT, names, &arguments, Again::No).await
+}
+
+/// Runs a script on the keys of an entry. The epoch of the store becomes the last of its arguments, if
+/// the cache has a generation.
+async fn run_in_epoch<T: FromRedisValue>(
+    redis: &Redis,
+    script: &'static Script,
+    names: &EntryKeys,
+    arguments: &[&[u8]],
+    again: Again,
+) -> Result<T, Cause> {
+    let keys = keys_of(names);
+    let Some(generation) = &names.generation else {
+        return run(redis, script, &keys, arguments, again).await;
+    };
+    let request = Request::Script(Call {
+        script,
+        keys: &keys,
+        arguments,
+    });
+    let asked = redis.request_in_epoch(generation, &request, again, &names.value);
+    asked.await.map(|(answer, _)| answer)
 }
 
 /// Runs a script. Errors name the first of its keys.

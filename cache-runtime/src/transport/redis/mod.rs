@@ -5,10 +5,12 @@
 
 mod commands;
 mod endpoint;
+mod epochs;
 mod failure;
 pub(crate) mod keys;
 mod request;
 mod server;
+mod server_info;
 mod subscriber;
 
 pub(crate) use server::Redis;

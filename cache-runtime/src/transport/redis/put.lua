@@ -1,9 +1,10 @@
--- KEYS: value, token, generation if there is one. ARGV: value, its TTL in ms, a new generation.
+-- KEYS: value, token, generation if there is one.
+-- ARGV: value, its TTL in ms, a new generation, the epoch that generations begin with.
 local value = ARGV[1]
 if KEYS[3] then
   local generation = redis.call('GET', KEYS[3])
-  if not generation then
-    generation = ARGV[3]
+  if not generation or string.sub(generation, 1, #ARGV[4]) ~= ARGV[4] then
+    generation = ARGV[4] .. ARGV[3]
     redis.call('SET', KEYS[3], generation)
   end
   value = generation .. ':' .. value

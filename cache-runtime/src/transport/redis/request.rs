@@ -5,21 +5,14 @@ use std::sync::OnceLock;
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, ErrorKind, Pipeline, RedisResult, ServerErrorKind, Value};
 
+use super::commands::{Open, Work};
+
 /// A request to the server.
 pub(crate) enum Request<'a> {
     Command(Cmd),
     /// Several commands. The server may run commands of other clients between them.
     All(Pipeline),
     Script(Call<'a>),
-}
-
-/// Whether to send a request again if its first sending may have been carried out.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Again {
-    /// Sending it twice does no harm.
-    Yes,
-    /// Sending it twice may do harm: another client may have used the key in between.
-    No,
 }
 
 /// A script, sent in full only to a server that does not know it.
@@ -47,15 +40,25 @@ impl Request<'_> {
         Self::All(pipeline)
     }
 
-    pub(super) async fn send(&self, connection: &mut MultiplexedConnection) -> RedisResult<Value> {
+    /// Sends it. An epoch becomes the last argument of a script.
+    pub(super) async fn send(&self, open: &mut Open, epoch: Option<&str>) -> RedisResult<Value> {
+        let connection = &mut open.connection;
         match self {
             Self::Command(command) => command.query_async(connection).await,
             Self::All(commands) => {
                 let answers: Value = commands.query_async(connection).await?;
                 answers.extract_error()
             }
-            Self::Script(call) => call.send(connection).await,
+            Self::Script(call) => call.send(connection, epoch).await,
         }
+    }
+}
+
+impl Work for Request<'_> {
+    type Answer = Value;
+
+    async fn run(&self, open: &mut Open) -> RedisResult<Value> {
+        self.send(open, None).await
     }
 }
 
@@ -74,22 +77,26 @@ impl Script {
 }
 
 impl Call<'_> {
-    async fn send(&self, connection: &mut MultiplexedConnection) -> RedisResult<Value> {
-        let known = self.command("EVALSHA", self.script.hash());
+    async fn send(
+        &self,
+        connection: &mut MultiplexedConnection,
+        epoch: Option<&str>,
+    ) -> RedisResult<Value> {
+        let known = self.command("EVALSHA", self.script.hash(), epoch);
         match known.query_async(connection).await {
             // The server does not know the script, for example after a restart. `EVAL` teaches it.
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                let full = self.command("EVAL", self.script.code);
+                let full = self.command("EVAL", self.script.code, epoch);
                 full.query_async(connection).await
             }
             answer => answer,
         }
     }
 
-    fn command(&self, name: &str, script: &str) -> Cmd {
+    fn command(&self, name: &str, script: &str, epoch: Option<&str>) -> Cmd {
         let mut command = redis::cmd(name);
         command.arg(script).arg(self.keys.len());
-        command.arg(self.keys).arg(self.arguments);
+        command.arg(self.keys).arg(self.arguments).arg(epoch);
         command
     }
 }

@@ -1,38 +1,53 @@
-//! A Redis server: its address, the connection for commands, and new connections for events.
+//! A server: its address, the connections for commands, and new ones for events.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use redis::FromRedisValue;
+use redis::{Cmd, FromRedisValue, ParsingError, RedisResult, Value};
 
-use super::commands::Commands;
+use super::commands::{Again, Commands, Open, Work};
 use super::endpoint::Endpoint;
-use super::failure::About;
-use super::request::{Again, Request};
+use super::epochs::Epochs;
+use super::failure::{About, is_wrong_server};
+use super::request::Request;
+use super::server_info;
 use super::subscriber::Subscriber;
 use crate::health::Cause;
+use crate::server_info::ServerInfo;
 use crate::settings::Settings;
-use crate::transport::wire::Feed;
+use crate::transport::wire::{Feed, Status, Wire};
 
 /// A Redis server, as one instance uses it.
 pub(crate) struct Redis {
     endpoint: Arc<Endpoint>,
-    commands: Commands,
+    /// For events and canaries.
+    publishing: Commands,
+    /// For keys and values, so that a large value does not delay an event.
+    values: Commands,
+    epochs: Epochs,
+    /// Takes the news that the server is the wrong one.
+    feed: OnceLock<Feed>,
 }
 
 impl Redis {
     pub(crate) fn new(url: &str, settings: &Settings) -> Result<Self, Cause> {
-        Ok(Self {
-            endpoint: Arc::new(Endpoint::new(url, settings)?),
-            commands: Commands::new(settings.backoff_min),
-        })
+        let endpoint = Endpoint::new(url, settings)?;
+        Ok(Self::at(Arc::new(endpoint), settings))
+    }
+
+    fn at(endpoint: Arc<Endpoint>, settings: &Settings) -> Self {
+        let pause = settings.backoff_min;
+        Self {
+            publishing: Commands::new("publish", Arc::clone(&endpoint), pause),
+            values: Commands::new("values", Arc::clone(&endpoint), pause),
+            endpoint,
+            epochs: Epochs::default(),
+            feed: OnceLock::new(),
+        }
     }
 
     /// The same server, with connections of its own.
-    pub(crate) fn another_instance(&self) -> Self {
-        Self {
-            endpoint: Arc::clone(&self.endpoint),
-            commands: self.commands.another_instance(),
-        }
+    pub(crate) fn another_instance(&self, settings: &Settings) -> Self {
+        Self::at(Arc::clone(&self.endpoint), settings)
     }
 
     /// The address without its credentials.
@@ -40,38 +55,185 @@ impl Redis {
         &self.endpoint.failures.address
     }
 
+    /// Called once: the feed hears of what ends every connection.
+    pub(crate) fn attach(&self, feed: Feed) {
+        // A second call changes nothing.
+        let _ = self.feed.set(feed);
+    }
+
     pub(crate) async fn subscriber(&self, feed: Feed) -> Result<Subscriber, Cause> {
         Subscriber::open(&self.endpoint, feed).await
     }
 
     pub(crate) async fn check(&self) -> Result<(), Cause> {
-        self.commands.check(&self.endpoint).await
+        self.publishing.check().await
     }
 
     pub(crate) async fn publish(&self, channel: &str, payload: Vec<u8>) -> Result<u64, Cause> {
-        let mut command = redis::cmd("PUBLISH");
-        command.arg(channel).arg(payload);
-        let request = Request::Command(command);
-        let about = About::Channel(channel);
-        // Sending it twice does no harm, because events are idempotent.
-        self.commands
-            .request(&self.endpoint, &request, Again::Yes, about)
-            .await
+        let request = Request::Command(publish(channel, payload));
+        // Events are idempotent.
+        self.send(
+            &self.publishing,
+            &request,
+            Again::Yes,
+            About::Channel(channel),
+        )
+        .await
     }
 
-    /// Sends a request about a key, and returns the answer.
+    /// Publishes a canary; returns what the server says of itself, and the number of the connection.
+    pub(crate) async fn publish_canary(
+        &self,
+        channel: &str,
+        payload: Vec<u8>,
+    ) -> Result<(ServerInfo, u64), Cause> {
+        let canary = Canary {
+            address: &self.endpoint.failures.address,
+            command: publish(channel, payload),
+        };
+        // Each is sent once, so that those of one connection come in order.
+        self.run(
+            &self.publishing,
+            Again::No,
+            About::Channel(channel),
+            &canary,
+        )
+        .await
+    }
+
+    /// Sends a request that concerns a key, and returns what it is answered with.
     pub(crate) async fn request<T: FromRedisValue>(
         &self,
         request: &Request<'_>,
         again: Again,
         key: &str,
     ) -> Result<T, Cause> {
-        self.commands
-            .request(&self.endpoint, request, again, About::Key(key))
+        self.send(&self.values, request, again, About::Key(key))
             .await
     }
 
+    /// Sends a request that depends on the epoch of the store; returns the epoch as well. See
+    /// [`Epochs`].
+    pub(crate) async fn request_in_epoch<T: FromRedisValue>(
+        &self,
+        generation: &str,
+        request: &Request<'_>,
+        again: Again,
+        key: &str,
+    ) -> Result<(T, String), Cause> {
+        let about = About::Key(key);
+        let work = InEpoch {
+            epochs: &self.epochs,
+            generation,
+            request,
+        };
+        let (answer, epoch) = self.run(&self.values, again, about, &work).await?;
+        Ok((self.read(answer, about)?, epoch))
+    }
+
+    async fn send<T: FromRedisValue>(
+        &self,
+        commands: &Commands,
+        request: &Request<'_>,
+        again: Again,
+        about: About<'_>,
+    ) -> Result<T, Cause> {
+        let answer = self.run(commands, again, about, request).await?;
+        self.read(answer, about)
+    }
+
+    fn read<T: FromRedisValue>(&self, answer: Value, about: About<'_>) -> Result<T, Cause> {
+        let unexpected = |error: ParsingError| self.endpoint.failures.about(&error.into(), about);
+        T::from_redis_value(answer).map_err(unexpected)
+    }
+
+    async fn run<W: Work>(
+        &self,
+        commands: &Commands,
+        again: Again,
+        about: About<'_>,
+        work: &W,
+    ) -> Result<W::Answer, Cause> {
+        let mut first = true;
+        loop {
+            let error = match commands.run(again, work).await? {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let cause = self.endpoint.failures.about(&error, about);
+            if !is_wrong_server(&error) {
+                return Err(cause);
+            }
+            self.leave(&cause);
+            // It was not carried out, and the address may lead to another server by now.
+            if !std::mem::take(&mut first) {
+                return Err(cause);
+            }
+        }
+    }
+
+    /// The server is the wrong one: every connection to it ends.
+    fn leave(&self, cause: &Cause) {
+        self.disconnect(None);
+        if let Some(feed) = self.feed.get() {
+            feed(Wire::Status(Status::Disconnected(cause.clone())));
+        }
+    }
+
+    /// Has the next commands open connections of their own. With a cause, the server is taken to be
+    /// away for it until a connection succeeds.
+    pub(crate) fn disconnect(&self, away: Option<&Cause>) {
+        self.publishing.disconnect(away);
+        self.values.disconnect(away);
+    }
+
+    /// The server has just accepted a connection: attempts that began before need not be waited for.
+    pub(crate) fn reachable(&self) {
+        self.publishing.reachable();
+        self.values.reachable();
+    }
+
     pub(crate) fn close(&self) {
-        self.commands.close();
+        self.publishing.close();
+        self.values.close();
+    }
+}
+
+fn publish(channel: &str, payload: Vec<u8>) -> Cmd {
+    let mut command = redis::cmd("PUBLISH");
+    command.arg(channel).arg(payload);
+    command
+}
+
+struct Canary<'a> {
+    address: &'a str,
+    command: Cmd,
+}
+
+impl Work for Canary<'_> {
+    type Answer = (ServerInfo, u64);
+
+    async fn run(&self, open: &mut Open) -> RedisResult<Self::Answer> {
+        let also = [self.command.clone()];
+        let asked = server_info::ask(&mut open.connection, self.address, also).await;
+        let (server, [published]) = asked?;
+        published.extract_error()?;
+        Ok((server, open.number))
+    }
+}
+
+struct InEpoch<'a> {
+    epochs: &'a Epochs,
+    generation: &'a str,
+    request: &'a Request<'a>,
+}
+
+impl Work for InEpoch<'_> {
+    type Answer = (Value, String);
+
+    async fn run(&self, open: &mut Open) -> RedisResult<Self::Answer> {
+        let epoch = self.epochs.of(self.generation, open).await?;
+        let answer = self.request.send(open, Some(&epoch)).await?;
+        Ok((answer, epoch))
     }
 }

@@ -1,22 +1,36 @@
 //! The connection for events. It passes what the server pushes to the feed.
 
+use std::io::{self, ErrorKind::TimedOut};
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
+use futures_util::stream;
 use redis::aio::{MultiplexedConnection, SendError};
 use redis::{AsyncConnectionConfig, PushInfo, PushKind, RedisResult, Value};
 
 use super::endpoint::Endpoint;
 use super::failure::{About, Failures};
+use super::server_info;
 use crate::health::Cause;
+use crate::io_thread::timeout;
+use crate::server_info::ServerInfo;
 use crate::transport::wire::{Feed, Status, Wire};
 
-/// The connection for events.
-///
-/// Dropping it closes the connection. The Redis client does not report that, so the link must not
-/// wait for a report.
+/// Channels in one command: few enough that no command is large, and many enough that the round trips
+/// of 50,000 channels cost little.
+const BATCH: usize = 1_000;
+
+/// Commands on their way at a time.
+const IN_FLIGHT: usize = 4;
+
+/// Dropping it closes the connection. The library does not report that, so the link does not wait for
+/// a report.
 pub(crate) struct Subscriber {
     connection: MultiplexedConnection,
+    server: ServerInfo,
+    response_timeout: Duration,
     failures: Arc<Failures>,
 }
 
@@ -30,40 +44,101 @@ impl Subscriber {
             Ok::<(), SendError>(())
         };
         let config = AsyncConnectionConfig::new().set_push_sender(receive);
+        let (connection, server) = endpoint.open("events", config).await?;
         Ok(Self {
-            connection: endpoint.open("events", config).await?,
+            connection,
+            server,
+            response_timeout: endpoint.response_timeout,
             failures: Arc::clone(&endpoint.failures),
         })
     }
 
-    /// Subscribes one channel. The server refuses a whole command if it refuses one of its
-    /// channels.
-    pub(crate) fn subscribe(&self, channel: Arc<str>) -> BoxFuture<'static, Option<Status>> {
-        let mut connection = self.connection.clone();
-        let failures = Arc::clone(&self.failures);
+    /// Confirmations are pushed, in order with the messages. The future ends with what failed.
+    pub(crate) fn subscribe(&self, channels: &[Arc<str>]) -> BoxFuture<'static, Vec<Status>> {
+        let limit = self.response_timeout;
+        let (connection, failures) = (self.connection.clone(), Arc::clone(&self.failures));
+        let batches: Vec<Vec<_>> = channels.chunks(BATCH).map(<[_]>::to_vec).collect();
         Box::pin(async move {
-            let result = connection.subscribe(&*channel).await;
-            failed(result, &channel, &failures)
+            let all = stream::iter(batches).map(|batch| {
+                let (connection, failures) = (connection.clone(), Arc::clone(&failures));
+                subscribe_each(connection, limit, failures, batch)
+            });
+            let failed: Vec<_> = all.buffer_unordered(IN_FLIGHT).collect().await;
+            failed.into_iter().flatten().collect()
         })
     }
 
-    pub(crate) fn unsubscribe(&self, channel: Arc<str>) -> BoxFuture<'static, Option<Status>> {
-        let mut connection = self.connection.clone();
+    /// As [`subscribe`](Self::subscribe), for the end of subscriptions.
+    pub(crate) fn unsubscribe(&self, channels: &[Arc<str>]) -> BoxFuture<'static, Vec<Status>> {
+        let (mut connection, limit) = (self.connection.clone(), self.response_timeout);
+        let failures = Arc::clone(&self.failures);
+        let channels = channels.to_vec();
+        Box::pin(async move {
+            for batch in channels.chunks(BATCH) {
+                let names: Vec<&str> = batch.iter().map(|channel| &**channel).collect();
+                if let Err(error) = within(limit, connection.unsubscribe(&names)).await {
+                    // A connection that cannot end a subscription is of no use.
+                    let cause = failures.about(&error, About::Channel(names[0]));
+                    return vec![Status::Disconnected(cause)];
+                }
+            }
+            Vec::new()
+        })
+    }
+
+    /// What the server said of itself when the connection was opened.
+    pub(crate) fn server(&self) -> &ServerInfo {
+        &self.server
+    }
+
+    /// Asks the server what it is.
+    pub(crate) fn ask(&self) -> BoxFuture<'static, Result<ServerInfo, Cause>> {
+        let (mut connection, limit) = (self.connection.clone(), self.response_timeout);
         let failures = Arc::clone(&self.failures);
         Box::pin(async move {
-            let result = connection.unsubscribe(&*channel).await;
-            // A connection that cannot end a subscription is not usable, so it is dropped.
-            failed(result, &channel, &failures).map(|status| match status {
-                Status::Refused { cause, .. } => Status::Disconnected(cause),
-                other => other,
-            })
+            let asking = server_info::ask(&mut connection, &failures.address, []);
+            let asked = within(limit, asking).await;
+            asked
+                .map(|(server, [])| server)
+                .map_err(|error| failures.cause(&error))
         })
     }
 }
 
-/// The status after a failed command. `None` if it was accepted, because its confirmation is pushed
-/// in order with the messages.
-fn failed(result: RedisResult<()>, channel: &str, failures: &Failures) -> Option<Status> {
+/// Subscribes in one command. The server refuses a command whole if it refuses one of its channels:
+/// then each half is tried alone.
+async fn subscribe_each(
+    mut connection: MultiplexedConnection,
+    limit: Duration,
+    failures: Arc<Failures>,
+    channels: Vec<Arc<str>>,
+) -> Vec<Status> {
+    let mut failed = Vec::new();
+    let mut rest = vec![&channels[..]];
+    while let Some(part) = rest.pop() {
+        let names: Vec<&str> = part.iter().map(|channel| &**channel).collect();
+        let result = within(limit, connection.subscribe(&names)).await;
+        match result {
+            Err(error) if error.code().is_some() && part.len() > 1 => {
+                let (first, second) = part.split_at(part.len() / 2);
+                rest.extend([second, first]);
+            }
+            result => failed.extend(failure(result, names[0], &failures)),
+        }
+    }
+    failed
+}
+
+/// What the server answers within the limit.
+async fn within<T>(
+    limit: Duration,
+    answer: impl Future<Output = RedisResult<T>>,
+) -> RedisResult<T> {
+    let answered = timeout(limit, answer).await;
+    answered.unwrap_or_else(|_| Err(io::Error::from(TimedOut).into()))
+}
+
+fn failure(result: RedisResult<()>, channel: &str, failures: &Failures) -> Option<Status> {
     let error = result.err()?;
     let cause = failures.about(&error, About::Channel(channel));
     // An error with a code is the server's answer for this channel. Other errors end the

@@ -1,0 +1,51 @@
+//! The lease of a bus: until when canaries prove that events arrive.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::clock::{self, Nanos, nanos};
+use crate::health::ProvenUntil;
+
+/// On a clock that begins with the bus, and goes on while the machine sleeps: a lease is over on
+/// waking.
+#[derive(Debug)]
+pub(super) struct Lease {
+    start: Nanos,
+    length: Duration,
+    until: AtomicU64,
+    /// The same for caches.
+    proven: Arc<ProvenUntil>,
+}
+
+impl Lease {
+    pub(super) fn new(length: Duration) -> Self {
+        Self {
+            start: clock::asleep_too(),
+            length,
+            until: AtomicU64::new(0),
+            proven: Arc::default(),
+        }
+    }
+
+    /// Time since the bus was built.
+    pub(super) fn now(&self) -> Duration {
+        Duration::from_nanos(clock::asleep_too().saturating_sub(self.start))
+    }
+
+    /// A canary proves that events arrive until then.
+    pub(super) fn renew(&self, until: Duration) {
+        self.until.store(nanos(until), Ordering::Release);
+        self.proven
+            .renew(until.saturating_sub(self.now()), self.length);
+    }
+
+    /// Whether it has not run out.
+    pub(super) fn holds(&self) -> bool {
+        nanos(self.now()) < self.until.load(Ordering::Acquire)
+    }
+
+    pub(super) fn proven(&self) -> Arc<ProvenUntil> {
+        Arc::clone(&self.proven)
+    }
+}
