@@ -1,6 +1,7 @@
 //! The bus over a real server: one file per scenario, one server per test.
 
 mod acl;
+mod away;
 mod black_hole;
 mod close;
 mod connections;
@@ -9,8 +10,11 @@ mod delivery;
 mod fixture;
 mod freeze;
 mod kill;
+mod many_channels;
 mod overflow;
+mod primary;
 mod rejected;
 mod restart;
+mod runtimes;
 mod subscriptions;
 mod torture;

@@ -1,0 +1,281 @@
+//! The server has to be the primary, and the same one on both connections.
+
+use std::time::Duration;
+
+use cache_runtime::bus::{Cause, Health};
+use cache_runtime::dedup::Reservation;
+use cache_runtime::{Bus, CoherentCache, Dedup, Evict, RedisCache};
+use support::{Admin, Relay, Server, eventually, within};
+
+use crate::fixture::{UserEvent, Users, builder, connect, user};
+
+const LONG: Duration = Duration::from_secs(3600);
+
+async fn follow(replica: &Admin, primary: &Server) {
+    let port = primary.port().to_string();
+    replica.run::<()>(&["REPLICAOF", "127.0.0.1", &port]).await;
+}
+
+async fn promote(replica: &Admin) {
+    replica.run::<()>(&["REPLICAOF", "NO", "ONE"]).await;
+}
+
+/// Waits until the replica has everything that the primary has.
+async fn in_step(replica: &Admin) {
+    let link = async || {
+        let info: String = replica.run(&["INFO", "replication"]).await;
+        info
+    };
+    let up = |info: &String| info.contains("master_link_status:up");
+    eventually("the replica to be in step", link, up).await;
+}
+
+fn is_replica(health: &Health) -> bool {
+    matches!(health, Health::Down(Cause::NotPrimary(role)) if role.contains("replica"))
+}
+
+/// Publishing on a replica is accepted, and reaches nobody on the primary.
+#[tokio::test]
+async fn a_replica_as_the_address_is_refused() {
+    let (primary, replica) = (Server::start().await, Server::start().await);
+    let admin = replica.admin().await;
+    follow(&admin, &primary).await;
+    in_step(&admin).await;
+
+    let error = builder(&replica.url()).connect().await.unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("no primary but a replica"), "{text}");
+
+    let bus = builder(&replica.url()).connect_lazy().unwrap();
+    let users = Users::new(&bus);
+    let mut health = users.watch_health();
+    let _events = users.events();
+    let down = within("the role to be noticed", health.wait_for(is_replica)).await;
+    drop(down.unwrap());
+    let error = users.invalidate_user(1).await.unwrap_err();
+    assert!(error.to_string().contains("replica"), "{error}");
+
+    promote(&admin).await;
+    let live = within(
+        "the new primary to be live",
+        health.wait_for(Health::is_live),
+    )
+    .await;
+    drop(live.unwrap());
+}
+
+/// A fail-over that leaves connections on the old primary.
+#[tokio::test]
+async fn a_demoted_primary_is_left_within_a_heartbeat() {
+    let (first, second) = (Server::start().await, Server::start().await);
+    let bus = connect(&first.url()).await;
+    let users = Users::new(&bus);
+    let cache = CoherentCache::builder("users", LONG);
+    let cache = cache
+        .evict_on(&users, |_| Evict::<u64>::All)
+        .build()
+        .unwrap();
+    let mut health = users.watch_health();
+    bus.ready().await.unwrap();
+    cache.get_or_load(&1, || async { "old" }).await;
+    assert_eq!(cache.get(&1), Some("old"));
+
+    let admin = first.admin().await;
+    follow(&admin, &second).await;
+    let down = within("the demotion to be noticed", health.wait_for(is_replica)).await;
+    drop(down.unwrap());
+    assert_eq!(cache.get(&1), None);
+    let error = users.invalidate_user(1).await.unwrap_err();
+    assert!(error.to_string().contains("replica"), "{error}");
+
+    promote(&admin).await;
+    let live = within(
+        "the server to be a primary again",
+        health.wait_for(Health::is_live),
+    )
+    .await;
+    drop(live.unwrap());
+}
+
+/// Behind a virtual address, whose connections stay on the old primary: with nothing subscribed, no
+/// heartbeat notices.
+#[tokio::test]
+async fn a_write_that_a_replica_refuses_ends_its_connections_and_is_sent_to_the_primary() {
+    let (first, second) = (Server::start().await, Server::start().await);
+    let relay = Relay::to(first.port()).await;
+    let bus = connect(&relay.url()).await;
+    let dedup = Dedup::builder(&bus, "requests").build().unwrap();
+    assert!(matches!(
+        dedup.reserve("a", "me").await,
+        Ok(Reservation::Reserved)
+    ));
+
+    let (old, new) = (first.admin().await, second.admin().await);
+    follow(&new, &first).await;
+    in_step(&new).await;
+    promote(&new).await;
+    follow(&old, &second).await;
+    relay.redirect(second.port());
+    for key in 0..10 {
+        let key = format!("key-{key}");
+        let reserved = dedup.reserve(&key, "me").await;
+        assert!(
+            matches!(reserved, Ok(Reservation::Reserved)),
+            "{reserved:?}"
+        );
+    }
+}
+
+/// Neither what was evicted since nor what was stored before comes back.
+#[tokio::test]
+async fn a_store_that_went_back_in_time_serves_nothing_of_its_past() {
+    let mut server = Server::start().await;
+    let bus = connect(&server.url()).await;
+    let users = Users::new(&bus);
+    let cache = RedisCache::builder(&bus, "users", LONG);
+    let cache = cache
+        .evict_on(&users, |event| match event {
+            UserEvent::User { user_id } => Evict::key(user_id.to_string()),
+            UserEvent::Name { .. } | UserEvent::All => Evict::All,
+        })
+        .build()
+        .unwrap();
+    bus.ready().await.unwrap();
+    let read = async |value: &'static str| {
+        let value = cache.get_or_load("1", || async { value.to_owned() }).await;
+        value.unwrap()
+    };
+    assert_eq!(read("old").await, "old");
+    let admin = server.admin().await;
+    admin.run::<()>(&["SAVE"]).await;
+    users.publish(&user(1)).await.unwrap();
+    assert_eq!(cache.get("1").await.unwrap(), None);
+
+    server.restart().await;
+    let admin = server.admin().await;
+    let keys: Vec<String> = admin.run(&["KEYS", "*"]).await;
+    assert!(!keys.is_empty(), "the snapshot brings the entry back");
+    let recovered = async || cache.get("1").await;
+    let answered = eventually("the server to be back", recovered, Result::is_ok).await;
+    assert_eq!(answered.unwrap(), None);
+    // Nor does another process find it, which knows nothing of the time before.
+    let other = connect(&server.url()).await;
+    let users = Users::new(&other);
+    let fresh = RedisCache::<String, _>::builder(&other, "users", LONG)
+        .evict_on(&users, |_| Evict::All)
+        .build()
+        .unwrap();
+    other.ready().await.unwrap();
+    assert_eq!(fresh.get("1").await.unwrap(), None);
+}
+
+/// A proxy that multiplexes loses messages for a while, and the connection goes on.
+#[tokio::test]
+async fn messages_that_are_lost_together_with_a_canary_are_noticed_with_the_next() {
+    let server = Server::start().await;
+    let admin = server.admin().await;
+    let relay = Relay::to(server.port()).await;
+    let bus = connect(&relay.url()).await;
+    let users = Users::new(&bus);
+    let cache = CoherentCache::builder("users", LONG);
+    let cache = cache
+        .evict_on(&users, |_| Evict::<u64>::All)
+        .build()
+        .unwrap();
+    let mut health = users.watch_health();
+    bus.ready().await.unwrap();
+    cache.get_or_load(&1, || async { "old" }).await;
+
+    relay.lose_messages(true);
+    admin
+        .publish("cache:users", r#"{"type":"user","userId":1}"#)
+        .await;
+    // The event, and a canary at least.
+    let lost = async || relay.lost();
+    eventually("a canary to be lost", lost, |lost| *lost >= 2).await;
+    relay.lose_messages(false);
+    let missing = |health: &Health| *health == Health::Down(Cause::MissingCanary);
+    let down = within("the gap to be noticed", health.wait_for(missing)).await;
+    drop(down.unwrap());
+    let live = within(
+        "the channel to be live again",
+        health.wait_for(Health::is_live),
+    )
+    .await;
+    drop(live.unwrap());
+    assert_eq!(cache.get(&1), None);
+}
+
+async fn moves(name: &'static str) {
+    let (first, second) = (Server::start().await, Server::start().await);
+    let relay = Relay::to(first.port()).await;
+    let bus = connect(&relay.url()).await;
+    let users = Users::new(&bus);
+    let mut health = users.watch_health();
+    let mut events = users.events();
+    bus.ready().await.unwrap();
+
+    relay.move_connections(name, second.port());
+    relay.redirect(second.port());
+    let moved = |health: &Health| *health == Health::Down(Cause::AnotherServer);
+    let down = within("the move to be noticed", health.wait_for(moved)).await;
+    drop(down.unwrap());
+    let live = within("both to be on one server", health.wait_for(Health::is_live)).await;
+    drop(live.unwrap());
+    let hears_itself = async || {
+        let receipt = users.publish(&user(1)).await;
+        receipt.is_ok_and(|receipt| receipt.receivers() == 1)
+    };
+    eventually("the bus to hear itself", hears_itself, |hears| *hears).await;
+    let received = async || events.recv().await;
+    let is_user = |event: &Option<UserEvent>| *event == Some(user(1));
+    eventually("the event", received, is_user).await;
+}
+
+#[tokio::test]
+async fn a_subscriber_that_a_balancer_moves_takes_the_publisher_with_it() {
+    moves(":events").await;
+}
+
+#[tokio::test]
+async fn a_publisher_that_a_balancer_moves_takes_the_subscriber_with_it() {
+    moves(":publish").await;
+}
+
+/// A fail-over behind one address: the sockets stay, the subscriptions do not.
+#[tokio::test]
+async fn a_server_that_is_replaced_behind_both_connections_is_noticed() {
+    moves("").await;
+}
+
+/// Without the right to ask which server it is, roles are still known.
+#[tokio::test]
+async fn the_right_to_ask_for_the_identity_is_not_needed() {
+    let server = Server::start().await;
+    let admin = server.admin().await;
+    let rules = [
+        "ACL",
+        "SETUSER",
+        "app",
+        "on",
+        ">secret",
+        "allkeys",
+        "allchannels",
+        "+@all",
+        "-info",
+    ];
+    admin.run::<()>(&rules).await;
+    let bus: Bus = connect(&server.url_as("app", "secret")).await;
+    let users = Users::new(&bus);
+    let cache = RedisCache::builder(&bus, "users", LONG);
+    let cache = cache.evict_on(&users, |_| Evict::All).build().unwrap();
+    bus.ready().await.unwrap();
+    let value = cache.get_or_load("1", || async { "new".to_owned() }).await;
+    assert_eq!(value.unwrap(), "new");
+    assert_eq!(cache.get("1").await.unwrap().as_deref(), Some("new"));
+    // Every new connection counts as a change.
+    admin.kill_clients("normal").await;
+    let read = async || cache.get("1").await;
+    let answered = eventually("a new connection", read, Result::is_ok).await;
+    assert_eq!(answered.unwrap(), None);
+}
