@@ -200,6 +200,7 @@ pub use cache_derive::{InvalidationEvent, cache_invalidation};
 
 pub mod audit;
 mod backoff;
+mod barrier;
 pub mod bus;
 pub mod cache;
 mod channel;

@@ -3,6 +3,7 @@
 mod bypass;
 mod events;
 mod failures;
+mod layers;
 mod lifetime;
 mod own_writes;
 mod policies;

@@ -83,6 +83,10 @@ pub(crate) const RUNTIME: &[Layer] = &[
         "io_thread.rs",
         "the thread for I/O, which belongs to no runtime of the program's",
     ),
+    Layer(
+        "barrier.rs",
+        "keeps caches from storing what they load while an event is applied",
+    ),
     Layer("backoff.rs", "the wait before the next attempt"),
     Layer("clock/", "the clocks that caches read"),
     Layer(

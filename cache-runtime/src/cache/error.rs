@@ -36,7 +36,8 @@ impl std::error::Error for BuildError {}
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NotStored {
-    /// The entry was evicted after the load began, so the value may be the old one.
+    /// The entry was evicted after the load began, or the caches of a channel were being told of an
+    /// event when it began, so the value may be the old one.
     Evicted,
     /// The load took longer than the entry may live, or the TTL of the value is zero.
     Expired,
@@ -49,7 +50,9 @@ pub enum NotStored {
 impl fmt::Display for NotStored {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Evicted => "not stored: the entry was evicted after the load had begun",
+            Self::Evicted => {
+                "not stored: the entry was, or may have been, evicted after the load had begun"
+            }
             Self::Expired => "not stored: the load took longer than the entry's TTL",
             Self::Bypassed => "not stored: events are not proven to arrive",
             Self::TooHeavy => "not stored: the entry is too heavy for the cache",

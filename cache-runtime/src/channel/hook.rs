@@ -15,4 +15,7 @@ pub(crate) struct Hook<E> {
 
 /// Starts the eviction when called. The future returns its result; dropping it does not stop the
 /// eviction.
-type Evict<E> = Box<dyn Fn(&E) -> BoxFuture<'static, Result<(), Cause>> + Send + Sync>;
+type Evict<E> = Box<dyn Fn(&E) -> Evicting + Send + Sync>;
+
+/// An eviction under way.
+pub(crate) type Evicting = BoxFuture<'static, Result<(), Cause>>;

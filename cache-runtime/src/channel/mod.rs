@@ -15,12 +15,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tracing::{Level, debug, enabled, warn};
 
+use crate::barrier::{Barrier, Raised};
 use crate::counters::count;
 use crate::event::InvalidationEvent;
 use crate::health::{Health, ProvenUntil, Reported};
 use crate::link::{Audience, ChannelId};
 use crate::log_throttle::LogThrottle;
-pub(crate) use hook::Hook;
+pub(crate) use hook::{Evicting, Hook};
 pub(crate) use inline::{Inline, Notice};
 pub(crate) use outlet::{Delivery, Outlet};
 pub(crate) use registration::conflict;
@@ -36,6 +37,7 @@ pub(crate) struct Channel<E> {
     pub(crate) inline: Subscribers<Inline<E>>,
     pub(crate) outlets: Subscribers<Outlet<E>>,
     pub(crate) hooks: Subscribers<Hook<E>>,
+    pub(crate) barrier: Arc<Barrier>,
     pub(crate) health: Reported,
     pub(crate) counters: Arc<Counters>,
     log_events: AtomicBool,
@@ -68,6 +70,7 @@ impl<E: InvalidationEvent> Channel<E> {
             inline: Subscribers::new(),
             outlets: Subscribers::new(),
             hooks: Subscribers::new(),
+            barrier: Arc::new(Barrier::new()),
             health: Reported::new(Health::Idle, proven),
             counters: Arc::default(),
             log_events: AtomicBool::new(false),
@@ -80,19 +83,49 @@ impl<E: InvalidationEvent> Channel<E> {
         self.log_events.store(true, Ordering::Relaxed);
     }
 
-    /// Runs the inline subscribers on an event that is about to be published.
-    pub(crate) fn apply_published(&self, event: &E) {
-        self.tell_inline(|| Notice::Published(event));
+    /// Starts the hooks, and runs the inline subscribers, on an event that is about to be
+    /// published.
+    pub(crate) fn apply_published(&self, event: &E, hooks: &[Arc<Hook<E>>]) -> Vec<Evicting> {
+        let subscribers = self.inline.snapshot();
+        // Raised before the hooks: what they delete in Redis, a cache there could store again with
+        // what it loads from a cache that has not evicted yet.
+        let raised = self.raise(&subscribers);
+        // The hooks start before the event evicts from this instance's memory. Otherwise a load
+        // could put the old value from Redis back into memory.
+        let evicting = hooks.iter().map(|hook| (hook.evict)(event)).collect();
+        self.tell(&subscribers, raised.as_ref(), || Notice::Published(event));
+        evicting
     }
 
     fn tell_inline<'a>(&self, notice: impl Fn() -> Notice<'a, E>)
     where
         E: 'a,
     {
-        for subscriber in self.inline.snapshot().iter() {
+        let subscribers = self.inline.snapshot();
+        let raised = self.raise(&subscribers);
+        self.tell(&subscribers, raised.as_ref(), notice);
+    }
+
+    /// Raises the barrier, unless there is only one subscriber, which cannot load from another.
+    fn raise(&self, subscribers: &[Arc<Inline<E>>]) -> Option<Raised<'_>> {
+        (subscribers.len() > 1).then(|| self.barrier.raise())
+    }
+
+    fn tell<'a>(
+        &self,
+        subscribers: &[Arc<Inline<E>>],
+        raised: Option<&Raised<'_>>,
+        notice: impl Fn() -> Notice<'a, E>,
+    ) where
+        E: 'a,
+    {
+        for subscriber in subscribers {
             subscriber.apply(notice(), || {
                 self.counters.panicked(&self.name, "inline subscriber");
             });
+            if let Some(raised) = raised {
+                raised.step();
+            }
         }
     }
 

@@ -40,12 +40,8 @@ impl<E: InvalidationEvent> Core<E> {
 
     pub(super) async fn send(&self, event: &E) -> Result<Receipt, PublishError> {
         let hooks = self.channel.hooks.snapshot();
-        // The hooks start before the event evicts from this instance's memory. Otherwise a load
-        // could put the old value from Redis back into memory. Both happen before the first await,
-        // so that they happen even if this future is dropped later.
-        let evicting = hooks.iter().map(|hook| (hook.evict)(event));
-        let evicting: Vec<_> = evicting.collect();
-        self.channel.apply_published(event);
+        // Before the first await, so that it happens even if this future is dropped later.
+        let evicting = self.channel.apply_published(event, &hooks);
         let evicted = join_all(evicting).await;
         let sent = self.send_encoded(event).await;
         let failed = hooks.iter().zip(evicted).find_map(|(hook, result)| {

@@ -11,6 +11,7 @@ use tracing::info;
 
 use super::core::Core;
 use super::subscription::{Events, HookGuard, OutletGuard, Subscription};
+use crate::barrier::Barrier;
 use crate::bus::Bus;
 use crate::channel::handler::{HandlerContext, HandlerOutput};
 use crate::channel::{ChannelStats, DeclaredChannel, Hook, Inline, Notice, Outlet};
@@ -153,6 +154,8 @@ impl<E: InvalidationEvent> Invalidator<E> {
     /// This is for caches: a read after an event was published or received must not find an entry
     /// that the event evicts. The task that receives the events of all channels calls `subscriber`,
     /// and so do publishers, possibly at the same time. So it must be quick and must not block.
+    /// While the caches and inline subscribers of a channel are called, the caches store no load
+    /// that begins, because it may read what has not been evicted yet.
     ///
     /// It receives the event's `All` at once when events may have been lost. It receives `All`
     /// again just before the channel is live, so that no entry remains that was stored in between.
@@ -214,6 +217,11 @@ impl<E: InvalidationEvent> Invalidator<E> {
     /// The channel's lease: until when events are proven to arrive.
     pub(crate) fn lease(this: &Self) -> Arc<Lease> {
         Arc::clone(this.core.channel.health.lease())
+    }
+
+    /// The barrier of the channel, for the caches that it evicts from.
+    pub(crate) fn barrier(this: &Self) -> Arc<Barrier> {
+        Arc::clone(&this.core.channel.barrier)
     }
 
     /// The bus and the channel, for audits.

@@ -108,6 +108,9 @@ where
     /// It may be called for several services. Match the event exhaustively: then the compiler asks
     /// what a new variant evicts.
     ///
+    /// A cache whose loader reads other caches has to name every channel that evicts from those. It
+    /// may be built before or after them.
+    ///
     /// `evict` is called by publishers and by the task that receives events, possibly at the same
     /// time. It must be quick and must not block. If it panics, everything is evicted.
     pub fn evict_on<Event: InvalidationEvent>(
@@ -120,6 +123,7 @@ where
         // began longer ago than the lease.
         let share = &mut self.options.share_bypassed;
         *share = proof.lease_time().min(*share);
+        self.options.barriers.add(Invalidator::barrier(service));
         let counts = proof.source().counts();
         let service = service.clone();
         self.plan.evicting.push(Evicting {

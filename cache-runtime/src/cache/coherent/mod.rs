@@ -42,6 +42,10 @@ pub use token::LoadToken;
 ///   empty.
 /// - **An instance reads its own writes.** An event that it publishes evicts here before it is
 ///   sent, even when the server is away.
+/// - **Caches may load from each other.** A loader may read another cache that the same channel
+///   evicts from, here or in Redis, whichever is built first: while the caches are told of an
+///   event, loads that begin are not stored. A cache that other channels or none evict from may
+///   hand on a value that is as old as that cache allows.
 ///
 /// Every entry has a TTL, counted from the beginning of its load. It bounds staleness that no event
 /// ends, such as that of a change whose publisher crashed before it published.

@@ -32,17 +32,18 @@ pub(crate) struct Engine<K, V> {
 }
 
 impl<K: Hash + Eq, V: Clone> Engine<K, V> {
-    pub(crate) fn new(options: Options<V>) -> Self {
+    pub(crate) fn new(mut options: Options<V>) -> Self {
         let ttl = nanos(options.ttl);
         let keep_expired = nanos(options.stale_on_error);
+        let layout = Layout::new(
+            options.capacity,
+            ttl,
+            keep_expired,
+            nanos(options.share_bypassed),
+        );
         let permits = |loads: usize| Semaphore::new(loads.min(Semaphore::MAX_PERMITS));
         Self {
-            store: Store::new(Layout::new(
-                options.capacity,
-                ttl,
-                keep_expired,
-                nanos(options.share_bypassed),
-            )),
+            store: Store::new(layout, std::mem::take(&mut options.barriers)),
             ttl,
             permits: options.max_concurrent_loads.map(permits),
             counters: Counters::default(),

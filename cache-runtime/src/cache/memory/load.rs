@@ -20,21 +20,36 @@ impl Storing {
     }
 }
 
+/// How a load began.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Beginning {
+    /// The store's generation. Under another generation the value may not be stored.
+    pub(super) generation: u64,
+    /// The step of the barriers if one was raised: then the value may not be stored.
+    pub(super) raised: Option<u64>,
+    pub(super) storing: Storing,
+    pub(super) entered: Nanos,
+}
+
 /// A load on its way.
 pub(super) struct Load<K, V> {
     pub(super) key: K,
     /// Unique among all loads of the shard, earlier ones included.
     pub(super) id: u64,
-    /// The store's generation when the load was entered. Under another generation its value may not
-    /// be stored.
-    pub(super) generation: u64,
-    pub(super) storing: Storing,
-    pub(super) entered: Nanos,
+    pub(super) begun: Beginning,
     /// Whether other callers may wait for it.
     pub(super) shared: bool,
     /// The number of callers that hold it: the one that loads, and those that wait.
     pub(super) holders: usize,
     pub(super) waiting: Waiting<V>,
+}
+
+impl Beginning {
+    /// Whether a caller that would begin a load `now` may be given the value of this one: nothing
+    /// that it may have read was evicted meanwhile, as far as this cache can tell.
+    pub(super) fn serves(&self, now: &Self) -> bool {
+        self.generation == now.generation && self.raised.is_none_or(|step| now.raised == Some(step))
+    }
 }
 
 /// The waiters of a load, if there are any. Dropping it without a value makes them begin anew, as

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::layout::Capacity;
+use crate::barrier::Barriers;
 use crate::cache::error::BuildError;
 use crate::cache::limits::{check_entries, check_longest, check_time};
 use crate::cache::names::check_name;
@@ -23,6 +24,8 @@ pub(crate) struct Options<V> {
     pub(crate) stale_on_error: Duration,
     /// How old a load that is not stored may be for other callers to wait for it.
     pub(crate) share_bypassed: Duration,
+    /// The barriers of the channels that evict from the cache.
+    pub(crate) barriers: Barriers,
     pub(crate) clock: Clock,
 }
 
@@ -37,6 +40,7 @@ impl<V> Options<V> {
             max_concurrent_loads: None,
             stale_on_error: Duration::ZERO,
             share_bypassed: Duration::MAX,
+            barriers: Barriers::default(),
             clock: Clock::default(),
         }
     }

@@ -9,7 +9,7 @@ use super::entries::{Discarded, Entries, entries};
 use super::entry::Entry;
 use super::keys::{Probe, Stored, hash as hash_of};
 use super::layout::Layout;
-use super::load::{Load, Storing, Waiting};
+use super::load::{Beginning, Load, Waiting};
 use crate::clock::Nanos;
 
 pub(super) struct Shard<K, V> {
@@ -62,23 +62,13 @@ impl<K: Hash + Eq, V: Clone> Shard<K, V> {
     }
 
     /// Enters a load; returns its id.
-    pub(super) fn enter(
-        &mut self,
-        hash: u64,
-        key: K,
-        generation: u64,
-        storing: Storing,
-        entered: Nanos,
-        shared: bool,
-    ) -> u64 {
+    pub(super) fn enter(&mut self, hash: u64, key: K, begun: Beginning, shared: bool) -> u64 {
         let id = self.next_id;
         self.next_id += 1;
         let load = Load {
             key,
             id,
-            generation,
-            storing,
-            entered,
+            begun,
             shared,
             holders: 1,
             waiting: Waiting::nobody(),

@@ -12,7 +12,8 @@ counters! {
             failed_loads,
             /// Callers who received a value that another caller had begun to load.
             shared_loads,
-            /// Loads that an eviction has overtaken: their values were not stored.
+            /// Loads that an eviction has overtaken, or that began while the caches of a channel
+            /// were being told of an event: their values were not stored.
             overtaken_loads,
             /// Evictions: one for each key, for each predicate, and for each time that everything
             /// was evicted.

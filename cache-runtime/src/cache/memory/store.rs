@@ -4,7 +4,8 @@
 //! A load is entered under its key before it begins ([`Store::join`]), and remembers the store's
 //! generation. Evicting a key removes the entry and the load under one lock; so does a predicate,
 //! shard by shard. Evicting everything advances the generation, which every read and every store
-//! compares. A load that is no longer entered, or is of another generation, is not stored.
+//! compares. A load that is no longer entered, or is of another generation, is not stored. Neither is
+//! one that began while a [`Barriers`] was raised.
 //! (Memcached at Facebook has leases for this: Nishtala et al., "Scaling Memcache at Facebook",
 //! NSDI 2013.)
 //!
@@ -21,10 +22,11 @@ use super::entries::Discarded;
 use super::entry::{Entry, NewEntry};
 use super::keys::hash;
 use super::layout::Layout;
-use super::load::{Load, Storing};
+use super::load::{Beginning, Load, Storing};
 use super::shard::Shard;
 use super::sync::{AtomicU64, Ordering, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use super::waiters::Waiters;
+use crate::barrier::Barriers;
 use crate::cache::error::NotStored;
 use crate::clock::Nanos;
 
@@ -32,6 +34,7 @@ pub(super) struct Store<K, V> {
     shards: Box<[Part<K, V>]>,
     /// Advances when everything is evicted.
     generation: Line<AtomicU64>,
+    barriers: Barriers,
     layout: Layout,
 }
 
@@ -76,7 +79,7 @@ pub(super) enum Joined<V> {
 }
 
 impl<K: Hash + Eq, V: Clone> Store<K, V> {
-    pub(super) fn new(layout: Layout) -> Self {
+    pub(super) fn new(layout: Layout, barriers: Barriers) -> Self {
         let part = |_| Part {
             hits: Count::default(),
             misses: Count::default(),
@@ -85,6 +88,7 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
         Self {
             shards: (0..layout.shards).map(part).collect(),
             generation: Line(AtomicU64::new(0)),
+            barriers,
             layout,
         }
     }
@@ -142,9 +146,9 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
         // Dropped after the lock.
         let _overtaken;
         let mut shard = self.part(hash).write();
-        let generation = self.generation();
+        let begun = self.begin(storing, now);
         if storing == Storing::Yes
-            && let Some(entry) = shard.get(hash, key, generation)
+            && let Some(entry) = shard.get(hash, key, begun.generation)
             && now < entry.expires()
         {
             return Joined::Hit(entry.value.clone());
@@ -152,16 +156,16 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
         let same = |load: &Load<K, V>| load.shared && key.equivalent(&load.key);
         if let Ok(mut found) = shard.loads.find_entry(hash, same) {
             let load = found.get_mut();
-            // The load must not have begun before everything was evicted. Where evictions may go
-            // unnoticed, it must not have begun long ago either.
-            let recent = storing == Storing::Yes || now < load.entered + self.layout.share_bypassed;
-            if load.generation == generation && load.storing == storing && recent {
+            // Where evictions may go unnoticed, the load must not have begun long ago.
+            let recent =
+                storing == Storing::Yes || now < load.begun.entered + self.layout.share_bypassed;
+            if load.begun.serves(&begun) && load.begun.storing == storing && recent {
                 load.holders += 1;
                 return Joined::Wait(load.id, load.waiting.join());
             }
             _overtaken = found.remove();
         }
-        Joined::Turn(shard.enter(hash, key.to_owned(), generation, storing, now, true))
+        Joined::Turn(shard.enter(hash, key.to_owned(), begun, true))
     }
 
     /// Enters a load that no other caller waits for; returns its id.
@@ -170,15 +174,32 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
         Q: ToOwned<Owned = K> + ?Sized,
     {
         let mut shard = self.part(hash).write();
-        let generation = self.generation();
-        shard.enter(hash, key.to_owned(), generation, storing, now, false)
+        let begun = self.begin(storing, now);
+        shard.enter(hash, key.to_owned(), begun, false)
     }
 
-    /// Whether a load is still entered, and under the current generation.
+    /// How a load begins now. The caller holds the lock of the shard, so that the next eviction of
+    /// the key finds the load.
+    fn begin(&self, storing: Storing, now: Nanos) -> Beginning {
+        // Before the barriers: if everything has just been evicted, the load must not miss that the
+        // barrier is raised.
+        let generation = self.generation();
+        Beginning {
+            generation,
+            raised: self.barriers.raised(),
+            storing,
+            entered: now,
+        }
+    }
+
+    /// Whether a caller that comes now may be given the value of a load.
     pub(super) fn is_current(&self, hash: u64, id: u64) -> bool {
         let shard = self.part(hash).read();
         let load = shard.loads.find(hash, |load| load.id == id);
-        load.is_some_and(|load| load.generation == self.generation())
+        load.is_some_and(|load| {
+            let now = self.begin(load.begun.storing, load.begun.entered);
+            load.begun.serves(&now)
+        })
     }
 
     /// Ends the caller's part in a load. If the caller has the turn, the next waiter receives it.
@@ -226,9 +247,9 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
             let awaited = awaited.zip(load.waiting.take());
             let result = if let Some(refusal) = refusal {
                 Err(refusal)
-            } else if load.storing == Storing::No {
+            } else if load.begun.storing == Storing::No {
                 Err(NotStored::Bypassed)
-            } else if load.generation != generation {
+            } else if load.begun.generation != generation || load.begun.raised.is_some() {
                 Err(NotStored::Evicted)
             } else if entry.expires() <= now {
                 Err(NotStored::Expired)

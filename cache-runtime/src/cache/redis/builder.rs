@@ -231,6 +231,10 @@ where
     /// It may be called for several services. Match the event exhaustively: then the compiler asks
     /// what a new variant evicts.
     ///
+    /// Other caches of the channel may load from this one, whichever is built first. A loader of
+    /// this one should not read a cache in memory: what this instance still has there, although
+    /// other instances have received the event that evicts it, would be stored for all of them.
+    ///
     /// Keys are those that entries are read by. Redis deletes by key and cannot evaluate a
     /// predicate or a prefix: for these, all entries of the cache in Redis become unreachable, in
     /// one step. In memory they evict no more than they say. Where such events are frequent, name
@@ -272,6 +276,7 @@ where
         // While the cache is bypassed, evictions may go unnoticed: a caller shares no load that
         // began longer ago than the lease.
         engine.share_bypassed = self.sources.lease().unwrap_or(Duration::MAX);
+        engine.barriers = self.sources.barriers();
         engine.check(&origin.name)?;
 
         let name: Arc<str> = origin.name.into();

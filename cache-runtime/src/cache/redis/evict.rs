@@ -16,6 +16,7 @@ use super::deletions::Deletions;
 use super::entry::Cached;
 use super::policy::OnFlush;
 use super::shared::{Coherence, Shared};
+use crate::barrier::Barriers;
 use crate::cache::Evict;
 use crate::cache::coherent::proof::Proof;
 use crate::cache::memory::{Engine, Reclaiming, Reclaims};
@@ -33,6 +34,7 @@ type Subscribe<V> = Box<dyn FnOnce(&Arc<Shared<V>>) -> [Box<dyn Send + Sync>; 2]
 /// Every `evict_on` of a cache that is not built yet.
 pub(super) struct Sources<V> {
     proofs: Vec<Proof>,
+    barriers: Barriers,
     subscribe: Vec<Subscribe<V>>,
 }
 
@@ -43,6 +45,7 @@ impl<V: Clone + Send + Sync + 'static> Sources<V> {
         evict: impl Fn(&E) -> Evict<String> + Send + Sync + 'static,
     ) {
         let proof = Proof::new(service);
+        let barrier = Invalidator::barrier(service);
         let counts = proof.source().counts();
         let service = service.clone();
         let subscribe = move |cache: &Arc<Shared<V>>| {
@@ -82,12 +85,18 @@ impl<V: Clone + Send + Sync + 'static> Sources<V> {
             ]
         };
         self.proofs.push(proof);
+        self.barriers.add(barrier);
         self.subscribe.push(Box::new(subscribe));
     }
 
     /// The shortest lease of all channels; `None` if there are none.
     pub(super) fn lease(&self) -> Option<Duration> {
         self.proofs.iter().map(Proof::lease_time).min()
+    }
+
+    /// The barriers of all channels.
+    pub(super) fn barriers(&mut self) -> Barriers {
+        std::mem::take(&mut self.barriers)
     }
 
     /// `patience` is the longest wait for deletions.
@@ -116,6 +125,7 @@ impl<V> Default for Sources<V> {
     fn default() -> Self {
         Self {
             proofs: Vec::new(),
+            barriers: Barriers::default(),
             subscribe: Vec::new(),
         }
     }
