@@ -7,6 +7,7 @@ mod coherent;
 mod fixture;
 mod flights;
 mod late_fill;
+mod layers;
 mod lock;
 mod loss;
 mod memory;

@@ -202,6 +202,20 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
         })
     }
 
+    /// Whether nothing has happened since a load began because of which its value must not be
+    /// stored elsewhere either. While a barrier is raised that is not known yet.
+    pub(super) fn is_untouched(&self, hash: u64, id: u64) -> bool {
+        // Before the load is looked for: once the barrier is lowered, this cache has evicted.
+        if self.barriers.raised().is_some() {
+            return false;
+        }
+        let shard = self.part(hash).read();
+        let load = shard.loads.find(hash, |load| load.id == id);
+        load.is_some_and(|load| {
+            load.begun.raised.is_none() && load.begun.generation == self.generation()
+        })
+    }
+
     /// Ends the caller's part in a load. If the caller has the turn, the next waiter receives it.
     pub(super) fn leave(&self, hash: u64, id: u64, has_turn: bool) {
         let mut shard = self.part(hash).write();

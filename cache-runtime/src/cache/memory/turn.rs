@@ -148,6 +148,13 @@ impl<'a, K: Hash + Eq, V: Clone> LoadGuard<'a, K, V> {
         self.has_turn = true;
     }
 
+    /// Whether the value may be stored elsewhere too, as [`Store::is_untouched`] says.
+    ///
+    /// [`Store::is_untouched`]: super::store::Store::is_untouched
+    fn is_untouched(&self) -> bool {
+        self.engine.store.is_untouched(self.hash, self.id)
+    }
+
     /// Ends the load: gives the value to the waiters, and stores it if nothing forbids it.
     fn store(&mut self, value: V, started: Nanos, storing: Storing) -> Result<(), NotStored> {
         let engine = self.engine;
@@ -197,6 +204,12 @@ impl<'a, K: Hash + Eq, V: Clone> LeadingLoad<'a, K, V> {
         self.guard.store(value, self.started, Storing::Yes)
     }
 
+    /// Whether the value may be stored outside of the engine: no eviction has overtaken the load,
+    /// and none is being applied.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.guard.is_untouched()
+    }
+
     /// Gives the value to the waiters, and does not store it.
     pub(crate) fn pass(mut self, value: V) {
         let _ = self.guard.store(value, self.started, Storing::No);
@@ -221,6 +234,11 @@ pub(crate) struct LoneLoad<'a, K: Hash + Eq, V: Clone> {
 impl<'a, K: Hash + Eq, V: Clone> LoneLoad<'a, K, V> {
     pub(super) fn new(guard: LoadGuard<'a, K, V>, started: Nanos) -> Self {
         Self { guard, started }
+    }
+
+    /// As [`LeadingLoad::is_untouched`].
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.guard.is_untouched()
     }
 
     /// Stores the value, unless an eviction has overtaken the load.

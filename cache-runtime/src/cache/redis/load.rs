@@ -3,7 +3,8 @@
 //! Per key, one caller in a process takes these steps; the others await its result. Where the cache
 //! has a lock in Redis, one instance at a time loads, and holds a token in Redis meanwhile. Every
 //! eviction of the entry deletes the token, and without it a coherent cache stores nothing in
-//! Redis.
+//! Redis. Nor does it if memory knows that the load was overtaken: a token that was taken after the
+//! deletion does not tell that the loader has read from a cache that had not evicted yet.
 
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -64,7 +65,8 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
             Turn::Lead(turn) => turn,
         };
         // An error drops `turn`, and the next caller in line looks and loads.
-        let (cached, kept) = self.find_or_load(key, load).await?;
+        let untouched = || turn.is_untouched();
+        let (cached, kept) = self.find_or_load(key, load, untouched).await?;
         if kept != Kept::Nowhere && self.storing() == Storing::Yes {
             // The callers in line receive it even if it may not be stored.
             let _ = turn.finish(cached.clone());
@@ -74,11 +76,12 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         Ok(cached)
     }
 
-    /// The entry from Redis, or from the loader.
+    /// The entry from Redis, or from the loader. `untouched` says whether memory lets it be stored.
     async fn find_or_load<L, F, E>(
         &self,
         key: &str,
         load: &mut Option<L>,
+        untouched: impl Fn() -> bool,
     ) -> Result<(Cached<V>, Kept), LoadError<E>>
     where
         L: FnOnce() -> F,
@@ -103,7 +106,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         let load = load.take().expect("a caller loads once");
         let loaded = self.run(load).await.map_err(LoadError::Load)?;
         if redis_answers {
-            return Ok(self.keep(key, &keys, loaded, lock).await);
+            return Ok(self.keep(key, &keys, loaded, lock, untouched).await);
         }
         Ok(match self.options.ttl_of(&loaded) {
             Some(ttl) => (Cached::new(loaded, ttl), Kept::InMemory),
@@ -142,13 +145,14 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         Ok(loaded)
     }
 
-    /// Stores a loaded entry in Redis.
+    /// Stores a loaded entry in Redis, if memory still says that the load is `untouched`.
     pub(super) async fn keep(
         &self,
         key: &str,
         keys: &EntryKeys,
         loaded: Loaded<V>,
         lock: Option<LoadLock>,
+        untouched: impl Fn() -> bool,
     ) -> (Cached<V>, Kept) {
         let Some(ttl) = self.options.ttl_of(&loaded) else {
             return nowhere(loaded);
@@ -162,6 +166,10 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
                 return nowhere(loaded);
             }
         };
+        if self.coherence.is_some() && !untouched() {
+            count(&self.counters.refused);
+            return nowhere(loaded);
+        }
         let kept = match self.store(key, keys, &bytes, ttl, lock).await {
             Ok(Kept::InRedis) => {
                 count(&self.counters.stored);

@@ -54,9 +54,9 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
             return Ok(false);
         };
         let keys = self.keys.of(key);
-        // Taken before Redis is asked: an eviction from here on keeps the new value out of memory.
-        let storing = self.storing();
-        let reserved = (storing == Storing::Yes).then(|| self.engine.begin_load(key, storing));
+        // Taken before Redis is asked: an eviction from here on keeps the new value out of memory,
+        // and out of Redis.
+        let reserved = self.engine.begin_load(key, self.storing());
         self.settled(key).await?;
         let asked = Instant::now();
         let Acquired::Token(token) = self.acquire(&keys, Seek::Refresh).await? else {
@@ -72,7 +72,10 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         } else {
             count(&self.counters.refreshes);
             match self.run(|| loader(key.to_owned())).await {
-                Ok(loaded) => self.keep(key, &keys, loaded, Some(lock)).await,
+                Ok(loaded) => {
+                    let untouched = || reserved.is_untouched();
+                    self.keep(key, &keys, loaded, Some(lock), untouched).await
+                }
                 Err(error) => {
                     self.refresh_failed(key, &error);
                     return Ok(false);
@@ -80,10 +83,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
             }
         };
         let refreshed = kept == Kept::InRedis && !self.is_due(&cached);
-        if let Some(reserved) = reserved
-            && kept != Kept::Nowhere
-            && self.storing() == Storing::Yes
-        {
+        if kept != Kept::Nowhere && self.storing() == Storing::Yes {
             // If it may not be stored, the entry was evicted or replaced meanwhile.
             let _ = reserved.store(cached);
         }

@@ -24,7 +24,8 @@ counters! {
             /// Entries stored in Redis.
             stored,
             /// Entries that were loaded and not stored in Redis, because they were evicted
-            /// meanwhile or because another instance was loading.
+            /// meanwhile, because the caches of a channel were being told of an event, or because
+            /// another instance was loading.
             refused,
             /// Values that were not stored because of their size.
             too_large,
