@@ -1,6 +1,6 @@
 //! Readers and writers on real threads. A read is stale if it finds an older version than was
-//! acknowledged before it began. A coherent cache has no stale reads. A cache that is filled by
-//! `insert` after a miss has many.
+//! acknowledged before it began. A coherent cache has no stale reads, nor has one that loads from
+//! another. A cache that is filled by `insert` after a miss has many.
 
 mod database;
 mod readers;
@@ -14,11 +14,13 @@ use std::thread::scope;
 use std::time::Duration;
 
 use cache_runtime::service::Subscription;
-use cache_runtime::{Bus, CoherentCache, Evict, InvalidationEvent, TtlCache, cache_invalidation};
+use cache_runtime::{
+    Bus, CoherentCache, Evict, InvalidationEvent, RedisCache, TtlCache, cache_invalidation,
+};
 use tokio::runtime::{self, Runtime};
 
 use database::Database;
-use readers::{Coherent, GetThenInsert, Reader};
+use readers::{Coherent, GetThenInsert, Inner, Layered, Reader};
 
 /// A run lasts until this many reads and writes were done, however long that takes.
 const READS: u64 = 100_000;
@@ -72,6 +74,14 @@ impl fmt::Display for By {
             Self::Everything => "everything",
         })
     }
+}
+
+/// The cache that another loads from.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Memory,
+    Redis,
+    RedisAndMemory,
 }
 
 fn key(group: usize, row: usize) -> String {
@@ -129,14 +139,14 @@ fn write(database: &Database, rows: &Rows, by: By, runtime: &runtime::Handle, st
 fn run<R: Reader>(
     runtime: &Runtime,
     by: By,
-    cache: impl FnOnce(&Rows, &Arc<Database>) -> (R, Option<Subscription>),
+    cache: impl FnOnce(&Bus, &Rows, &Arc<Database>) -> (R, Option<Subscription>),
 ) -> Arc<Database> {
     let entered = runtime.enter();
     let database = Arc::new(Database::default());
     let bus = Bus::local().lease(FOREVER).connect_lazy();
     let bus = bus.expect("usable settings");
     let (here, there) = (Rows::new(&bus), Rows::new(&bus.another_instance()));
-    let (reader, _subscription) = cache(&here, &database);
+    let (reader, _subscription) = cache(&bus, &here, &database);
     // Subscribed after the cache, so it is called after the cache has applied the event.
     let acknowledge = Arc::clone(&database);
     let _acknowledging = here.subscribe_inline(move |event| acknowledge.acknowledge(event));
@@ -167,22 +177,63 @@ fn run<R: Reader>(
     database
 }
 
+fn evict(event: &RowEvent) -> Evict<String> {
+    match event {
+        RowEvent::Row { group, row, .. } => Evict::key(key(*group, *row)),
+        RowEvent::Group { group, .. } => {
+            let group = group.to_string();
+            Evict::matching(move |key: &String| key.split(':').next() == Some(&*group))
+        }
+        RowEvent::Prefix { group, .. } => Evict::prefix(format!("{group}:")),
+        RowEvent::Everything { .. } | RowEvent::All => Evict::All,
+    }
+}
+
+fn in_memory(rows: &Rows) -> CoherentCache<String, u64> {
+    let cache = CoherentCache::builder("stress", FOREVER).evict_on(rows, evict);
+    cache.build().expect("usable settings")
+}
+
+/// Over the key-value store of this process.
+fn in_redis(bus: &Bus, rows: &Rows, memory: bool) -> Inner {
+    let cache = RedisCache::builder(bus, "stress", FOREVER).evict_on(rows, evict);
+    let cache = if memory {
+        cache.memory(FOREVER, 100)
+    } else {
+        cache
+    };
+    Inner::Redis(cache.build().expect("usable settings"))
+}
+
+fn layered(runtime: &Runtime, by: By, outer_first: bool, inner: Kind) -> Arc<Database> {
+    run(runtime, by, |bus, rows, database| {
+        let build_inner = || match inner {
+            Kind::Memory => Inner::Memory(in_memory(rows)),
+            Kind::Redis => in_redis(bus, rows, false),
+            Kind::RedisAndMemory => in_redis(bus, rows, true),
+        };
+        let (outer, inner);
+        if outer_first {
+            outer = in_memory(rows);
+            inner = build_inner();
+        } else {
+            inner = build_inner();
+            outer = in_memory(rows);
+        }
+        let reader = Layered {
+            outer,
+            inner,
+            database: Arc::clone(database),
+            runtime: runtime.handle().clone(),
+        };
+        (reader, None)
+    })
+}
+
 fn coherent(runtime: &Runtime, by: By) -> Arc<Database> {
-    run(runtime, by, |rows, database| {
-        let cache = CoherentCache::builder("stress", FOREVER)
-            .evict_on(rows, |event| match event {
-                RowEvent::Row { group, row, .. } => Evict::key(key(*group, *row)),
-                RowEvent::Group { group, .. } => {
-                    let group = group.to_string();
-                    Evict::matching(move |key: &String| key.split(':').next() == Some(&*group))
-                }
-                RowEvent::Prefix { group, .. } => Evict::prefix(format!("{group}:")),
-                RowEvent::Everything { .. } | RowEvent::All => Evict::All,
-            })
-            .build()
-            .expect("usable settings");
+    run(runtime, by, |_, rows, database| {
         let reader = Coherent {
-            cache,
+            cache: in_memory(rows),
             database: Arc::clone(database),
             runtime: runtime.handle().clone(),
         };
@@ -191,7 +242,7 @@ fn coherent(runtime: &Runtime, by: By) -> Arc<Database> {
 }
 
 fn get_then_insert(runtime: &Runtime, by: By) -> Arc<Database> {
-    run(runtime, by, |rows, database| {
+    run(runtime, by, |_, rows, database| {
         let cache = TtlCache::<String, u64>::builder("cache", Duration::from_secs(300))
             .build()
             .unwrap();
@@ -211,13 +262,17 @@ fn get_then_insert(runtime: &Runtime, by: By) -> Arc<Database> {
     })
 }
 
-#[test]
-fn no_read_is_stale() {
-    let runtime = runtime::Builder::new_multi_thread()
+fn one_worker() -> Runtime {
+    runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_time()
         .build()
-        .expect("a runtime");
+        .expect("a runtime")
+}
+
+#[test]
+fn no_read_is_stale() {
+    let runtime = one_worker();
     for by in [By::Key, By::Predicate, By::Prefix, By::Everything] {
         let [ours, theirs] = [coherent(&runtime, by), get_then_insert(&runtime, by)];
         let told = [&ours, &theirs].map(|database| {
@@ -238,5 +293,27 @@ fn no_read_is_stale() {
             theirs.stale.load(Ordering::Relaxed) > 0,
             "the measure is blind"
         );
+    }
+}
+
+#[test]
+fn no_read_through_two_caches_is_stale() {
+    let runtime = one_worker();
+    for inner in [Kind::Memory, Kind::Redis, Kind::RedisAndMemory] {
+        for outer_first in [true, false] {
+            for by in [By::Key, By::Predicate, By::Everything] {
+                let database = layered(&runtime, by, outer_first, inner);
+                let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+                let [stale, reads] = [get(&database.stale), get(&database.reads)];
+                let built = if outer_first { "first" } else { "last" };
+                let line = format!(
+                    "stress: by {by}, over {inner:?}, the outer built {built}: {stale} stale of \
+                     {reads} reads, {} writes\n",
+                    get(&database.writes)
+                );
+                let _ = stdout().write_all(line.as_bytes());
+                assert_eq!(stale, 0, "by {by}, over {inner:?}, the outer built {built}");
+            }
+        }
     }
 }
