@@ -12,6 +12,7 @@
 mod evictions;
 mod expiry;
 mod failures;
+mod layers;
 mod limits;
 mod loss;
 mod plain;
