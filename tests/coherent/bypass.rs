@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use cache_runtime::cache::NotStored;
 use cache_runtime::{Bus, ManualClock};
-use support::{Direction, Proxy, Server, within};
+use support::{Direction, Proxy, Server, eventually, within};
 use tokio::sync::Notify;
 
 use crate::{HOUR, Loader, Users, builder, connect, found, held, live, lost, poll_once};
@@ -53,7 +53,8 @@ async fn from_the_loss_of_the_server_to_its_return() {
 
     server.kill9();
     lost(&users).await;
-    assert!(held(&cache).is_empty(), "flushed at once");
+    let held_now = async || held(&cache);
+    eventually("the cache to be flushed at once", held_now, Vec::is_empty).await;
     assert!(token.store(1).is_err());
     for expected in 2..=3 {
         assert_eq!(loader.read(&cache, "1").await, expected);

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | [`Server`] | a real server per test: kill, restart, freeze, look inside |
 //! | [`Admin`] | the test's own connection to it: `CLIENT KILL`, `ACL SETUSER`, `PUBLISH` |
-//! | [`Proxy`] | a TCP proxy that delays, black-holes and cuts |
+//! | [`Proxy`] | a TCP proxy that delays, throttles, black-holes and cuts |
 //! | [`Relay`] | the same for RESP: connections that lose messages, or move to another server
 //! | [`Child`] | a second process: this test binary again, an example, or any program |
 //! | [`Recorder`] | a handler that records the events it receives |

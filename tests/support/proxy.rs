@@ -1,13 +1,14 @@
 //! A TCP proxy that simulates a faulty network.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 
 /// Which way bytes flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +34,8 @@ struct Weather {
     to_server_blocked: bool,
     to_client_blocked: bool,
     delay: Duration,
+    /// Bytes per second of all connections together, in each direction.
+    rate: Option<u32>,
     /// Connections older than the last cut are closed.
     cuts: u64,
 }
@@ -101,7 +104,14 @@ impl Proxy {
         self.weather.send_modify(|weather| weather.delay = delay);
     }
 
-    /// Ends [`black_hole`](Self::black_hole) and [`delay`](Self::delay).
+    /// Lets so many bytes per second through in each direction, of all connections together.
+    pub fn throttle(&self, rate: u32) {
+        self.weather
+            .send_modify(|weather| weather.rate = Some(rate));
+    }
+
+    /// Ends [`black_hole`](Self::black_hole), [`delay`](Self::delay) and
+    /// [`throttle`](Self::throttle).
     pub fn heal(&self) {
         self.weather.send_modify(|weather| {
             *weather = Weather {
@@ -117,15 +127,53 @@ impl Proxy {
     }
 }
 
+/// When each direction of the line is free again.
+#[derive(Debug, Default)]
+struct Line {
+    to_server: Mutex<Option<Instant>>,
+    to_client: Mutex<Option<Instant>>,
+}
+
+impl Line {
+    /// Waits until the line has carried so many bytes.
+    async fn carry(&self, direction: Direction, bytes: usize, rate: u32) {
+        let bytes = u32::try_from(bytes).expect("a buffer's length");
+        let time = Duration::from_secs_f64(f64::from(bytes) / f64::from(rate));
+        let free = match direction {
+            Direction::ToServer => &self.to_server,
+            Direction::ToClient | Direction::Both => &self.to_client,
+        };
+        let done = {
+            let mut free = free.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = Instant::now();
+            let done = free.map_or(now, |free| free.max(now)) + time;
+            *free = Some(done);
+            done
+        };
+        sleep_until(done).await;
+    }
+}
+
 async fn accept(listener: TcpListener, port: u16, weather: watch::Sender<Weather>) {
     let mut connections = JoinSet::new();
+    let line = Arc::new(Line::default());
     while let Ok((client, _)) = listener.accept().await {
-        connections.spawn(connection(client, port, weather.subscribe()));
+        connections.spawn(connection(
+            client,
+            port,
+            Arc::clone(&line),
+            weather.subscribe(),
+        ));
         while connections.try_join_next().is_some() {}
     }
 }
 
-async fn connection(client: TcpStream, port: u16, mut weather: watch::Receiver<Weather>) {
+async fn connection(
+    client: TcpStream,
+    port: u16,
+    line: Arc<Line>,
+    mut weather: watch::Receiver<Weather>,
+) {
     let born = weather.borrow().cuts;
     let relay = {
         let weather = weather.clone();
@@ -142,8 +190,8 @@ async fn connection(client: TcpStream, port: u16, mut weather: watch::Receiver<W
             let (from_server, to_server) = split(server);
             // When one end closes, both connections end.
             tokio::select! {
-                () = pump(from_client, to_server, Direction::ToServer, weather.clone()) => {}
-                () = pump(from_server, to_client, Direction::ToClient, weather) => {}
+                () = pump(from_client, to_server, Direction::ToServer, &line, weather.clone()) => {}
+                () = pump(from_server, to_client, Direction::ToClient, &line, weather) => {}
             }
         }
     };
@@ -157,6 +205,7 @@ async fn pump(
     mut from: ReadHalf<TcpStream>,
     mut to: WriteHalf<TcpStream>,
     direction: Direction,
+    line: &Line,
     mut weather: watch::Receiver<Weather>,
 ) {
     let mut buffer = vec![0; 16 * 1024];
@@ -171,9 +220,14 @@ async fn pump(
             _ = forecast.wait_for(|weather| weather.blocks(direction)) => continue,
             read = from.read(&mut buffer) => read,
         };
-        let (Ok(length), delay) = (read, weather.borrow().delay) else {
-            return;
+        let Ok(length) = read else { return };
+        let (delay, rate) = {
+            let weather = weather.borrow();
+            (weather.delay, weather.rate)
         };
+        if let Some(rate) = rate {
+            line.carry(direction, length, rate).await;
+        }
         if !delay.is_zero() {
             sleep(delay).await;
         }

@@ -1,0 +1,46 @@
+//! Values have a connection of their own: large ones on a slow line delay no event.
+
+use cache_runtime::{Bus, RedisCache};
+use support::{Proxy, Server, within};
+use tokio::task::JoinSet;
+
+use crate::fixture::{LONG, Texts};
+
+const MIB: usize = 1024 * 1024;
+/// 100 Mbit/s.
+const RATE: u32 = 12_500_000;
+
+/// The proxy needs a thread that does not encode values.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn events_and_canaries_pass_while_large_values_are_stored() {
+    let server = Server::start().await;
+    let proxy = Proxy::to(server.port()).await;
+    // The values take longer than a lease. None of them is given up.
+    let bus = Bus::redis(proxy.url()).response_timeout(LONG);
+    let bus = bus.connect().await.unwrap();
+    let texts = Texts::new(&bus);
+    let mut events = texts.events();
+    let cache = RedisCache::<String>::builder(&bus, "large", LONG);
+    let cache = cache.max_value_bytes(2 * MIB).build().unwrap();
+    within("the bus to be live", bus.ready()).await.unwrap();
+    let mut health = texts.watch_health();
+    health.mark_unchanged();
+
+    proxy.throttle(RATE);
+    let mut storing = JoinSet::new();
+    for number in 0..40 {
+        let cache = cache.clone();
+        storing.spawn(async move {
+            let value = "x".repeat(MIB);
+            cache.insert(&format!("key-{number}"), value).await
+        });
+    }
+    let mut number = 0_u64;
+    while let Some(ended) = storing.join_next().await {
+        ended.unwrap().unwrap();
+        number += 1;
+        texts.invalidate_text(number.to_string()).await.unwrap();
+        within("the event", events.recv()).await.unwrap();
+    }
+    assert!(!health.has_changed().unwrap(), "it was not always live");
+}
