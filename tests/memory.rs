@@ -1,7 +1,7 @@
 //! Memory that caches must free, and uses that must not make it grow.
 //!
-//! A test binary of its own, because counting replaces the allocator. The allocations of all threads
-//! are counted, so one test runs at a time.
+//! A test binary of its own, because counting replaces the allocator. The allocations of all
+//! threads are counted, so one test runs at a time.
 
 use std::alloc::System;
 use std::future::pending;

@@ -12,7 +12,7 @@ pub const LEASE: Duration = Duration::from_secs(2);
 pub const BACKOFF_MIN: Duration = Duration::from_millis(20);
 /// Longest wait between attempts to reconnect: 1 s.
 pub const BACKOFF_MAX: Duration = Duration::from_secs(1);
-/// Least time between two flushes of a channel because of rejected messages: 1 s.
+/// Least time between two flushes of a channel's handlers because of rejected messages: 1 s.
 pub const REJECTION_INTERVAL: Duration = Duration::from_secs(1);
 /// Longest time to connect, including the log-in: 2 s.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);

@@ -1,8 +1,10 @@
-//! The thread on which buses do their I/O, so that they belong to no runtime of the program's: they
-//! work from a `static`, from any executor, and while the threads of the program are blocked.
+//! The thread on which all buses of the process do their I/O. So a bus belongs to no runtime of the
+//! program. It works from a `static`, from any executor, and while the program's threads are
+//! blocked.
 //!
-//! One thread serves all buses of the process. It also runs inline subscribers, and with them the
-//! closures that say what an event evicts.
+//! The thread also runs inline subscribers for received events, and with them the closures that say
+//! what an event evicts. While one of them blocks, no bus of the process receives events or renews
+//! its lease, and the timeouts of this module do not fire.
 
 use std::future::pending;
 use std::io;
@@ -14,12 +16,13 @@ use tokio::runtime::{Builder, Handle};
 use tokio::task::JoinHandle;
 use tokio::time::{Sleep, Timeout};
 
-/// Threads for what would hold up the thread for I/O.
+/// The most threads for work that would hold up the thread for I/O. Tokio resolves host names on
+/// them too.
 const BLOCKING: usize = 4;
 
 static THREAD: LazyLock<Result<Handle, Arc<str>>> = LazyLock::new(start);
 
-/// The runtime of the thread. An error, if the system refuses to start it.
+/// The runtime of the thread, or why the system did not start the thread.
 pub(crate) fn handle() -> Result<&'static Handle, Arc<str>> {
     THREAD.as_ref().map_err(Arc::clone)
 }
@@ -38,21 +41,21 @@ where
     Some(handle().ok()?.spawn(task))
 }
 
-/// Runs what takes long beside the thread.
+/// Runs long work on another thread. Does nothing if there is no thread for I/O.
 pub(crate) fn spawn_blocking(work: impl FnOnce() + Send + 'static) {
     if let Ok(handle) = handle() {
         handle.spawn_blocking(work);
     }
 }
 
-/// As [`tokio::time::timeout`], for callers without a runtime.
+/// As [`tokio::time::timeout`], for callers without a runtime. The thread for I/O drives the timer.
 pub(crate) fn timeout<F: Future>(limit: Duration, future: F) -> Timeout<F> {
     // A timer belongs to the runtime that it was made in.
     let _entered = handle().ok().map(Handle::enter);
     tokio::time::timeout(limit, future)
 }
 
-/// As [`tokio::time::sleep`], for callers without a runtime.
+/// As [`tokio::time::sleep`], for callers without a runtime. The thread for I/O drives the timer.
 pub(crate) fn sleep(time: Duration) -> Sleep {
     let _entered = handle().ok().map(Handle::enter);
     tokio::time::sleep(time)

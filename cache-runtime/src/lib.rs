@@ -173,13 +173,16 @@
 //! # What a loss is, and what follows
 //!
 //! A loss is a disconnect, a silent network, a frozen server or an overflow on either side. A
-//! subscription that the server ends, a rejected message and a panic in a handler are losses too.
+//! subscription that the server ends, a canary that is missing, a server that is no primary, and
+//! two connections to different servers are losses too. A flush also follows a rejected message,
+//! but the channel stays live. A handler that panics receives `All`.
 //!
 //! The bus regularly publishes a test message, the canary, and receives it over the same two
 //! connections as events. A channel is [live](bus::Health::Live) while its subscription is
-//! confirmed and the latest canary that came back was sent less than a lease ago. While a channel
-//! is not live, a [`CoherentCache`] is bypassed, unless [`WhileDown`](coherent::WhileDown) says
-//! otherwise.
+//! confirmed and the latest complete canary was sent less than a lease ago. A canary is complete
+//! when it has come back and the server has answered on both connections that it is a primary.
+//! While a channel is not live, a [`CoherentCache`] is bypassed, unless
+//! [`WhileDown`](coherent::WhileDown) says otherwise.
 //!
 //! [`Invalidator::subscribe`](service::Invalidator::subscribe) says when handlers receive `All`,
 //! and [`subscribe_inline`](service::Invalidator::subscribe_inline) says when inline subscribers

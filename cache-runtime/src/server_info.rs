@@ -1,22 +1,22 @@
-//! What a server says of itself.
+//! What a server answers when it is asked for its role and identity.
 
 use std::sync::Arc;
 
-/// What a server answers when it is asked what it is.
+/// The role and the identity of a server, as it answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerInfo {
-    /// What it is to other servers.
+    /// Whether it is a primary.
     pub role: Role,
-    /// Which start of which server it is; `None` where the server does not tell.
+    /// The server and its latest start; `None` if the server does not answer that.
     pub identity: Option<Identity>,
 }
 
-/// What a server is to other servers.
+/// The role of a server in replication.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Role {
-    /// Subscribers of every replica hear what is published here.
+    /// Subscribers of every replica receive what is published here.
     Primary,
-    /// Whoever subscribes at another server does not hear what is published here.
+    /// Subscribers of other servers do not receive what is published here. The text names the role.
     Other(Arc<str>),
 }
 

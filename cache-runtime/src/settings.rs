@@ -24,8 +24,10 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum OnRejected {
-    /// A flush, because the message may have evicted anything. Subscribers receive `All` at once
-    /// for the first message, and then at most once per
+    /// A flush, because the message may have been meant to evict anything. The channel stays live.
+    ///
+    /// Each message evicts everything from the caches of the channel at once, which costs loads.
+    /// Handlers receive `All` at once for the first message, and then at most once per
     /// [`rejection_interval`](crate::bus::BusBuilder::rejection_interval).
     #[default]
     Flush,

@@ -1,4 +1,4 @@
-//! While the server is away, no caller waits for more than one attempt.
+//! While the server is away, no caller waits for more than one attempt to connect.
 
 use std::fmt;
 use std::pin::Pin;
@@ -23,7 +23,7 @@ impl fmt::Debug for Probing<'_> {
 
 const FOREVER: Duration = Duration::from_secs(3600);
 
-/// All who wait for an attempt to connect are answered by its end.
+/// When an attempt to connect ends, every caller that waits for it gets its result.
 #[tokio::test]
 async fn many_publishers_share_one_attempt() {
     let server = Server::start().await;
@@ -46,7 +46,7 @@ async fn many_publishers_share_one_attempt() {
     server.thaw();
 }
 
-/// One caller waits for the attempt that finds out whether the server is back.
+/// One caller waits for the attempt that shows whether the server is back. The others fail at once.
 #[tokio::test]
 async fn only_one_publisher_waits_once_silence_was_noticed() {
     let server = Server::start().await;
@@ -61,7 +61,7 @@ async fn only_one_publisher_waits_once_silence_was_noticed() {
         let mut context = Context::from_waker(Waker::noop());
         probe.as_mut().poll(&mut context).is_pending()
     };
-    // A moment after the silence was noticed, the first one tries.
+    // The pause after the loss has to pass before the first caller tries.
     let probing = async || {
         let mut probe: Probe<'_> = Box::pin(async { users.invalidate_all().await.is_ok() });
         waits(&mut probe).then_some(Probing(probe))
@@ -76,7 +76,7 @@ async fn only_one_publisher_waits_once_silence_was_noticed() {
     server.thaw();
 }
 
-/// Reads of values fail as fast.
+/// The same holds for reads of values.
 #[tokio::test]
 async fn no_reader_waits_for_a_server_that_is_known_to_be_away() {
     let server = Server::start().await;
@@ -93,7 +93,7 @@ async fn no_reader_waits_for_a_server_that_is_known_to_be_away() {
     server.freeze();
     watched.down().await;
 
-    // One reader at most waits for an attempt.
+    // At most one reader waits for an attempt.
     let mut readers = JoinSet::new();
     for _ in 0..100 {
         let cache = cache.clone();

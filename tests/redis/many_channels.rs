@@ -15,7 +15,7 @@ enum Nothing {
     All,
 }
 
-/// A service has one channel. Here, services are made at run time.
+/// Each service has one channel, so the services are made at run time.
 fn service(bus: &Bus, number: usize) -> Invalidator<Nothing> {
     let name = format!("cache:channel-{number}").leak();
     let logging = Logging {
@@ -52,7 +52,7 @@ async fn become_live_with_a_lease_that_is_shorter_than_that_takes() {
     drop(idle.unwrap());
 }
 
-/// The server refuses a command whole if it refuses one of its channels.
+/// The server refuses a whole command if it refuses one of its channels.
 #[tokio::test]
 async fn are_live_beside_some_that_the_server_refuses() {
     let server = Server::start().await;

@@ -34,7 +34,7 @@ fn is_replica(health: &Health) -> bool {
     matches!(health, Health::Down(Cause::NotPrimary(role)) if role.contains("replica"))
 }
 
-/// Publishing on a replica is accepted, and reaches nobody on the primary.
+/// A replica accepts `PUBLISH`, and subscribers on the primary do not receive the message.
 #[tokio::test]
 async fn a_replica_as_the_address_is_refused() {
     let (primary, replica) = (Server::start().await, Server::start().await);
@@ -64,7 +64,7 @@ async fn a_replica_as_the_address_is_refused() {
     drop(live.unwrap());
 }
 
-/// A fail-over that leaves connections on the old primary.
+/// The fail-over leaves the connections on the old primary.
 #[tokio::test]
 async fn a_demoted_primary_is_left_within_a_heartbeat() {
     let (first, second) = (Server::start().await, Server::start().await);
@@ -97,8 +97,8 @@ async fn a_demoted_primary_is_left_within_a_heartbeat() {
     drop(live.unwrap());
 }
 
-/// Behind a virtual address, whose connections stay on the old primary: with nothing subscribed, no
-/// heartbeat notices.
+/// After a fail-over behind a virtual address, connections stay on the old primary. Nothing is
+/// subscribed, so there is no heartbeat that notices it.
 #[tokio::test]
 async fn a_write_that_a_replica_refuses_ends_its_connections_and_is_sent_to_the_primary() {
     let (first, second) = (Server::start().await, Server::start().await);
@@ -126,7 +126,7 @@ async fn a_write_that_a_replica_refuses_ends_its_connections_and_is_sent_to_the_
     }
 }
 
-/// Neither what was evicted since nor what was stored before comes back.
+/// After a restart from a snapshot, an entry that was evicted since then is not served.
 #[tokio::test]
 async fn a_store_that_went_back_in_time_serves_nothing_of_its_past() {
     let mut server = Server::start().await;
@@ -158,7 +158,7 @@ async fn a_store_that_went_back_in_time_serves_nothing_of_its_past() {
     let recovered = async || cache.get("1").await;
     let answered = eventually("the server to be back", recovered, Result::is_ok).await;
     assert_eq!(answered.unwrap(), None);
-    // Nor does another process find it, which knows nothing of the time before.
+    // Another process, which was not connected before the restart, does not find it either.
     let other = connect(&server.url()).await;
     let users = Users::new(&other);
     let fresh = RedisCache::<String, _>::builder(&other, "users", LONG)
@@ -169,7 +169,8 @@ async fn a_store_that_went_back_in_time_serves_nothing_of_its_past() {
     assert_eq!(fresh.get("1").await.unwrap(), None);
 }
 
-/// A proxy that multiplexes loses messages for a while, and the connection goes on.
+/// As with a proxy that multiplexes connections: messages are lost for a while, and the connection
+/// stays open.
 #[tokio::test]
 async fn messages_that_are_lost_together_with_a_canary_are_noticed_with_the_next() {
     let server = Server::start().await;
@@ -190,7 +191,7 @@ async fn messages_that_are_lost_together_with_a_canary_are_noticed_with_the_next
     admin
         .publish("cache:users", r#"{"type":"user","userId":1}"#)
         .await;
-    // The event, and a canary at least.
+    // The event, and at least one canary.
     let lost = async || relay.lost();
     eventually("a canary to be lost", lost, |lost| *lost >= 2).await;
     relay.lose_messages(false);
@@ -248,7 +249,7 @@ async fn a_server_that_is_replaced_behind_both_connections_is_noticed() {
     moves("").await;
 }
 
-/// Without the right to ask which server it is, roles are still known.
+/// Without the right to ask for the identity, the role is still known.
 #[tokio::test]
 async fn the_right_to_ask_for_the_identity_is_not_needed() {
     let server = Server::start().await;

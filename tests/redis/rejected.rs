@@ -47,8 +47,8 @@ async fn deliver_all_and_nothing_is_omitted() {
     assert_eq!(watched.handler.seen(), [user(1)]);
 }
 
-/// A newer publisher during a rolling deployment: each of its messages evicts, and in between the
-/// cache is read as always.
+/// As during a rolling deployment with a newer publisher: each of its messages evicts, and between
+/// them the cache is read as usual.
 #[tokio::test]
 async fn evict_from_caches_at_once_and_leave_the_channel_live() {
     let server = Server::start().await;

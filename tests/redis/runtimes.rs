@@ -1,4 +1,4 @@
-//! A bus belongs to no runtime of the program's.
+//! A bus belongs to no runtime of the program.
 
 use std::pin::pin;
 use std::sync::{Arc, mpsc};
@@ -14,7 +14,7 @@ use crate::fixture::{UserEvent, Users, builder, connect, user};
 
 const LONG: Duration = Duration::from_secs(3600);
 
-/// An executor that knows nothing of Tokio.
+/// An executor other than Tokio.
 fn block_on<F: Future>(future: F) -> F::Output {
     struct Unpark(Thread);
     impl Wake for Unpark {
@@ -41,7 +41,7 @@ fn evicting(users: &Users) -> CoherentCache<u64, &'static str> {
     cache.build().unwrap()
 }
 
-/// Every `#[tokio::test]` has a runtime of its own, and a bus in a `static` sees them all.
+/// As with a bus in a `static` that several `#[tokio::test]`s use, each with its own runtime.
 #[test]
 fn one_bus_works_in_one_runtime_after_another() {
     let servers = Runtime::new().unwrap();

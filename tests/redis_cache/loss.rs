@@ -10,7 +10,7 @@ use support::{Server, eventually, within};
 use crate::coherent::{Instance, evict};
 use crate::fixture::{LONG, Place, Texts, builder, connect, never, text};
 
-/// An instance that connects as a user of its own, whose channel can be taken away.
+/// An instance that connects as its own user, so that access to its channel can be taken away.
 async fn brittle(server: &Server) -> Bus {
     let admin = server.admin().await;
     let rules = [

@@ -43,7 +43,7 @@ pub(crate) enum Fault {
     Malformed,
     /// The process does not run for a while.
     Pause,
-    /// Pushes vanish for a while on a connection that goes on.
+    /// Pushes vanish for a while on a connection that stays open.
     Skip,
     /// Another server becomes the primary; connections stay on the old one.
     FailOver,

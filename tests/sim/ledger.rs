@@ -76,7 +76,7 @@ impl Ledger {
         self.records[event].lost.get_or_insert(to);
     }
 
-    /// Nobody could have noticed that the event was lost.
+    /// Records that the loss of the event could not be noticed.
     pub(crate) fn excuse(&mut self, event: Event) {
         if let Some(open) = self.open.get_mut(&self.records[event].channel) {
             open.inline.remove(&event);

@@ -314,7 +314,8 @@ impl World {
             .push(self.now + self.plan.response_timeout, timeout);
     }
 
-    /// What proves that events arrive also proves that others heard this process when it was sent.
+    /// A canary that renews the lease also has to prove that other instances received what this
+    /// process published when it was sent.
     fn check_that_others_hear(&mut self, until: Duration) {
         let sent = until.saturating_sub(self.plan.timings.lease);
         let unheard = self.server.unheard;
@@ -324,7 +325,8 @@ impl World {
             });
     }
 
-    /// Over the other connection, which may send canaries twice.
+    /// Publishes a canary on the connection for publishing. Sometimes it is published twice, which
+    /// the link has to allow for.
     fn send_canary(&mut self, number: u64) {
         if self.plan.in_process {
             return self.send_canary_in_process(number);

@@ -24,11 +24,11 @@ pub(crate) enum Happening {
     Command(Generation, ChannelId, Command),
     /// At a server: a canary, from a connection for publishing.
     Canary(u64, Commands),
-    /// At the process: what a server said of itself on the connection for publishing.
+    /// At the process: a server's role and identity, from the connection for publishing.
     Told(Generation, u64, Commands, ServerInfo),
     /// New connections reach the primary again.
     Readdress,
-    /// The pushes that were lost on a connection that goes on are all there were.
+    /// The time during which pushes vanish is over.
     PushesReturn,
     /// At the process: something from a connection.
     Arrive(Generation, Wire),
@@ -46,7 +46,7 @@ pub(crate) enum Happening {
 pub(crate) enum Command {
     Subscribe,
     Unsubscribe,
-    /// Asks the server what it is, with the number of a canary. It names no channel.
+    /// Asks for the server's role and identity, with the number of a canary.
     Ask(u64),
 }
 

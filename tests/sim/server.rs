@@ -30,7 +30,7 @@ pub(crate) enum Wire {
 pub(crate) struct Host {
     primary: bool,
     identity: u64,
-    /// Its subscribers hear what is published on the primary.
+    /// Whether its subscribers receive what is published on the primary.
     replicates: bool,
 }
 
@@ -46,20 +46,20 @@ pub(crate) struct Commands {
     downwards: Duration,
 }
 
-/// What stands behind the address: two servers, one of which is the primary on which others publish.
+/// The two servers that the address can lead to. Other instances publish on one, the primary.
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) hosts: [Host; 2],
     pub(crate) primary: HostId,
-    /// What new connections reach.
+    /// The server that new connections reach.
     pub(crate) address: HostId,
     identities: u64,
     pub(crate) connection: Option<Connection>,
     pub(crate) commands: Option<Commands>,
     opened: u64,
-    /// Since when nobody hears what this process publishes.
+    /// Since when other instances do not receive what this process publishes.
     pub(crate) unheard: Option<Duration>,
-    /// Until when pushes vanish on the connection, which goes on, and what has vanished so.
+    /// Until when pushes vanish on the connection, which stays open, and what has vanished.
     pub(crate) skipping: Duration,
     skipped: Vec<Event>,
     skipped_canaries: usize,
@@ -111,7 +111,7 @@ impl Server {
         }
     }
 
-    /// Whether subscribers of one server hear what is published on another.
+    /// Whether subscribers of one server receive what is published on another.
     fn hears(&self, host: HostId, publisher: HostId) -> bool {
         let replica = &self.hosts[host];
         host == publisher || publisher == self.primary && !replica.primary && replica.replicates
@@ -253,7 +253,7 @@ impl World {
         commands.upwards
     }
 
-    /// Takes note of whether others hear what this process publishes.
+    /// Takes note of whether other instances receive what this process publishes.
     pub(crate) fn judge_who_hears(&mut self) {
         let Some(commands) = self.server.commands else {
             return;
@@ -361,7 +361,7 @@ impl World {
         }
     }
 
-    /// Pushes vanish for a while on a connection that goes on.
+    /// Pushes vanish for a while on a connection that stays open.
     pub(crate) fn skip(&mut self, until: Duration) {
         self.server.skipping = self.server.skipping.max(until);
         self.queue.push(until, Happening::PushesReturn);
@@ -408,11 +408,11 @@ impl World {
         }
     }
 
-    /// A balancer moves one of the two connections to another server, which takes itself for a
+    /// A balancer moves one of the two connections to another server, which answers that it is a
     /// primary.
     pub(crate) fn split(&mut self) {
-        // An address that leads to a server which wrongly takes itself for the primary is not modelled:
-        // no instance can tell by asking it.
+        // An address that leads to a server which is wrongly a primary is not modelled, because an
+        // instance cannot find that out by asking the server.
         if self.server.address != self.server.primary {
             return;
         }

@@ -1,4 +1,5 @@
-// Replaces clock_gettime: the clocks that count the time asleep run ahead by what a file says.
+// Replaces clock_gettime. The clocks that count the time asleep run ahead by the number of seconds
+// in a file.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>

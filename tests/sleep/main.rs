@@ -1,5 +1,6 @@
-//! A machine that sleeps: the monotonic clock stands still, and on waking a lease would go on. Here the
-//! clocks that count the time asleep jump ahead, in a process whose C library is told so.
+//! What remains of a lease after the machine slept. The monotonic clock stands still during sleep,
+//! so a lease on that clock would go on after waking. The test replaces `clock_gettime` in a child
+//! process, and sets the clocks ahead that count the time asleep.
 #![cfg(target_os = "linux")]
 
 use std::env;
@@ -23,7 +24,7 @@ enum UserEvent {
 #[cache_invalidation(channel = "cache:sleep", event = UserEvent)]
 struct Users;
 
-/// What the replaced clock reads.
+/// The file from which the replaced `clock_gettime` reads the time asleep.
 struct Asleep(PathBuf);
 
 impl Asleep {
@@ -74,7 +75,7 @@ async fn a_machine_that_slept_has_no_lease_left() {
 
 async fn sleeper() {
     let asleep = Asleep(env::var("SECONDS_ASLEEP").unwrap().into());
-    // No heartbeat comes in this test's time: only the clock can end the lease.
+    // No heartbeat comes during this test, so only the clock can end the lease.
     let bus = Bus::redis(env::var("URL").unwrap())
         .heartbeat(LEASE / 2)
         .lease(LEASE)

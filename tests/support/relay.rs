@@ -1,5 +1,5 @@
-//! A relay that understands RESP3, for what a plain TCP proxy cannot do: connections that go on while
-//! messages are lost, or while the server behind them is replaced.
+//! A relay that understands RESP3. Unlike a plain TCP proxy, it keeps a connection open while
+//! messages are lost, or while the server behind it is replaced.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
@@ -24,7 +24,7 @@ pub struct Relay {
 struct Shared {
     /// The port that new connections reach.
     port: Mutex<u16>,
-    /// Where connections are to be now, by the end of their names.
+    /// The moves so far: the end of the names of connections, and the port they move to.
     moves: watch::Sender<Vec<(&'static str, u16)>>,
     loses_messages: Mutex<bool>,
     /// How many messages were lost.
@@ -74,15 +74,15 @@ impl Relay {
         *self.shared.port.lock().unwrap() = port;
     }
 
-    /// Moves the connections whose names end with `name` to the server at another port. The client's
-    /// socket stays, and the new server knows of no subscription.
+    /// Moves the connections whose names end with `name` to the server at another port. The
+    /// client's socket stays, and the new server knows of no subscription.
     pub fn move_connections(&self, name: &'static str, port: u16) {
         self.shared
             .moves
             .send_modify(|moves| moves.push((name, port)));
     }
 
-    /// Whether messages are lost on connections that go on. Answers pass.
+    /// Sets whether messages are lost. The connections stay open, and answers pass.
     ///
     /// # Panics
     ///
@@ -121,7 +121,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
-/// Ends when either end closes.
+/// Relays one connection. Ends when the client or the server closes it.
 async fn connection(client: TcpStream, shared: Arc<Shared>) -> Option<()> {
     let mut moves = shared.moves.subscribe();
     let mut done = moves.borrow_and_update().len();

@@ -1,12 +1,11 @@
-//! What the way to Redis costs: ours against a bare redis-rs connection.
+//! What requests through this library cost, against a bare redis-rs connection.
 //!
 //! ```sh
 //! cargo bench -p benches --bench requests
 //! ```
 //!
-//! Rounds of both alternate, so that a change of the machine's speed affects both. Ratios of
-//! throughput are ours of theirs, and higher is better; ratios of times are ours of theirs, and lower
-//! is better.
+//! Rounds of both alternate, so that a change of the machine's speed affects both. Each ratio is
+//! ours divided by theirs. For throughput, higher is better. For times, lower is better.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,7 +20,7 @@ use tokio::task::JoinSet;
 
 const ROUNDS: usize = 11;
 const TASKS: usize = 64;
-/// Of all tasks together, in a round.
+/// Requests of all tasks together in a round.
 const MANY: usize = 32_000;
 const FEW: usize = 2_000;
 const CONNECTIONS: usize = 20;
@@ -35,7 +34,7 @@ enum Nothing {
 #[cache_invalidation(channel = "cache:requests", event = Nothing)]
 struct Requests;
 
-/// One thing to do, by a bare connection and by ours.
+/// A request, which both sides can make.
 #[derive(Debug, Clone, Copy)]
 enum What {
     Get,

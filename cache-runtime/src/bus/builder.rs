@@ -39,7 +39,7 @@ impl BusBuilder {
     }
 
     /// The instance's name, by default the program's name and process id. `CLIENT LIST` shows it
-    /// for the instance's connections, as `bot-1:events` and `bot-1:publish`.
+    /// for the instance's connections, as `bot-1:events`, `bot-1:publish` and `bot-1:values`.
     #[cfg(feature = "redis")]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.settings.name = name.into();
@@ -113,7 +113,7 @@ impl BusBuilder {
         self
     }
 
-    /// Least time between two flushes of a channel because of rejected messages;
+    /// Least time between two flushes of a channel's handlers because of rejected messages;
     /// [`defaults::REJECTION_INTERVAL`](crate::defaults::REJECTION_INTERVAL) by default.
     pub fn rejection_interval(mut self, interval: Duration) -> Self {
         self.settings.rejection_interval = interval;

@@ -15,8 +15,11 @@ use crate::transport::Transport;
 
 /// Carries events between instances.
 ///
-/// A bus has one connection for publishing, which caches in Redis share. Once something is
-/// subscribed, it has one more for the events of all channels.
+/// A bus has one connection for publishing. Once something is subscribed, it has one more for the
+/// events of all channels. Once a cache in Redis is used, it has one more for keys and values.
+///
+/// One thread of the process does the I/O of every bus, so a bus belongs to no Tokio runtime. After
+/// a `fork`, the child lacks that thread if the parent had built a bus. Then no bus works in it.
 ///
 /// Services, subscriptions, streams and caches in Redis keep the bus alive. When the last of them
 /// and the last clone of the bus are dropped, the bus ends its connections and tasks.
@@ -34,11 +37,6 @@ impl Bus {
     ///
     /// Caches keep in the process what they would keep in Redis. As in Redis, only TTLs limit how
     /// much that is.
-    ///
-    /// # Panics
-    ///
-    /// This call never panics. Subscribing panics if neither this call nor the subscription is made
-    /// within a Tokio runtime. The runtime needs its timer enabled.
     ///
     /// # Examples
     ///

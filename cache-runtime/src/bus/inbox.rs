@@ -22,7 +22,7 @@ pub(super) enum Signal {
     Connected(Generation, Result<Connection, Cause>),
     /// A message or a status came from a connection.
     Wire(Generation, Wire),
-    /// The server said what it is, when it was asked with a canary.
+    /// The server answered the question that goes with a canary.
     Server(Generation, Told),
     /// A canary could not be sent.
     CanaryFailed(Generation, Cause),

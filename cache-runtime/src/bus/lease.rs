@@ -7,14 +7,14 @@ use std::time::Duration;
 use crate::clock::{self, Nanos, nanos};
 use crate::health::ProvenUntil;
 
-/// On a clock that begins with the bus, and goes on while the machine sleeps: a lease is over on
-/// waking.
+/// Its clock starts with the bus. On Linux and Android it goes on while the machine sleeps, so a
+/// lease can end during sleep.
 #[derive(Debug)]
 pub(super) struct Lease {
     start: Nanos,
     length: Duration,
     until: AtomicU64,
-    /// The same for caches.
+    /// The end of the lease on the clocks that caches read.
     proven: Arc<ProvenUntil>,
 }
 

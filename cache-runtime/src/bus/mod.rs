@@ -1,6 +1,7 @@
 //! The builder, the health and the errors of a bus.
 //!
-//! A bus has one pair of connections for all channels of a program.
+//! A bus has one connection that publishes and one for the events of all channels. Caches in Redis
+//! have another one for keys and values.
 
 // A task, the supervisor, takes signals from its `inbox`, feeds them to the link, and carries out
 // the link's outputs.

@@ -27,7 +27,7 @@ type Command = fn(&Connection, &[Arc<str>]) -> Answer<Vec<Status>>;
 pub(super) struct Supervisor {
     link: Link,
     lease: Arc<Lease>,
-    /// The time of the lease's clock, when the clock was last read. It is not read for every message,
+    /// The time on the lease's clock, when it was last read. It is not read for every message,
     /// because reading it costs more than handling a message.
     now: Duration,
     inbox: Arc<Inbox>,
@@ -354,7 +354,7 @@ impl Supervisor {
         }
     }
 
-    /// Publishes a canary on one connection, and asks the server on both what it is.
+    /// Publishes a canary on one connection, and asks for the server's role and identity on both.
     fn send_canary(&mut self, number: u64) {
         let (transport, channel) = (self.transport.clone(), Arc::clone(&self.canary));
         let published = async move {
@@ -376,7 +376,7 @@ impl Supervisor {
         self.tell(number, Side::Events, answer);
     }
 
-    /// Tells the link what the server answers.
+    /// Passes the server's answer to the link.
     fn tell(&mut self, canary: u64, side: Side, answer: Answer<Result<(ServerInfo, u64), Cause>>) {
         let (inbox, generation) = (Arc::clone(&self.inbox), self.generation);
         let signal = move |answer| match answer {

@@ -27,7 +27,7 @@ pub struct HandlerContext<E> {
     pub(crate) channel: Arc<str>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) outlet: Arc<Outlet<E>>,
-    /// The one that the handler was subscribed in, if any.
+    /// The runtime that the handler was subscribed in, if any.
     pub(crate) runtime: Option<runtime::Handle>,
     /// Dropped when the handler has ended, which closing the bus waits for.
     pub(crate) _running: TaskTrackerToken,

@@ -1,4 +1,4 @@
-//! The kernel's monotonic clock.
+//! The kernel's clocks.
 
 use std::time::Duration;
 
@@ -33,7 +33,8 @@ mod platform {
         from(clock_gettime(ClockId::Monotonic))
     }
 
-    /// A monotonic clock that goes on while the machine sleeps, which the others here do not.
+    /// A monotonic clock that goes on while the machine sleeps. [`coarse`] and [`precise`] stand
+    /// still meanwhile.
     pub(crate) fn asleep_too() -> Nanos {
         from(clock_gettime(ClockId::Boottime))
     }
@@ -47,7 +48,8 @@ mod platform {
 
     #[inline]
     fn from(time: Timespec) -> Nanos {
-        // Neither part is negative: this is the time since the machine started, or since 1970.
+        // Neither part is negative, because this is the time since the machine started or since
+        // 1970.
         time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned()
     }
 }
@@ -61,6 +63,8 @@ mod platform {
 
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
+    /// Whether the clock of `std` goes on while the machine sleeps depends on the system. On macOS
+    /// it stands still.
     pub(crate) fn asleep_too() -> Nanos {
         precise()
     }

@@ -6,26 +6,28 @@ use std::time::Duration;
 
 use crate::clock::{self, Nanos, nanos};
 
-/// Caches take a lease to be shorter by this much, because the clocks that they read may be behind. In
-/// this last part of a lease they ask the bus. A healthy bus renews a lease before its last part
-/// begins.
+/// Caches subtract this from a lease, because the clocks that they read may be behind. In this last
+/// part of a lease they ask the bus. A healthy bus renews a lease before its last part begins.
 const MARGIN: Duration = Duration::from_millis(50);
 
 /// Until when canaries prove that the events of a bus arrive: the same time on three clocks.
 ///
-/// The clock that caches read stands still while the machine sleeps. So they also look at the time of
-/// day. If that was set, one of the two is early at worst: where they say no, the bus's own clock
-/// decides.
+/// Caches read the coarse monotonic clock, which stands still while the machine sleeps, and the
+/// time of day, which does not. The lease holds if it has ended on neither. If it has ended on one,
+/// caches ask the bus, which reads its own clock. If the time of day was set forward, they only ask
+/// more often. If it was set back, the monotonic clock alone ends the lease.
 #[derive(Debug, Default)]
 pub(crate) struct ProvenUntil {
+    /// On the monotonic clock.
     until: AtomicU64,
+    /// As a time of day.
     wall: AtomicU64,
     /// On the clock that goes on while the machine sleeps.
     asleep_too: AtomicU64,
 }
 
 impl ProvenUntil {
-    /// A canary proves it for this time from now on, of a lease of this length.
+    /// A canary proves it for the time `left` from now on. `lease` is the length of a whole lease.
     pub(crate) fn renew(&self, left: Duration, lease: Duration) {
         let left = nanos(left.saturating_sub(MARGIN.min(lease / 4)));
         self.asleep_too
@@ -45,11 +47,11 @@ impl ProvenUntil {
     }
 }
 
-/// See the module.
+/// The lease of one channel.
 #[derive(Debug, Default)]
 pub(crate) struct Lease {
-    /// For every channel of the bus that is live. Shared, so that a heartbeat costs the same whatever
-    /// the number of channels.
+    /// All channels of a bus share it, so that the cost of a heartbeat does not grow with their
+    /// number. It applies to this channel while the channel is live.
     proven: Arc<ProvenUntil>,
     live: AtomicBool,
     /// When the latest proof ended; 0 if there was none.
@@ -66,11 +68,13 @@ impl Lease {
 
     #[inline]
     pub(crate) fn holds_at(&self, now: Nanos) -> bool {
-        // In this order: a channel that was lost and is live again in between has been flushed.
+        // `live` is read last. If the channel was lost and became live again in between, it has
+        // been flushed.
         self.proven.holds_at(now) && self.live.load(Ordering::Acquire)
     }
 
-    /// When the proof ends or has ended; `None` if events were never proven to arrive. The clock is the one that goes on while the machine sleeps.
+    /// When the proof ends or has ended, on the clock that goes on while the machine sleeps. `None`
+    /// if events were never proven to arrive.
     ///
     /// While the channel is reported as live, this is the end of the lease, which may be in the
     /// future or already over.
@@ -87,7 +91,8 @@ impl Lease {
     /// The channel has become live, or no longer is. Calls must not overlap.
     pub(crate) fn set(&self, live: bool) {
         if !live && self.live.load(Ordering::Relaxed) {
-            // In this order: a thread that sees that the proof has ended also sees when.
+            // `ended` is stored first, so that a thread that reads `live` as false also reads
+            // `ended`.
             let ended = self.proven.asleep_too().min(clock::asleep_too());
             self.ended.store(ended, Ordering::Release);
         }

@@ -18,7 +18,7 @@ pub enum Health {
     /// Something is subscribed, and events are not proven to arrive yet.
     Connecting,
     /// Something is subscribed, and a canary sent after the subscription has come back within the
-    /// lease.
+    /// lease. Since it was sent, the server has answered on both connections that it is a primary.
     Live,
     /// Events may have been lost, or may be lost now.
     Down(Cause),
@@ -72,17 +72,18 @@ pub enum Cause {
     Unsubscribed,
     /// Messages arrived faster than they were handled, and were discarded.
     Overflow,
-    /// The server is no primary, so others do not hear what is published there. The text says what
-    /// it is.
+    /// The server is no primary, so instances on other servers do not receive what is published
+    /// there. The text names its role.
     NotPrimary(Arc<str>),
     /// The two connections are on two servers, or the server behind them was replaced.
     AnotherServer,
-    /// A canary did not come back, although one that was published after it did: messages are lost on
-    /// a connection that goes on.
+    /// A canary is missing, and one that was published after it has come back. So the connection
+    /// loses messages, although it stays open.
     MissingCanary,
     /// Two services use one channel for different events.
     Conflict(Arc<str>),
-    /// The task that receives events has ended: its runtime was shut down, or it panicked.
+    /// A task of the bus has ended, because it panicked: the one that receives events, or one that
+    /// connects.
     Stopped,
     /// The server answered with an error that none of the other causes covers.
     Server(Arc<str>),

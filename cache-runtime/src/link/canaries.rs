@@ -1,15 +1,16 @@
-//! The canaries of a connection: which are on their way, and what those that came back prove.
+//! The canaries of a connection: which are in flight, and what the complete ones prove.
 //!
-//! A canary is *complete* when it has come back and the server has said on both connections that it
-//! is a primary. All of that happened after the canary was sent, so at that time others heard us
-//! and we heard them.
+//! A canary is *complete* when it has come back and the server has answered on both connections
+//! that it is a primary. All of that happened after the canary was sent. So when it was sent, events
+//! still reached this instance from the others, and the others from this one.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::io::Side;
 
-/// At most this many are in flight: a later one proves all that an earlier one does.
+/// The most canaries in flight. The oldest are forgotten, because a later one proves all that they
+/// would.
 const MAX_IN_FLIGHT: usize = 16;
 
 /// The canaries of the present connection.
@@ -19,10 +20,10 @@ pub(super) struct Canaries {
     /// When the latest canary was sent, or if none was, when the connection was opened.
     last: Duration,
     in_flight: VecDeque<Canary>,
-    /// When the first was sent that could have renewed the lease: from then on the connection has to
-    /// prove itself.
+    /// When the first canary was sent since the connection began or proofs ended. The first lease
+    /// begins then.
     first: Option<Duration>,
-    /// When the latest canary that is complete had been sent.
+    /// When the latest complete canary was sent.
     proof: Option<Duration>,
 }
 
@@ -31,9 +32,10 @@ struct Canary {
     number: u64,
     sent_at: Duration,
     came_back: bool,
-    /// Whether the server has said on the connection for events what it is.
+    /// Whether the server has answered on the connection for events that it is a primary.
     told: bool,
-    /// The connection on which it was published, and on which the server said what it is.
+    /// The connection on which the canary was published, once the server has answered there that it
+    /// is a primary.
     published: Option<u64>,
 }
 
@@ -42,20 +44,20 @@ impl Canary {
         self.came_back && self.told && self.published.is_some()
     }
 
-    /// Whether this one was published before another one that has come back, and has not come itself.
+    /// Whether this canary has not come back, and was published on the same connection as `other`,
+    /// which was sent later and has come back.
     fn is_missing(&self, other: &Self) -> bool {
-        // A connection keeps its order.
         self.published.is_some() && self.published == other.published && !self.came_back
     }
 }
 
-/// What a canary shows that is complete.
+/// What a complete canary shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Proof {
-    /// Events arrive until then, as far as is known.
+    /// Events are taken to arrive until then.
     Until(Duration),
-    /// An earlier one is missing. A connection keeps its order, so what was pushed together with it is
-    /// missing as well.
+    /// An earlier canary is missing. Connections keep their order, so it was lost, and events may
+    /// have been lost with it.
     Gap,
 }
 
@@ -70,7 +72,7 @@ impl Canaries {
         };
     }
 
-    /// What was proven holds no longer, and what is in flight will prove nothing.
+    /// Ends the proof, and forgets the canaries in flight, so that they prove nothing.
     pub(super) fn end(&mut self) {
         self.in_flight.clear();
         self.first = None;
@@ -108,8 +110,8 @@ impl Canaries {
         }
     }
 
-    /// Takes note that the server has said on a connection that it is a primary, when it was asked with
-    /// this canary. Connections are numbered.
+    /// Takes note that the server has answered on a connection that it is a primary. It was asked
+    /// together with this canary. On [`Side::Commands`], `connection` tells connections apart.
     pub(super) fn told(&mut self, number: u64, side: Side, connection: u64) {
         if let Some(canary) = self.get(number) {
             match side {
@@ -119,8 +121,8 @@ impl Canaries {
         }
     }
 
-    /// What this canary proves by now: nothing if it is not complete, or late, or was overtaken by a
-    /// later one.
+    /// What this canary proves by now. It proves nothing if it is not complete, is late, or a later
+    /// one was complete first.
     pub(super) fn proof(&mut self, now: Duration, number: u64, lease: Duration) -> Option<Proof> {
         let index = self.index(number)?;
         let canary = &self.in_flight[index];

@@ -51,9 +51,9 @@ pub(super) struct ChannelState {
     /// Why the server refused the subscription; `None` once it confirms one.
     pub(super) refusal: Option<Cause>,
     pub(super) rejections: Rejections,
-    /// As the index has it.
+    /// What the index knows of the channel.
     pub(super) marks: Marks,
-    /// As it was last told.
+    /// As it was last reported.
     pub(super) health: Health,
     owed: Owed,
     /// When the loss happened for which a flush is owed.
@@ -136,7 +136,7 @@ impl ChannelState {
         }
     }
 
-    /// Takes note that events may have been lost; whether this is news, and no flush was owed yet.
+    /// Takes note that events may have been lost. Returns whether no flush was owed before.
     pub(super) fn lost(&mut self, now: Duration) -> bool {
         self.rejections.covered();
         self.lost = true;
@@ -181,7 +181,7 @@ impl ChannelState {
         }
     }
 
-    /// What the index has to know of the channel.
+    /// What the index has to know of the channel now.
     pub(super) fn current_marks(&self, lease: Duration, open: bool) -> Marks {
         let unproven = match self.subscription {
             SubscriptionState::Confirmed {

@@ -1,4 +1,5 @@
-//! Which channels need something, so that a step costs what it touches and not what there is.
+//! Which channels need something. With it, the cost of a step does not grow with the number of
+//! channels that the step does not concern.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -37,24 +38,30 @@ pub(super) enum Command {
     Other,
 }
 
-/// See the module. The link's own channel is in it, but counts only as [`unanswered`](Self::unanswered),
-/// [`awaited`](Self::awaited) and [`unproven`](Self::needs_canary).
+/// The channels by what they need. The canary channel counts in `unanswered`, `awaited`, `unproven`
+/// and `due`, and not in the fields that make the health of the link.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     /// Changed since they were settled.
     touched: Vec<ChannelId>,
+    /// How many channels have subscribers.
     wanted: usize,
+    /// How many channels have a command that the server has not answered.
     unanswered: usize,
+    /// How many of these commands are first subscriptions.
     awaited: usize,
+    /// By the first canary that proves the subscription.
     unproven: BTreeSet<(u64, ChannelId)>,
+    /// By the time when something becomes due.
     due: BTreeSet<(Duration, ChannelId)>,
-    /// Wanted channels that are down, and those that are neither down nor live.
+    /// The wanted channels that are down.
     down: BTreeSet<ChannelId>,
+    /// How many wanted channels are neither down nor live.
     connecting: usize,
 }
 
 impl Index {
-    /// The channel has to be settled.
+    /// Marks a channel as to be settled.
     pub(super) fn touch(&mut self, id: ChannelId) {
         self.touched.push(id);
     }
@@ -67,7 +74,7 @@ impl Index {
         touched
     }
 
-    /// The marks of a channel have changed.
+    /// Replaces the marks of a channel.
     pub(super) fn update(&mut self, id: ChannelId, before: Marks, after: Marks) {
         if before == after {
             return;
@@ -96,7 +103,7 @@ impl Index {
         }
     }
 
-    /// The channel is no more.
+    /// Removes a channel.
     pub(super) fn forget(&mut self, id: ChannelId, marks: Marks) {
         self.update(id, marks, Marks::default());
     }
@@ -130,7 +137,7 @@ impl Index {
         self.unanswered > 0
     }
 
-    /// Whether a subscription is on its way that was not refused before.
+    /// Whether a subscription is unanswered that was not refused before.
     pub(super) fn is_awaiting(&self) -> bool {
         self.awaited > 0
     }

@@ -34,7 +34,7 @@ pub enum Input {
     Subscribe(ChannelId),
     /// A channel has lost its last subscriber.
     Unsubscribe(ChannelId),
-    /// The connection asked for by [`Output::Connect`] is open, and the server said this of itself.
+    /// The connection asked for by [`Output::Connect`] is open, and the server has answered this.
     Connected(ServerInfo),
     /// The attempt to connect failed, or the connection ended.
     Disconnected(Cause),
@@ -54,16 +54,16 @@ pub enum Input {
     Rejected(ChannelId),
     /// A canary came back.
     Canary(u64),
-    /// The server said on one of the connections what it is, when it was asked with this canary. On
-    /// [`Side::Commands`] the canary was published by then.
+    /// The server has answered on one of the connections what it is. It was asked together with
+    /// this canary. On [`Side::Commands`], it had published the canary by then.
     Server {
         /// The number of the canary.
         canary: u64,
         /// The connection.
         side: Side,
-        /// The number of the connection. On one connection, everything keeps its order.
+        /// The number of the connection. Commands on one connection keep their order.
         connection: u64,
-        /// What the server said.
+        /// The answer.
         server: ServerInfo,
     },
     /// A canary could not be sent.
@@ -88,7 +88,7 @@ pub enum Output {
     /// Publish a canary over the connection that publishes events, and ask on both connections what
     /// the server is; answer with `Server` for each, or with `CanaryFailed`.
     SendCanary(u64),
-    /// A canary came back, which renews the lease.
+    /// A canary is complete, which renews the lease.
     Lease {
         /// Until when events are proven to arrive, on the time scale of `now` in `Link::handle`.
         until: Duration,

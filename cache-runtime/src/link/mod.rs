@@ -7,18 +7,18 @@
 //!
 //! A channel is *live* while all of this holds:
 //! - its subscription is confirmed on the present connection;
-//! - a canary that was sent after that has come back, the server has said after that on both
-//!   connections that it is a primary, and less than a lease has passed since the latest such canary
-//!   was sent;
-//! - whenever the server said which server it is, it was the same one, on both connections;
-//! - no canary is missing of those that were published before one that came back.
+//! - a canary that was sent after that is complete: it has come back, and since it was sent the
+//!   server has answered on both connections that it is a primary;
+//! - the latest complete canary was sent less than a lease ago;
+//! - every identity that the server has told on either connection is the same;
+//! - no canary is missing that was published before one that has come back, on the same connection.
 //!
-//! Whatever ends this is a loss. A loss flushes inline subscribers at once, and everyone just before
-//! the channel is live again, when the subscription is known to have no gap. If that takes longer
-//! than the lease, handlers are flushed after the lease as well.
+//! When one of these ends, that is a loss. A loss flushes inline subscribers at once. It flushes
+//! everyone just before the channel is live again, when the subscription is known to have no gap.
+//! If that takes longer than the lease, handlers are flushed after the lease as well.
 //!
-//! A step costs what it touches, times the logarithm of the number of channels; only a loss and a new
-//! connection touch all channels.
+//! The cost of a step grows with the channels that it touches, and with the logarithm of the number
+//! of channels. Only a loss, a new connection and an answer for the canary channel touch all.
 
 mod canaries;
 mod channel;
@@ -69,7 +69,7 @@ pub struct Link {
     index: Index,
     canaries: Canaries,
     peer: Peer,
-    /// When the server answered a command of this connection for the last time.
+    /// When the server last answered a subscription or an unsubscription on this connection.
     answered: Duration,
     health: Health,
     outputs: VecDeque<Output>,
@@ -172,8 +172,8 @@ impl Link {
         &self.health
     }
 
-    /// Why there is no connection, or why the present one proves nothing; `None` if there is no reason
-    /// other than that nothing is subscribed.
+    /// Why there is no connection, or why no canary could be sent over the present one. `None` if
+    /// there is no such reason, or if nothing is subscribed.
     #[must_use]
     pub fn cause(&self) -> Option<&Cause> {
         self.cause.as_ref()
@@ -183,13 +183,13 @@ impl Link {
         self.channels.get_mut(id.index())?.as_mut()
     }
 
-    /// The channel, to be changed: it is settled before the step ends.
+    /// A channel that is going to be changed. It is settled before the step ends.
     fn touch(&mut self, id: ChannelId) -> Option<&mut ChannelState> {
         self.index.touch(id);
         self.channel_mut(id)
     }
 
-    /// Every channel. They have to be settled, because something has changed for all.
+    /// Every channel, because all are going to be changed. They are settled before the step ends.
     fn touch_all(&mut self) -> impl Iterator<Item = (ChannelId, &mut ChannelState)> {
         let index = &mut self.index;
         (0..)
@@ -313,7 +313,8 @@ impl Link {
         self.prove(now, number);
     }
 
-    /// Whether this is a primary, and the server of this connection. Any other is left.
+    /// Whether this is a primary, with the identity that was told before on these connections. If
+    /// not, the connections end.
     fn recognizes(&mut self, now: Duration, server: ServerInfo) -> bool {
         if self.connection != Connection::Open {
             return false;
@@ -327,7 +328,7 @@ impl Link {
         false
     }
 
-    /// Takes a canary for a proof if it is one by now.
+    /// Renews the lease if the canary is complete by now, or notices a loss.
     fn prove(&mut self, now: Duration, number: u64) {
         let until = match self.canaries.proof(now, number, self.timings.lease) {
             Some(Proof::Until(until)) => until,
@@ -399,8 +400,8 @@ impl Link {
         self.update(&touched);
     }
 
-    /// The lease is over. A connection on which the server is still answering commands is kept: to
-    /// begin anew would send them all again.
+    /// The lease has ended. The connection is kept while the server still answers subscriptions,
+    /// because on a new one all of them would have to be sent again.
     fn expire(&mut self, now: Duration) {
         let cause = self.cause.take().unwrap_or(Cause::LeaseExpired);
         if self.index.is_unanswered() && now < self.answered + self.timings.lease {
@@ -514,7 +515,7 @@ impl Link {
         }
     }
 
-    /// Brings the index up to date with the channels that were touched, and returns them.
+    /// Updates the index for the touched channels, and returns them.
     fn update_index(&mut self) -> Vec<ChannelId> {
         let touched = self.index.take_touched();
         self.update(&touched);
@@ -533,8 +534,8 @@ impl Link {
         }
     }
 
-    /// Reports the health of the link if it has changed: live after the channels, and anything else before
-    /// them, so that the link is never taken for live while a channel is not.
+    /// Reports the health of the link if it has changed. Live comes after the reports of channels,
+    /// and anything else before them. So the link is never reported as live while a channel is not.
     fn settle_health(&mut self, before: usize) {
         let down = self.index.first_down().map(ChannelId::index);
         let down = down.and_then(|index| self.channels[index].as_ref());

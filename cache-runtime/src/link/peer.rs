@@ -1,15 +1,16 @@
-//! Whom the two connections reach.
+//! The server that the two connections reach.
 
 use crate::server_info::Identity;
 
-/// Which server the two connections reach, as far as it has told since they were opened.
+/// The identity that the server has told on either connection since the one for events was opened.
 #[derive(Debug, Default)]
 pub(super) struct Peer {
     identity: Option<Identity>,
 }
 
 impl Peer {
-    /// Takes note of an answer; whether it fits all earlier ones.
+    /// Takes note of an answer. Returns whether it agrees with the earlier ones; an answer without
+    /// an identity always does.
     pub(super) fn is_same(&mut self, told: Option<Identity>) -> bool {
         if let (Some(known), Some(told)) = (self.identity, told) {
             return known == told;

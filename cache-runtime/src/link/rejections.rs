@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-/// A rejected message may have evicted anything, so it calls for a flush. Inline subscribers are
-/// flushed for each: that costs them little. A flush makes handlers do work of the user's, and a flood
-/// of messages must not become a flood of that: the first message opens a window and handlers are
-/// flushed at once; those within the window share one flush, at its end.
+/// A rejected message may have been meant to evict anything, so it calls for a flush.
+///
+/// Inline subscribers are flushed for each message, because that costs them little. Handlers run
+/// the user's code, so the flushes that they receive are limited. The first message flushes them at
+/// once and opens a window. The messages within the window share one flush at its end.
 #[derive(Debug, Default)]
 pub(super) struct Rejections {
     /// End of the window that the latest flush of handlers opened.
@@ -15,7 +16,7 @@ pub(super) struct Rejections {
 }
 
 impl Rejections {
-    /// Takes note of a rejected message; whether to flush handlers now.
+    /// Takes note of a rejected message. Returns whether to flush handlers now.
     pub(super) fn record(&mut self, now: Duration, interval: Duration) -> bool {
         let quiet = self.window.is_none_or(|end| now >= end) && !self.owed;
         if quiet {
@@ -26,7 +27,7 @@ impl Rejections {
         quiet
     }
 
-    /// Ends the window if it is over; whether to flush handlers now.
+    /// Ends the window if it is over. Returns whether to flush handlers now.
     pub(super) fn expire(&mut self, now: Duration, interval: Duration) -> bool {
         if self.window.is_none_or(|end| now < end) {
             return false;

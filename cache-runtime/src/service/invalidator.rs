@@ -84,13 +84,14 @@ impl<E: InvalidationEvent> Invalidator<E> {
     /// - when the channel becomes live again, because events may have been missed before (over
     ///   Redis also when it becomes live for the first time);
     /// - when the channel was down for longer than the lease;
-    /// - when a message was rejected;
+    /// - when messages were rejected: at once for the first, and then at most once per
+    ///   [`rejection_interval`](crate::bus::BusBuilder::rejection_interval);
     /// - when its queue was full, or it panicked.
     ///
     /// # Panics
     ///
-    /// Outside of a Tokio runtime, if the handler returns a future: it runs on the runtime that this is
-    /// called in.
+    /// If the handler is async and this is called outside of a Tokio runtime. The handler runs on
+    /// the runtime that this is called in.
     ///
     /// # Examples
     ///
@@ -136,10 +137,6 @@ impl<E: InvalidationEvent> Invalidator<E> {
     }
 
     /// The events of the channel as a stream, which yields what a handler would receive.
-    ///
-    /// # Panics
-    ///
-    /// As [`subscribe`](Self::subscribe).
     pub fn events(&self) -> Events<E> {
         let guard = OutletGuard::new(&self.core, self.outlet());
         self.log_subscribed("stream");
@@ -152,20 +149,16 @@ impl<E: InvalidationEvent> Invalidator<E> {
     /// before it is published, and again when it is received.
     ///
     /// This is for caches: a read after an event was published or received must not find an entry
-    /// that the event evicts. The task that receives the events of all channels calls `subscriber`,
-    /// and so do publishers, possibly at the same time. So it must be quick and must not block.
+    /// that the event evicts. The thread that does the I/O of all buses of the process calls
+    /// `subscriber`, and so do publishers, possibly at the same time. So it must be quick and must
+    /// not block: meanwhile no bus receives events, and none of their timeouts fires. Tasks that it
+    /// spawns with `tokio::spawn` run on the runtime of that thread or of the publisher.
     /// While the caches and inline subscribers of a channel are called, the caches store no load
     /// that begins, because it may read what has not been evicted yet.
     ///
     /// It receives the event's `All` at once when events may have been lost. It receives `All`
     /// again just before the channel is live, so that no entry remains that was stored in between.
-    /// After rejected messages, it receives `All` at most once per
-    /// [`rejection_interval`](crate::bus::BusBuilder::rejection_interval). While another `All` is
-    /// owed, the channel is not live.
-    ///
-    /// # Panics
-    ///
-    /// As [`subscribe`](Self::subscribe).
+    /// For each rejected message, it receives `All` at once, unless the bus ignores them.
     #[must_use = "dropping the guard unsubscribes at once"]
     pub fn subscribe_inline(
         &self,
@@ -208,7 +201,6 @@ impl<E: InvalidationEvent> Invalidator<E> {
         self.core.channel.health.watch()
     }
 
-    /// The runtime of the bus.
     /// The lease of the bus: how long a canary proves that events arrive.
     pub(crate) fn lease_time(this: &Self) -> Duration {
         this.core.bus.settings().lease

@@ -53,7 +53,7 @@ pub(crate) enum Backend<'a> {
     Redis(&'a redis::Redis),
 }
 
-/// The answer to something that is asked on a [`Connection`]: at once, or by a future.
+/// The answer to a command or question on a [`Connection`]: at once, or by a future.
 #[cfg_attr(
     not(feature = "redis"),
     allow(dead_code, reason = "the in-process bus answers at once")
@@ -98,8 +98,8 @@ impl Transport {
         matches!(self, Self::InProcess(_))
     }
 
-    /// In process, gives `feed` all messages from now on. Called once, before the first
-    /// subscription.
+    /// Called once, before the first subscription. In process, gives `feed` all messages from now
+    /// on. With Redis, `feed` is told when an answer shows that the server is the wrong one.
     pub(crate) fn attach(&self, feed: Feed) {
         match self {
             Self::InProcess(attachment) => attachment.attach(feed),
@@ -126,8 +126,9 @@ impl Transport {
         }
     }
 
-    /// The connection for events has ended: the next commands open connections of their own, so that all
-    /// lead to one server. With a cause, the server is taken to be away until one succeeds.
+    /// Drops the connections for commands, because the connection for events has ended. The next
+    /// commands open new ones, so that all lead to one server. With a cause, the server counts as
+    /// away until a connection succeeds.
     pub(crate) fn disconnect(&self, away: Option<&Cause>) {
         match self {
             Self::InProcess(_) => {}
@@ -136,7 +137,7 @@ impl Transport {
         }
     }
 
-    /// The server has just accepted a connection for events.
+    /// Takes note that the server has just accepted a connection for events.
     pub(crate) fn reachable(&self) {
         match self {
             Self::InProcess(_) => {}
@@ -145,7 +146,8 @@ impl Transport {
         }
     }
 
-    /// Publishes a canary; returns what the server says of itself, and the number of the connection.
+    /// Publishes a canary. Returns the server's role and identity, and the number of the
+    /// connection.
     pub(crate) async fn publish_canary(
         &self,
         channel: &str,
@@ -179,7 +181,7 @@ impl Transport {
         }
     }
 
-    /// In process, ends the feed. With Redis, drops the connection for commands, so that commands
+    /// In process, ends the feed. With Redis, drops the connections for commands, so that commands
     /// fail from now on.
     pub(crate) fn close(&self) {
         match self {
@@ -227,7 +229,7 @@ impl Connection {
         }
     }
 
-    /// What the server said of itself when the connection was opened.
+    /// The server's role and identity, as it answered when the connection was opened.
     pub(crate) fn server(&self) -> &ServerInfo {
         match self {
             Self::InProcess(_) => &in_process::SERVER,
@@ -236,7 +238,7 @@ impl Connection {
         }
     }
 
-    /// Asks the server what it is.
+    /// Asks the server for its role and identity.
     pub(crate) fn ask(&self) -> Answer<Result<ServerInfo, Cause>> {
         match self {
             Self::InProcess(_) => Answer::Now(Ok(in_process::SERVER.clone())),

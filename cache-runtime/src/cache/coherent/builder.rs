@@ -163,7 +163,6 @@ where
     /// # Errors
     ///
     /// When a setting is unusable; the error names the cache and the setting.
-    ///
     pub fn build(self) -> Result<CoherentCache<K, V>, BuildError>
     where
         E: HasEvents,

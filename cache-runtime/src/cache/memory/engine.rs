@@ -102,8 +102,8 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
         let hash = hash(&key);
         let weighed = AssertUnwindSafe(|| self.new_entry(hash, value, now, Storing::Yes));
         let new = catch_unwind(weighed).unwrap_or_else(|panic| {
-            // The weigher is the user's code. The old value is gone all the same, as if the new one had
-            // been refused.
+            // The weigher is the user's code, and has panicked. As after a refusal, the old value
+            // must not stay.
             self.store.remove(&key);
             resume_unwind(panic)
         });

@@ -21,9 +21,10 @@ pub(crate) trait Reclaims: Send + Sync + 'static {
 pub(crate) struct Reclaiming(AtomicBool);
 
 impl Reclaiming {
-    /// Has a thread free the memory of what was evicted up to now. It ends with the cache.
+    /// Makes a thread free the memory of what was evicted up to now. The thread ends with the
+    /// cache.
     ///
-    /// Call it after everything was evicted. Either a thread is at it, which looks at the
+    /// Call it after everything was evicted. Either a thread is running, which looks at the
     /// generation once more before it ends, or this starts one. That needs the strict order of all
     /// accesses.
     pub(crate) fn start<C: Reclaims>(&self, cache: &Arc<C>) {

@@ -45,8 +45,8 @@ impl Background {
         })
     }
 
-    /// Starts a task on the runtime of the caller, or on the thread for I/O if there is none. It does
-    /// not start if there are too many, or the cache is gone.
+    /// Starts a task on the runtime of the caller, or on the thread for I/O if the caller has none.
+    /// The task does not start if there are too many, or if the cache is gone.
     pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let mut tasks = self.tasks.lock();
         let Some(tasks) = tasks.as_mut() else {

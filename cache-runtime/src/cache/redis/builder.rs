@@ -259,7 +259,6 @@ where
     /// # Errors
     ///
     /// When a setting is unusable; the error names the cache and the setting.
-    ///
     pub fn build(mut self) -> Result<RedisCache<V, M>, BuildError>
     where
         C: Codec<V>,

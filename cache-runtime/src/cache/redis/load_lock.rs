@@ -107,8 +107,8 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
                     if let Some(cached) = self.read(key, &found) {
                         return Ok(Sought::Found(cached));
                     }
-                    // It does not decode: ask again, for the token. Another instance may replace the
-                    // value meanwhile.
+                    // It does not decode, so ask again, for the token. Another instance may replace
+                    // the value meanwhile.
                     seek = Seek::Refresh;
                     unread = Some(found.value);
                     continue;

@@ -10,7 +10,7 @@ use crate::server_info::{Role, ServerInfo};
 use crate::sync::Mutex;
 pub(crate) use store::Store;
 
-/// What it says of itself. It is gone with the process, so it needs no identity.
+/// The answer of the in-process hub. A hub ends with its process, so it needs no identity.
 pub(crate) static SERVER: ServerInfo = ServerInfo {
     role: Role::Primary,
     identity: None,

@@ -1,6 +1,6 @@
 -- KEYS: value, token, generation if there is one.
--- ARGV: token, its TTL in ms, 'missing' or 'refresh', a new generation, the epoch that generations
--- begin with.
+-- ARGV: token, its TTL in ms, 'missing' or 'refresh', a new generation, and with KEYS[3] the epoch,
+-- which is the prefix of every valid generation.
 local generation = ''
 local start = ''
 if KEYS[3] then

@@ -17,13 +17,15 @@ use crate::io_thread;
 use crate::server_info::ServerInfo;
 use crate::sync::Mutex;
 
+/// A connection that is opened again after it has failed.
 pub(super) struct Commands(Arc<Inner>);
 
 struct Inner {
+    /// The end of the connection's name.
     role: &'static str,
     endpoint: Arc<Endpoint>,
     state: Mutex<State>,
-    /// How long a failed attempt answers for other callers.
+    /// How long callers receive the error of a failed attempt before there is another attempt.
     pause: Duration,
     closed: CancellationToken,
 }
@@ -31,11 +33,11 @@ struct Inner {
 #[derive(Default)]
 struct State {
     open: Option<Open>,
-    /// Numbers attempts to connect.
+    /// How many attempts to connect were started. Each is numbered.
     attempts: u64,
-    /// The attempt on its way, by its number. It ends for all who wait for it at the same time.
+    /// The attempt in progress, with its number. All callers that wait for it get its result.
     attempt: Option<(u64, Attempt)>,
-    /// Why the server is taken to be away, until a connection succeeds, and since when.
+    /// Why the server counts as away, until a connection succeeds, and since when.
     away: Option<(Cause, Instant)>,
 }
 
@@ -46,10 +48,10 @@ type Attempt = Shared<BoxFuture<'static, Result<Open, Cause>>>;
 pub(super) struct Open {
     pub(super) number: u64,
     pub(super) connection: MultiplexedConnection,
-    /// What the server said of itself when the connection was opened.
+    /// The server's role and identity, as it answered when the connection was opened.
     pub(super) server: ServerInfo,
-    /// Set when the connection has ended. Without it, the first command after an idle connection was
-    /// closed would be lost, and some commands must not be sent twice.
+    /// Set when the connection has ended. Otherwise the first command after the server closed an
+    /// idle connection would fail, and some commands must not be sent twice.
     ended: Arc<AtomicBool>,
 }
 
@@ -62,7 +64,7 @@ pub(crate) enum Again {
     No,
 }
 
-/// Something to do on a connection.
+/// One or more commands to send on a connection.
 pub(super) trait Work: Sync {
     type Answer: Send;
 
@@ -85,8 +87,8 @@ impl Commands {
         self.unless_closed(self.connection()).await.map(drop)
     }
 
-    /// Does some work on the connection, and once more on another one if the connection was dropped
-    /// and the work may be done twice. What the server answers may be an error.
+    /// Does some work on the connection. If the connection was dropped and the work may be done
+    /// twice, does it once more on a new connection. The inner result is the server's answer.
     pub(super) async fn run<W: Work>(
         &self,
         again: Again,
@@ -127,7 +129,8 @@ impl Commands {
         attempt.await
     }
 
-    /// Drops the connection. With a cause, the server is taken to be away until a new one succeeds.
+    /// Drops the connection. With a cause, the server counts as away until a new connection
+    /// succeeds.
     pub(super) fn disconnect(&self, away: Option<&Cause>) {
         let mut state = self.0.state.lock();
         state.open = None;
@@ -138,7 +141,8 @@ impl Commands {
         }
     }
 
-    /// The server is not away. An attempt that began while it was may never be answered.
+    /// The server is not away any more. If it was, forgets the attempt in progress, because the
+    /// server may never answer it.
     pub(super) fn reachable(&self) {
         let mut state = self.0.state.lock();
         if state.away.take().is_some() {
@@ -174,13 +178,14 @@ impl Inner {
             }
             state.open = None;
         }
-        // While the server is away, one caller at a time waits for an attempt.
+        // While the server is away, the caller that starts an attempt waits for it. The others
+        // fail.
         let (cause, since) = state.away.as_ref()?;
         let is_probed = state.attempt.is_some() || since.elapsed() < self.pause;
         is_probed.then(|| Err(cause.clone()))
     }
 
-    /// The attempt on its way, or a new one.
+    /// The attempt in progress, or a new one.
     fn attempt(self: &Arc<Self>, state: &mut State) -> Result<Attempt, Cause> {
         if let Some((_, attempt)) = &state.attempt {
             return Ok(attempt.clone());
@@ -193,8 +198,8 @@ impl Inner {
             let opened = closed.run_until_cancelled(inner.open(number)).await;
             inner.opened(number, opened.unwrap_or(Err(Cause::Closed)))
         };
-        // On the thread for I/O, as the connection lives where it was opened; and by itself, as the
-        // callers may stop waiting.
+        // A connection is driven by the runtime that it was opened on, so this runs on the thread
+        // for I/O. It is a task, because the callers may stop waiting.
         let handle = io_thread::handle().map_err(Cause::Unreachable)?;
         let task = handle.spawn(connecting);
         let attempt = async { task.await.unwrap_or(Err(Cause::Stopped)) };
@@ -223,7 +228,7 @@ impl Inner {
         })
     }
 
-    /// An attempt has ended.
+    /// Records the result of an attempt, unless the attempt was forgotten.
     fn opened(&self, number: u64, opened: Result<Open, Cause>) -> Result<Open, Cause> {
         let mut state = self.state.lock();
         let attempt = state.attempt.take_if(|(attempt, _)| *attempt == number);

@@ -15,7 +15,7 @@ use crate::health::Cause;
 use crate::server_info::{Role, ServerInfo};
 use crate::settings::Settings;
 
-/// The address and settings that both kinds of connections share.
+/// The address and settings that all connections of a bus share.
 pub(super) struct Endpoint {
     client: Client,
     name: String,
@@ -71,8 +71,8 @@ impl Endpoint {
         })
     }
 
-    /// Connects to a primary, logs in and names the connection `name:role`. It has to be called on the
-    /// thread for I/O.
+    /// Connects to a primary, logs in and names the connection `name:role`. Call it on the thread
+    /// for I/O.
     pub(super) async fn open(
         &self,
         role: &str,

@@ -1,5 +1,5 @@
-//! The epochs of a store: a store that was restarted may have gone back in time, to a state in which
-//! entries are still there that were evicted since.
+//! The epochs of a store. A store that was restarted may hold an earlier state, with entries that
+//! were evicted since.
 
 use std::collections::HashMap;
 
@@ -9,18 +9,19 @@ use super::commands::Open;
 use crate::server_info::Identity;
 use crate::sync::Mutex;
 
-/// What every generation that counts begins with. It ends with the server's identity, and with it every
-/// generation that the store still has.
+/// The epoch is the prefix of every valid generation, and is made of the server's identity. After a
+/// restart the identity differs, so the generations that the store still holds are not valid.
 ///
-/// Where the server does not tell its identity, every new connection deletes the generation instead.
+/// If the server does not tell its identity, each new connection deletes the generation instead.
 #[derive(Default)]
 pub(super) struct Epochs {
-    /// The latest connection that has deleted a generation.
+    /// The latest connection that has deleted each generation.
     deleted: Mutex<HashMap<String, u64>>,
 }
 
 impl Epochs {
-    /// The epoch of the store that a connection leads to, for a generation.
+    /// The epoch of the store that a connection leads to. Without an identity, deletes the
+    /// generation when it is first used on the connection.
     pub(super) async fn of(&self, generation: &str, open: &mut Open) -> RedisResult<String> {
         if let Some(Identity(identity)) = open.server.identity {
             return Ok(format!("{identity:016x}-"));

@@ -129,7 +129,7 @@ impl Failures {
     }
 }
 
-/// Whether the answer comes from a server that cannot do what a primary does.
+/// Whether the answer comes from a server that cannot serve as the primary now.
 pub(super) fn is_wrong_server(error: &RedisError) -> bool {
     let codes = [
         "READONLY",
@@ -139,7 +139,7 @@ pub(super) fn is_wrong_server(error: &RedisError) -> bool {
         "MOVED",
         "UNBLOCKED",
     ];
-    // A script's error holds the code of the command that failed in it.
+    // The error of a script quotes the error of the command that failed in it.
     let script = || error.to_string().contains("-READONLY ");
     error.code().is_some_and(|code| codes.contains(&code)) || error.code().is_some() && script()
 }

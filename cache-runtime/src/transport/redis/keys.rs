@@ -236,8 +236,8 @@ pub(crate) async fn put(
     run_in_epoch(redis, &PUT, names, &arguments, Again::No).await
 }
 
-/// Runs a script on the keys of an entry. The epoch of the store becomes the last of its arguments, if
-/// the cache has a generation.
+/// Runs a script on the keys of an entry. If the cache has a generation, the epoch of the store
+/// becomes the last argument.
 async fn run_in_epoch<T: FromRedisValue>(
     redis: &Redis,
     script: &'static Script,

@@ -1,6 +1,7 @@
-//! The transport over Redis or Valkey: one connection for events, one for commands.
+//! The transport over Redis or Valkey: one connection for events, one for publishing, and one for
+//! keys and values.
 //!
-//! Neither connection is a `ConnectionManager`, because that resubscribes by itself, and a
+//! None of them is a `ConnectionManager`, because that resubscribes by itself, and a
 //! subscription that is then refused goes unnoticed. The link decides when to reconnect for events.
 
 mod commands;

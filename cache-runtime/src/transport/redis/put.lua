@@ -1,5 +1,6 @@
 -- KEYS: value, token, generation if there is one.
--- ARGV: value, its TTL in ms, a new generation, the epoch that generations begin with.
+-- ARGV: value, its TTL in ms, a new generation, and with KEYS[3] the epoch, which is the prefix of
+-- every valid generation.
 local value = ARGV[1]
 if KEYS[3] then
   local generation = redis.call('GET', KEYS[3])

@@ -1,4 +1,4 @@
-//! The requests that are sent over the connection for commands.
+//! The requests that are sent over a connection for commands.
 
 use std::sync::OnceLock;
 

@@ -24,7 +24,7 @@ pub(crate) struct Redis {
     /// For keys and values, so that a large value does not delay an event.
     values: Commands,
     epochs: Epochs,
-    /// Takes the news that the server is the wrong one.
+    /// Is told when the server turns out to be the wrong one.
     feed: OnceLock<Feed>,
 }
 
@@ -55,7 +55,7 @@ impl Redis {
         &self.endpoint.failures.address
     }
 
-    /// Called once: the feed hears of what ends every connection.
+    /// Called once. The feed is told when a server answers that it is the wrong one.
     pub(crate) fn attach(&self, feed: Feed) {
         // A second call changes nothing.
         let _ = self.feed.set(feed);
@@ -81,7 +81,8 @@ impl Redis {
         .await
     }
 
-    /// Publishes a canary; returns what the server says of itself, and the number of the connection.
+    /// Publishes a canary. Returns the server's role and identity, and the number of the
+    /// connection.
     pub(crate) async fn publish_canary(
         &self,
         channel: &str,
@@ -91,7 +92,7 @@ impl Redis {
             address: &self.endpoint.failures.address,
             command: publish(channel, payload),
         };
-        // Each is sent once, so that those of one connection come in order.
+        // Each is sent once, so that the canaries of one connection come back in order.
         self.run(
             &self.publishing,
             Again::No,
@@ -165,14 +166,14 @@ impl Redis {
                 return Err(cause);
             }
             self.leave(&cause);
-            // It was not carried out, and the address may lead to another server by now.
+            // The command was not carried out, and the address may lead to another server by now.
             if !std::mem::take(&mut first) {
                 return Err(cause);
             }
         }
     }
 
-    /// The server is the wrong one: every connection to it ends.
+    /// Drops every connection, because the server is the wrong one.
     fn leave(&self, cause: &Cause) {
         self.disconnect(None);
         if let Some(feed) = self.feed.get() {
@@ -180,14 +181,15 @@ impl Redis {
         }
     }
 
-    /// Has the next commands open connections of their own. With a cause, the server is taken to be
-    /// away for it until a connection succeeds.
+    /// Drops the connections for commands. With a cause, the server counts as away until a
+    /// connection succeeds.
     pub(crate) fn disconnect(&self, away: Option<&Cause>) {
         self.publishing.disconnect(away);
         self.values.disconnect(away);
     }
 
-    /// The server has just accepted a connection: attempts that began before need not be waited for.
+    /// Takes note that the server has just accepted a connection. If it counted as away, callers no
+    /// longer wait for earlier attempts.
     pub(crate) fn reachable(&self) {
         self.publishing.reachable();
         self.values.reachable();
@@ -205,6 +207,7 @@ fn publish(channel: &str, payload: Vec<u8>) -> Cmd {
     command
 }
 
+/// Publishes, and asks for the server's role and identity in the same round trip.
 struct Canary<'a> {
     address: &'a str,
     command: Cmd,
@@ -222,6 +225,7 @@ impl Work for Canary<'_> {
     }
 }
 
+/// A request that depends on the epoch of the store.
 struct InEpoch<'a> {
     epochs: &'a Epochs,
     generation: &'a str,

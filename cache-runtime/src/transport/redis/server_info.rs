@@ -1,7 +1,7 @@
-//! What a server says of itself, asked on a connection.
+//! Asks a server on a connection for its role and identity.
 //!
-//! Publishing on a replica is accepted, and reaches the subscribers of that replica only: a canary
-//! that comes back proves nothing if the server is no primary.
+//! A replica accepts `PUBLISH` and delivers it to its own subscribers only. So a canary that comes
+//! back proves nothing unless the server is a primary.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -10,8 +10,7 @@ use redis::{Cmd, Pipeline, RedisResult, Value, cmd};
 
 use crate::server_info::{Identity, Role, ServerInfo};
 
-/// The commands that ask. `INFO` needs a right that a user may not have; then the server has no
-/// identity.
+/// The commands that ask. A user may lack the right to `INFO`. Then the identity is unknown.
 pub(super) fn question() -> [Cmd; 2] {
     let mut hello = cmd("HELLO");
     hello.arg("3");
@@ -75,7 +74,7 @@ fn text(value: &Value) -> Option<&str> {
     }
 }
 
-/// A server has another `run_id` after every start.
+/// The `run_id` of a server differs after every start.
 fn identity(info: &Value) -> Option<Identity> {
     let line = |line: &'_ str| line.strip_prefix("run_id:").map(str::to_owned);
     let run_id = text(info)?.lines().find_map(line)?;

@@ -18,14 +18,13 @@ use crate::io_thread::timeout;
 use crate::server_info::ServerInfo;
 use crate::transport::wire::{Feed, Status, Wire};
 
-/// Channels in one command: few enough that no command is large, and many enough that the round trips
-/// of 50,000 channels cost little.
+/// The most channels in one command. Commands stay small, and 50,000 channels need 50 of them.
 const BATCH: usize = 1_000;
 
-/// Commands on their way at a time.
+/// The most commands that wait for their answers at a time.
 const IN_FLIGHT: usize = 4;
 
-/// Dropping it closes the connection. The library does not report that, so the link does not wait for
+/// Dropping it closes the connection. redis-rs does not report that, and the link does not wait for
 /// a report.
 pub(crate) struct Subscriber {
     connection: MultiplexedConnection,
@@ -53,7 +52,7 @@ impl Subscriber {
         })
     }
 
-    /// Confirmations are pushed, in order with the messages. The future ends with what failed.
+    /// Confirmations are pushed, in order with the messages. The future returns only failures.
     pub(crate) fn subscribe(&self, channels: &[Arc<str>]) -> BoxFuture<'static, Vec<Status>> {
         let limit = self.response_timeout;
         let (connection, failures) = (self.connection.clone(), Arc::clone(&self.failures));
@@ -68,7 +67,7 @@ impl Subscriber {
         })
     }
 
-    /// As [`subscribe`](Self::subscribe), for the end of subscriptions.
+    /// Ends subscriptions. As for [`subscribe`](Self::subscribe), the future returns only failures.
     pub(crate) fn unsubscribe(&self, channels: &[Arc<str>]) -> BoxFuture<'static, Vec<Status>> {
         let (mut connection, limit) = (self.connection.clone(), self.response_timeout);
         let failures = Arc::clone(&self.failures);
@@ -86,12 +85,12 @@ impl Subscriber {
         })
     }
 
-    /// What the server said of itself when the connection was opened.
+    /// The server's role and identity, as it answered when the connection was opened.
     pub(crate) fn server(&self) -> &ServerInfo {
         &self.server
     }
 
-    /// Asks the server what it is.
+    /// Asks the server for its role and identity.
     pub(crate) fn ask(&self) -> BoxFuture<'static, Result<ServerInfo, Cause>> {
         let (mut connection, limit) = (self.connection.clone(), self.response_timeout);
         let failures = Arc::clone(&self.failures);
@@ -105,8 +104,8 @@ impl Subscriber {
     }
 }
 
-/// Subscribes in one command. The server refuses a command whole if it refuses one of its channels:
-/// then each half is tried alone.
+/// Subscribes with one command. The server refuses the whole command if it refuses one of its
+/// channels. Then each half is tried by itself.
 async fn subscribe_each(
     mut connection: MultiplexedConnection,
     limit: Duration,
@@ -129,7 +128,7 @@ async fn subscribe_each(
     failed
 }
 
-/// What the server answers within the limit.
+/// The server's answer, or a timeout after the limit.
 async fn within<T>(
     limit: Duration,
     answer: impl Future<Output = RedisResult<T>>,
