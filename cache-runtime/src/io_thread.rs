@@ -16,8 +16,7 @@ use tokio::runtime::{Builder, Handle};
 use tokio::task::JoinHandle;
 use tokio::time::{Sleep, Timeout};
 
-/// The most threads for work that would hold up the thread for I/O. Tokio resolves host names on
-/// them too.
+/// The most threads on which Tokio resolves the names of servers.
 const BLOCKING: usize = 4;
 
 static THREAD: LazyLock<Result<Handle, Arc<str>>> = LazyLock::new(start);
@@ -39,13 +38,6 @@ where
     F: Future<Output: Send> + Send + 'static,
 {
     Some(handle().ok()?.spawn(task))
-}
-
-/// Runs long work on another thread. Does nothing if there is no thread for I/O.
-pub(crate) fn spawn_blocking(work: impl FnOnce() + Send + 'static) {
-    if let Ok(handle) = handle() {
-        handle.spawn_blocking(work);
-    }
 }
 
 /// As [`tokio::time::timeout`], for callers without a runtime. The thread for I/O drives the timer.

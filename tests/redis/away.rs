@@ -31,7 +31,7 @@ async fn many_publishers_share_one_attempt() {
     server.freeze();
     let bus = Bus::redis(relay.url())
         .connect_timeout(Duration::from_millis(300))
-        .backoff(FOREVER, FOREVER)
+        .backoff(Duration::from_millis(1), Duration::from_millis(1))
         .connect_lazy()
         .unwrap();
     let users = Users::new(&bus);

@@ -28,7 +28,7 @@ fn service(bus: &Bus, number: usize) -> Invalidator<Nothing> {
 }
 
 #[tokio::test]
-async fn become_live_with_a_lease_that_is_shorter_than_that_takes() {
+async fn become_live_and_live_again_after_a_loss() {
     let server = Server::start().await;
     let admin = server.admin().await;
     let bus = connect(&server.url()).await;

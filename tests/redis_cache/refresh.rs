@@ -220,6 +220,9 @@ async fn a_refresh_that_failed_is_left_alone_for_a_while() {
     for failures in 1..=3 {
         read().await;
         eventually("the refresh to fail", failed, |failed| *failed == failures).await;
+        // Its token is given back on another thread.
+        let token = async || place.stored("texts:t:a").await;
+        eventually("the token to be given back", token, Option::is_none).await;
         for _ in 0..20 {
             read().await;
         }

@@ -36,8 +36,8 @@ impl Lease {
     /// A canary proves that events arrive until then.
     pub(super) fn renew(&self, until: Duration) {
         self.until.store(nanos(until), Ordering::Release);
-        self.proven
-            .renew(until.saturating_sub(self.now()), self.length);
+        let left = || until.saturating_sub(self.now());
+        self.proven.renew(left, self.length);
     }
 
     /// Whether it has not run out.

@@ -96,11 +96,17 @@ impl Supervisor {
                 Ok(false) => return,
                 Ok(true) => {
                     for (count, signal) in batch.drain(..).enumerate() {
+                        // Subscriptions that follow each other are sent together. A message behind
+                        // them counts only once they are.
+                        if !matches!(signal, Signal::Subscribe(..)) {
+                            self.carry_out();
+                        }
                         self.receive(signal);
                         if count % TICK_EVERY == TICK_EVERY - 1 {
                             self.tick();
                         }
                     }
+                    self.carry_out();
                 }
                 Err(_elapsed) => {}
             }
@@ -131,7 +137,8 @@ impl Supervisor {
                 self.names.insert(channel.name().as_bytes().to_vec(), id);
                 self.channels.insert(id, (channel, wanted.channel));
                 self.wanted = wanted.bus;
-                self.feed(Input::Subscribe(id));
+                // Its outputs are carried out before the next signal of another kind.
+                self.link.handle(self.now, Input::Subscribe(id));
                 // The link reports changes only. The new subscribers need a report even without
                 // one.
                 self.health.report(self.wanted, self.link.health());
@@ -362,10 +369,22 @@ impl Supervisor {
             transport.publish_canary(&channel, payload).await
         };
         self.tell(number, Side::Commands, Answer::Later(Box::pin(published)));
+        let (transport, inbox) = (self.transport.clone(), Arc::clone(&self.inbox));
+        let generation = self.generation;
+        self.tasks.spawn(async move {
+            if let Some((server, connection)) = transport.ask_values().await {
+                let told = Told {
+                    canary: number,
+                    side: Side::Values,
+                    connection,
+                    server,
+                };
+                inbox.push(Signal::Server(generation, told));
+            }
+        });
         let Some(connection) = &self.connection else {
             return;
         };
-        let generation = self.generation;
         let answer = match connection.ask() {
             Answer::Now(answer) => Answer::Now(answer.map(|server| (server, generation))),
             Answer::Later(answer) => {

@@ -27,13 +27,16 @@ pub(crate) struct ProvenUntil {
 }
 
 impl ProvenUntil {
-    /// A canary proves it for the time `left` from now on. `lease` is the length of a whole lease.
-    pub(crate) fn renew(&self, left: Duration, lease: Duration) {
-        let left = nanos(left.saturating_sub(MARGIN.min(lease / 4)));
-        self.asleep_too
-            .store(clock::asleep_too() + left, Ordering::Release);
-        self.wall.store(clock::wall() + left, Ordering::Release);
-        self.until.store(clock::precise() + left, Ordering::Release);
+    /// A canary proves that events arrive for this time from now on, of a lease of this length.
+    ///
+    /// The clocks are read before `left` is computed: if the process is stopped in between, the lease
+    /// is too short, and not too long.
+    pub(crate) fn renew(&self, left: impl FnOnce() -> Duration, lease: Duration) {
+        let (asleep_too, wall, until) = (clock::asleep_too(), clock::wall(), clock::precise());
+        let left = nanos(left().saturating_sub(MARGIN.min(lease / 4)));
+        self.asleep_too.store(asleep_too + left, Ordering::Release);
+        self.wall.store(wall + left, Ordering::Release);
+        self.until.store(until + left, Ordering::Release);
     }
 
     #[inline]

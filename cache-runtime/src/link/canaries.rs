@@ -11,7 +11,7 @@ use super::io::Side;
 
 /// The most canaries in flight. The oldest are forgotten, because a later one proves all that they
 /// would.
-const MAX_IN_FLIGHT: usize = 16;
+const MAX_IN_FLIGHT: usize = 1024;
 
 /// The canaries of the present connection.
 #[derive(Debug, Default)]
@@ -37,6 +37,8 @@ struct Canary {
     /// The connection on which the canary was published, once the server has answered there that it
     /// is a primary.
     published: Option<u64>,
+    /// The number of the next canary when that answer arrived.
+    published_before: Option<u64>,
 }
 
 impl Canary {
@@ -44,10 +46,15 @@ impl Canary {
         self.came_back && self.told && self.published.is_some()
     }
 
-    /// Whether this canary has not come back, and was published on the same connection as `other`,
-    /// which was sent later and has come back.
+    /// Whether this canary was published before `other`, which has come back, and has not come back
+    /// itself.
     fn is_missing(&self, other: &Self) -> bool {
-        self.published.is_some() && self.published == other.published && !self.came_back
+        // A connection keeps its order, and what was answered came before what was sent later.
+        let in_order = self.published.is_some() && self.published == other.published;
+        let earlier = self
+            .published_before
+            .is_some_and(|before| before <= other.number);
+        (in_order || earlier) && !self.came_back
     }
 }
 
@@ -99,6 +106,7 @@ impl Canaries {
             came_back: false,
             told: false,
             published: None,
+            published_before: None,
         });
         number
     }
@@ -113,10 +121,16 @@ impl Canaries {
     /// Takes note that the server has answered on a connection that it is a primary. It was asked
     /// together with this canary. On [`Side::Commands`], `connection` tells connections apart.
     pub(super) fn told(&mut self, number: u64, side: Side, connection: u64) {
+        let next = self.next;
         if let Some(canary) = self.get(number) {
             match side {
                 Side::Events => canary.told = true,
-                Side::Commands => canary.published = Some(connection),
+                Side::Commands => {
+                    canary.published = Some(connection);
+                    canary.published_before.get_or_insert(next);
+                }
+                // It has to be the same server, and proves nothing more.
+                Side::Values => {}
             }
         }
     }

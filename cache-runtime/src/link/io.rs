@@ -25,6 +25,8 @@ pub enum Side {
     Events,
     /// The connection that publishes.
     Commands,
+    /// The connection for keys and values.
+    Values,
 }
 
 /// What has happened.

@@ -146,6 +146,16 @@ impl Transport {
         }
     }
 
+    /// What the server says of itself on the connection for values, and the number of that connection.
+    /// `None` if it is not open.
+    pub(crate) async fn ask_values(&self) -> Option<(ServerInfo, u64)> {
+        match self {
+            Self::InProcess(_) => None,
+            #[cfg(feature = "redis")]
+            Self::Redis(redis) => redis.ask_values().await,
+        }
+    }
+
     /// Publishes a canary. Returns the server's role and identity, and the number of the
     /// connection.
     pub(crate) async fn publish_canary(

@@ -47,9 +47,7 @@ impl Drop for LoadLock {
                 // It fails only while Redis is away.
                 let _ = keyspace.give_up(&token).await;
             };
-            if let Some(runtime) = io_thread::here() {
-                runtime.spawn(given_up);
-            }
+            drop(io_thread::spawn(given_up));
         }
     }
 }

@@ -12,6 +12,8 @@ use redis::{AsyncConnectionConfig, PushInfo, PushKind, RedisError, RedisResult};
 use tokio_util::sync::CancellationToken;
 
 use super::endpoint::Endpoint;
+use super::failure::is_wrong_server;
+use super::server_info;
 use crate::health::Cause;
 use crate::io_thread;
 use crate::server_info::ServerInfo;
@@ -71,6 +73,14 @@ pub(super) trait Work: Sync {
     fn run(&self, open: &mut Open) -> impl Future<Output = RedisResult<Self::Answer>> + Send;
 }
 
+/// The server answered with an error, or did not answer.
+pub(super) struct Failed {
+    pub(super) error: RedisError,
+    /// Set if the server is the wrong one: whether its connection was still the present one, so that
+    /// this is news.
+    pub(super) wrong_server: Option<bool>,
+}
+
 impl Commands {
     pub(super) fn new(role: &'static str, endpoint: Arc<Endpoint>, pause: Duration) -> Self {
         Self(Arc::new(Inner {
@@ -93,7 +103,7 @@ impl Commands {
         &self,
         again: Again,
         work: &W,
-    ) -> Result<RedisResult<W::Answer>, Cause> {
+    ) -> Result<Result<W::Answer, Failed>, Cause> {
         let mut may_retry = again == Again::Yes;
         let limit = self.0.endpoint.response_timeout;
         let running = async {
@@ -101,15 +111,20 @@ impl Commands {
                 let mut open = self.connection().await?;
                 let done = io_thread::timeout(limit, work.run(&mut open)).await;
                 let answer = done.unwrap_or_else(|_| Err(io::Error::from(TimedOut).into()));
-                let Err(error) = &answer else {
-                    return Ok(answer);
+                let error = match answer {
+                    Ok(answer) => return Ok(Ok(answer)),
+                    Err(error) => error,
                 };
-                if error.is_timeout() || error.is_unrecoverable_error() {
-                    self.0.failed(open.number, error);
-                }
+                let wrong_server = is_wrong_server(&error);
+                let ends = wrong_server || error.is_timeout() || error.is_unrecoverable_error();
+                let current = ends && self.0.failed(open.number, &error);
                 // A timeout has already cost its time.
                 if !may_retry || error.is_timeout() || !error.is_connection_dropped() {
-                    return Ok(answer);
+                    let wrong_server = wrong_server.then_some(current);
+                    return Ok(Err(Failed {
+                        error,
+                        wrong_server,
+                    }));
                 }
                 may_retry = false;
             }
@@ -148,6 +163,17 @@ impl Commands {
         if state.away.take().is_some() {
             state.attempt = None;
         }
+    }
+
+    /// Asks the server what it is, if the connection is open; returns the number of the connection too.
+    /// `None` if it is not open, or does not answer.
+    pub(super) async fn ask(&self) -> Option<(ServerInfo, u64)> {
+        let mut open = self.0.state.lock().open.clone()?;
+        let address = &self.0.endpoint.failures.address;
+        let asking = server_info::ask(&mut open.connection, address, []);
+        let asked = io_thread::timeout(self.0.endpoint.response_timeout, asking).await;
+        let (server, []) = asked.ok()?.ok()?;
+        Some((server, open.number))
     }
 
     pub(super) fn close(&self) {
@@ -202,7 +228,12 @@ impl Inner {
         // for I/O. It is a task, because the callers may stop waiting.
         let handle = io_thread::handle().map_err(Cause::Unreachable)?;
         let task = handle.spawn(connecting);
-        let attempt = async { task.await.unwrap_or(Err(Cause::Stopped)) };
+        let inner = Arc::clone(self);
+        let attempt = async move {
+            // If the task panicked, the attempt has to end here.
+            let ended = task.await;
+            ended.unwrap_or_else(|_| inner.opened(number, Err(Cause::Stopped)))
+        };
         let attempt = attempt.boxed().shared();
         state.attempt = Some((number, attempt.clone()));
         Ok(attempt)
@@ -245,8 +276,8 @@ impl Inner {
         opened
     }
 
-    /// Drops a connection that has failed, unless it was replaced already.
-    fn failed(&self, number: u64, error: &RedisError) {
+    /// Drops a connection that has failed; whether it was still the present one.
+    fn failed(&self, number: u64, error: &RedisError) -> bool {
         let mut state = self.state.lock();
         let current = state
             .open
@@ -259,5 +290,6 @@ impl Inner {
                 state.away = Some((cause, Instant::now()));
             }
         }
+        current
     }
 }

@@ -1,20 +1,25 @@
 //! A server: its address, the connections for commands, and new ones for events.
 
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use redis::{Cmd, FromRedisValue, ParsingError, RedisResult, Value};
 
 use super::commands::{Again, Commands, Open, Work};
 use super::endpoint::Endpoint;
 use super::epochs::Epochs;
-use super::failure::{About, is_wrong_server};
+use super::failure::About;
 use super::request::Request;
 use super::server_info;
 use super::subscriber::Subscriber;
 use crate::health::Cause;
 use crate::server_info::ServerInfo;
 use crate::settings::Settings;
+use crate::sync::Mutex;
 use crate::transport::wire::{Feed, Status, Wire};
+
+/// The least time between two ends of the connection for events because of answers to commands.
+const LEAVE_EVERY: Duration = Duration::from_secs(1);
 
 /// A Redis server, as one instance uses it.
 pub(crate) struct Redis {
@@ -24,6 +29,8 @@ pub(crate) struct Redis {
     /// For keys and values, so that a large value does not delay an event.
     values: Commands,
     epochs: Epochs,
+    /// When the server was last left because it was the wrong one.
+    left: Mutex<Option<Instant>>,
     /// Is told when the server turns out to be the wrong one.
     feed: OnceLock<Feed>,
 }
@@ -41,6 +48,7 @@ impl Redis {
             values: Commands::new("values", Arc::clone(&endpoint), pause),
             endpoint,
             epochs: Epochs::default(),
+            left: Mutex::default(),
             feed: OnceLock::new(),
         }
     }
@@ -157,15 +165,18 @@ impl Redis {
     ) -> Result<W::Answer, Cause> {
         let mut first = true;
         loop {
-            let error = match commands.run(again, work).await? {
+            let failed = match commands.run(again, work).await? {
                 Ok(answer) => return Ok(answer),
-                Err(error) => error,
+                Err(failed) => failed,
             };
-            let cause = self.endpoint.failures.about(&error, about);
-            if !is_wrong_server(&error) {
+            let cause = self.endpoint.failures.about(&failed.error, about);
+            let Some(is_news) = failed.wrong_server else {
                 return Err(cause);
+            };
+            // Later answers of a connection that was left already say nothing of its successor.
+            if is_news {
+                self.leave(&cause);
             }
-            self.leave(&cause);
             // The command was not carried out, and the address may lead to another server by now.
             if !std::mem::take(&mut first) {
                 return Err(cause);
@@ -176,7 +187,19 @@ impl Redis {
     /// Drops every connection, because the server is the wrong one.
     fn leave(&self, cause: &Cause) {
         self.disconnect(None);
-        if let Some(feed) = self.feed.get() {
+        // A server that is loading, or a node of a cluster, goes on answering so: the connection for
+        // events, which may be sound, is not ended over and over.
+        let recently = {
+            let mut left = self.left.lock();
+            let recently = left.is_some_and(|left| left.elapsed() < LEAVE_EVERY);
+            if !recently {
+                *left = Some(Instant::now());
+            }
+            recently
+        };
+        if let Some(feed) = self.feed.get()
+            && !recently
+        {
             feed(Wire::Status(Status::Disconnected(cause.clone())));
         }
     }
@@ -186,6 +209,11 @@ impl Redis {
     pub(crate) fn disconnect(&self, away: Option<&Cause>) {
         self.publishing.disconnect(away);
         self.values.disconnect(away);
+    }
+
+    /// Asks on the connection for values what the server is, if that connection is open.
+    pub(crate) async fn ask_values(&self) -> Option<(ServerInfo, u64)> {
+        self.values.ask().await
     }
 
     /// Takes note that the server has just accepted a connection. If it counted as away, callers no

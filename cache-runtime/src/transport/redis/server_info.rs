@@ -3,28 +3,30 @@
 //! A replica accepts `PUBLISH` and delivers it to its own subscribers only. So a canary that comes
 //! back proves nothing unless the server is a primary.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, Pipeline, RedisResult, Value, cmd};
 
 use crate::server_info::{Identity, Role, ServerInfo};
 
 /// The commands that ask. A user may lack the right to `INFO`. Then the identity is unknown.
-pub(super) fn question() -> [Cmd; 2] {
+fn question() -> [Cmd; 3] {
     let mut hello = cmd("HELLO");
     hello.arg("3");
-    let mut info = cmd("INFO");
-    info.arg("server");
-    [hello, info]
+    // Before Redis 7, one `INFO` takes one section.
+    let section = |name: &str| {
+        let mut info = cmd("INFO");
+        info.arg(name);
+        info
+    };
+    [hello, section("server"), section("replication")]
 }
 
 /// The answers to [`question`].
-pub(super) fn parse(address: &str, hello: Value, info: Value) -> RedisResult<ServerInfo> {
+fn parse(address: &str, [hello, server, replication]: [Value; 3]) -> RedisResult<ServerInfo> {
     let hello = hello.extract_error()?;
     Ok(ServerInfo {
         role: role(address, &hello),
-        identity: info.extract_error().ok().and_then(|info| identity(&info)),
+        identity: identity(server, replication),
     })
 }
 
@@ -42,7 +44,7 @@ pub(super) async fn ask<const N: usize>(
     let answers: Vec<Value> = pipeline.query_async(connection).await?;
     let mut answers = answers.into_iter();
     let mut next = || answers.next().unwrap_or(Value::Nil);
-    let server = parse(address, next(), next())?;
+    let server = parse(address, [next(), next(), next()])?;
     Ok((server, std::array::from_fn(|_| next())))
 }
 
@@ -74,11 +76,27 @@ fn text(value: &Value) -> Option<&str> {
     }
 }
 
-/// The `run_id` of a server differs after every start.
-fn identity(info: &Value) -> Option<Identity> {
-    let line = |line: &'_ str| line.strip_prefix("run_id:").map(str::to_owned);
-    let run_id = text(info)?.lines().find_map(line)?;
-    let mut hasher = DefaultHasher::new();
-    run_id.trim().hash(&mut hasher);
-    Some(Identity(hasher.finish()))
+/// The `run_id` of a server differs after every start, and its `master_replid` after it was a replica.
+fn identity(server: Value, replication: Value) -> Option<Identity> {
+    let (server, replication) = (
+        server.extract_error().ok()?,
+        replication.extract_error().ok()?,
+    );
+    let line = |info: &Value, name: &str| {
+        let mut lines = text(info)?.lines();
+        let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        value.map(|value| value.trim().to_owned())
+    };
+    let ids = [
+        line(&server, "run_id")?,
+        line(&replication, "master_replid")?,
+    ];
+    // FNV-1a: the same in every build, because other instances compare it too.
+    let hash = ids
+        .concat()
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+    Some(Identity(hash))
 }
