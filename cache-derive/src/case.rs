@@ -14,7 +14,7 @@ pub(crate) enum Case {
 }
 
 /// Every rule, with the name that the user writes.
-const RULES: [(&str, Case); 8] = [
+pub(crate) const RULES: [(&str, Case); 8] = [
     ("lowercase", Case::Lower),
     ("UPPERCASE", Case::Upper),
     ("PascalCase", Case::Pascal),
@@ -26,14 +26,6 @@ const RULES: [(&str, Case); 8] = [
 ];
 
 impl Case {
-    pub(crate) fn parse(name: &str) -> Option<Self> {
-        RULES.iter().find(|rule| rule.0 == name).map(|rule| rule.1)
-    }
-
-    pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-        RULES.iter().map(|rule| rule.0)
-    }
-
     /// Spells a variant, which is written in `PascalCase`.
     pub(crate) fn of_variant(self, name: &str) -> String {
         match self {

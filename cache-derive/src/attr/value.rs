@@ -6,7 +6,7 @@ use syn::{Lit, Path};
 
 use super::keys::list;
 use super::{Entry, Name, Value};
-use crate::case::Case;
+use crate::case::{self, Case};
 use crate::ctxt::Ctxt;
 use crate::suggest::nearest;
 
@@ -117,17 +117,43 @@ impl<K> Entry<K> {
 
     /// `key = ".."` with the name of a [`Case`].
     pub(super) fn case(&self, cx: &Ctxt) -> Option<Case> {
-        let rule = self.string(cx)?;
-        let case = Case::parse(&rule.text);
-        if case.is_none() {
-            let expected = format!("expected one of: {}", list(Case::names()));
-            let help = match nearest(&rule.text, Case::names()) {
+        self.one_of(cx, "rule", &case::RULES)
+    }
+
+    /// `key = ".."` with the name of one of `choices`. `what` is what they are, for the error.
+    pub(super) fn one_of<T: Copy>(
+        &self,
+        cx: &Ctxt,
+        what: &str,
+        choices: &[(&'static str, T)],
+    ) -> Option<T> {
+        let tokens = self.tokens(cx)?;
+        let names = || choices.iter().map(|choice| choice.0);
+        let expected = format!("expected one of: {}", list(names()));
+        let Ok(Lit::Str(_)) = syn::parse2(tokens.clone()) else {
+            let key = &self.key;
+            // Of a path, the last segment may be the name.
+            let last = tokens.clone().into_iter().last();
+            let last = last.map(|token| token.to_string()).unwrap_or_default();
+            let help = match nearest(&last, names()) {
+                Some(near) => format!("write `{key} = \"{near}\"`"),
+                None => expected,
+            };
+            let msg = format!("expected a string literal for `{key}`");
+            cx.error(tokens, msg, help);
+            return None;
+        };
+        let typed = self.string(cx)?;
+        let chosen = choices.iter().find(|choice| choice.0 == typed.text);
+        if chosen.is_none() {
+            let help = match nearest(&typed.text, names()) {
                 Some(near) => format!("did you mean `{near}`? {expected}"),
                 None => expected,
             };
-            cx.error(rule.at, format_args!("unknown rule `{}`", rule.text), help);
+            let msg = format!("unknown {what} `{}`", typed.text);
+            cx.error(typed.at, msg, help);
         }
-        case
+        chosen.map(|choice| choice.1)
     }
 
     /// `key = ".."` with the name of a method, whose identifier gets the span of the literal.
