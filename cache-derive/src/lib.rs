@@ -150,12 +150,17 @@ pub fn derive_invalidation_event(input: TokenStream) -> TokenStream {
 /// | `event = Type` | the enum of its events | the type in a field of type `Invalidator<Type>` |
 /// | `crate = ::path` | where `cache-runtime` is, if it was renamed | `::cache_runtime` |
 /// | `constructor = ".."` | the constructor's name, if the struct has its own `new` | `"new"` |
+/// | `on_rejected = ".."` | what follows when a message of the channel is rejected: `"flush"` or `"ignore"` | the bus's `on_rejected` |
 /// | `log_subscription = bool` | whether a subscription is logged | `true` |
 /// | `log_events = bool` | whether received events are logged | `true` |
 /// | `log_publish = bool` | whether published events are logged | `true` |
 ///
 /// A channel name consists of ASCII letters, digits, `:`, `-`, `_` and `.`. Literals and constants
 /// are checked at compile time.
+///
+/// `on_rejected` is the policy of the channel, so it holds for every service of the channel in the
+/// program, also for one that does not have the key. If two services of a channel have different
+/// policies, `"flush"` holds. The policies are those of the enum `OnRejected`.
 ///
 /// # The struct
 ///

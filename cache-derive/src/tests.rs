@@ -86,6 +86,7 @@ fn service_with_fields() {
         channel = channels::USERS,
         crate = ::other,
         constructor = "connect",
+        on_rejected = "flush",
         log_publish = false,
     };
     let item = quote! {

@@ -279,6 +279,7 @@ pub mod __private {
     pub use crate::event::methods::{EventMethods, Publisher};
     pub use crate::keyspace::Keyspace;
     pub use crate::service::handle::Handle;
+    pub use crate::settings::OnRejected;
     pub use crate::transport::{Acquired, DeleteIf, EntryKeys, Filled, Found, Record, Seek, Token};
     pub use crate::wire::{
         EventField, FieldType, Member, NoOption, Probe, Writer, field, refuse_option, scan,

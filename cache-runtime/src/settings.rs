@@ -21,6 +21,9 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 ///
 /// For example, a newer publisher may send an event of a type that is unknown here. A rejected
 /// message is counted and logged in any case.
+///
+/// [`on_rejected`](crate::bus::BusBuilder::on_rejected) sets it for a bus, and the key `on_rejected`
+/// of [`#[cache_invalidation]`](macro@crate::cache_invalidation) for one channel, on every bus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum OnRejected {
@@ -33,6 +36,16 @@ pub enum OnRejected {
     Flush,
     /// Nothing. Entries that the message was to evict stay cached until their TTL ends.
     Ignore,
+}
+
+impl OnRejected {
+    /// The policy of a channel whose services declare different ones.
+    pub(crate) fn safer(self, other: Self) -> Self {
+        match self {
+            Self::Flush => Self::Flush,
+            Self::Ignore => other,
+        }
+    }
 }
 
 /// The settings of a bus, over Redis or in the process.

@@ -40,6 +40,10 @@ pub trait Service {}
 pub trait EventField {}
 
 /// Not the runtime's.
+#[derive(Debug, Clone, Copy)]
+pub struct OnRejected;
+
+/// Not the runtime's.
 pub trait IsEvent {}
 
 /// Not the runtime's.
@@ -86,7 +90,7 @@ pub enum Event {
 }
 
 /// A service of it.
-#[cache_invalidation(channel = "hygiene:shadows", event = Event)]
+#[cache_invalidation(channel = "hygiene:shadows", event = Event, on_rejected = "ignore")]
 #[derive(Debug, Clone)]
 pub struct Shadows;
 

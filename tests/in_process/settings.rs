@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use cache_runtime::__private::publish_raw;
-use cache_runtime::Bus;
 use cache_runtime::bus::{Cause, OnRejected};
+use cache_runtime::service::Invalidator;
+use cache_runtime::{Bus, cache_invalidation};
 
 use crate::{NumberEvent, Numbers, number, soon};
 
@@ -22,6 +23,73 @@ async fn on_rejected_can_be_ignored() {
     assert_eq!(soon("an event", events.recv()).await, Some(number(1)));
     assert_eq!(service.stats().rejected, 1);
     assert!(service.health().is_live());
+}
+
+#[cache_invalidation(channel = "cache:ignoring", event = NumberEvent, on_rejected = "ignore")]
+struct Ignoring;
+
+#[cache_invalidation(channel = "cache:ignoring", event = NumberEvent)]
+struct IgnoringToo;
+
+#[cache_invalidation(channel = "cache:flushing", event = NumberEvent, on_rejected = "flush")]
+struct Flushing;
+
+#[cache_invalidation(channel = "cache:disputed", event = NumberEvent, on_rejected = "ignore")]
+struct DisputedIgnoring;
+
+/// Never built, but its policy counts.
+#[cache_invalidation(channel = "cache:disputed", event = NumberEvent, on_rejected = "flush")]
+struct DisputedFlushing;
+
+/// What a subscriber receives first when a message is rejected and event 1 follows.
+async fn after_a_rejected(service: &Invalidator<NumberEvent>, bus: &Bus) -> Option<NumberEvent> {
+    let mut events = service.events();
+    soon("live", service.ready()).await.unwrap();
+    publish_raw(bus, service.channel(), b"{}").await.unwrap();
+    service.invalidate_number(1).await.unwrap();
+    let first = soon("an event", events.recv()).await;
+    assert_eq!(service.stats().rejected, 1);
+    assert!(service.health().is_live());
+    first
+}
+
+#[tokio::test]
+async fn the_policy_of_a_service_overrides_that_of_the_bus() {
+    let (flushed, ignored) = (Some(NumberEvent::All), Some(number(1)));
+    for (policy, otherwise) in [
+        (OnRejected::Flush, &flushed),
+        (OnRejected::Ignore, &ignored),
+    ] {
+        let bus = Bus::local().on_rejected(policy).connect_lazy().unwrap();
+        let of_the_bus = after_a_rejected(&Numbers::new(&bus), &bus).await;
+        assert_eq!(of_the_bus, *otherwise, "{policy:?}");
+        let ignoring = after_a_rejected(&Ignoring::new(&bus), &bus).await;
+        assert_eq!(ignoring, ignored, "{policy:?}");
+        let flushing = after_a_rejected(&Flushing::new(&bus), &bus).await;
+        assert_eq!(flushing, flushed, "{policy:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_policy_of_a_service_holds_for_all_services_of_the_channel() {
+    let bus = Bus::in_process();
+    let too = after_a_rejected(&IgnoringToo::new(&bus), &bus).await;
+    assert_eq!(too, Some(number(1)));
+}
+
+#[tokio::test]
+async fn of_two_policies_for_a_channel_the_safer_one_holds() {
+    let bus = Bus::local()
+        .namespace("prod")
+        .on_rejected(OnRejected::Ignore)
+        .connect_lazy()
+        .unwrap();
+    let service = DisputedIgnoring::new(&bus);
+    let mut events = service.events();
+    soon("live", service.ready()).await.unwrap();
+    publish_raw(&bus, "cache:disputed", b"{}").await.unwrap();
+    let first = soon("an event", events.recv()).await;
+    assert_eq!(first, Some(NumberEvent::All));
 }
 
 #[tokio::test]

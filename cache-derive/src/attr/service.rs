@@ -16,6 +16,17 @@ pub(crate) enum Channel {
     Path(ExprPath),
 }
 
+/// What follows when a message is rejected.
+#[derive(Clone, Copy)]
+pub(crate) enum OnRejected {
+    Flush,
+    Ignore,
+}
+
+/// Every policy, with the name that the user writes.
+const POLICIES: [(&str, OnRejected); 2] =
+    [("flush", OnRejected::Flush), ("ignore", OnRejected::Ignore)];
+
 /// The keys of a service.
 pub(crate) struct ServiceAttrs {
     /// The key and its value; the value is absent if it is malformed.
@@ -25,6 +36,7 @@ pub(crate) struct ServiceAttrs {
     pub(crate) event: Option<(Ident, Option<Type>)>,
     pub(crate) krate: Option<Path>,
     pub(crate) constructor: Option<Ident>,
+    pub(crate) on_rejected: Option<OnRejected>,
     pub(crate) log_subscription: bool,
     pub(crate) log_events: bool,
     pub(crate) log_publish: bool,
@@ -43,6 +55,7 @@ impl ServiceAttrs {
             event: None,
             krate: None,
             constructor: None,
+            on_rejected: None,
             log_subscription: true,
             log_events: true,
             log_publish: true,
@@ -67,6 +80,7 @@ impl ServiceAttrs {
                 }
                 ServiceKey::Crate => this.krate = entry.path(cx),
                 ServiceKey::Constructor => this.constructor = entry.method(cx),
+                ServiceKey::OnRejected => this.on_rejected = entry.one_of(cx, "policy", &POLICIES),
                 ServiceKey::LogSubscription => {
                     this.log_subscription = entry.switch(cx).unwrap_or(true);
                 }

@@ -8,7 +8,7 @@ use syn::{Field, Type};
 use super::event::{ends, itself};
 use super::{allow_arguments, allow_deprecated};
 use crate::ast::{Service, cfg};
-use crate::attr::service::{Channel, ServiceAttrs};
+use crate::attr::service::{Channel, OnRejected, ServiceAttrs};
 
 pub(crate) fn expand(service: &Service<'_>, channel: &Channel, event: &Type) -> TokenStream {
     let mixed = Span::mixed_site();
@@ -136,11 +136,19 @@ fn checked_channel(channel: &Channel) -> (TokenStream, Option<TokenStream>) {
 fn registration(service: &Service<'_>, channel: &TokenStream, event: &TokenStream) -> TokenStream {
     let name = format!("::{}", service.input.ident.unraw());
     let ServiceAttrs {
+        on_rejected,
         log_subscription,
         log_events,
         log_publish,
         ..
     } = service.attrs;
+    let on_rejected = on_rejected.map(|policy| {
+        let policy = match policy {
+            OnRejected::Flush => quote_spanned!(Span::mixed_site()=> Flush),
+            OnRejected::Ignore => quote_spanned!(Span::mixed_site()=> Ignore),
+        };
+        quote_spanned!(Span::mixed_site()=> .on_rejected(__p::OnRejected::#policy))
+    });
     quote_spanned! {Span::mixed_site()=>
         static __DECLARED: __p::DeclaredChannel = __p::DeclaredChannel::new::<#event>(
             #channel,
@@ -153,7 +161,7 @@ fn registration(service: &Service<'_>, channel: &TokenStream, event: &TokenStrea
                 events: #log_events,
                 publish: #log_publish,
             },
-        );
+        ) #on_rejected;
         __p::inventory::submit! { &__DECLARED }
     }
 }

@@ -108,6 +108,8 @@ impl BusBuilder {
     }
 
     /// What follows when a message is rejected; [`OnRejected::Flush`] by default.
+    ///
+    /// A service that has the key `on_rejected` overrides it for its channel.
     pub fn on_rejected(mut self, policy: OnRejected) -> Self {
         self.settings.on_rejected = policy;
         self

@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 use super::inbox::{EVERY_GENERATION, Inbox, Signal, Wanted};
 use super::lease::Lease;
 use super::supervisor::Supervisor;
-use crate::channel::{Channel, DeclaredChannel, Dispatch};
+use crate::channel::{self, Channel, DeclaredChannel, Dispatch};
 use crate::error::NotReady;
 use crate::event::InvalidationEvent;
 use crate::health::{Cause, Health, Reported};
@@ -135,6 +135,7 @@ impl Shared {
                 id,
                 Arc::clone(&name),
                 self.lease.proven(),
+                channel::on_rejected(declared.channel()),
             ))
         };
         let channel = match table.channels.entry(Arc::clone(&name)) {

@@ -48,6 +48,7 @@ pub(super) struct Supervisor {
     /// [`Wanted::bus`](super::inbox::Wanted).
     wanted: u64,
     max_payload: usize,
+    /// The policy of channels that declare none.
     on_rejected: OnRejected,
 }
 
@@ -218,7 +219,11 @@ impl Supervisor {
             return;
         };
         let accepted = channel.deliver(payload, self.max_payload);
-        if !accepted && self.on_rejected == OnRejected::Flush {
+        if accepted {
+            return;
+        }
+        let policy = channel.on_rejected().unwrap_or(self.on_rejected);
+        if policy == OnRejected::Flush {
             self.link.handle(self.now, Input::Rejected(id));
             self.carry_out();
         }

@@ -21,11 +21,12 @@ use crate::event::InvalidationEvent;
 use crate::health::{Health, ProvenUntil, Reported};
 use crate::link::{Audience, ChannelId};
 use crate::log_throttle::LogThrottle;
+use crate::settings::OnRejected;
 pub(crate) use hook::{Evicting, Hook};
 pub(crate) use inline::{Inline, Notice};
 pub(crate) use outlet::{Delivery, Outlet};
-pub(crate) use registration::conflict;
 pub use registration::{DeclaredChannel, Logging, channels, check_channel};
+pub(crate) use registration::{conflict, on_rejected};
 pub use stats::ChannelStats;
 pub(crate) use stats::Counters;
 use subscribers::Subscribers;
@@ -42,6 +43,7 @@ pub(crate) struct Channel<E> {
     pub(crate) counters: Arc<Counters>,
     log_events: AtomicBool,
     rejections: LogThrottle,
+    on_rejected: Option<OnRejected>,
 }
 
 /// A channel with events of any type.
@@ -52,6 +54,8 @@ pub(crate) trait Dispatch: Any + Send + Sync {
     /// Decodes a payload and hands the event to every subscriber; `false` if the payload is
     /// rejected.
     fn deliver(&self, payload: &[u8], max_payload: usize) -> bool;
+    /// What follows when a message is rejected; `None` if that is up to the bus.
+    fn on_rejected(&self) -> Option<OnRejected>;
     /// Tells subscribers that events may have been lost.
     fn flush(&self, audience: Audience);
     fn health(&self) -> &Reported;
@@ -63,7 +67,12 @@ pub(crate) trait Dispatch: Any + Send + Sync {
 }
 
 impl<E: InvalidationEvent> Channel<E> {
-    pub(crate) fn new(id: ChannelId, name: Arc<str>, proven: Arc<ProvenUntil>) -> Self {
+    pub(crate) fn new(
+        id: ChannelId,
+        name: Arc<str>,
+        proven: Arc<ProvenUntil>,
+        on_rejected: Option<OnRejected>,
+    ) -> Self {
         Self {
             id,
             name,
@@ -75,6 +84,7 @@ impl<E: InvalidationEvent> Channel<E> {
             counters: Arc::default(),
             log_events: AtomicBool::new(false),
             rejections: LogThrottle::default(),
+            on_rejected,
         }
     }
 
@@ -190,6 +200,10 @@ impl<E: InvalidationEvent> Dispatch for Channel<E> {
         }
         self.push(last, Delivery::Event(event, payload.len()));
         true
+    }
+
+    fn on_rejected(&self) -> Option<OnRejected> {
+        self.on_rejected
     }
 
     fn flush(&self, audience: Audience) {

@@ -4,6 +4,7 @@ use std::any::TypeId;
 use std::fmt;
 
 use crate::event::InvalidationEvent;
+use crate::settings::OnRejected;
 use crate::wire::EventSchema;
 
 /// A channel as an annotated service declares it, with its event and its place in the source.
@@ -17,6 +18,7 @@ pub struct DeclaredChannel {
     line: u32,
     column: u32,
     logging: Logging,
+    on_rejected: Option<OnRejected>,
 }
 
 /// Which actions of a service are logged.
@@ -50,7 +52,16 @@ impl DeclaredChannel {
             line,
             column,
             logging,
+            on_rejected: None,
         }
+    }
+
+    /// Declares what follows when a message of the channel is rejected.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn on_rejected(mut self, policy: OnRejected) -> Self {
+        self.on_rejected = Some(policy);
+        self
     }
 
     /// The channel, without the namespace of a bus.
@@ -156,6 +167,16 @@ pub(crate) fn conflict() -> Option<(&'static DeclaredChannel, &'static DeclaredC
         .windows(2)
         .map(|pair| (pair[0], pair[1]))
         .find(|(a, b)| a.channel == b.channel && (a.event)() != (b.event)())
+}
+
+/// What the services of a channel declare to follow when a message is rejected, if any of them
+/// does. It depends on no order, because services that are not built count too.
+pub(crate) fn on_rejected(channel: &str) -> Option<OnRejected> {
+    inventory::iter::<&'static DeclaredChannel>
+        .into_iter()
+        .filter(|declared| declared.channel == channel)
+        .filter_map(|declared| declared.on_rejected)
+        .reduce(OnRejected::safer)
 }
 
 /// Rejects invalid channel names at compile time.

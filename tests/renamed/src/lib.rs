@@ -65,6 +65,7 @@ pub struct Entries;
     crate = ::caches,
     channel = "renamed:shards",
     constructor = "connect",
+    on_rejected = "ignore",
     log_subscription = false,
     log_events = false,
     log_publish = false

@@ -1,5 +1,5 @@
 ::core::compile_error! {
-    "unknown key `chanel`\nhelp: did you mean `channel`? expected one of: `channel`, `event`, `crate`, `constructor`, `log_subscription`, `log_events`, `log_publish`"
+    "unknown key `chanel`\nhelp: did you mean `channel`? expected one of: `channel`, `event`, `crate`, `constructor`, `on_rejected`, `log_subscription`, `log_events`, `log_publish`"
 }
 ::core::compile_error! {
     "already applied to `Users`\nhelp: merge the arguments"

@@ -13,17 +13,18 @@ const _: () = {
     static __DECLARED: __p::DeclaredChannel = __p::DeclaredChannel::new::<
         <UserEvent as __rt::InvalidationEvent>::Itself,
     >(
-        __CHANNEL,
-        ::core::concat!(::core::module_path!(), "::Users"),
-        ::core::file!(),
-        ::core::line!(),
-        ::core::column!(),
-        __p::Logging {
-            subscription: true,
-            events: true,
-            publish: false,
-        },
-    );
+            __CHANNEL,
+            ::core::concat!(::core::module_path!(), "::Users"),
+            ::core::file!(),
+            ::core::line!(),
+            ::core::column!(),
+            __p::Logging {
+                subscription: true,
+                events: true,
+                publish: false,
+            },
+        )
+        .on_rejected(__p::OnRejected::Flush);
     __p::inventory::submit! {
         & __DECLARED
     }
