@@ -32,6 +32,16 @@ pub enum OnRejected {
     /// Each message evicts everything from the caches of the channel at once, which costs loads.
     /// Handlers receive `All` at once for the first message, and then at most once per
     /// [`rejection_interval`](crate::bus::BusBuilder::rejection_interval).
+    ///
+    /// Each message evicts every entry from the channel's caches, so that every key in use is
+    /// loaded again after each. What 20 such messages a second cost a cache with 10,000 keys that
+    /// two threads read at random, measured on two cores with
+    /// `cargo bench -p benches --bench rejected`:
+    ///
+    /// | A load takes | Loads a second | Reads that load | Reads a second, of the undisturbed | CPU time per read |
+    /// |---|---|---|---|---|
+    /// | no time | 200,000: every key after every message | 2 % | 0.88 | 1.12 times |
+    /// | 1 ms | 950: the threads do nothing but wait for loads | 99.5 % | 0.0001 | 240 times |
     #[default]
     Flush,
     /// Nothing. Entries that the message was to evict stay cached until their TTL ends.
