@@ -37,6 +37,10 @@ pub(crate) fn spawn<F>(task: F) -> Option<JoinHandle<F::Output>>
 where
     F: Future<Output: Send> + Send + 'static,
 {
+    // The concurrency checker has to run everything on threads of its own.
+    if cfg!(shuttle) {
+        return Some(Handle::try_current().ok()?.spawn(task));
+    }
     Some(handle().ok()?.spawn(task))
 }
 

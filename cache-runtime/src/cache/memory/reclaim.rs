@@ -6,6 +6,7 @@ use std::sync::{Arc, Weak};
 use std::thread::{self, yield_now};
 
 use super::engine::Engine;
+use crate::io_thread;
 
 /// A cache whose memory is reclaimed.
 pub(crate) trait Reclaims: Send + Sync + 'static {
@@ -35,6 +36,10 @@ impl Reclaiming {
             cache,
             ended: false,
         };
+        // The concurrency checker has to run everything on threads of its own.
+        if cfg!(shuttle) {
+            return drop(io_thread::spawn(async move { running.reclaim() }));
+        }
         let thread = thread::Builder::new().name("cache-reclaim".to_owned());
         // Without a thread, `running` is dropped: memory is freed as it is used again.
         let _ = thread.spawn(move || running.reclaim());
