@@ -123,7 +123,9 @@ impl Layers {
             if kept.iter().all(Option::is_some) {
                 return;
             }
-            assert_eq!(self.read_now(0), value, "{what}");
+            for layer in 0..self.count() {
+                assert_eq!(self.read_now(layer), value, "{what}: layer {layer}");
+            }
             assert!(begun.elapsed() < DEADLINE, "{what}: kept {kept:?}");
         }
     }

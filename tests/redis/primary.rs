@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use cache_runtime::bus::{Cause, Health};
 use cache_runtime::dedup::Reservation;
-use cache_runtime::{Bus, CoherentCache, Dedup, Evict, RedisCache};
+use cache_runtime::{CoherentCache, Dedup, Evict, RedisCache};
 use support::{Admin, Relay, Server, eventually, within};
 
-use crate::fixture::{UserEvent, Users, builder, connect, user};
+use crate::fixture::{UserEvent, Users, builder, connect, patient, user};
 
 const LONG: Duration = Duration::from_secs(3600);
 
@@ -103,7 +103,7 @@ async fn a_demoted_primary_is_left_within_a_heartbeat() {
 async fn a_write_that_a_replica_refuses_ends_its_connections_and_is_sent_to_the_primary() {
     let (first, second) = (Server::start().await, Server::start().await);
     let relay = Relay::to(first.port()).await;
-    let bus = connect(&relay.url()).await;
+    let bus = patient(builder(&relay.url())).connect().await.unwrap();
     let dedup = Dedup::builder(&bus, "requests").build().unwrap();
     assert!(matches!(
         dedup.reserve("a", "me").await,
@@ -213,7 +213,7 @@ async fn messages_that_are_lost_together_with_a_canary_are_noticed_with_the_next
 async fn moves(name: &'static str) {
     let (first, second) = (Server::start().await, Server::start().await);
     let relay = Relay::to(first.port()).await;
-    let bus = connect(&relay.url()).await;
+    let bus = patient(builder(&relay.url())).connect().await.unwrap();
     let users = Users::new(&bus);
     let mut health = users.watch_health();
     let mut events = users.events();
@@ -276,7 +276,8 @@ async fn the_right_to_ask_for_the_identity_is_not_needed() {
         "-info",
     ];
     admin.run::<()>(&rules).await;
-    let bus: Bus = connect(&server.url_as("app", "secret")).await;
+    let bus = patient(builder(&server.url_as("app", "secret")));
+    let bus = bus.connect().await.unwrap();
     let users = Users::new(&bus);
     let cache = RedisCache::builder(&bus, "users", LONG);
     let cache = cache.evict_on(&users, |_| Evict::All).build().unwrap();

@@ -1,6 +1,8 @@
 //! A load that was overtaken by an event cannot put the old value back.
 
 use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use support::{eventually, within};
@@ -164,7 +166,15 @@ async fn a_refresh_is_barred_as_well(place: &Place) {
         assert_eq!(served.unwrap(), "old");
         source.has_begun().await;
         let refused = cache.stats().refused;
+        let told = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&told);
+        let _last = texts.subscribe_inline(move |_| {
+            count.fetch_add(1, Ordering::SeqCst);
+        });
         texts.publish(&event).await.unwrap();
+        // When it is published, and when it is received: the next round must not meet it.
+        let told = async || told.load(Ordering::SeqCst);
+        eventually("the event to be applied twice", told, |told| *told >= 2).await;
         source.release();
         let now = async || cache.stats().refused;
         eventually("the refresh to be refused", now, |now| *now > refused).await;

@@ -249,6 +249,9 @@ async fn a_refresh_that_changes_nothing_is_not_repeated_at_once() {
             tokio::task::yield_now().await;
         }
         assert_eq!(cache.stats().refreshes, rounds);
+        // Its token is given back on another thread.
+        let token = async || place.stored("texts:t:a").await;
+        eventually("the token to be given back", token, Option::is_none).await;
         tokio::time::advance(Duration::from_secs(1)).await;
         tokio::task::yield_now().await;
     }
