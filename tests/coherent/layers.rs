@@ -7,8 +7,6 @@
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
 use std::time::Instant;
 
 use cache_runtime::__private::publish_raw;
@@ -16,27 +14,10 @@ use cache_runtime::cache::NotStored;
 use cache_runtime::coherent::LoadToken;
 use cache_runtime::service::Subscription;
 use cache_runtime::{Bus, CoherentCache, Evict};
-use support::{DEADLINE, eventually};
+use support::{DEADLINE, block_on, eventually};
 use tokio::sync::Semaphore;
 
 use crate::{Cache, HOUR, TeamEvent, Teams, UserEvent, Users, builder, evict, poll_once};
-
-/// Waits on this thread, inside of inline subscribers too.
-fn block_on<T>(mut future: BoxFuture<T>) -> T {
-    struct Unpark(Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => thread::park(),
-        }
-    }
-}
 
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 

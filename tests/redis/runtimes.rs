@@ -1,36 +1,16 @@
 //! A bus belongs to no runtime of the program.
 
-use std::pin::pin;
-use std::sync::{Arc, mpsc};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use cache_runtime::{Bus, CoherentCache, Dedup, Evict, RedisCache};
-use support::{Server, within};
+use support::{Server, block_on, within};
 use tokio::runtime::Runtime;
 
 use crate::fixture::{UserEvent, Users, builder, connect, user};
 
 const LONG: Duration = Duration::from_secs(3600);
-
-/// An executor other than Tokio.
-fn block_on<F: Future>(future: F) -> F::Output {
-    struct Unpark(Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut future = pin!(future);
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => thread::park(),
-        }
-    }
-}
 
 fn evicting(users: &Users) -> CoherentCache<u64, &'static str> {
     let cache = CoherentCache::builder("users", LONG);

@@ -9,10 +9,12 @@
 //! | [`Relay`] | the same for RESP: connections that lose messages, or move to another server
 //! | [`Child`] | a second process: this test binary again, an example, or any program |
 //! | [`Recorder`] | a handler that records the events it receives |
+//! | [`block_on`] | waits without a Tokio runtime |
 //! | [`in_turn`] | causes faults one after the other, each at least once |
 //! | [`eventually`], [`within`] | wait for a condition, and report what was missing |
 
 mod admin;
+mod block_on;
 mod child;
 mod in_turn;
 mod port;
@@ -24,6 +26,7 @@ mod server;
 mod wait;
 
 pub use admin::{Admin, Client};
+pub use block_on::block_on;
 pub use child::{Child, role};
 pub use in_turn::in_turn;
 pub use process::server_binary;
