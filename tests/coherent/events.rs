@@ -220,7 +220,11 @@ async fn whose_predicate_panics_evict_everything() {
     }
     users.invalidate_renamed().await.unwrap();
     assert!(held(&cache).is_empty());
+    // The event comes back from the bus and evicts once more.
     let loader = Loader::default();
-    loader.read(&cache, "1:b").await;
-    assert_eq!(cache.get("1:b"), Some(1), "it goes on");
+    let stored = async || {
+        loader.read(&cache, "1:b").await;
+        cache.get("1:b")
+    };
+    support::eventually("it to go on", stored, Option::is_some).await;
 }
