@@ -1,5 +1,7 @@
 //! Values have a connection of their own: large ones on a slow line delay no event.
 
+use std::time::Duration;
+
 use cache_runtime::{Bus, RedisCache};
 use support::{Proxy, Server, within};
 use tokio::task::JoinSet;
@@ -9,6 +11,9 @@ use crate::fixture::{LONG, Texts};
 const MIB: usize = 1024 * 1024;
 /// 100 Mbit/s.
 const RATE: u32 = 12_500_000;
+/// Twice the default, for a busy machine.
+const LEASE: Duration = Duration::from_secs(4);
+const VALUES: usize = 60;
 
 /// The proxy needs a thread that does not encode values.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -16,7 +21,7 @@ async fn events_and_canaries_pass_while_large_values_are_stored() {
     let server = Server::start().await;
     let proxy = Proxy::to(server.port()).await;
     // The values take longer than a lease. None of them is given up.
-    let bus = Bus::redis(proxy.url()).response_timeout(LONG);
+    let bus = Bus::redis(proxy.url()).response_timeout(LONG).lease(LEASE);
     let bus = bus.connect().await.unwrap();
     let texts = Texts::new(&bus);
     let mut events = texts.events();
@@ -28,7 +33,7 @@ async fn events_and_canaries_pass_while_large_values_are_stored() {
 
     proxy.throttle(RATE);
     let mut storing = JoinSet::new();
-    for number in 0..40 {
+    for number in 0..VALUES {
         let cache = cache.clone();
         storing.spawn(async move {
             let value = "x".repeat(MIB);

@@ -26,6 +26,8 @@ struct Database([AtomicU64; KEYS]);
 struct Instance {
     texts: Texts,
     cache: RedisCache<u64, Coherent>,
+    /// Whether the cache keeps entries in memory too.
+    memory: bool,
     floor: Arc<Database>,
     _after: Subscription,
 }
@@ -62,9 +64,18 @@ impl Instance {
         Self {
             texts,
             cache,
+            memory,
             floor,
             _after: after,
         }
+    }
+
+    /// Whether every way to a value was taken often. Otherwise the test would prove nothing.
+    fn has_seen_enough(&self) -> bool {
+        let stats = self.cache.stats();
+        let from_memory = self.memory.then_some(stats.memory_hits);
+        let taken = [stats.redis_hits, stats.loads, stats.refused].into_iter();
+        taken.chain(from_memory).all(|times| times > 10)
     }
 }
 
@@ -193,12 +204,14 @@ async fn run(place: Place, reads: usize, trouble: bool) {
             let (instance, database) = (Arc::clone(instance), Arc::clone(&database));
             let stale = Arc::clone(&stale);
             readers.spawn(async move {
-                for _ in 0..reads {
+                let mut number = 0;
+                while number < reads || !instance.has_seen_enough() {
                     if read(&instance, &database).await {
                         stale.fetch_add(1, Ordering::Relaxed);
                     }
                     // Reads from memory would be done before anything has changed.
                     linger().await;
+                    number += 1;
                 }
             });
         }
@@ -215,18 +228,11 @@ async fn run(place: Place, reads: usize, trouble: bool) {
         .iter()
         .map(|instance| instance.cache.stats())
         .collect();
-    let (stale, reads) = (
-        stale.load(Ordering::Relaxed),
-        reads * READERS * instances.len(),
-    );
-    println!("{stale} stale reads of {reads}, at {changes} changes; {stats:#?}");
+    let stale = stale.load(Ordering::Relaxed);
+    println!("{stale} stale reads, at {changes} changes; {stats:#?}");
     assert_eq!(stale, 0);
     // With fewer changes the test would prove nothing.
     assert!(changes > 100);
-    for stats in &stats {
-        assert!(stats.redis_hits > 10 && stats.loads > 10 && stats.refused > 10);
-    }
-    assert!(stats[0].memory_hits > 10);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
