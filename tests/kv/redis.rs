@@ -91,7 +91,7 @@ async fn a_known_script_is_sent_by_its_hash() {
     let server = Server::start().await;
     let (admin, kv) = (server.admin().await, patient(&server.url()).await);
     for _ in 0..5 {
-        kv.set_if_absent("key", b"value", LONG).await.unwrap();
+        kv.delete_if_equal("key", b"value").await.unwrap();
     }
     assert_eq!(calls(&admin, "eval").await, 1);
     // The first `EVALSHA` failed, because the script was not known.

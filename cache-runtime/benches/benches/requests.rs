@@ -18,11 +18,11 @@ use support::Server;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-const ROUNDS: usize = 11;
+const ROUNDS: usize = 21;
 const TASKS: usize = 64;
 /// Requests of all tasks together in a round.
-const MANY: usize = 32_000;
-const FEW: usize = 2_000;
+const MANY: usize = 16_000;
+const FEW: usize = 1_000;
 const CONNECTIONS: usize = 20;
 const PAYLOAD: &str = r#"{"type":"all"}"#;
 

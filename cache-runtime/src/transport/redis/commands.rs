@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::endpoint::Endpoint;
 use super::failure::is_wrong_server;
+use super::limits::{Ended, Limits};
 use super::server_info;
 use crate::health::Cause;
 use crate::io_thread;
@@ -29,11 +30,13 @@ struct Inner {
     state: Mutex<State>,
     /// How long callers receive the error of a failed attempt before there is another attempt.
     pause: Duration,
+    limits: Arc<Limits>,
     closed: CancellationToken,
 }
 
 #[derive(Default)]
 struct State {
+    is_closed: bool,
     open: Option<Open>,
     /// How many attempts to connect were started. Each is numbered.
     attempts: u64,
@@ -51,7 +54,7 @@ pub(super) struct Open {
     pub(super) number: u64,
     pub(super) connection: MultiplexedConnection,
     /// The server's role and identity, as it answered when the connection was opened.
-    pub(super) server: ServerInfo,
+    pub(super) server: Arc<ServerInfo>,
     /// Set when the connection has ended. Otherwise the first command after the server closed an
     /// idle connection would fail, and some commands must not be sent twice.
     ended: Arc<AtomicBool>,
@@ -85,6 +88,7 @@ impl Commands {
     pub(super) fn new(role: &'static str, endpoint: Arc<Endpoint>, pause: Duration) -> Self {
         Self(Arc::new(Inner {
             role,
+            limits: Limits::new(endpoint.response_timeout),
             endpoint,
             state: Mutex::default(),
             pause,
@@ -94,7 +98,7 @@ impl Commands {
 
     /// Whether the server can be reached and accepts the credentials.
     pub(super) async fn check(&self) -> Result<(), Cause> {
-        self.unless_closed(self.connection()).await.map(drop)
+        self.connection().await.map(drop)
     }
 
     /// Does some work on the connection. If the connection was dropped and the work may be done
@@ -105,31 +109,30 @@ impl Commands {
         work: &W,
     ) -> Result<Result<W::Answer, Failed>, Cause> {
         let mut may_retry = again == Again::Yes;
-        let limit = self.0.endpoint.response_timeout;
-        let running = async {
-            loop {
-                let mut open = self.connection().await?;
-                let done = io_thread::timeout(limit, work.run(&mut open)).await;
-                let answer = done.unwrap_or_else(|_| Err(io::Error::from(TimedOut).into()));
-                let error = match answer {
-                    Ok(answer) => return Ok(Ok(answer)),
-                    Err(error) => error,
-                };
-                let wrong_server = is_wrong_server(&error);
-                let ends = wrong_server || error.is_timeout() || error.is_unrecoverable_error();
-                let current = ends && self.0.failed(open.number, &error);
-                // A timeout has already cost its time.
-                if !may_retry || error.is_timeout() || !error.is_connection_dropped() {
-                    let wrong_server = wrong_server.then_some(current);
-                    return Ok(Err(Failed {
-                        error,
-                        wrong_server,
-                    }));
-                }
-                may_retry = false;
+        loop {
+            let mut open = self.connection().await?;
+            let answer = match self.0.limits.wait(work.run(&mut open)).await {
+                Ok(answer) => answer,
+                Err(Ended::TimedOut) => Err(io::Error::from(TimedOut).into()),
+                Err(Ended::Closed) => return Err(Cause::Closed),
+            };
+            let error = match answer {
+                Ok(answer) => return Ok(Ok(answer)),
+                Err(error) => error,
+            };
+            let wrong_server = is_wrong_server(&error);
+            let ends = wrong_server || error.is_timeout() || error.is_unrecoverable_error();
+            let current = ends && self.0.failed(open.number, &error);
+            // A timeout has already cost its time.
+            if !may_retry || error.is_timeout() || !error.is_connection_dropped() {
+                let wrong_server = wrong_server.then_some(current);
+                return Ok(Err(Failed {
+                    error,
+                    wrong_server,
+                }));
             }
-        };
-        self.unless_closed(running).await
+            may_retry = false;
+        }
     }
 
     /// The open connection, or a new one.
@@ -178,24 +181,23 @@ impl Commands {
 
     pub(super) fn close(&self) {
         let mut state = self.0.state.lock();
-        state.open = None;
+        (state.open, state.is_closed) = (None, true);
+        drop(state);
         self.0.closed.cancel();
+        self.0.limits.close();
     }
+}
 
-    /// Gives up the work once this is closed, because it would hold the connection.
-    async fn unless_closed<T>(
-        &self,
-        work: impl Future<Output = Result<T, Cause>>,
-    ) -> Result<T, Cause> {
-        let done = self.0.closed.run_until_cancelled(work).await;
-        done.unwrap_or(Err(Cause::Closed))
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.limits.close();
     }
 }
 
 impl Inner {
     /// The answer that needs no new attempt, if there is one.
     fn known(&self, state: &mut State) -> Option<Result<Open, Cause>> {
-        if self.closed.is_cancelled() {
+        if state.is_closed {
             return Some(Err(Cause::Closed));
         }
         if let Some(open) = &state.open {
@@ -228,6 +230,9 @@ impl Inner {
         // for I/O. It is a task, because the callers may stop waiting.
         let handle = io_thread::handle().map_err(Cause::Unreachable)?;
         let task = handle.spawn(connecting);
+        if number == 1 {
+            handle.spawn(Arc::clone(&self.limits).run());
+        }
         let inner = Arc::clone(self);
         let attempt = async move {
             // If the task panicked, the attempt has to end here.
@@ -254,7 +259,7 @@ impl Inner {
         Ok(Open {
             number,
             connection,
-            server,
+            server: Arc::new(server),
             ended,
         })
     }
@@ -266,7 +271,7 @@ impl Inner {
         let current = attempt.is_some();
         match &opened {
             _ if !current => return opened,
-            Ok(_) if self.closed.is_cancelled() => return Err(Cause::Closed),
+            Ok(_) if state.is_closed => return Err(Cause::Closed),
             Ok(open) => {
                 state.open = Some(open.clone());
                 state.away = None;

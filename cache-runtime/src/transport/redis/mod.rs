@@ -9,6 +9,7 @@ mod endpoint;
 mod epochs;
 mod failure;
 pub(crate) mod keys;
+mod limits;
 mod request;
 mod server;
 mod server_info;
