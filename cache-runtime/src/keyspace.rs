@@ -171,11 +171,20 @@ impl Keyspace {
     /// Deletes the values and tokens of entries. Values of loads in progress can no longer be
     /// stored.
     pub async fn evict(&self, entries: &[EntryKeys]) -> Result<(), Cause> {
+        self.delete_full(&self.full_keys(entries)).await
+    }
+
+    /// The keys that [`evict`](Self::evict) deletes, with the namespace.
+    pub(crate) fn full_keys(&self, entries: &[EntryKeys]) -> Vec<String> {
         let names = entries
             .iter()
             .flat_map(|names| [&names.value, &names.token]);
-        let keys: Vec<String> = names.map(|key| self.full(key)).collect();
-        dispatch!(self, delete(&keys)).map(drop)
+        names.map(|key| self.full(key)).collect()
+    }
+
+    /// Deletes keys that have their namespace already.
+    pub(crate) async fn delete_full(&self, keys: &[String]) -> Result<(), Cause> {
+        dispatch!(self, delete(keys)).map(drop)
     }
 
     /// Ends the generation under this key, in the same time for many entries as for few.
@@ -188,7 +197,8 @@ impl Keyspace {
         dispatch!(self, delete(&[self.full(generation)])).map(drop)
     }
 
-    fn full(&self, key: &str) -> String {
+    /// A key with its namespace.
+    pub(crate) fn full(&self, key: &str) -> String {
         self.bus.settings().full_name(key)
     }
 

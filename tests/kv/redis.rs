@@ -5,7 +5,7 @@ use std::time::Duration;
 use cache_runtime::__private::{Acquired, DeleteIf, Filled, Keyspace, Seek};
 use cache_runtime::Bus;
 use cache_runtime::bus::Cause;
-use support::{Admin, Server, eventually, within};
+use support::{Server, eventually, within};
 
 use crate::backend::{LONG, entry, found};
 use crate::tokens::{token, value};
@@ -93,18 +93,9 @@ async fn a_known_script_is_sent_by_its_hash() {
     for _ in 0..5 {
         kv.delete_if_equal("key", b"value").await.unwrap();
     }
-    assert_eq!(calls(&admin, "eval").await, 1);
+    assert_eq!(admin.calls("eval").await, 1);
     // The first `EVALSHA` failed, because the script was not known.
-    assert_eq!(calls(&admin, "evalsha").await, 5);
-}
-
-/// How often a command was run.
-pub(crate) async fn calls(admin: &Admin, command: &str) -> u64 {
-    let stats: String = admin.run(&["INFO", "commandstats"]).await;
-    let start = format!("cmdstat_{command}:calls=");
-    let line = stats.lines().find_map(|line| line.strip_prefix(&start));
-    let count = line.and_then(|line| line.split(',').next());
-    count.map_or(0, |count| count.parse().expect("a number"))
+    assert_eq!(admin.calls("evalsha").await, 5);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use cache_runtime::bus::Cause;
 use support::{Admin, Client, Direction, Proxy, Server, eventually, within};
 
 use crate::backend::{LONG, entry};
-use crate::redis::{all_operations, calls, patient};
+use crate::redis::{all_operations, patient};
 use crate::tokens::token;
 
 /// Runs an operation while the network swallows the answer to its command, and then breaks.
@@ -29,7 +29,7 @@ async fn lose_answer<T>(
 
     proxy.black_hole(Direction::ToClient);
     let fault = async {
-        let calls = async || calls(&admin, command).await;
+        let calls = async || admin.calls(command).await;
         eventually("the command to be run", calls, |calls| *calls == 1).await;
         proxy.cut();
         let clients = async || admin.clients().await;
@@ -47,7 +47,7 @@ async fn reading_is_sent_again() {
     let get = async |kv: &Keyspace| kv.get("key").await;
     let (found, admin, _server) = lose_answer("get", get).await;
     assert_eq!(found, Ok(Some(b"value".to_vec())));
-    assert_eq!(calls(&admin, "get").await, 2);
+    assert_eq!(admin.calls("get").await, 2);
 }
 
 #[tokio::test]
@@ -55,7 +55,7 @@ async fn setting_is_not_sent_again() {
     let set = async |kv: &Keyspace| kv.set("key", b"new", LONG).await;
     let (set, admin, _server) = lose_answer("set", set).await;
     assert!(matches!(set, Err(Cause::Unreachable(_))), "{set:?}");
-    assert_eq!(calls(&admin, "set").await, 1);
+    assert_eq!(admin.calls("set").await, 1);
     let found: String = admin.run(&["GET", "key"]).await;
     assert_eq!(found, "new");
 }
@@ -65,8 +65,8 @@ async fn deleting_what_is_equal_is_not_sent_again() {
     let delete = async |kv: &Keyspace| kv.delete_if_equal("key", b"value").await;
     let (deleted, admin, _server) = lose_answer("evalsha", delete).await;
     assert!(matches!(deleted, Err(Cause::Unreachable(_))), "{deleted:?}");
-    assert_eq!(calls(&admin, "evalsha").await, 1);
-    assert_eq!(calls(&admin, "del").await, 1);
+    assert_eq!(admin.calls("evalsha").await, 1);
+    assert_eq!(admin.calls("del").await, 1);
 }
 
 #[tokio::test]
@@ -80,7 +80,7 @@ async fn filling_is_not_sent_again() {
     };
     let (filled, admin, _server) = lose_answer("evalsha", fill).await;
     assert!(matches!(filled, Err(Cause::Unreachable(_))), "{filled:?}");
-    assert_eq!(calls(&admin, "evalsha").await, 1);
+    assert_eq!(admin.calls("evalsha").await, 1);
 }
 
 #[tokio::test]
@@ -88,7 +88,7 @@ async fn what_was_set_without_an_answer_is_known_again() {
     let set = async |kv: &Keyspace| kv.set_if_absent("new key", b"a nonce", LONG).await;
     let (found, admin, _server) = lose_answer("set", set).await;
     assert_eq!(found, Ok(None), "it is one's own");
-    assert_eq!(calls(&admin, "set").await, 2);
+    assert_eq!(admin.calls("set").await, 2);
     let found: String = admin.run(&["GET", "new key"]).await;
     assert_eq!(found, "a nonce");
 }
@@ -98,5 +98,5 @@ async fn a_token_without_an_answer_is_known_again() {
     let acquire = async |kv: &Keyspace| kv.acquire(&entry("a"), Seek::Missing, LONG).await;
     let (acquired, admin, _server) = lose_answer("evalsha", acquire).await;
     assert!(matches!(acquired, Ok(Acquired::Token(_))), "{acquired:?}");
-    assert_eq!(calls(&admin, "evalsha").await, 2);
+    assert_eq!(admin.calls("evalsha").await, 2);
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use cache_runtime::Bus;
 use cache_runtime::bus::Cause;
-use support::{Server, eventually};
+use support::{Direction, Proxy, Server, eventually};
 
 use crate::coherent::Instance;
-use crate::fixture::{Place, connect, never, text};
+use crate::fixture::{LONG, Place, connect, never, text};
 
 /// Forbids the default user to delete, or allows it again.
 async fn may_delete(server: &Server, may: bool) {
@@ -87,6 +87,47 @@ async fn says_both_where_the_event_could_not_leave_either() {
         "{text_of}"
     );
     assert_eq!(here.texts.stats().publish_failures, 1);
+}
+
+#[tokio::test]
+async fn deletes_once_for_an_event_that_comes_back() {
+    let server = Server::start().await;
+    let (here, admin) = (
+        Instance::on(connect(&server).await).await,
+        server.admin().await,
+    );
+    for times in 1..=20 {
+        here.fill("a", "A").await;
+        let before = admin.calls("del").await;
+        here.texts.invalidate_text("a").await.unwrap();
+        let received = async || here.texts.stats().received;
+        eventually("the event to come back", received, |number| {
+            *number == times
+        })
+        .await;
+        here.loses("a").await;
+        assert_eq!(admin.calls("del").await, before + 1);
+    }
+}
+
+#[tokio::test]
+async fn sends_the_deletion_and_the_event_in_one_round_trip() {
+    let server = Server::start().await;
+    let (proxy, admin) = (Proxy::to(server.port()).await, server.admin().await);
+    // No canary is published meanwhile.
+    let bus = Bus::redis(proxy.url()).heartbeat(LONG / 4).lease(LONG);
+    let bus = bus.response_timeout(LONG).connect().await.unwrap();
+    let here = Instance::on(bus).await;
+    here.fill("a", "A").await;
+    let before = [admin.calls("publish").await, admin.calls("del").await];
+    // Neither is answered.
+    proxy.black_hole(Direction::ToClient);
+    let publishing = tokio::spawn(async move { here.texts.invalidate_text("a").await });
+    let published = async || admin.calls("publish").await;
+    let is_one_more = |published: &u64| *published == before[0] + 1;
+    eventually("the event to be published", published, is_one_more).await;
+    assert_eq!(admin.calls("del").await, before[1] + 1);
+    publishing.abort();
 }
 
 #[tokio::test]

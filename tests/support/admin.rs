@@ -90,6 +90,19 @@ impl Admin {
         self.run(&["CLIENT", "KILL", "TYPE", kind]).await
     }
 
+    /// How often the server has run a command.
+    ///
+    /// # Panics
+    ///
+    /// If the server does not count commands.
+    pub async fn calls(&self, command: &str) -> u64 {
+        let stats: String = self.run(&["INFO", "commandstats"]).await;
+        let start = format!("cmdstat_{command}:calls=");
+        let line = stats.lines().find_map(|line| line.strip_prefix(&start));
+        let count = line.and_then(|line| line.split(',').next());
+        count.map_or(0, |count| count.parse().expect("a number"))
+    }
+
     /// Publishes a message; returns the number of receivers.
     ///
     /// # Panics

@@ -23,7 +23,7 @@ use crate::queue::Queue;
 use crate::random;
 use crate::settings::Settings;
 use crate::sync::Mutex;
-use crate::transport::{Backend, Transport};
+use crate::transport::{Backend, Published, Transport};
 use crate::weak_list::WeakList;
 
 /// Longest time that [`Bus::close`](super::Bus::close) waits for the supervisor, and then again for
@@ -207,8 +207,14 @@ impl Shared {
         }
     }
 
-    pub(crate) async fn publish(&self, channel: &str, payload: Vec<u8>) -> Result<u64, Cause> {
-        self.usable()?.publish(channel, payload).await
+    /// Deletes keys and then publishes a payload.
+    pub(crate) async fn publish(
+        &self,
+        channel: &str,
+        payload: Vec<u8>,
+        delete: &[String],
+    ) -> Result<Published, Cause> {
+        self.usable()?.publish(channel, payload, delete).await
     }
 
     /// Where keys and values are.

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(crate) enum Notice<'a, E> {
     /// An event was received.
     Event(&'a E),
+    /// An event of this instance's own was received. `Published` has preceded it.
+    Echo(&'a E),
     /// This instance is about to publish an event. If that succeeds, the event is received as well.
     Published(&'a E),
     /// Events may have been lost: evict everything.

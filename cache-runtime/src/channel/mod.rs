@@ -1,5 +1,6 @@
 //! A channel of a bus: its subscribers, and how a payload reaches them.
 
+mod echoes;
 pub(crate) mod handler;
 mod hook;
 mod inline;
@@ -22,7 +23,8 @@ use crate::health::{Health, ProvenUntil, Reported};
 use crate::link::{Audience, ChannelId};
 use crate::log_throttle::LogThrottle;
 use crate::settings::OnRejected;
-pub(crate) use hook::{Evicting, Hook};
+use echoes::{Echo, Echoes};
+pub(crate) use hook::{Deletion, Hook};
 pub(crate) use inline::{Inline, Notice};
 pub(crate) use outlet::{Delivery, Outlet};
 pub use registration::{DeclaredChannel, Logging, channels, check_channel};
@@ -38,6 +40,7 @@ pub(crate) struct Channel<E> {
     pub(crate) inline: Subscribers<Inline<E>>,
     pub(crate) outlets: Subscribers<Outlet<E>>,
     pub(crate) hooks: Subscribers<Hook<E>>,
+    echoes: Echoes<E>,
     pub(crate) barrier: Arc<Barrier>,
     pub(crate) health: Reported,
     pub(crate) counters: Arc<Counters>,
@@ -79,6 +82,7 @@ impl<E: InvalidationEvent> Channel<E> {
             inline: Subscribers::new(),
             outlets: Subscribers::new(),
             hooks: Subscribers::new(),
+            echoes: Echoes::new(),
             barrier: Arc::new(Barrier::new()),
             health: Reported::new(Health::Idle, proven),
             counters: Arc::default(),
@@ -93,18 +97,36 @@ impl<E: InvalidationEvent> Channel<E> {
         self.log_events.store(true, Ordering::Relaxed);
     }
 
-    /// Starts the hooks, and runs the inline subscribers, on an event that is about to be
-    /// published.
-    pub(crate) fn apply_published(&self, event: &E, hooks: &[Arc<Hook<E>>]) -> Vec<Evicting> {
+    /// Calls the hooks and the inline subscribers with an event that is about to be published.
+    /// Returns what is to be deleted in Redis.
+    pub(crate) fn apply_published(
+        &self,
+        event: &E,
+        hooks: &[Arc<Hook<E>>],
+    ) -> Vec<Box<dyn Deletion>> {
         let subscribers = self.inline.snapshot();
         // Raised before the hooks: what they delete in Redis, a cache there could store again with
         // what it loads from a cache that has not evicted yet.
         let raised = self.raise(&subscribers);
-        // The hooks start before the event evicts from this instance's memory. Otherwise a load
+        // The hooks come before the event evicts from this instance's memory. Otherwise a load
         // could put the old value from Redis back into memory.
-        let evicting = hooks.iter().map(|hook| (hook.evict)(event)).collect();
+        let deletions = hooks.iter().filter_map(|hook| (hook.evict)(event));
+        let deletions = deletions.collect();
         self.tell(&subscribers, raised.as_ref(), || Notice::Published(event));
-        evicting
+        deletions
+    }
+
+    /// Expects a payload to come back after it is published, unless the channel is not live.
+    pub(crate) fn expect_echo<'a>(
+        &'a self,
+        payload: &[u8],
+        hooks: &'a Arc<[Arc<Hook<E>>]>,
+    ) -> Echo<'a, E> {
+        if self.health.get().is_live() {
+            self.echoes.expect(payload, hooks)
+        } else {
+            Echo::none(&self.echoes, hooks)
+        }
     }
 
     fn tell_inline<'a>(&self, notice: impl Fn() -> Notice<'a, E>)
@@ -186,7 +208,11 @@ impl<E: InvalidationEvent> Dispatch for Channel<E> {
             let text = catch_unwind(AssertUnwindSafe(|| event.describe().to_string()));
             debug!(channel = %self.name, event = text.unwrap_or_default(), "event received");
         }
-        self.tell_inline(|| Notice::Event(&event));
+        if self.echoes.take(payload, &self.hooks.snapshot()) {
+            self.tell_inline(|| Notice::Echo(&event));
+        } else {
+            self.tell_inline(|| Notice::Event(&event));
+        }
         let Some((last, others)) = outlets.split_last() else {
             return true;
         };
@@ -207,6 +233,7 @@ impl<E: InvalidationEvent> Dispatch for Channel<E> {
     }
 
     fn flush(&self, audience: Audience) {
+        self.echoes.clear();
         match audience {
             Audience::Inline => self.tell_inline(|| Notice::Down),
             Audience::Everyone => self.tell_inline(|| Notice::Flush),

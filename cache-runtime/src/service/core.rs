@@ -1,5 +1,6 @@
 //! The state that an `Invalidator` and its subscriptions share: a bus and one of its channels.
 
+use std::iter::{repeat, zip};
 use std::sync::Arc;
 
 use futures_util::future::join_all;
@@ -10,7 +11,8 @@ use crate::channel::{Channel, DeclaredChannel, Dispatch};
 use crate::counters::count;
 use crate::error::PublishError;
 use crate::event::{InvalidationEvent, Publish, Publishing, Receipt};
-use crate::health::Health;
+use crate::health::{Cause, Health};
+use crate::transport::Published;
 
 pub(crate) struct Core<E: InvalidationEvent> {
     pub(crate) bus: Arc<Shared>,
@@ -41,13 +43,39 @@ impl<E: InvalidationEvent> Core<E> {
     pub(super) async fn send(&self, event: &E) -> Result<Receipt, PublishError> {
         let hooks = self.channel.hooks.snapshot();
         // Before the first await, so that it happens even if this future is dropped later.
-        let evicting = self.channel.apply_published(event, &hooks);
-        let evicted = join_all(evicting).await;
-        let sent = self.send_encoded(event).await;
-        let failed = hooks.iter().zip(evicted).find_map(|(hook, result)| {
-            let cause = result.err()?;
-            Some((Arc::clone(&hook.cache), cause))
+        let deletions = self.channel.apply_published(event, &hooks);
+        let payload = self.encode(event)?;
+        let (here, elsewhere): (Vec<_>, Vec<_>) = deletions
+            .into_iter()
+            .partition(|deletion| deletion.bus() == self.bus.id());
+        let keys: Vec<String> = here.iter().flat_map(|here| here.keys()).cloned().collect();
+        let deleted = join_all(elsewhere.iter().map(|elsewhere| elsewhere.carry_out())).await;
+        let elsewhere = zip(elsewhere, deleted);
+
+        let echo = self.channel.expect_echo(&payload, &hooks);
+        let published = self.bus.publish(self.name(), payload, &keys).await;
+        let published = published.unwrap_or_else(|cause| Published {
+            receivers: Err(cause.clone()),
+            deleted: Err(cause),
         });
+        let here = here.into_iter().zip(repeat(published.deleted));
+        let again = match &published.receivers {
+            Ok(_) => {
+                echo.published();
+                Ok(())
+            }
+            // What was deleted before another instance's message has to be deleted after it, too.
+            Err(cause) if echo.failed() => Err(cause.clone()),
+            Err(_) => Ok(()),
+        };
+        let mut failed = None;
+        for (deletion, deleted) in here.chain(elsewhere) {
+            if let Err(cause) = &deleted {
+                failed.get_or_insert((Arc::clone(deletion.cache()), cause.clone()));
+            }
+            deletion.finish(&deleted.and(again.clone()));
+        }
+        let sent = self.record(event, published.receivers);
         match failed {
             None => sent,
             Some((cache, cause)) => {
@@ -57,7 +85,7 @@ impl<E: InvalidationEvent> Core<E> {
         }
     }
 
-    async fn send_encoded(&self, event: &E) -> Result<Receipt, PublishError> {
+    fn encode(&self, event: &E) -> Result<Vec<u8>, PublishError> {
         let name = self.name();
         let payload = event
             .encode()
@@ -66,8 +94,13 @@ impl<E: InvalidationEvent> Core<E> {
         if length > limit {
             return Err(PublishError::too_large(Arc::clone(name), length, limit));
         }
-        let counters = &self.channel.counters;
-        match self.bus.publish(name, payload).await {
+        Ok(payload)
+    }
+
+    /// Counts and logs a publication.
+    fn record(&self, event: &E, receivers: Result<u64, Cause>) -> Result<Receipt, PublishError> {
+        let (name, counters) = (self.name(), &self.channel.counters);
+        match receivers {
             Ok(receivers) => {
                 count(&counters.published);
                 if self.declared.logging().publish {

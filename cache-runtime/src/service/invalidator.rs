@@ -165,7 +165,9 @@ impl<E: InvalidationEvent> Invalidator<E> {
         subscriber: impl Fn(&E) + Send + Sync + 'static,
     ) -> Subscription {
         let subscriber = move |notice: Notice<'_, E>| match notice {
-            Notice::Event(event) | Notice::Published(event) => subscriber(event),
+            Notice::Event(event) | Notice::Echo(event) | Notice::Published(event) => {
+                subscriber(event);
+            }
             Notice::Flush | Notice::Down => subscriber(&E::all()),
         };
         Self::attach(self, "inline subscriber", subscriber)

@@ -29,7 +29,7 @@ use in_process::Attachment;
 pub(crate) use in_process::Store;
 pub(crate) use token::Compare;
 pub use token::{Acquired, DeleteIf, EntryKeys, Filled, Found, Record, Seek, Token};
-pub(crate) use wire::{Feed, Status, Wire};
+pub(crate) use wire::{Feed, Published, Status, Wire};
 
 /// Carries the payloads of a bus. Clones share its connections.
 #[derive(Clone)]
@@ -182,12 +182,25 @@ impl Transport {
         }
     }
 
-    /// Publishes a payload, and returns how many subscribers the server counts.
-    pub(crate) async fn publish(&self, channel: &str, payload: Vec<u8>) -> Result<u64, Cause> {
+    /// Deletes keys and then publishes a payload, in one round trip. The payload is published even if
+    /// the keys cannot be deleted.
+    pub(crate) async fn publish(
+        &self,
+        channel: &str,
+        payload: Vec<u8>,
+        delete: &[String],
+    ) -> Result<Published, Cause> {
         match self {
-            Self::InProcess(attachment) => Ok(attachment.hub().publish(channel, &payload)),
+            Self::InProcess(attachment) => {
+                let hub = attachment.hub();
+                hub.store().delete(delete);
+                Ok(Published {
+                    receivers: Ok(hub.publish(channel, &payload)),
+                    deleted: Ok(()),
+                })
+            }
             #[cfg(feature = "redis")]
-            Self::Redis(redis) => redis.publish(channel, payload).await,
+            Self::Redis(redis) => redis.publish(channel, payload, delete).await,
         }
     }
 

@@ -1,4 +1,5 @@
-//! Messages and statuses from a connection for events. Channel names include the namespace.
+//! What goes over the wire: messages and statuses from a connection for events, and the answer to
+//! a publication. Channel names include the namespace.
 
 use std::sync::Arc;
 
@@ -23,4 +24,11 @@ pub(crate) enum Status {
     Refused { channel: Vec<u8>, cause: Cause },
     Unsubscribed { channel: Vec<u8> },
     Disconnected(Cause),
+}
+
+/// What became of a payload, and of the keys that were to be deleted with it.
+pub(crate) struct Published {
+    /// How many subscribers the server counts.
+    pub(crate) receivers: Result<u64, Cause>,
+    pub(crate) deleted: Result<(), Cause>,
 }

@@ -27,7 +27,7 @@ where
     let apply = move |notice: Notice<'_, E>| {
         let Some(cache) = cache.upgrade() else { return };
         match notice {
-            Notice::Event(event) | Notice::Published(event) => {
+            Notice::Event(event) | Notice::Echo(event) | Notice::Published(event) => {
                 let evict = evict(event);
                 counts.record(event.variant(), !matches!(evict, Evict::Nothing));
                 cache.evict(&evict);

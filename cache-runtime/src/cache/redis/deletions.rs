@@ -1,7 +1,7 @@
-//! The deletions in Redis that events ask for. They are queued at once and carried out by a task;
-//! reads of the entries that they cover wait for them.
+//! The deletions in Redis that events ask for. A publisher carries them out together with the
+//! publication; a task carries out all others. Reads of the entries that they cover wait for them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,37 +21,28 @@ const KEYS: usize = 1024;
 /// new deletion ends it.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
-/// The number of a deletion: they are counted from 1.
-type Number = u64;
-
 pub(super) struct Deletions {
     state: Mutex<State>,
     news: Notify,
-    progress: watch::Sender<Progress>,
+    /// Why the latest attempt failed. Marked as changed after every attempt.
+    failure: watch::Sender<Option<Cause>>,
 }
 
 #[derive(Default)]
 struct State {
+    /// For the task.
     queued: Batch,
+    /// The task carries it out.
     running: Batch,
-    submitted: Number,
+    /// Publishers carry them out; by number.
+    published: HashMap<u64, Batch>,
+    numbers: u64,
 }
 
 #[derive(Default)]
 struct Batch {
     keys: HashSet<Box<str>>,
     everything: bool,
-}
-
-/// How far the task has got.
-#[derive(Debug, Clone, Default)]
-struct Progress {
-    /// Everything up to this number was tried.
-    tried: Number,
-    /// Everything up to this number is done.
-    done: Number,
-    /// Why the latest attempt failed.
-    cause: Option<Cause>,
 }
 
 impl Batch {
@@ -79,8 +70,18 @@ impl Batch {
         }
     }
 
+    fn join(&mut self, other: Self) {
+        self.everything |= other.everything;
+        self.keys.extend(other.keys);
+        self.settle();
+    }
+
     fn covers(&self, key: &str) -> bool {
         self.everything || self.keys.contains(key)
+    }
+
+    fn names(&self, keys: &Keys) -> Vec<EntryKeys> {
+        self.keys.iter().map(|key| keys.of(key)).collect()
     }
 
     fn is_empty(&self) -> bool {
@@ -93,39 +94,36 @@ impl Deletions {
         Arc::new(Self {
             state: Mutex::default(),
             news: Notify::new(),
-            progress: watch::Sender::default(),
+            failure: watch::Sender::default(),
         })
     }
 
-    /// Queues a deletion. From now on, reads of the entries that it covers wait until it is done.
-    pub(super) fn submit(&self, evict: &Evict<String>) -> Option<Number> {
-        if matches!(evict, Evict::Nothing) {
+    /// Queues a deletion for the task. From now on, reads of the entries that it covers wait until it
+    /// is done.
+    pub(super) fn submit(&self, evict: &Evict<String>) {
+        let mut state = self.state.lock();
+        state.queued.add(evict);
+        drop(state);
+        self.news.notify_one();
+    }
+
+    /// A deletion for the caller. From now on, reads of the entries that it covers wait until it is
+    /// done. `None` if there is nothing to delete.
+    pub(super) fn begin(self: &Arc<Self>, evict: &Evict<String>) -> Option<Begun> {
+        let mut batch = Batch::default();
+        batch.add(evict);
+        if batch.is_empty() {
             return None;
         }
         let mut state = self.state.lock();
-        state.queued.add(evict);
-        if state.queued.is_empty() {
-            return None;
-        }
-        state.submitted += 1;
-        let number = state.submitted;
+        state.numbers += 1;
+        let number = state.numbers;
+        state.published.insert(number, batch);
         drop(state);
-        self.news.notify_one();
-        Some(number)
-    }
-
-    /// Waits until a deletion was tried. One that failed is tried again, whether or not the caller
-    /// waits.
-    pub(super) async fn tried(&self, number: Number) -> Result<(), Cause> {
-        let mut progress = self.progress.subscribe();
-        // The sender is held by `self`, so waiting cannot fail.
-        let Ok(progress) = progress.wait_for(|progress| progress.tried >= number).await else {
-            return Err(Cause::Closed);
-        };
-        if progress.done >= number {
-            return Ok(());
-        }
-        Err(progress.cause.clone().unwrap_or(Cause::Closed))
+        Some(Begun {
+            deletions: Arc::clone(self),
+            number,
+        })
     }
 
     /// Waits until every deletion that covers a key is done.
@@ -137,10 +135,10 @@ impl Deletions {
         if !self.covers(key) {
             return Ok(());
         }
-        let mut progress = self.progress.subscribe();
+        let mut failure = self.failure.subscribe();
         let settled = async {
             loop {
-                let cause = progress.borrow_and_update().cause.clone();
+                let cause = failure.borrow_and_update().clone();
                 if !self.covers(key) {
                     return Ok(());
                 }
@@ -148,7 +146,7 @@ impl Deletions {
                     return Err(cause);
                 }
                 // The sender is held by `self`, so waiting cannot fail.
-                if progress.changed().await.is_err() {
+                if failure.changed().await.is_err() {
                     return Err(Cause::Closed);
                 }
             }
@@ -162,7 +160,10 @@ impl Deletions {
     /// Whether a deletion that covers a key is not done yet.
     pub(super) fn covers(&self, key: &str) -> bool {
         let state = self.state.lock();
-        state.queued.covers(key) || state.running.covers(key)
+        let mut published = state.published.values();
+        state.queued.covers(key)
+            || state.running.covers(key)
+            || published.any(|batch| batch.covers(key))
     }
 
     /// Carries out the queued deletions, until the bus is closed or the task is dropped. `record`
@@ -193,7 +194,7 @@ impl Deletions {
                 // A new deletion has come, or the wait is over: try again.
                 Some(wait) => drop(timeout(wait, news).await),
             }
-            let Some((number, everything, names)) = self.take(keys) else {
+            let Some((everything, names)) = self.take(keys) else {
                 wait = None;
                 continue;
             };
@@ -208,7 +209,7 @@ impl Deletions {
                 next.min(BACKOFF.1)
             });
             let closed = matches!(result, Err(Cause::Closed));
-            self.finish(number, result);
+            self.finish(result);
             if closed {
                 return;
             }
@@ -216,33 +217,68 @@ impl Deletions {
     }
 
     /// Moves the queued batch to the running one. `None` if nothing is queued.
-    fn take(&self, keys: &Keys) -> Option<(Number, bool, Vec<EntryKeys>)> {
+    fn take(&self, keys: &Keys) -> Option<(bool, Vec<EntryKeys>)> {
         let mut state = self.state.lock();
         if state.queued.is_empty() {
             return None;
         }
         state.running = std::mem::take(&mut state.queued);
-        let names = state.running.keys.iter().map(|key| keys.of(key)).collect();
-        Some((state.submitted, state.running.everything, names))
+        Some((state.running.everything, state.running.names(keys)))
     }
 
-    fn finish(&self, number: Number, result: Result<(), Cause>) {
+    fn finish(&self, result: Result<(), Cause>) {
         let mut state = self.state.lock();
         let ran = std::mem::take(&mut state.running);
         if result.is_err() {
-            let queued = &mut state.queued;
-            queued.everything |= ran.everything;
-            queued.keys.extend(ran.keys);
-            queued.settle();
+            state.queued.join(ran);
         }
         drop(state);
-        self.progress.send_modify(|progress| {
-            progress.tried = number;
-            match result {
-                Ok(()) => (progress.done, progress.cause) = (number, None),
-                Err(cause) => progress.cause = Some(cause),
+        self.failure.send_replace(result.err());
+    }
+}
+
+/// A deletion that its caller carries out. If it is dropped, the task does.
+pub(super) struct Begun {
+    deletions: Arc<Deletions>,
+    number: u64,
+}
+
+impl Begun {
+    /// The keys to delete, with their namespace.
+    pub(super) fn keys(&self, keyspace: &Keyspace, keys: &Keys) -> Vec<String> {
+        let state = self.deletions.state.lock();
+        match state.published.get(&self.number) {
+            Some(batch) if batch.everything => vec![keyspace.full(keys.generation())],
+            Some(batch) => keyspace.full_keys(&batch.names(keys)),
+            None => Vec::new(),
+        }
+    }
+
+    /// It was carried out. If that failed, the task carries it out again.
+    pub(super) fn finish(self, result: &Result<(), Cause>) {
+        match result {
+            Ok(()) => {
+                self.remove();
+                // The failures of others stay as they are.
+                self.deletions.failure.send_modify(|_| ());
             }
-        });
+            Err(cause) => drop(self.deletions.failure.send_replace(Some(cause.clone()))),
+        }
+    }
+
+    fn remove(&self) -> Option<Batch> {
+        self.deletions.state.lock().published.remove(&self.number)
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        let mut state = self.deletions.state.lock();
+        if let Some(batch) = state.published.remove(&self.number) {
+            state.queued.join(batch);
+            drop(state);
+            self.deletions.news.notify_one();
+        }
     }
 }
 
@@ -251,10 +287,7 @@ struct End(Arc<Deletions>);
 
 impl Drop for End {
     fn drop(&mut self) {
-        self.0.progress.send_modify(|progress| {
-            progress.tried = Number::MAX;
-            progress.cause = Some(Cause::Closed);
-        });
+        self.0.failure.send_replace(Some(Cause::Closed));
     }
 }
 
@@ -275,11 +308,10 @@ mod tests {
         assert!(deletions.covers("0") && !deletions.covers("other"));
         deletions.submit(&Evict::key("one more"));
         assert!(deletions.covers("other"));
-        let (number, everything, names) = deletions.take(&keys()).unwrap();
-        assert_eq!(number, KEYS as u64 + 1);
+        let (everything, names) = deletions.take(&keys()).unwrap();
         assert!(everything && names.is_empty());
         assert!(deletions.covers("other"), "it is not done yet");
-        deletions.finish(number, Ok(()));
+        deletions.finish(Ok(()));
         assert!(!deletions.covers("other"));
     }
 
@@ -287,30 +319,46 @@ mod tests {
     fn a_failed_deletion_is_tried_again_with_those_queued_meanwhile() {
         let deletions = Deletions::new();
         deletions.submit(&Evict::keys(["a", "b"]));
-        let (number, _, names) = deletions.take(&keys()).unwrap();
-        assert_eq!((number, names.len()), (1, 2));
+        let (_, names) = deletions.take(&keys()).unwrap();
+        assert_eq!(names.len(), 2);
         deletions.submit(&Evict::keys(["b", "c"]));
-        deletions.finish(number, Err(Cause::Closed));
-        let (number, everything, names) = deletions.take(&keys()).unwrap();
-        assert_eq!((number, everything, names.len()), (2, false, 3));
-        deletions.finish(number, Ok(()));
+        deletions.finish(Err(Cause::Closed));
+        let (everything, names) = deletions.take(&keys()).unwrap();
+        assert_eq!((everything, names.len()), (false, 3));
+        deletions.finish(Ok(()));
         assert!(deletions.take(&keys()).is_none());
+    }
+
+    #[test]
+    fn the_task_does_what_its_caller_does_not() {
+        let deletions = Deletions::new();
+        let begin = |key: &str| deletions.begin(&Evict::key(key)).unwrap();
+        let (done, failed, dropped) = (begin("done"), begin("failed"), begin("dropped"));
+        assert!(deletions.take(&keys()).is_none(), "they are the callers'");
+        assert!(deletions.covers("done") && deletions.covers("dropped"));
+        done.finish(&Ok(()));
+        failed.finish(&Err(Cause::Closed));
+        drop(dropped);
+        assert!(!deletions.covers("done"));
+        assert!(deletions.covers("failed") && deletions.covers("dropped"));
+        assert_eq!(deletions.take(&keys()).unwrap().1.len(), 2);
     }
 
     #[test]
     fn a_deletion_of_nothing_is_not_queued() {
         let deletions = Deletions::new();
-        assert_eq!(deletions.submit(&Evict::Nothing), None);
-        assert_eq!(deletions.submit(&Evict::Keys(Vec::new())), None);
+        for nothing in [Evict::Nothing, Evict::Keys(Vec::new())] {
+            deletions.submit(&nothing);
+            assert!(deletions.begin(&nothing).is_none());
+        }
         assert!(deletions.take(&keys()).is_none());
     }
 
     #[tokio::test]
     async fn no_caller_waits_for_a_task_that_has_ended() {
         let deletions = Deletions::new();
-        let number = deletions.submit(&Evict::key("a")).unwrap();
+        deletions.submit(&Evict::key("a"));
         drop(End(Arc::clone(&deletions)));
-        assert_eq!(deletions.tried(number).await, Err(Cause::Closed));
         let patience = Duration::from_secs(3600);
         assert_eq!(deletions.settled("a", patience).await, Err(Cause::Closed));
         assert_eq!(deletions.settled("b", patience).await, Ok(()));

@@ -1,8 +1,8 @@
 //! What an event does to a cache in Redis.
 //!
-//! A publisher queues the deletion in Redis, evicts from its own memory, waits for the deletion,
-//! and then sends the event. A receiver does the same without waiting, because not every publisher
-//! deletes in Redis. Reads of an entry wait for the deletions that cover it.
+//! A publisher evicts from its own memory, and deletes in Redis in the same round trip in which it
+//! sends the event. A receiver deletes as well, because not every publisher deletes in Redis. Reads
+//! of an entry wait for the deletions that cover it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Weak};
@@ -12,7 +12,7 @@ use futures_util::future::BoxFuture;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::warn;
 
-use super::deletions::Deletions;
+use super::deletions::{Begun, Deletions};
 use super::entry::Cached;
 use super::policy::OnFlush;
 use super::shared::{Coherence, Shared};
@@ -20,7 +20,7 @@ use crate::barrier::Barriers;
 use crate::cache::Evict;
 use crate::cache::coherent::proof::Proof;
 use crate::cache::memory::{Engine, Reclaiming, Reclaims};
-use crate::channel::{Hook, Notice};
+use crate::channel::{Deletion, Hook, Notice};
 use crate::counters::count;
 use crate::event::InvalidationEvent;
 use crate::health::Cause;
@@ -51,10 +51,9 @@ impl<V: Clone + Send + Sync + 'static> Sources<V> {
         let subscribe = move |cache: &Arc<Shared<V>>| {
             let evict = Arc::new(evict);
             let hook = Hook {
-                cache: Arc::clone(&cache.name),
                 evict: {
                     let (cache, evict) = (Arc::downgrade(cache), Arc::clone(&evict));
-                    Box::new(move |event: &E| delete_before(&cache, event, &*evict))
+                    Box::new(move |event: &E| begin_deletion(&cache, event, &*evict))
                 },
             };
             let cache = Arc::downgrade(cache);
@@ -62,16 +61,16 @@ impl<V: Clone + Send + Sync + 'static> Sources<V> {
                 let Some(cache) = cache.upgrade() else {
                     return;
                 };
-                let (event, received) = match notice {
+                let (event, in_redis) = match notice {
                     Notice::Event(event) => (event, true),
-                    // The hook has queued the deletion.
-                    Notice::Published(event) => (event, false),
+                    // The publisher deletes in Redis.
+                    Notice::Published(event) | Notice::Echo(event) => (event, false),
                     Notice::Flush | Notice::Down => return cache.flush(),
                 };
                 match catch_unwind(AssertUnwindSafe(|| evict(event))) {
                     Ok(evict) => {
                         counts.record(event.variant(), !matches!(evict, Evict::Nothing));
-                        cache.evict(&evict, received);
+                        cache.evict(&evict, in_redis);
                     }
                     Err(panic) => {
                         cache.evict(&Evict::All, true);
@@ -131,30 +130,70 @@ impl<V> Default for Sources<V> {
     }
 }
 
-/// Queues the deletion that an event asks for. The future returns whether it was carried out.
-fn delete_before<V: Clone + Send + Sync + 'static, E>(
+/// The deletion that an event asks for.
+fn begin_deletion<V: Clone + Send + Sync + 'static, E>(
     cache: &Weak<Shared<V>>,
     event: &E,
     evict: &impl Fn(&E) -> Evict<String>,
-) -> BoxFuture<'static, Result<(), Cause>> {
+) -> Option<Box<dyn Deletion>> {
     // After a panic it is not known what to evict, so everything is. The call that applies the
     // event reports the panic.
     let evict = catch_unwind(AssertUnwindSafe(|| evict(event))).unwrap_or(Evict::All);
-    let deletion = cache.upgrade().and_then(|cache| cache.delete(&evict));
-    Box::pin(async move {
-        match deletion {
-            Some((deletions, number)) => deletions.tried(number).await,
-            None => Ok(()),
-        }
-    })
+    let cache = cache.upgrade()?;
+    let begun = cache.coherence.as_ref()?.deletions.begin(&evict)?;
+    let keys = begun.keys(&cache.keyspace, &cache.keys);
+    Some(Box::new(ByPublisher { cache, begun, keys }))
+}
+
+/// A deletion that the publisher of an event carries out.
+struct ByPublisher<V> {
+    cache: Arc<Shared<V>>,
+    begun: Begun,
+    keys: Vec<String>,
+}
+
+impl<V: Clone + Send + Sync + 'static> Deletion for ByPublisher<V> {
+    fn cache(&self) -> &Arc<str> {
+        &self.cache.name
+    }
+
+    fn bus(&self) -> u64 {
+        self.cache.keyspace.bus_id()
+    }
+
+    fn keys(&self) -> &[String] {
+        &self.keys
+    }
+
+    fn carry_out(&self) -> BoxFuture<'_, Result<(), Cause>> {
+        Box::pin(self.cache.keyspace.delete_full(&self.keys))
+    }
+
+    fn finish(self: Box<Self>, result: &Result<(), Cause>) {
+        self.cache.record_deletion(result);
+        self.begun.finish(result);
+    }
 }
 
 impl<V: Clone + Send + Sync + 'static> Shared<V> {
     /// Queues a deletion in Redis.
-    fn delete(&self, evict: &Evict<String>) -> Option<(Arc<Deletions>, u64)> {
-        let Coherence { deletions, .. } = self.coherence.as_ref()?;
-        let number = deletions.submit(evict)?;
-        Some((Arc::clone(deletions), number))
+    fn delete(&self, evict: &Evict<String>) {
+        if let Some(Coherence { deletions, .. }) = &self.coherence {
+            deletions.submit(evict);
+        }
+    }
+
+    fn record_deletion(&self, result: &Result<(), Cause>) {
+        self.breaker.record(result);
+        if let Err(cause) = result {
+            count(&self.counters.redis_errors);
+            if let Some(skipped) = self.logs.deletions.admit() {
+                warn!(
+                    cache = %self.name, %cause, skipped,
+                    "entries that an event evicts could not be deleted in Redis; trying again"
+                );
+            }
+        }
     }
 
     fn evict(self: &Arc<Self>, evict: &Evict<String>, in_redis: bool) {
@@ -192,18 +231,8 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
     ) -> impl Future<Output = ()> + Send + use<V> {
         let shared = Arc::downgrade(self);
         let record = move |result: &Result<(), Cause>| {
-            let Some(shared) = shared.upgrade() else {
-                return;
-            };
-            shared.breaker.record(result);
-            if let Err(cause) = result {
-                count(&shared.counters.redis_errors);
-                if let Some(skipped) = shared.logs.deletions.admit() {
-                    warn!(
-                        cache = %shared.name, %cause, skipped,
-                        "entries that an event evicts could not be deleted in Redis; trying again"
-                    );
-                }
+            if let Some(shared) = shared.upgrade() {
+                shared.record_deletion(result);
             }
         };
         let keys = Arc::clone(&self.keys);

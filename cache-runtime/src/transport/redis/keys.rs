@@ -10,7 +10,7 @@ use redis::{Cmd, FromRedisValue, cmd};
 
 use super::Redis;
 use super::commands::Again;
-use super::request::{Call, Request, Script};
+use super::request::{Call, Request, Script, deletions};
 use crate::health::Cause;
 use crate::random::nonce;
 use crate::transport::token::{
@@ -26,9 +26,6 @@ static PUT: Script = Script::new(include_str!("put.lua"));
 
 /// About how many keys the server visits in one step of a scan.
 const STEP: usize = 1000;
-
-/// Most keys that one command deletes.
-const MOST_DELETED: usize = 1000;
 
 pub(crate) async fn get(redis: &Redis, key: &str) -> Result<Option<Vec<u8>>, Cause> {
     let request = Request::Command(on("GET", key));
@@ -82,9 +79,7 @@ pub(crate) async fn set_if_absent(
 
 pub(crate) async fn delete(redis: &Redis, keys: &[String]) -> Result<u64, Cause> {
     let mut deleted = 0;
-    for keys in keys.chunks(MOST_DELETED) {
-        let mut command = cmd("DEL");
-        command.arg(keys);
+    for command in deletions(keys) {
         // If the command is sent twice, the second may delete a newer value. That only costs a
         // load.
         let request = Request::Command(command);

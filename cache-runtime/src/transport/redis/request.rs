@@ -7,6 +7,9 @@ use redis::{Cmd, ErrorKind, Pipeline, RedisResult, ServerErrorKind, Value};
 
 use super::commands::{Open, Work};
 
+/// Most keys that one command deletes.
+const MOST_DELETED: usize = 1000;
+
 /// A request to the server.
 pub(crate) enum Request<'a> {
     Command(Cmd),
@@ -99,4 +102,13 @@ impl Call<'_> {
         command.arg(self.keys).arg(self.arguments).arg(epoch);
         command
     }
+}
+
+/// The commands that delete keys.
+pub(super) fn deletions(keys: &[String]) -> impl Iterator<Item = Cmd> {
+    keys.chunks(MOST_DELETED).map(|keys| {
+        let mut command = redis::cmd("DEL");
+        command.arg(keys);
+        command
+    })
 }

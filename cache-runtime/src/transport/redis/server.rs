@@ -3,20 +3,20 @@
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use redis::{Cmd, FromRedisValue, ParsingError, RedisResult, Value};
+use redis::{Cmd, FromRedisValue, ParsingError, Pipeline, RedisResult, Value};
 
 use super::commands::{Again, Commands, Open, Work};
 use super::endpoint::Endpoint;
 use super::epochs::Epochs;
-use super::failure::About;
-use super::request::Request;
+use super::failure::{About, is_wrong_server};
+use super::request::{Request, deletions};
 use super::server_info;
 use super::subscriber::Subscriber;
 use crate::health::Cause;
 use crate::server_info::ServerInfo;
 use crate::settings::Settings;
 use crate::sync::Mutex;
-use crate::transport::wire::{Feed, Status, Wire};
+use crate::transport::wire::{Feed, Published, Status, Wire};
 
 /// The least time between two ends of the connection for events because of answers to commands.
 const LEAVE_EVERY: Duration = Duration::from_secs(1);
@@ -77,16 +77,37 @@ impl Redis {
         self.publishing.check().await
     }
 
-    pub(crate) async fn publish(&self, channel: &str, payload: Vec<u8>) -> Result<u64, Cause> {
-        let request = Request::Command(publish(channel, payload));
-        // Events are idempotent.
-        self.send(
-            &self.publishing,
-            &request,
-            Again::Yes,
-            About::Channel(channel),
-        )
-        .await
+    /// Deletes keys and then publishes a payload, in one round trip.
+    pub(crate) async fn publish(
+        &self,
+        channel: &str,
+        payload: Vec<u8>,
+        delete: &[String],
+    ) -> Result<Published, Cause> {
+        let (command, about) = (publish(channel, payload), About::Channel(channel));
+        let Some(first) = delete.first() else {
+            let request = Request::Command(command);
+            // Events are idempotent.
+            let sent = self.send(&self.publishing, &request, Again::Yes, about);
+            return Ok(Published {
+                receivers: Ok(sent.await?),
+                deleted: Ok(()),
+            });
+        };
+        let mut both = redis::pipe();
+        for command in deletions(delete).chain([command]) {
+            both.add_command(command);
+        }
+        both.ignore_errors();
+        let work = Publication(both);
+        // Deleting twice costs a load at most.
+        let (deleted, receivers) = self.run(&self.publishing, Again::Yes, about, &work).await?;
+        let failures = &self.endpoint.failures;
+        let receivers = receivers.map_err(|error| failures.about(&error, about));
+        Ok(Published {
+            receivers: receivers.and_then(|receivers| self.read(receivers, about)),
+            deleted: deleted.map_err(|error| failures.about(&error, About::Key(first))),
+        })
     }
 
     /// Publishes a canary. Returns the server's role and identity, and the number of the
@@ -233,6 +254,27 @@ fn publish(channel: &str, payload: Vec<u8>) -> Cmd {
     let mut command = redis::cmd("PUBLISH");
     command.arg(channel).arg(payload);
     command
+}
+
+/// Deletes, and publishes with the last command.
+struct Publication(Pipeline);
+
+impl Work for Publication {
+    type Answer = (RedisResult<()>, RedisResult<Value>);
+
+    async fn run(&self, open: &mut Open) -> RedisResult<Self::Answer> {
+        let mut answers: Vec<Value> = self.0.query_async(&mut open.connection).await?;
+        let published = answers.pop().unwrap_or(Value::Nil).extract_error();
+        let mut deleted = answers.into_iter().map(Value::extract_error);
+        let deleted = deleted.try_for_each(|answer| answer.map(drop));
+        for error in [published.as_ref().err(), deleted.as_ref().err()] {
+            // Neither was carried out, and both can be on another server.
+            if let Some(error) = error.filter(|error| is_wrong_server(error)) {
+                return Err(error.clone());
+            }
+        }
+        Ok((deleted, published))
+    }
 }
 
 /// Publishes, and asks for the server's role and identity in the same round trip.

@@ -1,0 +1,164 @@
+//! The messages that this instance has published and not received yet.
+//!
+//! The publisher deletes from caches in Redis, so it need not delete again when the message comes
+//! back. Messages carry no sender. One with the same payload from another instance may be taken for
+//! the instance's own; then the own one, which is still to come, counts as the other's.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::hook::Hook;
+use crate::sync::Mutex;
+
+/// Most payloads that are kept, and the longest. What is not kept counts as another instance's.
+const MOST: usize = 256;
+const LONGEST: usize = 4 * 1024;
+
+type Hooks<E> = Arc<[Arc<Hook<E>>]>;
+
+/// For each payload, the hooks that were called for it, once for each publication.
+type Expected<E> = HashMap<Box<[u8]>, Vec<Hooks<E>>>;
+
+pub(crate) struct Echoes<E>(Mutex<Expected<E>>);
+
+/// A payload that is being published, and is expected to come back. If this is dropped, it is not
+/// expected any more.
+pub(crate) struct Echo<'a, E> {
+    echoes: &'a Echoes<E>,
+    /// `None` if it was not kept.
+    payload: Option<Box<[u8]>>,
+    hooks: &'a Hooks<E>,
+}
+
+impl<E> Echoes<E> {
+    pub(super) fn new() -> Self {
+        Self(Mutex::default())
+    }
+
+    /// Expects a payload that is about to be published.
+    pub(super) fn expect<'a>(&'a self, payload: &[u8], hooks: &'a Hooks<E>) -> Echo<'a, E> {
+        let mut expected = self.0.lock();
+        let fits = payload.len() <= LONGEST && expected.len() < MOST;
+        let fits = fits && expected.get(payload).is_none_or(|same| same.len() < MOST);
+        if fits {
+            let same = expected.entry(payload.into()).or_default();
+            same.push(Arc::clone(hooks));
+        }
+        Echo {
+            payload: fits.then(|| payload.into()),
+            ..Echo::none(self, hooks)
+        }
+    }
+
+    /// Removes a payload, and returns whether it was expected. Other hooks than the present ones
+    /// may not have deleted all that has to be deleted now.
+    pub(super) fn take(&self, payload: &[u8], hooks: &Hooks<E>) -> bool {
+        let mut expected = self.0.lock();
+        let Some(same) = expected.get_mut(payload) else {
+            return false;
+        };
+        let called = same.pop();
+        if same.is_empty() {
+            expected.remove(payload);
+        }
+        called.is_some_and(|called| Arc::ptr_eq(&called, hooks))
+    }
+
+    /// Expects nothing more, because messages may have been lost.
+    pub(super) fn clear(&self) {
+        self.0.lock().clear();
+    }
+}
+
+impl<'a, E> Echo<'a, E> {
+    /// For a payload that is not expected.
+    pub(super) fn none(echoes: &'a Echoes<E>, hooks: &'a Hooks<E>) -> Self {
+        Self {
+            echoes,
+            payload: None,
+            hooks,
+        }
+    }
+
+    /// The payload was published, so it comes back.
+    pub(crate) fn published(mut self) {
+        self.payload = None;
+    }
+
+    /// The payload was not published. Returns whether another instance's message may have been
+    /// taken for it.
+    pub(crate) fn failed(mut self) -> bool {
+        let payload = self.payload.take();
+        payload.is_some_and(|payload| !self.echoes.take(&payload, self.hooks))
+    }
+}
+
+impl<E> Drop for Echo<'_, E> {
+    fn drop(&mut self) {
+        if let Some(payload) = self.payload.take() {
+            self.echoes.take(&payload, self.hooks);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hooks() -> Hooks<()> {
+        Arc::new([])
+    }
+
+    #[test]
+    fn each_publication_is_expected_once() {
+        let (echoes, hooks) = (Echoes::new(), hooks());
+        assert!(!echoes.take(b"a", &hooks));
+        echoes.expect(b"a", &hooks).published();
+        echoes.expect(b"a", &hooks).published();
+        assert!(!echoes.take(b"b", &hooks));
+        assert!(echoes.take(b"a", &hooks) && echoes.take(b"a", &hooks));
+        assert!(!echoes.take(b"a", &hooks));
+        echoes.expect(b"a", &hooks).published();
+        echoes.clear();
+        assert!(!echoes.take(b"a", &hooks));
+    }
+
+    #[test]
+    fn what_is_not_published_is_not_expected() {
+        let (echoes, hooks) = (Echoes::new(), hooks());
+        drop(echoes.expect(b"a", &hooks));
+        assert!(!echoes.take(b"a", &hooks));
+        assert!(!echoes.expect(b"a", &hooks).failed());
+        assert!(!echoes.take(b"a", &hooks));
+        let echo = echoes.expect(b"a", &hooks);
+        assert!(echoes.take(b"a", &hooks), "a message of another instance");
+        assert!(echo.failed());
+    }
+
+    #[test]
+    fn a_hook_that_was_not_called_deletes_for_itself() {
+        let (echoes, hooks) = (Echoes::new(), hooks());
+        echoes.expect(b"a", &hooks).published();
+        let others: Hooks<()> = Arc::new([Arc::new(Hook {
+            evict: Box::new(|()| None),
+        })]);
+        assert!(!echoes.take(b"a", &others));
+    }
+
+    #[test]
+    fn are_bounded() {
+        let (echoes, hooks) = (Echoes::new(), hooks());
+        let long = [b'a'; LONGEST + 1];
+        echoes.expect(&long, &hooks).published();
+        assert!(!echoes.take(&long, &hooks));
+        for _ in 0..=MOST {
+            echoes.expect(b"a", &hooks).published();
+        }
+        assert_eq!(echoes.0.lock()[&b"a"[..]].len(), MOST);
+        for number in 0..=MOST {
+            let payload = number.to_string();
+            echoes.expect(payload.as_bytes(), &hooks).published();
+        }
+        assert_eq!(echoes.0.lock().len(), MOST);
+    }
+}
