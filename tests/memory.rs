@@ -11,17 +11,20 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use cache_runtime::bus::{Cause, Health};
 use cache_runtime::{
     Bus, CoherentCache, Evict, InvalidationEvent, ManualClock, TtlCache, cache_invalidation,
 };
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-use support::eventually;
+use support::{Server, eventually, within};
 use tokio::runtime::{self, Runtime};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 const MIB: i64 = 1024 * 1024;
+/// The length of a message in bytes.
+const HUGE: usize = 100 * 1024 * 1024;
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
 #[derive(Debug, InvalidationEvent)]
@@ -247,4 +250,36 @@ fn evicting_everything_over_and_over_makes_nothing_grow() {
     run(10_000);
     let grown = growth(|| run(10_000));
     assert!(grown < MIB / 16, "{grown} bytes");
+}
+
+/// The client reads a message whole before it can be rejected.
+#[test]
+fn the_memory_of_a_huge_message_is_given_back() {
+    let _alone = alone();
+    let runtime = runtime::Builder::new_current_thread().enable_all().build();
+    runtime.unwrap().block_on(async {
+        let server = Server::builder().option("client-output-buffer-limit", "pubsub 0 0 0");
+        let server = server.start().await;
+        let bus = Bus::redis(server.url()).connect().await.unwrap();
+        let rows = Rows::new(&bus);
+        let _subscription = rows.subscribe_inline(|_| ());
+        bus.ready().await.unwrap();
+        let mut health = rows.watch_health();
+        let region = Region::new(ALLOCATOR);
+        let admin = server.admin().await;
+        admin.publish("cache:memory", &"x".repeat(HUGE)).await;
+        // Its buffers have held the message, too.
+        drop(admin);
+        let ended = |health: &Health| *health == Health::Down(Cause::Oversized(HUGE));
+        drop(
+            within("the connection to end", health.wait_for(ended))
+                .await
+                .unwrap(),
+        );
+        bus.ready().await.unwrap();
+        let held = async || held(&region);
+        eventually("the memory to be given back", held, |held| *held < 2 * MIB).await;
+        rows.invalidate_all().await.unwrap();
+        received(&rows).await;
+    });
 }

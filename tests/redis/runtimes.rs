@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use cache_runtime::{Bus, CoherentCache, Dedup, Evict, RedisCache};
-use support::{Server, block_on, within};
+use support::{Server, block_on, eventually, within};
 use tokio::runtime::Runtime;
 
 use crate::fixture::{UserEvent, Users, builder, connect, user};
@@ -69,6 +69,48 @@ async fn events_evict_while_the_runtime_is_blocked() {
     is_done.recv_timeout(support::DEADLINE).unwrap();
     assert!(users.health().is_live());
     assert_eq!(cache.get(&1), None);
+}
+
+/// Longer than the lease, which goes on.
+#[tokio::test]
+async fn a_runtime_that_was_blocked_reads_nothing_old() {
+    let server = Server::start().await;
+    let bus = connect(&server.url()).await;
+    let users = Users::new(&bus);
+    let cache = evicting(&users);
+    let other = Users::new(&connect(&server.url()).await);
+    for blocked in [Duration::from_millis(1200), Duration::from_secs(3)] {
+        bus.ready().await.unwrap();
+        let stored = async || {
+            cache.get_or_load(&1, || async { "old" }).await;
+            cache.get(&1)
+        };
+        eventually("the value to be stored", stored, Option::is_some).await;
+        let publishing = thread::spawn({
+            let other = other.clone();
+            move || other.invalidate_user(1_u64).wait()
+        });
+        thread::sleep(blocked);
+        assert_eq!(cache.get(&1), None);
+        assert!(users.health().is_live());
+        publishing.join().unwrap().unwrap();
+    }
+}
+
+#[test]
+fn a_thread_publishes_and_waits() {
+    let users = Users::new(&Bus::in_process());
+    let cache = evicting(&users);
+    block_on(cache.get_or_load(&1, || async { "old" }));
+    users.invalidate_user(1_u64).wait().unwrap();
+    assert_eq!(cache.get(&1), None);
+}
+
+#[tokio::test]
+#[should_panic(expected = "Cannot start a runtime from within a runtime")]
+async fn a_task_may_not() {
+    let users = Users::new(&Bus::in_process());
+    let _ = users.invalidate_user(1_u64).wait();
 }
 
 #[test]

@@ -313,7 +313,8 @@ fn is_obstacle(cause: &Cause) -> bool {
         | Cause::Unsubscribed
         | Cause::Overflow
         | Cause::AnotherServer
-        | Cause::MissingCanary => false,
+        | Cause::MissingCanary
+        | Cause::Oversized(_) => false,
     }
 }
 

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use futures_util::future::BoxFuture;
 
 use crate::error::PublishError;
+use crate::io_thread;
 
 /// How many subscribers the server has handed an event to.
 ///
@@ -52,6 +53,44 @@ impl<'a> Publishing<'a> {
         Self {
             future: Box::pin(publishing),
         }
+    }
+}
+
+impl Publishing<'_> {
+    /// Publishes the event, and blocks the thread until that is done: for threads without an
+    /// executor.
+    ///
+    /// # Errors
+    ///
+    /// As [`Invalidator::publish`](crate::service::Invalidator::publish).
+    ///
+    /// # Panics
+    ///
+    /// In a task of Tokio, which must not block its thread: await it there. Also if the system could
+    /// not start the library's thread.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cache_runtime::{Bus, InvalidationEvent, cache_invalidation};
+    ///
+    /// #[derive(InvalidationEvent)]
+    /// enum UserEvent {
+    ///     User { id: String },
+    ///     All,
+    /// }
+    ///
+    /// #[cache_invalidation(channel = "cache:waiting", event = UserEvent)]
+    /// struct Users;
+    ///
+    /// let users = Users::new(&Bus::in_process());
+    /// users.invalidate_user("42").wait()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[track_caller]
+    pub fn wait(self) -> Result<Receipt, PublishError> {
+        let handle = io_thread::handle().unwrap_or_else(|error| panic!("{error}"));
+        handle.block_on(self)
     }
 }
 

@@ -80,6 +80,9 @@ pub enum Cause {
     /// A canary is missing, and one that was published after it has come back. So the connection
     /// loses messages, although it stays open.
     MissingCanary,
+    /// A message of this many bytes has come, far more than a payload may have. The connection was
+    /// ended, because only then is the memory given back that the message took.
+    Oversized(usize),
     /// Two services use one channel for different events.
     Conflict(Arc<str>),
     /// A task of the bus has ended, because it panicked: the one that receives events, or one that
@@ -124,6 +127,11 @@ impl fmt::Display for Cause {
             Self::MissingCanary => {
                 f.write_str("a canary is missing, and a later one has come back")
             }
+            Self::Oversized(length) => write!(
+                f,
+                "a message of {length} bytes has come, far more than the longest payload; the \
+                 connection was ended to give its memory back"
+            ),
             Self::Conflict(what) => f.write_str(what),
             Self::Stopped => f.write_str("the task that receives events has ended"),
             Self::Server(what) => write!(f, "the server answered with an error: {what}"),

@@ -21,6 +21,7 @@ pub(super) struct Endpoint {
     name: String,
     connect_timeout: Duration,
     pub(super) response_timeout: Duration,
+    pub(super) max_payload: usize,
     pub(super) failures: Arc<Failures>,
 }
 
@@ -67,6 +68,7 @@ impl Endpoint {
             name: settings.name.clone(),
             connect_timeout: settings.connect_timeout,
             response_timeout: settings.response_timeout,
+            max_payload: settings.max_payload,
             failures,
         })
     }

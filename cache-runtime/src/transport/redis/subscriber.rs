@@ -24,6 +24,11 @@ const BATCH: usize = 1_000;
 /// The most commands that wait for their answers at a time.
 const IN_FLIGHT: usize = 4;
 
+/// A message of this length ends the connection, unless payloads of half the length are accepted.
+/// The client reads a whole message into a buffer that stays as large as long as the connection
+/// lives.
+const OVERSIZED: usize = 1024 * 1024;
+
 /// Dropping it closes the connection. redis-rs does not report that, and the link does not wait for
 /// a report.
 pub(crate) struct Subscriber {
@@ -35,9 +40,10 @@ pub(crate) struct Subscriber {
 
 impl Subscriber {
     pub(super) async fn open(endpoint: &Endpoint, feed: Feed) -> Result<Self, Cause> {
+        let oversized = OVERSIZED.max(2 * endpoint.max_payload);
         // This runs inside the client's driver, so it must not wait. A feed never waits.
         let receive = move |push: PushInfo| {
-            if let Some(wire) = translate(push) {
+            if let Some(wire) = translate(push, oversized) {
                 feed(wire);
             }
             Ok::<(), SendError>(())
@@ -152,7 +158,7 @@ fn failure(result: RedisResult<()>, channel: &str, failures: &Failures) -> Optio
     })
 }
 
-fn translate(push: PushInfo) -> Option<Wire> {
+fn translate(push: PushInfo, oversized: usize) -> Option<Wire> {
     let mut data = push.data.into_iter();
     let mut bytes = || match data.next() {
         Some(Value::BulkString(bytes)) => Some(bytes),
@@ -161,7 +167,10 @@ fn translate(push: PushInfo) -> Option<Wire> {
     let status = match push.kind {
         PushKind::Message => {
             let (channel, payload) = (bytes()?, bytes()?);
-            return Some(Wire::Message { channel, payload });
+            if payload.len() <= oversized {
+                return Some(Wire::Message { channel, payload });
+            }
+            Status::Disconnected(Cause::Oversized(payload.len()))
         }
         PushKind::Subscribe => Status::Confirmed { channel: bytes()? },
         PushKind::Unsubscribe => Status::Unsubscribed { channel: bytes()? },
