@@ -184,14 +184,8 @@ async fn without_a_server_it_fails() {
 async fn what_the_message_allows_is_enough_and_needed() {
     let server = Server::start().await;
     let admin = Admin::connect(&server.url()).await.unwrap();
-    let reset = "ACL SETUSER app reset on >secret resetkeys resetchannels +hello +client";
-    let set = async |rules: &str| {
-        let rules: Vec<_> = rules.split_whitespace().collect();
-        admin.run::<()>(&rules).await;
-    };
-    set(reset).await;
-    let bus = builder(&server.url_as("app", "secret")).connect().await;
-    let bus = bus.unwrap();
+    let url = server.allow_app("+hello +client").await;
+    let bus = builder(&url).connect().await.unwrap();
     let refused = async || {
         let error = bus.audit().await.unwrap_err();
         assert!(matches!(error.cause(), Cause::Refused(_)), "{error:?}");
@@ -200,11 +194,12 @@ async fn what_the_message_allows_is_enough_and_needed() {
     let message = refused().await;
     let (_, rules) = message.split_once("ACL SETUSER app ").unwrap();
     assert!(rules.ends_with(" ~cache-runtime:audit"), "{rules}");
-    set(&format!("{reset} {rules}")).await;
+    let enough = format!("+hello +client {rules}");
+    server.allow_app(&enough).await;
     bus.audit().await.unwrap();
 
     for rule in rules.split(' ') {
-        set(&format!("{reset} {rules}")).await;
+        server.allow_app(&enough).await;
         // Otherwise the server knows the script, and `EVALSHA` alone would suffice.
         if rule == "+eval" {
             admin.run::<()>(&["SCRIPT", "FLUSH"]).await;
@@ -213,7 +208,9 @@ async fn what_the_message_allows_is_enough_and_needed() {
             Some(command) => format!("-{command}"),
             None => "resetkeys".to_owned(),
         };
-        set(&format!("ACL SETUSER app {forbidden}")).await;
+        admin
+            .run::<()>(&["ACL", "SETUSER", "app", &forbidden])
+            .await;
         let message = refused().await;
         assert!(message.ends_with(rules), "{rule}: {message}");
     }

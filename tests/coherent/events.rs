@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use cache_runtime::__private::publish_raw;
 use cache_runtime::bus::{Cause, Health};
 use cache_runtime::{Bus, CoherentCache, Evict};
-use support::{Server, within};
+use support::{Server, until};
 
 use crate::{
     HOUR, Loader, TeamEvent, Teams, UserEvent, Users, builder, connect, evict, held, live,
@@ -125,17 +125,9 @@ async fn of_several_services_evict_from_one_cache() {
     server.admin().await.run::<()>(&rules).await;
     let refused = |health: &Health| matches!(health, Health::Down(Cause::Refused(_)));
     let mut health = teams.watch_health();
-    drop(
-        within("one to be down", health.wait_for(refused))
-            .await
-            .unwrap(),
-    );
+    until("one to be down", &mut health, refused).await;
     let mut health = users.watch_health();
-    drop(
-        within("the other to be live", health.wait_for(Health::is_live))
-            .await
-            .unwrap(),
-    );
+    until("the other to be live", &mut health, Health::is_live).await;
     assert!(!cache.health().is_live());
     assert_eq!(cache.get("1:b"), None);
     assert!(held(&cache).is_empty());

@@ -6,15 +6,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use cache_runtime::__private::evict;
 use cache_runtime::bus::Health;
 use cache_runtime::{Bus, CoherentCache, Evict};
-use support::{eventually, within};
+use support::{eventually, until};
 use tokio::runtime::Handle;
 
 use crate::{HOUR, Loader, Users, builder, live};
 
 async fn idle(bus: &Bus) {
     let mut health = bus.watch_health();
-    let idle = health.wait_for(|health| *health == Health::Idle);
-    drop(within("nothing to be subscribed", idle).await.unwrap());
+    let idle = |health: &Health| *health == Health::Idle;
+    until("nothing to be subscribed", &mut health, idle).await;
 }
 
 #[tokio::test]

@@ -115,17 +115,14 @@ pub(crate) async fn connect(url: &str) -> Bus {
 /// Waits until events are not proven to arrive.
 pub(crate) async fn lost(users: &Users) {
     let mut health = users.watch_health();
-    let lost = health.wait_for(|health| !health.is_live());
-    let lost = support::within("the channel not to be live", lost).await;
-    drop(lost.expect("the bus is there"));
+    let lost = |health: &Health| !health.is_live();
+    support::until("the channel not to be live", &mut health, lost).await;
 }
 
 /// Waits until events are proven to arrive again.
 pub(crate) async fn found(users: &Users) {
     let mut health = users.watch_health();
-    let live = health.wait_for(Health::is_live);
-    let live = support::within("the channel to be live again", live).await;
-    drop(live.expect("the bus is there"));
+    support::until("the channel to be live again", &mut health, Health::is_live).await;
 }
 
 /// Polls a future once.

@@ -110,9 +110,8 @@ async fn a_network_that_swallows_everything_is_an_error() {
 async fn a_server_that_refuses_is_an_error_that_says_what_to_allow() {
     let server = Server::start().await;
     let admin = server.admin().await;
-    let user = "ACL SETUSER app reset on >secret +hello +client ~other:*";
-    admin.run::<()>(&user.split(' ').collect::<Vec<_>>()).await;
-    let bus = connect(&server.url_as("app", "secret")).await;
+    let url = server.allow_app("+hello +client ~other:*").await;
+    let bus = connect(&url).await;
     let refusing = dedup(&bus);
     fails(&refusing, |cause| matches!(cause, Cause::Refused(_))).await;
     let error = refusing.reserve("1", "Ada").await.unwrap_err();

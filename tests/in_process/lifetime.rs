@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use cache_runtime::Bus;
 use cache_runtime::bus::Health;
-
+use support::until;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -32,11 +32,7 @@ async fn dropping_the_guard_unsubscribes() {
     service.invalidate_number(2).await.unwrap();
     assert_eq!(soon("the handler's end", received.recv()).await, None);
     let mut health = service.watch_health();
-    drop(
-        soon("idle", health.wait_for(|h| *h == Health::Idle))
-            .await
-            .unwrap(),
-    );
+    until("idle", &mut health, |h| *h == Health::Idle).await;
     assert_eq!(bus.health(), Health::Idle);
 }
 
@@ -188,10 +184,6 @@ async fn an_instance_that_listens_no_more_is_not_counted() {
     assert_eq!(other.invalidate_number(1).await.unwrap().receivers(), 1);
     drop(events);
     let mut health = service.watch_health();
-    drop(
-        soon("idle", health.wait_for(|h| *h == Health::Idle))
-            .await
-            .unwrap(),
-    );
+    until("idle", &mut health, |h| *h == Health::Idle).await;
     assert_eq!(other.invalidate_number(2).await.unwrap().receivers(), 0);
 }

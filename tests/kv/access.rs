@@ -12,9 +12,8 @@ use crate::tokens::token;
 async fn what_the_message_allows_is_enough() {
     let server = Server::start().await;
     let admin = server.admin().await;
-    let reset: &[&str] = &["ACL", "SETUSER", "app", "reset", "on", ">secret", "+hello"];
-    admin.run::<()>(reset).await;
-    let bus = connect(&server.url_as("app", "secret")).await;
+    let url = server.allow_app("+hello").await;
+    let bus = connect(&url).await;
     let kv = Keyspace::new(&bus);
 
     let error = all_operations(&kv).await.unwrap_err();
@@ -26,15 +25,15 @@ async fn what_the_message_allows_is_enough() {
         .split_once("ACL SETUSER app ")
         .expect("what to allow");
     assert!(rules.ends_with(" ~prod:*"), "{rules}");
-    let rules: Vec<&str> = rules.split(' ').collect();
-    admin.run::<()>(&[reset, &rules].concat()).await;
+    let enough = format!("+hello {rules}");
+    server.allow_app(&enough).await;
     all_operations(&kv).await.unwrap();
 
     // Each rule is needed, and without it the message is the same.
-    for rule in &rules {
-        admin.run::<()>(&[reset, &rules].concat()).await;
+    for rule in rules.split(' ') {
+        server.allow_app(&enough).await;
         // Otherwise the server knows the scripts, and `EVALSHA` alone would suffice.
-        if *rule == "+eval" {
+        if rule == "+eval" {
             admin.run::<()>(&["SCRIPT", "FLUSH"]).await;
         }
         let forbidden = match rule.strip_prefix('+') {
@@ -46,25 +45,19 @@ async fn what_the_message_allows_is_enough() {
             .await;
         let error = all_operations(&kv).await.unwrap_err();
         assert!(matches!(error, Cause::Refused(_)), "{rule}: {error:?}");
-        assert!(
-            error.to_string().ends_with(&rules.join(" ")),
-            "{rule}: {error}"
-        );
+        assert!(error.to_string().ends_with(rules), "{rule}: {error}");
     }
 }
 
 #[tokio::test]
 async fn without_namespace_the_cache_is_to_be_allowed() {
     let server = Server::start().await;
-    let admin = server.admin().await;
-    let rules: &[&str] = &["ACL", "SETUSER", "app", "reset", "on", ">secret", "+@all"];
-    admin.run::<()>(rules).await;
-    let kv = patient(&server.url_as("app", "secret")).await;
+    let kv = patient(&server.allow_app("+@all").await).await;
     let error = kv.get("cache:v:a:b").await.unwrap_err();
     assert!(error.to_string().ends_with(" ~cache:*"), "{error}");
     let error = kv.evict(&[entry("a")]).await.unwrap_err();
     assert!(error.to_string().ends_with(" ~cache:*"), "{error}");
-    admin.run::<()>(&[rules, &["~cache:*"]].concat()).await;
+    server.allow_app("+@all ~cache:*").await;
     let held = token(&kv, &entry("a")).await;
     assert_eq!(kv.fill(&held, b"value", LONG).await, Ok(Filled::Stored));
 }
@@ -73,10 +66,7 @@ async fn without_namespace_the_cache_is_to_be_allowed() {
 #[tokio::test]
 async fn what_a_script_may_not_do_is_told_too() {
     let server = Server::start().await;
-    let admin = server.admin().await;
-    let user = "ACL SETUSER app reset on >secret +@all -set ~*".split(' ');
-    admin.run::<()>(&user.collect::<Vec<_>>()).await;
-    let kv = patient(&server.url_as("app", "secret")).await;
+    let kv = patient(&server.allow_app("+@all -set ~*").await).await;
     let error = kv
         .set_if_absent("cache:1", b"value", LONG)
         .await

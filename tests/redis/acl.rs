@@ -1,40 +1,21 @@
 //! Access rules that refuse one of several channels.
 
-use cache_runtime::Bus;
 use cache_runtime::bus::{Cause, Health};
-use support::{Admin, Recorder, Server, eventually, within};
+use support::{Recorder, Server, eventually, until, within};
 
-use crate::fixture::{Teams, UserEvent, Users, builder, user};
+use crate::fixture::{Teams, UserEvent, Users, builder, connect, user};
 
-/// Lets the user `app` run all commands, on these channels only.
-async fn allow(admin: &Admin, channels: &[&str]) {
-    let rules = [
-        "ACL",
-        "SETUSER",
-        "app",
-        "reset",
-        "on",
-        ">secret",
-        "+@all",
-        "resetchannels",
-    ];
-    admin.run::<()>(&[&rules[..], channels].concat()).await;
-}
-
-async fn connect(server: &Server) -> Bus {
-    let url = server.url_as("app", "secret");
-    builder(&url)
-        .connect()
-        .await
-        .expect("the server accepts the user")
+/// Lets the user `app` run all commands, on these channels only. Returns the address with its
+/// credentials.
+async fn allow(server: &Server, channels: &str) -> String {
+    server.allow_app(&format!("+@all {channels}")).await
 }
 
 #[tokio::test]
 async fn one_channel_refused_leaves_the_others_alone_and_says_what_to_allow() {
     let server = Server::start().await;
-    let admin = server.admin().await;
-    allow(&admin, &["&cache:users", "&cache-runtime:canary:*"]).await;
-    let bus = connect(&server).await;
+    let url = allow(&server, "&cache:users &cache-runtime:canary:*").await;
+    let bus = connect(&url).await;
     let (users, teams) = (Users::new(&bus), Teams::new(&bus));
     let (seen, refused) = (Recorder::new(), Recorder::new());
     let _guards = [
@@ -68,11 +49,8 @@ async fn one_channel_refused_leaves_the_others_alone_and_says_what_to_allow() {
     );
 
     // The rule in the message suffices.
-    allow(
-        &admin,
-        &["&cache:users", "&cache-runtime:canary:*", "&cache:teams"],
-    )
-    .await;
+    let rules = "&cache:users &cache-runtime:canary:* &cache:teams";
+    allow(&server, rules).await;
     let ready = async || teams.ready().await;
     eventually("the channel to be live", ready, Result::is_ok)
         .await
@@ -87,9 +65,7 @@ async fn one_channel_refused_leaves_the_others_alone_and_says_what_to_allow() {
 #[tokio::test]
 async fn canaries_refused_keep_everything_down_and_say_what_to_allow() {
     let server = Server::start().await;
-    let admin = server.admin().await;
-    allow(&admin, &["&prod:cache:users"]).await;
-    let url = server.url_as("app", "secret");
+    let url = allow(&server, "&prod:cache:users").await;
     let bus = builder(&url).namespace("prod").connect().await.unwrap();
     let users = Users::new(&bus);
     let _guard = users.subscribe(|_| ());
@@ -99,11 +75,8 @@ async fn canaries_refused_keep_everything_down_and_say_what_to_allow() {
         "{error}"
     );
 
-    allow(
-        &admin,
-        &["&prod:cache:users", "&prod:cache-runtime:canary:*"],
-    )
-    .await;
+    let rules = "&prod:cache:users &prod:cache-runtime:canary:*";
+    allow(&server, rules).await;
     let ready = async || users.ready().await;
     eventually("the channel to be live", ready, Result::is_ok)
         .await
@@ -113,30 +86,25 @@ async fn canaries_refused_keep_everything_down_and_say_what_to_allow() {
 #[tokio::test]
 async fn a_permission_that_is_revoked_is_a_loss() {
     let server = Server::start().await;
-    let admin = server.admin().await;
-    allow(&admin, &["allchannels"]).await;
-    let bus = connect(&server).await;
+    let url = allow(&server, "allchannels").await;
+    let bus = connect(&url).await;
     let (users, teams) = (Users::new(&bus), Teams::new(&bus));
     let seen = Recorder::new();
     let _guards = [users.subscribe(seen.handler()), teams.subscribe(|_| ())];
     bus.ready().await.unwrap();
 
     // The server disconnects subscribers that lose the access to a channel.
-    allow(&admin, &["&cache:teams", "&cache-runtime:canary:*"]).await;
+    allow(&server, "&cache:teams &cache-runtime:canary:*").await;
     let mut health = users.watch_health();
-    let refused = health.wait_for(|health| matches!(health, Health::Down(Cause::Refused(_))));
-    drop(
-        within("the revoked channel to be refused", refused)
-            .await
-            .unwrap(),
-    );
+    let refused = |health: &Health| matches!(health, Health::Down(Cause::Refused(_)));
+    until("the revoked channel to be refused", &mut health, refused).await;
     let ready = async || teams.ready().await;
     eventually("the other channel to be live", ready, Result::is_ok)
         .await
         .unwrap();
 
     seen.clear();
-    allow(&admin, &["allchannels"]).await;
+    allow(&server, "allchannels").await;
     seen.until("the handler to be told", |events| {
         events.contains(&UserEvent::All)
     })

@@ -5,7 +5,7 @@ use std::time::Duration;
 use cache_runtime::bus::{BusBuilder, Health};
 use cache_runtime::service::Subscription;
 use cache_runtime::{Bus, InvalidationEvent, cache_invalidation};
-use support::Recorder;
+use support::{Recorder, until};
 use tokio::sync::watch;
 
 /// Users have changed.
@@ -117,9 +117,8 @@ impl Watched {
     /// Waits until the channel is not live.
     pub(crate) async fn down(&self) {
         let mut health = self.health.clone();
-        let down = health.wait_for(|health| !health.is_live());
-        let down = support::within("the channel not to be live any more", down).await;
-        drop(down.expect("the bus is there"));
+        let down = |health: &Health| !health.is_live();
+        until("the channel not to be live any more", &mut health, down).await;
         // Inline subscribers are flushed right after that.
         let told = |events: &[(UserEvent, bool)]| events.contains(&(UserEvent::All, false));
         self.inline
@@ -130,9 +129,7 @@ impl Watched {
     /// Waits until the channel is live.
     pub(crate) async fn live(&self) {
         let mut health = self.health.clone();
-        let live = health.wait_for(Health::is_live);
-        let live = support::within("the channel to be live", live).await;
-        drop(live.expect("the bus is there"));
+        until("the channel to be live", &mut health, Health::is_live).await;
     }
 
     /// Waits until the handler has received `All`.

@@ -4,7 +4,7 @@ use cache_runtime::__private::{DeclaredChannel, Logging};
 use cache_runtime::bus::Health;
 use cache_runtime::service::{Invalidator, Subscription};
 use cache_runtime::{Bus, InvalidationEvent};
-use support::{Server, within};
+use support::{Server, until};
 
 use crate::fixture::connect;
 
@@ -36,47 +36,28 @@ async fn become_live_and_live_again_after_a_loss() {
     let inline = |service: &Invalidator<Nothing>| service.subscribe_inline(|_| ());
     let subscriptions: Vec<Subscription> = services.iter().map(inline).collect();
     let mut health = bus.watch_health();
-    let live = within("all to be live", health.wait_for(Health::is_live)).await;
-    drop(live.unwrap());
+    until("all to be live", &mut health, Health::is_live).await;
     assert!(services.iter().all(|service| service.health().is_live()));
 
     // And again after a loss.
     assert_eq!(admin.kill_clients("pubsub").await, 1);
-    let lost = within("the loss", health.wait_for(|health| !health.is_live())).await;
-    drop(lost.unwrap());
-    let live = within("all to be live again", health.wait_for(Health::is_live)).await;
-    drop(live.unwrap());
+    until("the loss", &mut health, |health| !health.is_live()).await;
+    until("all to be live again", &mut health, Health::is_live).await;
 
     drop(subscriptions);
-    let idle = within("the end", health.wait_for(|health| *health == Health::Idle)).await;
-    drop(idle.unwrap());
+    until("the end", &mut health, |health| *health == Health::Idle).await;
 }
 
 /// The server refuses a whole command if it refuses one of its channels.
 #[tokio::test]
 async fn are_live_beside_some_that_the_server_refuses() {
     let server = Server::start().await;
-    let admin = server.admin().await;
-    let rules = [
-        "ACL",
-        "SETUSER",
-        "app",
-        "on",
-        ">secret",
-        "+@all",
-        "resetchannels",
-    ];
     let allowed: Vec<String> = (0..3_000)
         .filter(|number| number % 1_000 != 500)
         .map(|number| format!("&cache:channel-{number}"))
-        .chain(["&cache-runtime:canary:*".to_owned()])
         .collect();
-    let rules: Vec<&str> = rules
-        .into_iter()
-        .chain(allowed.iter().map(String::as_str))
-        .collect();
-    admin.run::<()>(&rules).await;
-    let bus = connect(&server.url_as("app", "secret")).await;
+    let rules = format!("+@all &cache-runtime:canary:* {}", allowed.join(" "));
+    let bus = connect(&server.allow_app(&rules).await).await;
     let services: Vec<_> = (0..3_000).map(|number| service(&bus, number)).collect();
     let _subscriptions: Vec<Subscription> = services
         .iter()
@@ -89,7 +70,6 @@ async fn are_live_beside_some_that_the_server_refuses() {
             Health::Down(_) => refused,
             health => health.is_live() && !refused,
         };
-        let settled = within("the channel to be settled", health.wait_for(settled)).await;
-        drop(settled.unwrap());
+        until("the channel to be settled", &mut health, settled).await;
     }
 }

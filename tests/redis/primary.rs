@@ -5,7 +5,7 @@ use std::time::Duration;
 use cache_runtime::bus::{Cause, Health};
 use cache_runtime::dedup::Reservation;
 use cache_runtime::{CoherentCache, Dedup, Evict, RedisCache};
-use support::{Admin, Relay, Server, eventually, within};
+use support::{Admin, Relay, Server, eventually, until};
 
 use crate::fixture::{UserEvent, Users, builder, connect, patient, user};
 
@@ -50,18 +50,12 @@ async fn a_replica_as_the_address_is_refused() {
     let users = Users::new(&bus);
     let mut health = users.watch_health();
     let _events = users.events();
-    let down = within("the role to be noticed", health.wait_for(is_replica)).await;
-    drop(down.unwrap());
+    until("the role to be noticed", &mut health, is_replica).await;
     let error = users.invalidate_user(1).await.unwrap_err();
     assert!(error.to_string().contains("replica"), "{error}");
 
     promote(&admin).await;
-    let live = within(
-        "the new primary to be live",
-        health.wait_for(Health::is_live),
-    )
-    .await;
-    drop(live.unwrap());
+    until("the new primary to be live", &mut health, Health::is_live).await;
 }
 
 /// The fail-over leaves the connections on the old primary.
@@ -82,19 +76,18 @@ async fn a_demoted_primary_is_left_within_a_heartbeat() {
 
     let admin = first.admin().await;
     follow(&admin, &second).await;
-    let down = within("the demotion to be noticed", health.wait_for(is_replica)).await;
-    drop(down.unwrap());
+    until("the demotion to be noticed", &mut health, is_replica).await;
     assert_eq!(cache.get(&1), None);
     let error = users.invalidate_user(1).await.unwrap_err();
     assert!(error.to_string().contains("replica"), "{error}");
 
     promote(&admin).await;
-    let live = within(
+    until(
         "the server to be a primary again",
-        health.wait_for(Health::is_live),
+        &mut health,
+        Health::is_live,
     )
     .await;
-    drop(live.unwrap());
 }
 
 /// After a fail-over behind a virtual address, connections stay on the old primary. Nothing is
@@ -199,14 +192,8 @@ async fn messages_that_are_lost_together_with_a_canary_are_noticed_with_the_next
     eventually("a canary to be lost", lost, |lost| *lost >= 2).await;
     relay.lose_messages(false);
     let missing = |health: &Health| *health == Health::Down(Cause::MissingCanary);
-    let down = within("the gap to be noticed", health.wait_for(missing)).await;
-    drop(down.unwrap());
-    let live = within(
-        "the channel to be live again",
-        health.wait_for(Health::is_live),
-    )
-    .await;
-    drop(live.unwrap());
+    until("the gap to be noticed", &mut health, missing).await;
+    until("the channel to be live again", &mut health, Health::is_live).await;
     assert_eq!(cache.get(&1), None);
 }
 
@@ -224,10 +211,8 @@ async fn moves(name: &'static str) {
     relay.move_connections(name, second.port());
     relay.redirect(second.port());
     let moved = |health: &Health| *health == Health::Down(Cause::AnotherServer);
-    let down = within("the move to be noticed", health.wait_for(moved)).await;
-    drop(down.unwrap());
-    let live = within("both to be on one server", health.wait_for(Health::is_live)).await;
-    drop(live.unwrap());
+    until("the move to be noticed", &mut health, moved).await;
+    until("both to be on one server", &mut health, Health::is_live).await;
     let hears_itself = async || {
         let receipt = users.publish(&user(1)).await;
         receipt.is_ok_and(|receipt| receipt.receivers() == 1)
@@ -264,19 +249,8 @@ async fn a_server_that_is_replaced_behind_both_connections_is_noticed() {
 async fn the_right_to_ask_for_the_identity_is_not_needed() {
     let server = Server::start().await;
     let admin = server.admin().await;
-    let rules = [
-        "ACL",
-        "SETUSER",
-        "app",
-        "on",
-        ">secret",
-        "allkeys",
-        "allchannels",
-        "+@all",
-        "-info",
-    ];
-    admin.run::<()>(&rules).await;
-    let bus = patient(builder(&server.url_as("app", "secret")));
+    let url = server.allow_app("+@all -info allkeys allchannels").await;
+    let bus = patient(builder(&url));
     let bus = bus.connect().await.unwrap();
     let users = Users::new(&bus);
     let cache = RedisCache::builder(&bus, "users", LONG);

@@ -5,26 +5,14 @@ use std::time::Duration;
 use cache_runtime::Bus;
 use cache_runtime::bus::{Cause, Health};
 use cache_runtime::redis::OnFlush;
-use support::{Server, eventually, within};
+use support::{Server, eventually, until};
 
 use crate::coherent::{Instance, evict};
 use crate::fixture::{LONG, Place, Texts, builder, connect, never, text};
 
 /// An instance that connects as its own user, so that access to its channel can be taken away.
 async fn brittle(server: &Server) -> Bus {
-    let admin = server.admin().await;
-    let rules = [
-        "ACL",
-        "SETUSER",
-        "app",
-        "on",
-        ">secret",
-        "allkeys",
-        "allchannels",
-        "+@all",
-    ];
-    admin.run::<()>(&rules).await;
-    let url = server.url().replace("redis://", "redis://app:secret@");
+    let url = server.allow_app("+@all allkeys allchannels").await;
     Bus::redis(url).lease(LONG).connect().await.unwrap()
 }
 
@@ -33,11 +21,7 @@ async fn take_down(server: &Server, texts: &Texts) {
     let rules = ["ACL", "SETUSER", "app", "resetchannels", "&cache-runtime:*"];
     server.admin().await.run::<()>(&rules).await;
     let refused = |health: &Health| matches!(health, Health::Down(Cause::Refused(_)));
-    drop(
-        within("the channel to be down", health.wait_for(refused))
-            .await
-            .unwrap(),
-    );
+    until("the channel to be down", &mut health, refused).await;
 }
 
 #[tokio::test]
@@ -51,8 +35,8 @@ async fn empties_memory_and_keeps_redis() {
 
     let mut health = instance.texts.watch_health();
     assert_eq!(admin.kill_clients("pubsub").await, 1);
-    let down = health.wait_for(|health| !health.is_live());
-    drop(within("the loss to be noticed", down).await.unwrap());
+    let down = |health: &Health| !health.is_live();
+    until("the loss to be noticed", &mut health, down).await;
     instance.bus.ready().await.unwrap();
     assert_eq!(instance.cache.health(), Health::Live);
     assert_eq!(instance.get("a").await.as_deref(), Some("A"));
@@ -125,8 +109,8 @@ async fn of_the_server_itself_empties_both() {
 
     let mut health = instance.texts.watch_health();
     server.kill9();
-    let down = health.wait_for(|health| !health.is_live());
-    drop(within("the loss to be noticed", down).await.unwrap());
+    let down = |health: &Health| !health.is_live();
+    until("the loss to be noticed", &mut health, down).await;
     // Now neither memory nor Redis is available.
     let value = instance.cache.try_get_or_load("a", || text("new")).await;
     assert_eq!(value.unwrap(), "new");

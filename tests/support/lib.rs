@@ -11,7 +11,7 @@
 //! | [`Recorder`] | a handler that records the events it receives |
 //! | [`block_on`] | waits without a Tokio runtime |
 //! | [`in_turn`] | causes faults one after the other, each at least once |
-//! | [`eventually`], [`within`] | wait for a condition, and report what was missing |
+//! | [`eventually`], [`until`], [`within`] | wait for a condition, and report what was missing |
 
 mod admin;
 mod block_on;
@@ -34,7 +34,7 @@ pub use proxy::{Direction, Proxy};
 pub use recorder::Recorder;
 pub use relay::Relay;
 pub use server::{Server, ServerBuilder};
-pub use wait::{DEADLINE, eventually, within};
+pub use wait::{DEADLINE, eventually, until, within};
 
 /// Makes the examples of the README compile and run as doc tests.
 #[cfg(doctest)]

@@ -125,6 +125,20 @@ impl Server {
         admin.unwrap_or_else(|error| panic!("the server at {}: {error}", self.url()))
     }
 
+    /// Lets the user `app` with the password `secret` do what these ACL rules allow, such as
+    /// `+@all ~* &cache:*`, and nothing else. Returns the address with these credentials.
+    ///
+    /// # Panics
+    ///
+    /// If the server is down or does not understand the rules.
+    pub async fn allow_app(&self, rules: &str) -> String {
+        // Without `resetchannels`, the server's configuration decides about channels.
+        let command = format!("ACL SETUSER app reset on >secret resetchannels {rules}");
+        let command: Vec<_> = command.split_whitespace().collect();
+        self.admin().await.run::<()>(&command).await;
+        self.url_as("app", "secret")
+    }
+
     /// Kills the server (SIGKILL), so that it cannot close its connections in order.
     pub fn kill9(&mut self) {
         self.process = None;

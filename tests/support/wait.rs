@@ -4,6 +4,7 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 /// How long a test waits for a condition before it fails: 60 s, for a busy machine.
@@ -49,4 +50,24 @@ pub async fn within<F: Future>(expected: &str, future: F) -> F::Output {
         panic!("expected {expected} within {DEADLINE:?}");
     };
     output
+}
+
+/// Waits until `satisfied` holds for a watched value, such as the health of a bus.
+///
+/// # Panics
+///
+/// After [`DEADLINE`], or when no further value can come, with what was `expected` and the last
+/// value.
+pub async fn until<T: Debug>(
+    expected: &str,
+    watched: &mut watch::Receiver<T>,
+    satisfied: impl Fn(&T) -> bool,
+) {
+    let wait = timeout(DEADLINE, watched.wait_for(|value| satisfied(value))).await;
+    let seen = wait.is_ok_and(|value| value.is_ok());
+    let last = watched.borrow();
+    assert!(
+        seen,
+        "expected {expected} within {DEADLINE:?}; last seen: {last:#?}"
+    );
 }
