@@ -1,6 +1,7 @@
 //! The coherent cache on a bus: what it serves, and when, with and without a server.
 
 mod bypass;
+mod drops;
 mod events;
 mod failures;
 mod layers;
@@ -8,6 +9,7 @@ mod lifetime;
 mod own_writes;
 mod policies;
 mod settings;
+mod sharing;
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -81,7 +81,7 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
     where
         Q: Hash + Equivalent<K> + ?Sized,
     {
-        self.store.peek(key, self.clock().now()).is_some()
+        self.store.contains(key, self.clock().now())
     }
 
     /// The entry to serve after a failed load: one that has not been expired for longer than

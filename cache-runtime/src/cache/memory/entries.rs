@@ -65,6 +65,7 @@ impl<K, V> Default for Evicted<K, V> {
 pub(super) struct Discarded<K, V> {
     pub(super) evicted: Evicted<K, V>,
     pub(super) old: Option<Entries<K, V>>,
+    pub(super) expired: Vec<(Stored<K>, Entry<V>)>,
 }
 
 impl<K, V> Default for Discarded<K, V> {
@@ -72,6 +73,7 @@ impl<K, V> Default for Discarded<K, V> {
         Self {
             evicted: Evicted::default(),
             old: None,
+            expired: Vec::new(),
         }
     }
 }

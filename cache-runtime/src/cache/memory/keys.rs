@@ -1,6 +1,7 @@
 //! How keys are hashed: once per access.
 
 use std::hash::{BuildHasher, Hash, Hasher};
+use std::ptr;
 use std::sync::LazyLock;
 
 use equivalent::Equivalent;
@@ -50,6 +51,34 @@ impl<K, Q: Equivalent<K> + ?Sized> Equivalent<Stored<K>> for Probe<'_, Q> {
     #[inline]
     fn equivalent(&self, stored: &Stored<K>) -> bool {
         self.key.equivalent(&stored.0)
+    }
+}
+
+/// A stored key to look for, by where it is. It is valid as long as the shard's lock is held and
+/// nothing is inserted.
+pub(super) struct At {
+    hash: u64,
+    address: usize,
+}
+
+impl At {
+    pub(super) fn of<K: Hash>(key: &Stored<K>) -> Self {
+        Self {
+            hash: hash(&key.0),
+            address: ptr::from_ref(key).addr(),
+        }
+    }
+}
+
+impl Hash for At {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
+}
+
+impl<K> Equivalent<Stored<K>> for At {
+    fn equivalent(&self, stored: &Stored<K>) -> bool {
+        ptr::from_ref(stored).addr() == self.address
     }
 }
 

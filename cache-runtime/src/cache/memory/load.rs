@@ -39,8 +39,12 @@ pub(super) struct Load<K, V> {
     pub(super) begun: Beginning,
     /// Whether other callers may wait for it.
     pub(super) shared: bool,
-    /// The number of callers that hold it: the one that loads, and those that wait.
-    pub(super) holders: usize,
+    pub(super) callers: Callers<V>,
+}
+
+/// The callers that hold a load: the one that loads, and those that wait.
+pub(super) struct Callers<V> {
+    pub(super) number: usize,
     pub(super) waiting: Waiting<V>,
 }
 
@@ -52,15 +56,20 @@ impl Beginning {
     }
 }
 
-/// The waiters of a load, if there are any. Dropping it without a value makes them begin anew, as
-/// when an eviction takes the load out of its shard.
+impl<V> Callers<V> {
+    /// The one that loads.
+    pub(super) fn one() -> Self {
+        Self {
+            number: 1,
+            waiting: Waiting(None),
+        }
+    }
+}
+
+/// The waiters of a load, if there are any. Dropping it without a value makes them begin anew.
 pub(super) struct Waiting<V>(Option<Arc<Waiters<V>>>);
 
 impl<V> Waiting<V> {
-    pub(super) fn nobody() -> Self {
-        Self(None)
-    }
-
     pub(super) fn join(&mut self) -> Arc<Waiters<V>> {
         Arc::clone(self.0.get_or_insert_with(|| Arc::new(Waiters::new())))
     }

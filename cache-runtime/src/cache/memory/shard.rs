@@ -1,5 +1,6 @@
 //! One part of a store: its entries, and the loads on their way, under one lock.
 
+use std::collections::HashMap;
 use std::hash::Hash;
 
 use equivalent::Equivalent;
@@ -7,9 +8,9 @@ use hashbrown::HashTable;
 
 use super::entries::{Discarded, Entries, entries};
 use super::entry::Entry;
-use super::keys::{Probe, Stored, hash as hash_of};
+use super::keys::{At, Probe, Stored, hash as hash_of};
 use super::layout::Layout;
-use super::load::{Beginning, Load, Waiting};
+use super::load::{Beginning, Callers, Load};
 use crate::clock::Nanos;
 
 pub(super) struct Shard<K, V> {
@@ -20,6 +21,9 @@ pub(super) struct Shard<K, V> {
     /// The loads on their way. A load that an eviction has overtaken is not here any more, and
     /// stores nothing.
     pub(super) loads: HashTable<Load<K, V>>,
+    /// The callers of loads that were overtaken, by the load's id. They came before the eviction, so
+    /// they may have the value.
+    pub(super) overtaken: HashMap<u64, Callers<V>>,
     /// The id of the next load, and so the number of loads entered so far.
     next_id: u64,
     sweep_at: Nanos,
@@ -33,6 +37,7 @@ impl<K: Hash + Eq, V: Clone> Shard<K, V> {
             generation,
             entries: entries(layout),
             loads: HashTable::new(),
+            overtaken: HashMap::new(),
             next_id: 0,
             sweep_at: 0,
             evictions: 0,
@@ -70,8 +75,7 @@ impl<K: Hash + Eq, V: Clone> Shard<K, V> {
             id,
             begun,
             shared,
-            holders: 1,
-            waiting: Waiting::nobody(),
+            callers: Callers::one(),
         };
         self.loads
             .insert_unique(hash, load, |load| hash_of(&load.key));
@@ -83,9 +87,9 @@ impl<K: Hash + Eq, V: Clone> Shard<K, V> {
         self.next_id
     }
 
-    /// Takes the loads of a key out, so that they cannot be stored. The caller drops them after the
-    /// lock is released.
-    pub(super) fn overtake<Q>(&mut self, hash: u64, key: &Q) -> Vec<Load<K, V>>
+    /// Takes the loads of a key out, so that they cannot be stored. The caller drops the keys after
+    /// the lock is released.
+    pub(super) fn overtake<Q>(&mut self, hash: u64, key: &Q) -> Vec<K>
     where
         Q: Hash + Equivalent<K> + ?Sized,
     {
@@ -94,21 +98,47 @@ impl<K: Hash + Eq, V: Clone> Shard<K, V> {
             return overtaken;
         }
         while let Ok(load) = (self.loads).find_entry(hash, |load| key.equivalent(&load.key)) {
-            overtaken.push(load.remove().0);
+            let (load, _) = load.remove();
+            overtaken.push(self.set_aside(load));
         }
         overtaken
     }
 
     /// Like [`overtake`](Self::overtake), for the loads of all keys that are `stale`.
-    pub(super) fn overtake_matching(&mut self, stale: impl Fn(&K) -> bool) -> Vec<Load<K, V>> {
-        self.loads.extract_if(|load| stale(&load.key)).collect()
+    pub(super) fn overtake_matching(&mut self, stale: impl Fn(&K) -> bool) -> Vec<K> {
+        let overtaken: Vec<_> = self.loads.extract_if(|load| stale(&load.key)).collect();
+        let keys = overtaken.into_iter().map(|load| self.set_aside(load));
+        keys.collect()
     }
 
-    /// Keeps only entries that `keep` accepts; returns how many were removed.
-    pub(super) fn retain(&mut self, keep: impl Fn(&K, &Entry<V>) -> bool) -> usize {
-        let before = self.entries.len();
-        self.entries.retain(|key, entry| keep(&key.0, entry));
-        before - self.entries.len()
+    pub(super) fn take_load(&mut self, hash: u64, id: u64) -> Option<Load<K, V>> {
+        let found = self.loads.find_entry(hash, |load| load.id == id);
+        found.ok().map(|found| found.remove().0)
+    }
+
+    /// Keeps the callers of a load that was taken out, if any wait; returns its key.
+    pub(super) fn set_aside(&mut self, load: Load<K, V>) -> K {
+        if load.callers.waiting.waiters().is_some() {
+            self.overtaken.insert(load.id, load.callers);
+        }
+        load.key
+    }
+
+    /// Takes out the entries that are `stale`. The caller drops them after the lock is released.
+    ///
+    /// `retain` of the entries would drop them under the lock, and a value whose `Drop` uses the
+    /// cache would wait for it.
+    pub(super) fn take_matching(
+        &mut self,
+        stale: impl Fn(&K, &Entry<V>) -> bool,
+    ) -> Vec<(Stored<K>, Entry<V>)> {
+        let stale = self
+            .entries
+            .iter()
+            .filter(|(key, entry)| stale(&key.0, entry));
+        let stale: Vec<At> = stale.map(|(key, _)| At::of(key)).collect();
+        let taken = stale.iter().filter_map(|at| self.entries.remove(at));
+        taken.collect()
     }
 
     pub(super) fn is_of(&self, generation: u64) -> bool {
@@ -124,14 +154,15 @@ impl<K: Hash + Eq, V: Clone> Shard<K, V> {
         Some(std::mem::replace(&mut self.entries, entries(layout)))
     }
 
-    /// Drops what has expired, if the next sweep is due.
-    pub(super) fn sweep(&mut self, now: Nanos, layout: &Layout) {
+    /// Takes out what has expired, if the next sweep is due. The caller drops it after the lock is
+    /// released.
+    pub(super) fn sweep(&mut self, now: Nanos, layout: &Layout) -> Vec<(Stored<K>, Entry<V>)> {
         if now < self.sweep_at {
-            return;
+            return Vec::new();
         }
         self.sweep_at = now + layout.sweep_every;
         let keep = layout.keep_expired;
-        self.retain(|_, entry| entry.expires().saturating_add(keep) > now);
+        self.take_matching(|_, entry| entry.expires().saturating_add(keep) <= now)
     }
 
     pub(super) fn iter(&self, generation: u64) -> impl Iterator<Item = (&K, &Entry<V>)> {

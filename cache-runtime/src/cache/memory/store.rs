@@ -130,10 +130,30 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
     where
         Q: Hash + Equivalent<K> + ?Sized,
     {
+        self.look(key, expires_after, |entry| entry.value.clone())
+    }
+
+    /// Whether [`peek`](Self::peek) would find the entry.
+    pub(super) fn contains<Q>(&self, key: &Q, expires_after: Nanos) -> bool
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        self.look(key, expires_after, |_| ()).is_some()
+    }
+
+    fn look<Q, T>(
+        &self,
+        key: &Q,
+        expires_after: Nanos,
+        take: impl FnOnce(&Entry<V>) -> T,
+    ) -> Option<T>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
         let hash = hash(key);
         let shard = self.part(hash).read();
         let entry = shard.get(hash, key, self.generation())?;
-        (expires_after < entry.expires()).then(|| entry.value.clone())
+        (expires_after < entry.expires()).then(|| take(entry))
     }
 
     /// Looks for the entry again, and then for a load of it; if there is neither, enters a load. A
@@ -160,10 +180,11 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
             let recent =
                 storing == Storing::Yes || now < load.begun.entered + self.layout.share_bypassed;
             if load.begun.serves(&begun) && load.begun.storing == storing && recent {
-                load.holders += 1;
-                return Joined::Wait(load.id, load.waiting.join());
+                load.callers.number += 1;
+                return Joined::Wait(load.id, load.callers.waiting.join());
             }
-            _overtaken = found.remove();
+            let (load, _) = found.remove();
+            _overtaken = shard.set_aside(load);
         }
         Joined::Turn(shard.enter(hash, key.to_owned(), begun, true))
     }
@@ -216,24 +237,28 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
         })
     }
 
-    /// Ends the caller's part in a load. If the caller has the turn, the next waiter receives it.
+    /// Ends the caller's part in a load. If the caller has the turn, the next waiter receives it; if
+    /// the load was overtaken, its waiters begin anew.
     pub(super) fn leave(&self, hash: u64, id: u64, has_turn: bool) {
+        // Dropped after the lock is released.
+        let (_gone, _begin_anew, waiters);
         let mut shard = self.part(hash).write();
-        let Ok(mut found) = shard.loads.find_entry(hash, |load| load.id == id) else {
-            // Overtaken: its waiters have begun anew.
-            return;
-        };
-        let load = found.get_mut();
-        load.holders -= 1;
-        if load.holders == 0 {
-            let (gone, _) = found.remove();
-            drop(shard);
-            drop(gone);
-        } else if has_turn {
-            let waiters = load.waiting.waiters().cloned();
+        if let Ok(mut found) = shard.loads.find_entry(hash, |load| load.id == id) {
+            let callers = &mut found.get_mut().callers;
+            callers.number -= 1;
+            if callers.number == 0 {
+                (_gone, _) = found.remove();
+                return;
+            }
+            waiters = callers.waiting.waiters().filter(|_| has_turn).cloned();
             drop(shard);
             if let Some(waiters) = waiters {
                 waiters.hand_over();
+            }
+        } else if let Some(callers) = shard.overtaken.get_mut(&id) {
+            callers.number -= 1;
+            if callers.number == 0 || has_turn {
+                _begin_anew = shard.overtaken.remove(&id);
             }
         }
     }
@@ -247,40 +272,55 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
         new: NewEntry<V>,
         now: Nanos,
     ) -> Result<(), NotStored> {
-        let NewEntry { entry, refusal } = new;
+        // Dropped after the lock is released.
         let mut discarded = Discarded::default();
+        let (mut ended, mut overtaken);
         let (result, awaited) = {
             let mut shard = self.part(hash).write();
-            let generation = self.generation();
-            let Ok(found) = shard.loads.find_entry(hash, |load| load.id == id) else {
-                return Err(NotStored::Evicted);
-            };
-            let (mut load, _) = found.remove();
+            ended = shard.take_load(hash, id);
+            overtaken = shard.overtaken.remove(&id);
+            let callers = ended.as_mut().map(|load| &mut load.callers);
             // Cloned before the waiters are taken: if that panics, they begin anew.
-            let awaited = load.waiting.waiters().map(|_| entry.clone());
-            let awaited = awaited.zip(load.waiting.take());
-            let result = if let Some(refusal) = refusal {
-                Err(refusal)
-            } else if load.begun.storing == Storing::No {
-                Err(NotStored::Bypassed)
-            } else if load.begun.generation != generation || load.begun.raised.is_some() {
-                Err(NotStored::Evicted)
-            } else if entry.expires() <= now {
-                Err(NotStored::Expired)
-            } else if entry.weight() > self.layout.heaviest {
-                Err(NotStored::TooHeavy)
-            } else {
-                discarded.old = shard.renew(generation, &self.layout);
-                shard.insert(load.key, entry, &mut discarded);
-                shard.sweep(now, &self.layout);
-                Ok(())
-            };
+            let awaited = callers.or(overtaken.as_mut()).and_then(|callers| {
+                let entry = callers.waiting.waiters().map(|_| new.entry.clone());
+                entry.zip(callers.waiting.take())
+            });
+            let result = self.check(ended.as_ref(), &new, now);
+            if let Some(load) = ended.take_if(|_| result.is_ok()) {
+                discarded.old = shard.renew(load.begun.generation, &self.layout);
+                shard.insert(load.key, new.entry, &mut discarded);
+                discarded.expired = shard.sweep(now, &self.layout);
+            }
             (result, awaited)
         };
         if let Some((entry, waiters)) = awaited {
             waiters.finish(entry);
         }
         result
+    }
+
+    /// Whether a loaded value may be stored. The caller holds the lock of the shard.
+    fn check(
+        &self,
+        load: Option<&Load<K, V>>,
+        new: &NewEntry<V>,
+        now: Nanos,
+    ) -> Result<(), NotStored> {
+        // A load that an eviction has overtaken is not found.
+        let begun = load.map(|load| load.begun).ok_or(NotStored::Evicted)?;
+        if let Some(refusal) = new.refusal {
+            Err(refusal)
+        } else if begun.storing == Storing::No {
+            Err(NotStored::Bypassed)
+        } else if begun.generation != self.generation() || begun.raised.is_some() {
+            Err(NotStored::Evicted)
+        } else if new.entry.expires() <= now {
+            Err(NotStored::Expired)
+        } else if new.entry.weight() > self.layout.heaviest {
+            Err(NotStored::TooHeavy)
+        } else {
+            Ok(())
+        }
     }
 
     /// Stores a value that was not loaded, and overtakes loads of its key.
@@ -299,7 +339,7 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
             return Err(refusal);
         }
         shard.insert(key, entry, &mut discarded);
-        shard.sweep(now, &self.layout);
+        discarded.expired = shard.sweep(now, &self.layout);
         Ok(())
     }
 
@@ -324,10 +364,12 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
     pub(super) fn remove_matching(&self, stale: impl Fn(&K, Option<&V>) -> bool) -> usize {
         let mut removed = 0;
         for part in &self.shards {
-            let _overtaken;
+            // Dropped after the lock is released.
+            let (_overtaken, taken);
             let mut shard = part.write();
             _overtaken = shard.overtake_matching(|key| stale(key, None));
-            removed += shard.retain(|key, entry| !stale(key, Some(&entry.value)));
+            taken = shard.take_matching(|key, entry| stale(key, Some(&entry.value)));
+            removed += taken.len();
         }
         removed
     }
