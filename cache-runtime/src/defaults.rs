@@ -37,5 +37,7 @@ pub const DEDUP_TTL: Duration = Duration::from_secs(5);
 pub const MAX_VALUE_BYTES: usize = 1024 * 1024;
 /// TTL of an absent entry of a `RedisCache`, in categories without a TTL of their own: 30 s.
 pub const NEGATIVE_TTL: Duration = Duration::from_secs(30);
+/// How long a caller waits for another caller's load of its key, in the same process: 10 s.
+pub const LOAD_WAIT: Duration = Duration::from_secs(10);
 /// How long one load of a `RedisCache` may keep other instances from loading: 30 s.
 pub const LOAD_LOCK_TTL: Duration = Duration::from_secs(30);

@@ -10,6 +10,7 @@ mod own_writes;
 mod policies;
 mod settings;
 mod sharing;
+mod waiting;
 
 use std::pin::Pin;
 use std::sync::Arc;

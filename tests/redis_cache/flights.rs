@@ -8,7 +8,7 @@ use futures_lite_poll::poll_once;
 use support::{eventually, within};
 use tokio::task::JoinSet;
 
-use crate::fixture::{LONG, Place, Source, builder, in_both_places, never, text};
+use crate::fixture::{LONG, Place, SHORT, Source, builder, in_both_places, never, text};
 
 mod futures_lite_poll {
     use std::future::{Future, poll_fn};
@@ -109,7 +109,37 @@ async fn a_dropped_caller_leaves_nothing_behind(place: &Place) {
     eventually("the lock to be given back", lock, Option::is_none).await;
 }
 
+async fn whoever_waits_for_a_hung_load_finds_what_is_in_redis(place: &Place) {
+    let bus = place.instance().await;
+    let cache = builder(&bus).load_wait(SHORT).build().unwrap();
+    let load = || async { pending::<Result<String, Infallible>>().await };
+    let mut hung = pin!(cache.try_get_or_load("a", load));
+    let begun = async || {
+        assert!(poll_once(hung.as_mut()).await.is_none());
+        cache.stats().loads
+    };
+    eventually("the load to begin", begun, |loads| *loads == 1).await;
+    let other = builder(&place.instance().await).build().unwrap();
+    assert_eq!(other.try_get_or_load("a", || text("A")).await.unwrap(), "A");
+    let found = within("the value", cache.try_get_or_load("a", never)).await;
+    assert_eq!(found.unwrap(), "A");
+    assert_eq!(cache.stats().hung_loads, 1);
+}
+
+async fn a_loader_that_reads_its_own_key_does_not_wait_for_its_lock(place: &Place) {
+    let bus = place.instance().await;
+    let cache = builder(&bus).load_lock(LONG).build().unwrap();
+    let load = async || {
+        let inner = cache.try_get_or_load("a", || text("inner")).await.unwrap();
+        Ok::<_, Infallible>(format!("{inner} and outer"))
+    };
+    let read = within("the load", cache.try_get_or_load("a", load)).await;
+    assert_eq!(read.unwrap(), "inner and outer");
+}
+
 in_both_places!(
+    whoever_waits_for_a_hung_load_finds_what_is_in_redis,
+    a_loader_that_reads_its_own_key_does_not_wait_for_its_lock,
     callers_of_one_key_share_a_load,
     a_dropped_caller_hands_over,
     a_failed_or_panicked_loader_hands_over,

@@ -1,6 +1,7 @@
 //! Refreshing ahead of expiry.
 
 use std::convert::Infallible;
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use cache_runtime::redis::Loaded;
 use cache_runtime::{Bus, ManualClock, RedisCache};
 use support::{eventually, within};
 
-use crate::fixture::{LONG, Place, Source, builder, in_both_places, lasting, never};
+use crate::fixture::{LONG, Place, SHORT, Source, builder, in_both_places, lasting, never};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -211,7 +212,32 @@ async fn a_refresh_ends_with_the_cache(place: &Place) {
 async fn a_refresh_that_failed_is_left_alone_for_a_while() {
     let place = Place::in_process();
     let cache = failing(&place.instance().await);
+    is_left_alone_for_a_while(&place, cache).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refresh_that_panicked_is_left_alone_for_a_while() {
+    let place = Place::in_process();
+    let panics = async |_| -> Result<String, String> { panic!("as the test wants it") };
+    let cache = builder(&place.instance().await).refresh_ahead(MINUTE, panics);
+    is_left_alone_for_a_while(&place, cache.build().unwrap()).await;
+}
+
+#[tokio::test]
+async fn a_refresh_that_hangs_is_given_up() {
+    let place = Place::in_process();
+    let hangs = async |_| pending::<Result<String, String>>().await;
+    let cache = builder(&place.instance().await).refresh_ahead(MINUTE, hangs);
+    let cache = cache.load_wait(SHORT).build().unwrap();
     store_old(&place).await;
+    assert_eq!(read(&cache).await, "old");
+    let failed = async || cache.stats().failed_loads;
+    eventually("the refresh to end", failed, |failed| *failed == 1).await;
+    assert_eq!(read(&cache).await, "old");
+}
+
+async fn is_left_alone_for_a_while(place: &Place, cache: RedisCache<String>) {
+    store_old(place).await;
     let read = async || {
         assert_eq!(read(&cache).await, "old");
         tokio::task::yield_now().await;

@@ -268,12 +268,16 @@ where
     /// # Errors
     ///
     /// When a setting is unusable; the error names the cache and the setting.
-    pub fn build(self) -> Result<TtlCache<K, V>, BuildError> {
+    pub fn build(self) -> Result<TtlCache<K, V>, BuildError>
+    where
+        K: fmt::Debug,
+    {
         self.options.check(&self.name)?;
+        let name: Arc<str> = self.name.into();
         let shared = Arc::new(Shared {
-            name: self.name.into(),
             place: self.place,
-            engine: Engine::new(self.options),
+            engine: Engine::new(&name, self.options),
+            name,
         });
         audit::enroll(&shared);
         Ok(TtlCache { shared })

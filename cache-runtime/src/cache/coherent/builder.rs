@@ -165,6 +165,7 @@ where
     /// When a setting is unusable; the error names the cache and the setting.
     pub fn build(self) -> Result<CoherentCache<K, V>, BuildError>
     where
+        K: fmt::Debug,
         E: HasEvents,
     {
         let Plan {
@@ -178,10 +179,11 @@ where
             .into_iter()
             .map(|evicting| (evicting.proof, evicting.subscribe))
             .unzip();
+        let name: Arc<str> = name.into();
         let shared = Arc::new(Shared {
-            name: name.into(),
             place,
-            engine: Engine::new(self.options),
+            engine: Engine::new(&name, self.options),
+            name,
             proofs: proofs.into(),
             policy,
             reclaiming: Reclaiming::default(),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use equivalent::Equivalent;
 use tokio::sync::Semaphore;
+use tracing::warn;
 
 use super::entry::{Entry, NewEntry};
 use super::keys::hash;
@@ -20,19 +21,28 @@ use crate::cache::error::NotStored;
 use crate::cache::evict::Evict;
 use crate::clock::{Clock, Nanos, nanos};
 use crate::counters::count;
+use crate::log_throttle::LogThrottle;
+use crate::wire::Prose;
 
 /// A bounded cache with TTLs, for any kind of cache in memory.
 pub(crate) struct Engine<K, V> {
     pub(super) store: Store<K, V>,
-    options: Options<V>,
+    name: Arc<str>,
+    /// Writes a key to the log.
+    show: fn(&K) -> String,
+    pub(super) options: Options<V>,
     ttl: Nanos,
     /// Bounds how many loads there are at a time.
     pub(super) permits: Option<Semaphore>,
     pub(super) counters: Counters,
+    hung: LogThrottle,
 }
 
 impl<K: Hash + Eq, V: Clone> Engine<K, V> {
-    pub(crate) fn new(mut options: Options<V>) -> Self {
+    pub(crate) fn new(name: &Arc<str>, mut options: Options<V>) -> Self
+    where
+        K: fmt::Debug,
+    {
         let ttl = nanos(options.ttl);
         let keep_expired = nanos(options.stale_on_error);
         let layout = Layout::new(
@@ -47,7 +57,22 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
             ttl,
             permits: options.max_concurrent_loads.map(permits),
             counters: Counters::default(),
+            hung: LogThrottle::default(),
+            name: Arc::clone(name),
+            show: |key| format!("{key:?}"),
             options,
+        }
+    }
+
+    /// Counts and logs a load that holds up others.
+    pub(super) fn hung<Q>(&self, key: &Q, what: &str)
+    where
+        Q: ToOwned<Owned = K> + ?Sized,
+    {
+        count(&self.counters.hung_loads);
+        if let Some(skipped) = self.hung.admit() {
+            let key = (self.show)(&key.to_owned());
+            warn!(cache = %self.name, key = %Prose(&key), skipped, "{what}");
         }
     }
 

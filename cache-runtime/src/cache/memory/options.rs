@@ -8,6 +8,7 @@ use crate::cache::error::BuildError;
 use crate::cache::limits::{check_entries, check_longest, check_time};
 use crate::cache::names::check_name;
 use crate::clock::{Clock, ManualClock};
+use crate::defaults;
 
 /// A function of the value.
 type Of<V, T> = Box<dyn Fn(&V) -> T + Send + Sync>;
@@ -21,6 +22,7 @@ pub(crate) struct Options<V> {
     /// The part of a TTL by which it may be shortened.
     pub(crate) jitter: f64,
     pub(crate) max_concurrent_loads: Option<usize>,
+    pub(crate) load_wait: Duration,
     pub(crate) stale_on_error: Duration,
     /// How old a load that is not stored may be for other callers to wait for it.
     pub(crate) share_bypassed: Duration,
@@ -38,6 +40,7 @@ impl<V> Options<V> {
             ttl_by: None,
             jitter: 0.0,
             max_concurrent_loads: None,
+            load_wait: defaults::LOAD_WAIT,
             stale_on_error: Duration::ZERO,
             share_bypassed: Duration::MAX,
             barriers: Barriers::default(),
@@ -80,6 +83,7 @@ impl<V> Options<V> {
         if self.max_concurrent_loads == Some(0) {
             return unusable("max_concurrent_loads of 0: expected at least 1".to_owned());
         }
+        check_longest(cache, "load_wait", self.load_wait)?;
         check_longest(cache, "stale_on_error", self.stale_on_error)
     }
 }
@@ -135,6 +139,17 @@ macro_rules! common_setters {
         /// evicted.
         pub fn max_concurrent_loads(mut self, loads: usize) -> Self {
             self.options.max_concurrent_loads = Some(loads);
+            self
+        }
+
+        /// How long a caller waits for the load of another caller of its key, and for its turn if
+        /// [`max_concurrent_loads`](Self::max_concurrent_loads) is set; 10 s by default.
+        ///
+        /// Then it loads by itself, and later callers wait for its load. So a load that hangs holds
+        /// up nobody for longer, and is logged. Choose more than loads usually take: a shorter time
+        /// makes callers load what is about to come.
+        pub fn load_wait(mut self, wait: Duration) -> Self {
+            self.options.load_wait = wait;
             self
         }
 

@@ -78,6 +78,14 @@ pub(super) enum Joined<V> {
     Wait(u64, Arc<Waiters<V>>),
 }
 
+/// Whether a caller waits for the load of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wait {
+    Yes,
+    /// It has waited for as long as it may.
+    NoMore,
+}
+
 impl<K: Hash + Eq, V: Clone> Store<K, V> {
     pub(super) fn new(layout: Layout, barriers: Barriers) -> Self {
         let part = |_| Part {
@@ -159,12 +167,22 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
     /// Looks for the entry again, and then for a load of it; if there is neither, enters a load. A
     /// caller that receives an id must [`leave`](Self::leave) the load or [`store`](Self::store)
     /// its value.
-    pub(super) fn join<Q>(&self, hash: u64, key: &Q, storing: Storing, now: Nanos) -> Joined<V>
+    ///
+    /// With [`Wait::NoMore`], it replaces a load instead of joining it, and makes those who wait
+    /// for that load begin anew.
+    pub(super) fn join<Q>(
+        &self,
+        hash: u64,
+        key: &Q,
+        storing: Storing,
+        now: Nanos,
+        wait: Wait,
+    ) -> Joined<V>
     where
         Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
     {
         // Dropped after the lock.
-        let _overtaken;
+        let (_overtaken, _hung);
         let mut shard = self.part(hash).write();
         let begun = self.begin(storing, now);
         if storing == Storing::Yes
@@ -175,6 +193,10 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
         }
         let same = |load: &Load<K, V>| load.shared && key.equivalent(&load.key);
         if let Ok(mut found) = shard.loads.find_entry(hash, same) {
+            if wait == Wait::NoMore {
+                _hung = found.remove();
+                return Joined::Turn(shard.enter(hash, key.to_owned(), begun, true));
+            }
             let load = found.get_mut();
             // Where evictions may go unnoticed, the load must not have begun long ago.
             let recent =

@@ -7,6 +7,11 @@ pub(super) use std::sync::{
 };
 
 #[cfg(shuttle)]
+pub(super) use shuttle::thread_local;
+#[cfg(not(shuttle))]
+pub(super) use std::thread_local;
+
+#[cfg(shuttle)]
 pub(super) use shuttle::sync::{
     RwLock, RwLockReadGuard, RwLockWriteGuard,
     atomic::{AtomicU64, Ordering},

@@ -8,11 +8,19 @@ use tokio::sync::SemaphorePermit;
 use super::engine::Engine;
 use super::keys::hash;
 use super::load::Storing;
-use super::store::Joined;
+use super::nested::{self, LoadId};
+use super::patience::Patience;
+use super::store::{Joined, Wait};
 use super::waiters::Waited;
 use crate::cache::error::NotStored;
 use crate::clock::Nanos;
 use crate::counters::count;
+
+const WAITS_FOR_ITSELF: &str =
+    "the load of a key waits for itself, because its loader reads the key; it is loaded once more";
+const CROWDED: &str = "a load waits longer than `load_wait` for one of `max_concurrent_loads` to end; \
+                       it begins beside them";
+const HANGS: &str = "the load of a key takes longer than `load_wait`; it is loaded once more";
 
 /// How [`Engine::turn`] ends.
 pub(crate) enum Turn<'a, K: Hash + Eq, V: Clone> {
@@ -45,7 +53,7 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
             Turn::Value(value) => return Ok(value),
             Turn::Lead(lead) => lead,
         };
-        match loader().await {
+        match lead.run(async { loader().await }).await {
             Ok(value) => {
                 if is_open() {
                     // The waiters receive it even if it may not be stored.
@@ -74,9 +82,11 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
         Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
     {
         let hash = hash(key);
+        let mut patience = Patience::new(self.options.load_wait);
+        let mut wait = Wait::Yes;
         loop {
             let arrived = self.clock().now();
-            let (id, waiters) = match self.store.join(hash, key, storing(), arrived) {
+            let (id, waiters) = match self.store.join(hash, key, storing(), arrived, wait) {
                 Joined::Hit(value) => return Turn::Value(value),
                 Joined::Turn(id) => (id, None),
                 Joined::Wait(id, waiters) => (id, Some(waiters)),
@@ -84,22 +94,38 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
             let mut guard = LoadGuard::new(self, hash, id, waiters.is_none());
             let mut waited = false;
             if let Some(waiters) = waiters {
-                match waiters.wait().await {
-                    Waited::Turn => guard.take_turn(),
+                if nested::is_polled(|load| *load == guard.load()) {
+                    self.hung(key, WAITS_FOR_ITSELF);
+                    drop(guard);
+                    return Turn::Lead(self.lone_turn(hash, key, storing()));
+                }
+                match patience.wait(waiters.wait()).await {
+                    Some(Waited::Turn) => guard.take_turn(),
                     // The value may have expired before this caller came.
-                    Waited::Loaded(entry) if arrived < entry.expires() => {
+                    Some(Waited::Loaded(entry)) if arrived < entry.expires() => {
                         count(&self.counters.shared_loads);
                         return Turn::Value(entry.value);
                     }
-                    Waited::Loaded(_) | Waited::Overtaken => continue,
+                    Some(Waited::Loaded(_) | Waited::Overtaken) => continue,
+                    None => {
+                        self.hung(key, HANGS);
+                        wait = Wait::NoMore;
+                        continue;
+                    }
                 }
                 waited = true;
             }
             let mut permit = None;
-            if let Some(permits) = &self.permits {
+            if let Some(permits) = &self.permits
+                && !nested::is_polled(|load| load.0 == self.address())
+            {
                 waited |= permits.available_permits() == 0;
+                let acquired = patience.wait(permits.acquire()).await;
+                if acquired.is_none() {
+                    self.hung(key, CROWDED);
+                }
                 // The semaphore is never closed.
-                permit = permits.acquire().await.ok();
+                permit = acquired.and_then(Result::ok);
             }
             if !waited {
                 return Turn::Lead(LeadingLoad::new(guard, permit, arrived));
@@ -110,6 +136,23 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
                 return Turn::Lead(LeadingLoad::new(guard, permit, self.clock().now()));
             }
         }
+    }
+
+    /// The turn to load a key whose other loads go on.
+    fn lone_turn<Q>(&self, hash: u64, key: &Q, storing: Storing) -> LeadingLoad<'_, K, V>
+    where
+        Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
+    {
+        let started = self.clock().now();
+        let id = self.store.enter(hash, key, storing, started);
+        let mut turn = LeadingLoad::new(LoadGuard::new(self, hash, id, true), None, started);
+        turn.nested = true;
+        turn
+    }
+
+    /// Tells this engine from others.
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
     }
 
     /// Enters a load that no other caller waits for.
@@ -141,6 +184,10 @@ impl<'a, K: Hash + Eq, V: Clone> LoadGuard<'a, K, V> {
             has_turn,
             held: true,
         }
+    }
+
+    fn load(&self) -> LoadId {
+        (self.engine.address(), self.hash, self.id)
     }
 
     /// Notes that the caller with the turn has handed it over.
@@ -184,6 +231,7 @@ pub(crate) struct LeadingLoad<'a, K: Hash + Eq, V: Clone> {
     permit: Option<SemaphorePermit<'a>>,
     guard: LoadGuard<'a, K, V>,
     started: Nanos,
+    nested: bool,
 }
 
 impl<'a, K: Hash + Eq, V: Clone> LeadingLoad<'a, K, V> {
@@ -196,7 +244,18 @@ impl<'a, K: Hash + Eq, V: Clone> LeadingLoad<'a, K, V> {
             permit,
             guard,
             started,
+            nested: false,
         }
+    }
+
+    /// Whether the caller is the loader of the same key.
+    pub(crate) fn is_nested(&self) -> bool {
+        self.nested
+    }
+
+    /// Runs the loader. If it waits for this load, that is noticed.
+    pub(crate) async fn run<T>(&self, loader: impl Future<Output = T>) -> T {
+        nested::run(self.guard.load(), loader).await
     }
 
     /// Stores the value, unless an eviction has overtaken the load, and gives it to the waiters.

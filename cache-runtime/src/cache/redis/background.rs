@@ -23,17 +23,22 @@ pub(super) struct Background {
     refreshing: Mutex<HashMap<String, Option<Instant>>>,
 }
 
-/// Keeps a key from being refreshed twice at a time.
+/// How long an entry is not refreshed again after a refresh that failed or left it due: 1 s. It is
+/// left due if nothing was stored, or for too short a time.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Keeps a key from being refreshed twice at a time. If it is dropped before it is finished, the key
+/// is paused, because otherwise every read would try again.
 pub(super) struct Refreshing {
     background: Arc<Background>,
     key: String,
-    pause: Option<Instant>,
+    finished: bool,
 }
 
 impl Refreshing {
-    /// Keeps the key from being refreshed for some time.
-    pub(super) fn pause(mut self, time: Duration) {
-        self.pause = Some(Instant::now() + time);
+    /// The entry is not due any more.
+    pub(super) fn finish(mut self) {
+        self.finished = true;
     }
 }
 
@@ -80,7 +85,7 @@ impl Background {
         Some(Refreshing {
             background: Arc::clone(self),
             key: key.to_owned(),
-            pause: None,
+            finished: false,
         })
     }
 
@@ -95,10 +100,10 @@ impl Background {
 impl Drop for Refreshing {
     fn drop(&mut self) {
         let mut refreshing = self.background.refreshing.lock();
-        if let (Some(until), Some(pause)) = (refreshing.get_mut(&self.key), self.pause) {
-            *until = Some(pause);
-        } else {
+        if self.finished {
             refreshing.remove(&self.key);
+        } else if let Some(until) = refreshing.get_mut(&self.key) {
+            *until = Some(Instant::now() + PAUSE);
         }
     }
 }

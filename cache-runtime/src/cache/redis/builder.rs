@@ -102,6 +102,16 @@ impl<V, M, C> Builder<V, M, C> {
         self
     }
 
+    /// How long a caller waits for the load of another caller of its key in this process; 10 s by
+    /// default.
+    ///
+    /// Then it looks in Redis again, and loads by itself if the entry is missing. A refresh ahead of
+    /// expiry may take as long, too; then it is given up.
+    pub fn load_wait(mut self, wait: Duration) -> Self {
+        self.options.load_wait = wait;
+        self
+    }
+
     /// Lets one instance at a time load an entry; by default no instance waits for another.
     ///
     /// The others wait up to `wait` for what it stores, asking Redis now and then, and then load as
@@ -276,6 +286,7 @@ where
         // began longer ago than the lease.
         engine.share_bypassed = self.sources.lease().unwrap_or(Duration::MAX);
         engine.barriers = self.sources.barriers();
+        engine.load_wait = options.load_wait;
         engine.check(&origin.name)?;
 
         let name: Arc<str> = origin.name.into();
@@ -285,7 +296,7 @@ where
             codec: Box::new(self.codec),
             keyspace: origin.keyspace,
             keys: Arc::new(Keys::new(&name, coherence.is_some())),
-            engine: Engine::new(engine),
+            engine: Engine::new(&name, engine),
             reclaiming: Reclaiming::default(),
             coherence,
             breaker: Breaker::default(),

@@ -16,7 +16,7 @@ use super::error::LoadError;
 use super::load_lock::{LoadLock, Sought};
 use super::policy::WhileDown;
 use super::shared::Shared;
-use crate::cache::memory::{Storing, Turn};
+use crate::cache::memory::{LeadingLoad, Storing, Turn};
 use crate::counters::count;
 use crate::health::Cause;
 use crate::transport::{EntryKeys, Filled, Seek};
@@ -65,8 +65,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
             Turn::Lead(turn) => turn,
         };
         // An error drops `turn`, and the next caller in line looks and loads.
-        let untouched = || turn.is_untouched();
-        let (cached, kept) = self.find_or_load(key, load, untouched).await?;
+        let (cached, kept) = self.find_or_load(key, load, &turn).await?;
         if kept != Kept::Nowhere && self.storing() == Storing::Yes {
             // The callers in line receive it even if it may not be stored.
             let _ = turn.finish(cached.clone());
@@ -76,19 +75,19 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         Ok(cached)
     }
 
-    /// The entry from Redis, or from the loader. `untouched` says whether memory lets it be stored.
+    /// The entry from Redis, or from the loader.
     async fn find_or_load<L, F, E>(
         &self,
         key: &str,
         load: &mut Option<L>,
-        untouched: impl Fn() -> bool,
+        turn: &LeadingLoad<'_, String, Cached<V>>,
     ) -> Result<(Cached<V>, Kept), LoadError<E>>
     where
         L: FnOnce() -> F,
         F: Future<Output = Result<Loaded<V>, E>>,
     {
         let keys = self.keys.of(key);
-        let (lock, redis_answers) = match self.seek(key, &keys).await {
+        let (lock, redis_answers) = match self.seek(key, &keys, turn.is_nested()).await {
             Ok(Sought::Found(cached)) => {
                 count(&self.counters.redis_hits);
                 return Ok((cached, Kept::InRedis));
@@ -104,8 +103,9 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         };
         count(&self.counters.misses);
         let load = load.take().expect("a caller loads once");
-        let loaded = self.run(load).await.map_err(LoadError::Load)?;
+        let loaded = turn.run(self.run(load)).await.map_err(LoadError::Load)?;
         if redis_answers {
+            let untouched = || turn.is_untouched();
             return Ok(self.keep(key, &keys, loaded, lock, untouched).await);
         }
         Ok(match self.options.ttl_of(&loaded) {
@@ -115,8 +115,8 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
     }
 
     /// Looks for the entry in Redis. If it is missing, takes the lock, or waits for the instance
-    /// that has it.
-    async fn seek(&self, key: &str, keys: &EntryKeys) -> Result<Sought<V>, Cause> {
+    /// that has it. A `nested` load does not wait, because its own caller may have the lock.
+    async fn seek(&self, key: &str, keys: &EntryKeys, nested: bool) -> Result<Sought<V>, Cause> {
         if !self.trusts_redis() {
             return Ok(Sought::Missing(None));
         }
@@ -127,7 +127,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
             }
             seek = Seek::Refresh;
         }
-        if !self.locks() {
+        if nested || !self.locks() {
             return Ok(Sought::Missing(None));
         }
         self.lock_or_wait(key, keys, seek).await

@@ -35,6 +35,8 @@ pub(super) struct Options<V> {
     /// The longest wait for another instance that loads.
     pub(super) load_lock: Option<Duration>,
     pub(super) lock_ttl: Duration,
+    /// The longest wait for another caller in this process that loads.
+    pub(super) load_wait: Duration,
     pub(super) max_value_bytes: usize,
     pub(super) while_down: WhileDown,
     pub(super) on_flush: OnFlush,
@@ -50,6 +52,7 @@ impl<V> Options<V> {
             refresh: None,
             load_lock: None,
             lock_ttl: defaults::LOAD_LOCK_TTL,
+            load_wait: defaults::LOAD_WAIT,
             max_value_bytes: defaults::MAX_VALUE_BYTES,
             while_down: WhileDown::default(),
             on_flush: OnFlush::default(),

@@ -1,8 +1,6 @@
 //! Refreshing an entry before it expires, while readers are given the old value.
 
 use std::sync::Arc;
-use std::time::Duration;
-
 use tokio::time::Instant;
 use tracing::warn;
 
@@ -13,12 +11,9 @@ use super::shared::Shared;
 use crate::cache::memory::Storing;
 use crate::counters::count;
 use crate::health::Cause;
+use crate::io_thread::timeout;
 use crate::transport::{Acquired, Seek};
 use crate::wire::{Prose, Quoted};
-
-/// How long an entry is not refreshed again after a refresh that failed or left it due: 1 s. It is
-/// left due if nothing was stored, or for too short a time.
-const PAUSE: Duration = Duration::from_secs(1);
 
 impl<V: Clone + Send + Sync + 'static> Shared<V> {
     /// Refreshes an entry in the background if it is due, unless that is under way already.
@@ -31,15 +26,20 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         };
         let (shared, key) = (Arc::clone(self), key.to_owned());
         self.background.spawn(async move {
-            let refreshed = shared.refresh(&key).await.unwrap_or_else(|cause| {
-                shared.redis_failed("refreshed", &cause);
-                false
-            });
+            let limit = shared.options.load_wait;
+            let refreshed = match timeout(limit, shared.refresh(&key)).await {
+                Ok(Ok(refreshed)) => refreshed,
+                Ok(Err(cause)) => {
+                    shared.redis_failed("refreshed", &cause);
+                    false
+                }
+                Err(_) => {
+                    shared.refresh_failed(&key, "it takes longer than `load_wait`");
+                    false
+                }
+            };
             if refreshed {
-                drop(refreshing);
-            } else {
-                // Without the pause every read would try again.
-                refreshing.pause(PAUSE);
+                refreshing.finish();
             }
         });
     }

@@ -111,6 +111,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         RedisCacheStats {
             memory_hits: engine.hits,
             shared_loads: engine.shared_loads,
+            hung_loads: engine.hung_loads,
             ..self.counters.snapshot()
         }
     }

@@ -45,6 +45,9 @@ counters! {
             /// Callers that were given what another caller in this process was already looking for
             /// or loading.
             shared_loads,
+            /// Loads in this process that hang, or wait for themselves: callers did not wait for
+            /// them any longer.
+            hung_loads,
         }
     }
 }

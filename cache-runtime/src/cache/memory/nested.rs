@@ -1,0 +1,49 @@
+//! Which loads are being polled on this thread, so that a load that waits for itself is known.
+//!
+//! A loader that reads its own key, directly or through other caches, would wait for its own end.
+//! Tasks that wait for each other's loads are not known; their wait ends with `load_wait`.
+
+use std::cell::RefCell;
+use std::pin::pin;
+
+use futures_util::future::poll_fn;
+
+use super::sync::thread_local;
+
+/// A load: the address of its store, the hash of its key, and its id.
+pub(super) type LoadId = (usize, u64, u64);
+
+thread_local! {
+    static POLLED: RefCell<Vec<LoadId>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Notes that the load is being polled, until it is dropped.
+struct Polled;
+
+impl Polled {
+    fn new(load: LoadId) -> Self {
+        POLLED.with(|polled| polled.borrow_mut().push(load));
+        Self
+    }
+}
+
+impl Drop for Polled {
+    fn drop(&mut self) {
+        POLLED.with(|polled| polled.borrow_mut().pop());
+    }
+}
+
+/// Runs the loader of a load.
+pub(super) async fn run<T>(load: LoadId, loader: impl Future<Output = T>) -> T {
+    let mut loader = pin!(loader);
+    poll_fn(|context| {
+        let _polled = Polled::new(load);
+        loader.as_mut().poll(context)
+    })
+    .await
+}
+
+/// Whether a loader that is being polled on this thread belongs to a load that is `wanted`.
+pub(super) fn is_polled(wanted: impl Fn(&LoadId) -> bool) -> bool {
+    POLLED.with(|polled| polled.borrow().iter().any(wanted))
+}
