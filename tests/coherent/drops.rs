@@ -33,7 +33,7 @@ struct InTtlCache(TtlCache<u64, Nosy<InTtlCache>>);
 impl Reads for InTtlCache {
     fn read(&self) {
         for key in 0..KEYS {
-            self.0.contains(&key);
+            let _ = self.0.contains(&key);
             drop(self.0.remove(&(key + KEYS)));
         }
     }
@@ -45,13 +45,15 @@ struct InCoherentCache(CoherentCache<u64, Nosy<InCoherentCache>>);
 impl Reads for InCoherentCache {
     fn read(&self) {
         for key in 0..KEYS {
-            self.0.contains(&key);
+            let _ = self.0.contains(&key);
         }
         drop(self.0.begin_load(&KEYS));
     }
 }
 
 const KEYS: u64 = 20;
+/// Room for twice the keys.
+const ENTRIES: usize = 40;
 
 /// Fails instead of waiting for ever.
 fn in_time(work: impl FnOnce() + Send + 'static) {
@@ -67,7 +69,7 @@ fn in_time(work: impl FnOnce() + Send + 'static) {
 fn of_a_ttl_cache_may_use_it() {
     in_time(|| {
         let clock = ManualClock::new();
-        let cache = TtlCache::builder("nosy", HOUR).max_entries(2 * KEYS as usize);
+        let cache = TtlCache::builder("nosy", HOUR).max_entries(ENTRIES);
         let cache = InTtlCache(cache.clock(&clock).build().unwrap());
         let fill = || (0..2 * KEYS).for_each(|key| cache.0.insert(key, Nosy(cache.clone())));
         fill();
