@@ -84,9 +84,14 @@
 //! loaded value is stored only if its load began after the last event that evicts it.
 //!
 //! ```
+//! # use std::io;
+//! # use std::sync::Arc;
 //! # use cache_runtime::CoherentCache;
-//! # async fn from_the_database(id: &str) -> std::io::Result<bool> { Ok(true) }
-//! async fn is_active(cache: &CoherentCache<String, bool>, id: &str) -> std::io::Result<bool> {
+//! # async fn from_the_database(id: &str) -> io::Result<bool> { Ok(true) }
+//! type Active = CoherentCache<String, bool>;
+//!
+//! /// All callers that wait for a load share its error.
+//! async fn is_active(cache: &Active, id: &str) -> Result<bool, Arc<io::Error>> {
 //!     cache.try_get_or_load(id, || from_the_database(id)).await
 //! }
 //! ```

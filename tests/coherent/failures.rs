@@ -12,7 +12,8 @@ use crate::{Cache, HOUR, Loader, Users, builder, live, poll_once};
 
 async fn fails(cache: &Cache, key: &str) -> Result<u64, &'static str> {
     let load = || async { Err("as the test wants it") };
-    cache.try_get_or_load(key, load).await
+    let read = cache.try_get_or_load(key, load).await;
+    read.map_err(|error| *error)
 }
 
 /// Asserts that a load that panics makes its caller panic.

@@ -1,5 +1,5 @@
-//! Loads that events overtake while others wait for them: how many loads that costs, and what
-//! those who wait are given.
+//! What those are given who wait for a load that an event overtakes, or that fails, and how many
+//! loads that costs.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -83,4 +83,53 @@ async fn a_load_that_is_overtaken_and_dropped_makes_them_begin_anew() {
     drop(first);
     assert_eq!(support::within("the waiter", waiter).await, 1);
     assert_eq!(cache.stats().loading, 0);
+}
+
+#[tokio::test]
+async fn all_who_wait_share_a_failure() {
+    let (_users, cache) = live(&Bus::in_process()).await;
+    let go_on = Arc::new(Semaphore::new(0));
+    let mut callers = JoinSet::new();
+    for _ in 0..50 {
+        let (cache, go_on) = (cache.clone(), Arc::clone(&go_on));
+        callers.spawn(async move {
+            let load = async || {
+                drop(go_on.acquire().await);
+                Err("as the test wants it")
+            };
+            cache.try_get_or_load("1", load).await
+        });
+    }
+    let loads = async || cache.stats().loads;
+    support::eventually("the load to begin", loads, |loads| *loads == 1).await;
+    tokio::task::yield_now().await;
+    go_on.close();
+    while let Some(called) = callers.join_next().await {
+        assert_eq!(*called.unwrap().unwrap_err(), "as the test wants it");
+    }
+    let stats = cache.stats();
+    assert_eq!((stats.loads, stats.failed_loads, stats.loading), (1, 1, 0));
+    assert_eq!(
+        Loader::default().read(&cache, "1").await,
+        1,
+        "the next loads"
+    );
+}
+
+/// Whoever expects errors of another type loads for itself.
+#[tokio::test]
+async fn a_failure_of_another_type_is_not_shared() {
+    let (_users, cache) = live(&Bus::in_process()).await;
+    let go_on = Arc::new(Semaphore::new(0));
+    let failing = async || {
+        drop(go_on.acquire().await);
+        Err("as the test wants it")
+    };
+    let mut first = pin!(cache.try_get_or_load("1", failing));
+    assert!(poll_once(first.as_mut()).is_none());
+    let mut second = pin!(cache.try_get_or_load("1", async || Err::<u64, u8>(7)));
+    assert!(poll_once(second.as_mut()).is_none());
+    go_on.close();
+    assert!(first.await.is_err());
+    assert_eq!(*second.await.unwrap_err(), 7);
 }

@@ -144,7 +144,10 @@ impl Run {
 
     fn call(&mut self, key: usize) {
         let (cache, rows) = (self.cache.clone(), Rc::clone(&self.rows));
-        let call = async move { cache.try_get_or_load(&key, || load(rows, key)).await };
+        let call = async move {
+            let called = cache.try_get_or_load(&key, || load(rows, key)).await;
+            called.map_err(|error| *error)
+        };
         let asks = Arc::new(Flag::default());
         asks.0.store(true, Ordering::Relaxed);
         self.callers.push(Caller {

@@ -159,7 +159,7 @@ impl Run {
             loaded = true;
             Err::<Value, _>("as the test wants it")
         });
-        let read = at_once(read);
+        let read = at_once(read).map_err(|error| *error);
         if self.agree(key, (!loaded).then(|| read.expect("it was not loaded"))) {
             return;
         }

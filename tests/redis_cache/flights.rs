@@ -137,7 +137,31 @@ async fn a_loader_that_reads_its_own_key_does_not_wait_for_its_lock(place: &Plac
     assert_eq!(read.unwrap(), "inner and outer");
 }
 
+async fn callers_share_a_failure(place: &Place) {
+    let cache = builder(&place.instance().await).build().unwrap();
+    let source = Source::held("A");
+    let mut callers = JoinSet::new();
+    for _ in 0..50 {
+        let (cache, source) = (cache.clone(), source.clone());
+        callers.spawn(async move {
+            let load = async || {
+                drop(source.load().await);
+                Err::<String, _>("as the test wants it")
+            };
+            cache.try_get_or_load("a", load).await
+        });
+    }
+    source.has_begun().await;
+    source.release();
+    for failed in within("the callers", callers.join_all()).await {
+        let error = failed.unwrap_err().into_load().unwrap();
+        assert_eq!(*error, "as the test wants it");
+    }
+    assert!(source.loads() <= 2, "{} loads", source.loads());
+}
+
 in_both_places!(
+    callers_share_a_failure,
     whoever_waits_for_a_hung_load_finds_what_is_in_redis,
     a_loader_that_reads_its_own_key_does_not_wait_for_its_lock,
     callers_of_one_key_share_a_load,

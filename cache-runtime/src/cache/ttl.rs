@@ -149,13 +149,17 @@ where
         F: Future<Output = V>,
     {
         let loader = || async { Ok::<_, Infallible>(loader().await) };
-        let Ok(value) = self.try_get_or_load(key, loader).await;
-        value
+        match self.try_get_or_load(key, loader).await {
+            Ok(value) => value,
+            Err(never) => match *never {},
+        }
     }
 
     /// Like [`get_or_load`](Self::get_or_load), with a loader that may fail.
     ///
-    /// After a failure nothing is stored, and the next caller loads.
+    /// After a failure nothing is stored. The callers that have waited for the load receive its error,
+    /// too, and the next caller loads. So the error is shared: `?` turns it into a boxed error as it
+    /// does with `E`.
     ///
     /// # Errors
     ///
@@ -165,11 +169,12 @@ where
     /// # Cancel safety
     ///
     /// As [`get_or_load`](Self::get_or_load).
-    pub async fn try_get_or_load<Q, L, F, E>(&self, key: &Q, loader: L) -> Result<V, E>
+    pub async fn try_get_or_load<Q, L, F, E>(&self, key: &Q, loader: L) -> Result<V, Arc<E>>
     where
         Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
         L: FnOnce() -> F,
         F: Future<Output = Result<V, E>>,
+        E: Send + Sync + 'static,
     {
         let engine = &self.shared.engine;
         match engine.get(key) {

@@ -165,8 +165,8 @@ where
     /// When a setting is unusable; the error names the cache and the setting.
     pub fn build(self) -> Result<CoherentCache<K, V>, BuildError>
     where
-        K: fmt::Debug,
         E: HasEvents,
+        K: fmt::Debug,
     {
         let Plan {
             name,

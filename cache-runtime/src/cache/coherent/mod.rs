@@ -34,8 +34,9 @@ pub use token::LoadToken;
 ///   evicts it. It is not given to a caller that came after the event either. There is no `insert`:
 ///   values come from [`get_or_load`](Self::get_or_load), or from a [token](Self::begin_load) taken
 ///   before the load.
-/// - **One load per key.** Of the callers that find no entry, one loads and the others wait. If it
-///   fails, panics or is dropped, the next loads.
+/// - **One load per key.** Of the callers that find no entry, one loads, and the others wait for its
+///   value or its error. If it panics or is dropped, the next loads. Nobody waits longer than
+///   [`load_wait`](Builder::load_wait).
 /// - **No serving without proof.** While events are not [proven](crate::bus::Health::Live) to
 ///   arrive, reads load, and store nothing; [`WhileDown`] has other policies. Every read checks the
 ///   proof, on a clock that goes on while the process is stopped. After any loss the cache is
@@ -123,13 +124,17 @@ where
         F: Future<Output = V>,
     {
         let loader = || async { Ok::<_, Infallible>(loader().await) };
-        let Ok(value) = self.try_get_or_load(key, loader).await;
-        value
+        match self.try_get_or_load(key, loader).await {
+            Ok(value) => value,
+            Err(never) => match *never {},
+        }
     }
 
     /// Like [`get_or_load`](Self::get_or_load), with a loader that may fail.
     ///
-    /// After a failure nothing is stored, and the next caller loads.
+    /// After a failure nothing is stored. The callers that have waited for the load receive its error,
+    /// too, and the next caller loads. So the error is shared: `?` turns it into a boxed error as it
+    /// does with `E`.
     ///
     /// # Errors
     ///
@@ -139,11 +144,12 @@ where
     /// # Cancel safety
     ///
     /// As [`get_or_load`](Self::get_or_load).
-    pub async fn try_get_or_load<Q, L, F, E>(&self, key: &Q, loader: L) -> Result<V, E>
+    pub async fn try_get_or_load<Q, L, F, E>(&self, key: &Q, loader: L) -> Result<V, Arc<E>>
     where
         Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
         L: FnOnce() -> F,
         F: Future<Output = Result<V, E>>,
+        E: Send + Sync + 'static,
     {
         let shared = &*self.shared;
         match self.get(key) {

@@ -87,7 +87,7 @@ impl<V> Waiting<V> {
 impl<V> Drop for Waiting<V> {
     fn drop(&mut self) {
         if let Some(waiters) = &self.0 {
-            waiters.overtake();
+            waiters.give_up();
         }
     }
 }

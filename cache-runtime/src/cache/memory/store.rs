@@ -25,7 +25,7 @@ use super::layout::Layout;
 use super::load::{Beginning, Load, Storing};
 use super::shard::Shard;
 use super::sync::{AtomicU64, Ordering, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use super::waiters::Waiters;
+use super::waiters::{Ended, Failure, Waiters};
 use crate::barrier::Barriers;
 use crate::cache::error::NotStored;
 use crate::clock::Nanos;
@@ -316,9 +316,27 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
             (result, awaited)
         };
         if let Some((entry, waiters)) = awaited {
-            waiters.finish(entry);
+            waiters.end(Ended::Loaded(entry));
         }
         result
+    }
+
+    /// Ends a load that has failed: gives the error to its waiters.
+    pub(super) fn fail(&self, hash: u64, id: u64, failure: Failure) {
+        // Dropped after the lock is released.
+        let (mut ended, mut overtaken);
+        let waiters = {
+            let mut shard = self.part(hash).write();
+            ended = shard.take_load(hash, id);
+            overtaken = shard.overtaken.remove(&id);
+            let callers = ended.as_mut().map(|load| &mut load.callers);
+            callers
+                .or(overtaken.as_mut())
+                .and_then(|callers| callers.waiting.take())
+        };
+        if let Some(waiters) = waiters {
+            waiters.end(Ended::Failed(failure));
+        }
     }
 
     /// Whether a loaded value may be stored. The caller holds the lock of the shard.

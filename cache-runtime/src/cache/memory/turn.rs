@@ -1,6 +1,7 @@
 //! The turn to load a key, and the right to store what was loaded.
 
 use std::hash::Hash;
+use std::sync::Arc;
 
 use equivalent::Equivalent;
 use tokio::sync::SemaphorePermit;
@@ -11,7 +12,7 @@ use super::load::Storing;
 use super::nested::{self, LoadId};
 use super::patience::Patience;
 use super::store::{Joined, Wait};
-use super::waiters::Waited;
+use super::waiters::{Ended, Waited};
 use crate::cache::error::NotStored;
 use crate::clock::Nanos;
 use crate::counters::count;
@@ -23,9 +24,11 @@ const CROWDED: &str = "a load waits longer than `load_wait` for one of `max_conc
 const HANGS: &str = "the load of a key takes longer than `load_wait`; it is loaded once more";
 
 /// How [`Engine::turn`] ends.
-pub(crate) enum Turn<'a, K: Hash + Eq, V: Clone> {
+pub(crate) enum Turn<'a, K: Hash + Eq, V: Clone, E> {
     /// Another caller has loaded the value meanwhile.
     Value(V),
+    /// The load of another caller, which this one has waited for, has failed.
+    Failed(Arc<E>),
     /// It is the caller's turn to load.
     Lead(LeadingLoad<'a, K, V>),
 }
@@ -42,15 +45,21 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
         key: &Q,
         is_open: impl Fn() -> bool,
         loader: L,
-    ) -> Result<V, E>
+    ) -> Result<V, Arc<E>>
     where
         Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
         L: FnOnce() -> F,
         F: Future<Output = Result<V, E>>,
+        E: Send + Sync + 'static,
     {
         let storing = || Storing::when(is_open());
+        let failed = |error| {
+            let expired = is_open().then(|| self.get_expired(key)).flatten();
+            expired.ok_or(error)
+        };
         let lead = match self.turn(key, storing).await {
             Turn::Value(value) => return Ok(value),
+            Turn::Failed(error) => return failed(error),
             Turn::Lead(lead) => lead,
         };
         match lead.run(async { loader().await }).await {
@@ -64,22 +73,28 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
                 Ok(value)
             }
             Err(error) => {
-                drop(lead);
-                let expired = is_open().then(|| self.get_expired(key)).flatten();
-                expired.ok_or(error)
+                let error = Arc::new(error);
+                lead.fail(&error);
+                failed(error)
             }
         }
     }
 
     /// Waits until it is the caller's turn to load, or another caller has loaded. A caller that
-    /// begins anew asks `storing` again.
+    /// begins anew asks `storing` again. So does a caller whose loads fail with an `E` of another
+    /// type than that of the load that it has waited for.
     ///
     /// # Cancel safety
     ///
     /// Dropped while waiting, it leaves nothing behind.
-    pub(crate) async fn turn<Q>(&self, key: &Q, storing: impl Fn() -> Storing) -> Turn<'_, K, V>
+    pub(crate) async fn turn<Q, E>(
+        &self,
+        key: &Q,
+        storing: impl Fn() -> Storing,
+    ) -> Turn<'_, K, V, E>
     where
         Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
+        E: Send + Sync + 'static,
     {
         let hash = hash(key);
         let mut patience = Patience::new(self.options.load_wait);
@@ -102,11 +117,15 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
                 match patience.wait(waiters.wait()).await {
                     Some(Waited::Turn) => guard.take_turn(),
                     // The value may have expired before this caller came.
-                    Some(Waited::Loaded(entry)) if arrived < entry.expires() => {
+                    Some(Waited::Ended(Ended::Loaded(entry))) if arrived < entry.expires() => {
                         count(&self.counters.shared_loads);
                         return Turn::Value(entry.value);
                     }
-                    Some(Waited::Loaded(_) | Waited::Overtaken) => continue,
+                    Some(Waited::Ended(Ended::Failed(error))) => match error.downcast() {
+                        Ok(error) => return Turn::Failed(error),
+                        Err(_) => continue,
+                    },
+                    Some(Waited::Ended(_) | Waited::GivenUp) => continue,
                     None => {
                         self.hung(key, HANGS);
                         wait = Wait::NoMore;
@@ -267,6 +286,17 @@ impl<'a, K: Hash + Eq, V: Clone> LeadingLoad<'a, K, V> {
     /// and none is being applied.
     pub(crate) fn is_untouched(&self) -> bool {
         self.guard.is_untouched()
+    }
+
+    /// Gives an error to the waiters.
+    pub(crate) fn fail<E: Send + Sync + 'static>(mut self, error: &Arc<E>) {
+        self.guard.held = false;
+        count(&self.guard.engine.counters.failed_loads);
+        let (hash, id) = (self.guard.hash, self.guard.id);
+        self.guard
+            .engine
+            .store
+            .fail(hash, id, Arc::clone(error) as _);
     }
 
     /// Gives the value to the waiters, and does not store it.

@@ -1,6 +1,7 @@
 //! Waiting for a load that another caller has begun.
 
-use std::sync::OnceLock;
+use std::any::Any;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::Semaphore;
 
@@ -12,16 +13,26 @@ pub(super) struct Waiters<V> {
     /// The turn to load, as a permit, which the caller that loads has taken. It is closed when
     /// there is nothing more to wait for.
     turn: Semaphore,
-    loaded: OnceLock<Entry<V>>,
+    ended: OnceLock<Ended<V>>,
+}
+
+/// The error of a load. Callers of one key may have loaders with errors of different types.
+pub(super) type Failure = Arc<dyn Any + Send + Sync>;
+
+/// How a load ends.
+#[derive(Clone)]
+pub(super) enum Ended<V> {
+    Loaded(Entry<V>),
+    Failed(Failure),
 }
 
 /// How waiting ends.
 pub(super) enum Waited<V> {
     /// It is the caller's turn to load.
     Turn,
-    Loaded(Entry<V>),
-    /// An eviction has overtaken the load, and the caller begins anew.
-    Overtaken,
+    Ended(Ended<V>),
+    /// The load was given up, and the caller begins anew.
+    GivenUp,
 }
 
 impl<V> Waiters<V> {
@@ -29,11 +40,11 @@ impl<V> Waiters<V> {
     pub(super) fn new() -> Self {
         Self {
             turn: Semaphore::const_new(0),
-            loaded: OnceLock::new(),
+            ended: OnceLock::new(),
         }
     }
 
-    /// Waits for the turn, the value, or an eviction.
+    /// Waits for the turn, or the end of the load.
     ///
     /// # Cancel safety
     ///
@@ -47,9 +58,9 @@ impl<V> Waiters<V> {
                 permit.forget();
                 Waited::Turn
             }
-            Err(_closed) => match self.loaded.get() {
-                Some(entry) => Waited::Loaded(entry.clone()),
-                None => Waited::Overtaken,
+            Err(_closed) => match self.ended.get() {
+                Some(ended) => Waited::Ended(ended.clone()),
+                None => Waited::GivenUp,
             },
         }
     }
@@ -59,15 +70,15 @@ impl<V> Waiters<V> {
         self.turn.add_permits(1);
     }
 
-    /// Gives the value to every waiter.
-    pub(super) fn finish(&self, entry: Entry<V>) {
+    /// Gives the value, or the error, to every waiter.
+    pub(super) fn end(&self, ended: Ended<V>) {
         // Only the caller with the turn sets it, once.
-        let _ = self.loaded.set(entry);
+        let _ = self.ended.set(ended);
         self.turn.close();
     }
 
     /// Makes every waiter begin anew.
-    pub(super) fn overtake(&self) {
+    pub(super) fn give_up(&self) {
         self.turn.close();
     }
 }

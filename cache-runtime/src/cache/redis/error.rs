@@ -81,11 +81,11 @@ impl fmt::Display for RedisCacheError {
 impl std::error::Error for RedisCacheError {}
 
 /// A read has no value to return.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LoadError<E> {
-    /// The loader failed.
-    Load(E),
+    /// The loader failed. All callers that have waited for it share its error.
+    Load(Arc<E>),
     /// Redis is away, and the cache [fails](super::WhileDown::Fail) rather than load without it.
     Redis(RedisCacheError),
     /// It is known that there is no value.
@@ -101,10 +101,23 @@ pub enum LoadError<E> {
 impl<E> LoadError<E> {
     /// The error of the loader, if the loader failed.
     #[must_use]
-    pub fn into_load(self) -> Option<E> {
+    pub fn into_load(self) -> Option<Arc<E>> {
         match self {
             Self::Load(error) => Some(error),
             Self::Redis(_) | Self::Absent { .. } => None,
+        }
+    }
+}
+
+impl<E> Clone for LoadError<E> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Load(error) => Self::Load(Arc::clone(error)),
+            Self::Redis(error) => Self::Redis(error.clone()),
+            Self::Absent { cache, category } => Self::Absent {
+                cache: Arc::clone(cache),
+                category: Arc::clone(category),
+            },
         }
     }
 }

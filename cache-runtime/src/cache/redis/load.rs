@@ -6,6 +6,7 @@
 //! Redis. Nor does it if memory knows that the load was overtaken: a token that was taken after the
 //! deletion does not tell that the loader has read from a cache that had not evicted yet.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
@@ -54,6 +55,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
     where
         L: FnOnce() -> F,
         F: Future<Output = Result<Loaded<V>, E>>,
+        E: Send + Sync + 'static,
     {
         if self.storing() == Storing::Yes
             && let Some(cached) = self.engine.get(key)
@@ -62,10 +64,16 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         }
         let turn = match self.engine.turn(key, || self.storing()).await {
             Turn::Value(cached) => return Ok(cached),
+            Turn::Failed(error) => return Err(LoadError::clone(&error)),
             Turn::Lead(turn) => turn,
         };
-        // An error drops `turn`, and the next caller in line looks and loads.
-        let (cached, kept) = self.find_or_load(key, load, &turn).await?;
+        let (cached, kept) = match self.find_or_load(key, load, &turn).await {
+            Ok(found) => found,
+            Err(error) => {
+                turn.fail(&Arc::new(error.clone()));
+                return Err(error);
+            }
+        };
         if kept != Kept::Nowhere && self.storing() == Storing::Yes {
             // The callers in line receive it even if it may not be stored.
             let _ = turn.finish(cached.clone());
@@ -103,7 +111,8 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         };
         count(&self.counters.misses);
         let load = load.take().expect("a caller loads once");
-        let loaded = turn.run(self.run(load)).await.map_err(LoadError::Load)?;
+        let loaded = turn.run(self.run(load)).await;
+        let loaded = loaded.map_err(|error| LoadError::Load(Arc::new(error)))?;
         if redis_answers {
             let untouched = || turn.is_untouched();
             return Ok(self.keep(key, &keys, loaded, lock, untouched).await);

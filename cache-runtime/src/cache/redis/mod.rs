@@ -263,7 +263,8 @@ where
 
     /// Like [`get_or_load`](Self::get_or_load), with a loader that may fail.
     ///
-    /// After a failure nothing is stored, and the next caller in line loads.
+    /// After a failure nothing is stored. The callers that have waited for the load receive its error,
+    /// too, and the next caller loads.
     ///
     /// # Errors
     ///
@@ -278,6 +279,7 @@ where
     where
         L: FnOnce() -> F,
         F: Future<Output = Result<V, E>>,
+        E: Send + Sync + 'static,
     {
         let loader = || async { loader().await.map(Loaded::Present) };
         self.present(self.lookup_or_load(key, loader).await?)
@@ -336,6 +338,7 @@ where
     where
         L: FnOnce() -> F,
         F: Future<Output = Result<Loaded<V>, E>>,
+        E: Send + Sync + 'static,
     {
         let mut loader = Some(loader);
         let cached = self.shared().get_or_load(key, &mut loader).await?;
