@@ -10,7 +10,7 @@ use support::within;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::{Cache, CacheBuilder, Loader, Users, builder, poll_once};
+use crate::{Cache, CacheBuilder, HOUR, Loader, Users, builder, poll_once};
 
 const SHORT: Duration = Duration::from_millis(30);
 
@@ -65,7 +65,7 @@ async fn nested(cache: CoherentCache<String, u64>, key: &str, depth: u64) -> u64
 
 #[tokio::test]
 async fn a_load_that_reads_its_own_key_waits_for_nobody() {
-    let (_users, cache) = built(|builder| builder).await;
+    let (_users, cache) = built(|builder| builder.load_wait(HOUR)).await;
     let read = within("the load", nested(cache.clone(), "1", 3)).await;
     assert_eq!(read, 3);
     assert_eq!(cache.stats().hung_loads, 3);
@@ -74,7 +74,8 @@ async fn a_load_that_reads_its_own_key_waits_for_nobody() {
 
 #[tokio::test]
 async fn loads_within_loads_need_one_permit() {
-    let (_users, cache) = built(|builder| builder.max_concurrent_loads(1)).await;
+    let set = |builder: CacheBuilder| builder.max_concurrent_loads(1).load_wait(HOUR);
+    let (_users, cache) = built(set).await;
     let load = async || {
         let inner = Loader::default();
         inner.read(&cache, "2").await + 1

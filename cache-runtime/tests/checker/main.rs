@@ -16,6 +16,7 @@ mod layers;
 mod limits;
 mod loss;
 mod plain;
+mod waiting;
 mod world;
 
 use std::env;
