@@ -193,6 +193,28 @@ async fn that_make_the_closure_panic_evict_everything() {
     support::eventually("it to go on", stored, Option::is_some).await;
 }
 
+/// Also where a catch-all arm of the closure takes it for an event that evicts nothing.
+#[tokio::test]
+async fn that_everything_is_stale_evict_everything() {
+    let bus = Bus::in_process();
+    let users = Users::new(&bus);
+    let cache = CoherentCache::<String, u64>::builder("users", HOUR)
+        .evict_on(&users, |event| match event {
+            UserEvent::User { user_id } => Evict::key(user_id),
+            _ => Evict::Nothing,
+        })
+        .build()
+        .unwrap();
+    bus.ready().await.unwrap();
+    for key in KEYS {
+        Loader::default().read(&cache, key).await;
+    }
+    users.invalidate_renamed().await.unwrap();
+    assert_eq!(held(&cache), KEYS);
+    users.invalidate_all().await.unwrap();
+    assert!(held(&cache).is_empty());
+}
+
 #[tokio::test]
 async fn whose_predicate_panics_evict_everything() {
     let bus = Bus::in_process();

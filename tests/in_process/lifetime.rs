@@ -37,6 +37,19 @@ async fn dropping_the_guard_unsubscribes() {
 }
 
 #[tokio::test]
+async fn a_detached_subscription_lasts_until_the_bus_is_closed() {
+    let bus = Bus::in_process();
+    let service = Numbers::new(&bus);
+    let (seen, mut received) = unbounded_channel();
+    let subscription = service.subscribe(move |event| seen.send(event).unwrap());
+    subscription.detach();
+    service.invalidate_number(1).await.unwrap();
+    assert_eq!(soon("an event", received.recv()).await, Some(number(1)));
+    bus.close().await;
+    assert_eq!(soon("the handler's end", received.recv()).await, None);
+}
+
+#[tokio::test]
 async fn a_channel_can_be_subscribed_again() {
     let bus = Bus::in_process();
     let service = Numbers::new(&bus);

@@ -135,6 +135,22 @@ async fn everything_is_evicted_everywhere(place: &Place) {
     assert_eq!(there.get("c").await.as_deref(), Some("C"));
 }
 
+/// Also where a catch-all arm of the closure takes it for an event that evicts nothing.
+async fn the_event_that_everything_is_stale_evicts_everything(place: &Place) {
+    let bus = place.instance().await;
+    let texts = Texts::new(&bus);
+    let cache = builder(&bus)
+        .memory(LONG, 10)
+        .evict_on(&texts, |_| Evict::Nothing);
+    let cache = cache.build().unwrap();
+    bus.ready().await.unwrap();
+    assert_eq!(cache.try_get_or_load("a", || text("A")).await.unwrap(), "A");
+    texts.invalidate_text("a").await.unwrap();
+    assert_eq!(cache.get("a").await.unwrap().as_deref(), Some("A"));
+    texts.invalidate_all().await.unwrap();
+    assert_eq!(cache.get("a").await.unwrap(), None);
+}
+
 async fn an_event_that_evicts_nothing_evicts_nothing(place: &Place) {
     let (here, _there) = filled(place).await;
     here.texts.invalidate_other().await.unwrap();
@@ -229,6 +245,7 @@ async fn entries_carry_their_generation(place: &Place) {
 }
 
 in_both_places!(
+    the_event_that_everything_is_stale_evicts_everything,
     a_key_is_evicted_everywhere,
     several_keys_are_evicted_everywhere,
     a_prefix_is_evicted_in_memory_and_everything_in_redis,

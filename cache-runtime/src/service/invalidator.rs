@@ -52,7 +52,8 @@ impl<E: InvalidationEvent> Invalidator<E> {
     /// Publishes an event to every instance.
     ///
     /// The entries that the event evicts from this instance's [`RedisCache`](crate::RedisCache)s
-    /// are deleted in Redis before the event is published. This instance's inline subscribers
+    /// are deleted in Redis just before the event is published, in the same round trip. If such a
+    /// cache is on another bus, the event is sent once that bus has deleted, or has failed to. This instance's inline subscribers
     /// receive it before it is published too, so that the instance reads its own writes even when
     /// the server cannot be reached. Its handlers receive the event through the bus, as on every
     /// instance.
@@ -67,7 +68,8 @@ impl<E: InvalidationEvent> Invalidator<E> {
     /// # Cancel safety
     ///
     /// If the future is dropped after its first poll, the event may or may not have been published.
-    /// Its evictions on this instance and in Redis take place all the same.
+    /// Its evictions on this instance and in Redis take place all the same, in Redis as long as the
+    /// cache lives.
     pub async fn publish(&self, event: &E) -> Result<Receipt, PublishError> {
         self.core.send(event).await
     }
@@ -112,7 +114,7 @@ impl<E: InvalidationEvent> Invalidator<E> {
     /// # }
     /// ```
     #[track_caller]
-    #[must_use = "dropping the guard unsubscribes at once"]
+    #[must_use = "dropping the guard unsubscribes at once; keep it, or call `detach`"]
     pub fn subscribe<H, R, Mode>(&self, handler: H) -> Subscription
     where
         H: FnMut(E) -> R + Send + 'static,
@@ -159,7 +161,7 @@ impl<E: InvalidationEvent> Invalidator<E> {
     /// It receives the event's `All` at once when events may have been lost. It receives `All`
     /// again just before the channel is live, so that no entry remains that was stored in between.
     /// For each rejected message, it receives `All` at once, unless the bus ignores them.
-    #[must_use = "dropping the guard unsubscribes at once"]
+    #[must_use = "dropping the guard unsubscribes at once; keep it, or call `detach`"]
     pub fn subscribe_inline(
         &self,
         subscriber: impl Fn(&E) + Send + Sync + 'static,
@@ -185,7 +187,7 @@ impl<E: InvalidationEvent> Invalidator<E> {
         subscription
     }
 
-    /// Makes a cache in Redis evict before an event is published.
+    /// Lets a cache in Redis take part in every publication.
     pub(crate) fn hook(this: &Self, hook: Hook<E>) -> HookGuard<E> {
         HookGuard::new(&this.core, hook)
     }

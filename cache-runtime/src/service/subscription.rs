@@ -16,7 +16,7 @@ use crate::event::InvalidationEvent;
 ///
 /// It also keeps the bus alive. Dropping it cancels an async handler at its next await. A sync
 /// handler finishes its event.
-#[must_use = "dropping it unsubscribes at once"]
+#[must_use = "dropping it unsubscribes at once; keep it, or call `detach`"]
 pub struct Subscription {
     channel: Arc<str>,
     /// Unsubscribes when it is dropped.
@@ -32,6 +32,13 @@ impl Subscription {
 
     /// Unsubscribes, as dropping does.
     pub fn unsubscribe(self) {}
+
+    /// Stays subscribed without a guard, until the bus is closed.
+    ///
+    /// The bus then stays alive until it is closed, or the process ends.
+    pub fn detach(self) {
+        std::mem::forget(self);
+    }
 
     pub(crate) fn inline<E: InvalidationEvent>(core: &Arc<Core<E>>, inline: Inline<E>) -> Self {
         let inline = Arc::new(inline);

@@ -106,7 +106,8 @@ where
     /// Evicts what `evict` returns for each event of a service's channel.
     ///
     /// It may be called for several services. Match the event exhaustively: then the compiler asks
-    /// what a new variant evicts.
+    /// what a new variant evicts. The event that says that everything is stale evicts everything,
+    /// whatever `evict` returns for it.
     ///
     /// A cache whose loader reads other caches has to name every channel that evicts from those. It
     /// may be built before or after them.

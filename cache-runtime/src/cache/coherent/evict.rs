@@ -9,7 +9,7 @@ use crate::audit::VariantCounts;
 use crate::cache::evict::Evict;
 use crate::cache::memory::{Engine, Reclaiming, Reclaims};
 use crate::channel::Notice;
-use crate::event::InvalidationEvent;
+use crate::event::{InvalidationEvent, is_all};
 use crate::service::{Invalidator, Subscription};
 
 /// Subscribes a cache to a channel: `evict` says what each event evicts.
@@ -28,7 +28,11 @@ where
         let Some(cache) = cache.upgrade() else { return };
         match notice {
             Notice::Event(event) | Notice::Echo(event) | Notice::Published(event) => {
-                let evict = evict(event);
+                let evict = if is_all(event) {
+                    Evict::All
+                } else {
+                    evict(event)
+                };
                 counts.record(event.variant(), !matches!(evict, Evict::Nothing));
                 cache.evict(&evict);
             }
