@@ -35,8 +35,8 @@ pub use token::LoadToken;
 ///   values come from [`get_or_load`](Self::get_or_load), or from a [token](Self::begin_load) taken
 ///   before the load.
 /// - **One load per key.** Of the callers that find no entry, one loads, and the others wait for its
-///   value or its error. If it panics or is dropped, the next loads. Nobody waits longer than
-///   [`load_wait`](Builder::load_wait).
+///   value or its error. If it panics or is dropped, the next loads. A load that takes longer than
+///   [`load_wait`](Builder::load_wait) holds up nobody any longer.
 /// - **No serving without proof.** While events are not [proven](crate::bus::Health::Live) to
 ///   arrive, reads load, and store nothing; [`WhileDown`] has other policies. Every read checks the
 ///   proof, on a clock that goes on while the process is stopped. After any loss the cache is

@@ -37,6 +37,8 @@ pub(super) struct Load<K, V> {
     /// Unique among all loads of the shard, earlier ones included.
     pub(super) id: u64,
     pub(super) begun: Beginning,
+    /// When it began, on the precise clock.
+    pub(super) since: Nanos,
     /// Whether other callers may wait for it.
     pub(super) shared: bool,
     pub(super) callers: Callers<V>,
@@ -76,6 +78,11 @@ impl<V> Waiting<V> {
 
     pub(super) fn waiters(&self) -> Option<&Arc<Waiters<V>>> {
         self.0.as_ref()
+    }
+
+    /// Takes the waiters out, who begin anew once the result is dropped.
+    pub(super) fn take_over(&mut self) -> Self {
+        Self(self.0.take())
     }
 
     /// Takes the waiters out. The caller must give them the value.

@@ -145,9 +145,10 @@ macro_rules! common_setters {
         /// How long a caller waits for the load of another caller of its key, and for its turn if
         /// [`max_concurrent_loads`](Self::max_concurrent_loads) is set; 10 s by default.
         ///
-        /// Then it loads by itself, and later callers wait for its load. So a load that hangs holds
-        /// up nobody for longer, and is logged. Choose more than loads usually take: a shorter time
-        /// makes callers load what is about to come.
+        /// A load that has taken longer is logged, and the next caller loads beside it, for whose
+        /// load the others wait as long again. So a load that hangs holds up nobody for more than
+        /// twice this time. Choose more than loads take: where they always take longer, one begins
+        /// in each such time, and the first to end is stored.
         pub fn load_wait(mut self, wait: Duration) -> Self {
             self.options.load_wait = wait;
             self

@@ -11,7 +11,7 @@ use super::entry::Entry;
 use super::keys::{At, Probe, Stored, hash as hash_of};
 use super::layout::Layout;
 use super::load::{Beginning, Callers, Load};
-use crate::clock::Nanos;
+use crate::clock::{Nanos, precise};
 
 pub(super) struct Shard<K, V> {
     /// The generation of all entries. If the generation of the store differs, no entry may be
@@ -74,6 +74,7 @@ impl<K: Hash + Eq, V: Clone> Shard<K, V> {
             key,
             id,
             begun,
+            since: precise(),
             shared,
             callers: Callers::one(),
         };

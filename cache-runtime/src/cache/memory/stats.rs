@@ -15,7 +15,7 @@ counters! {
             /// Loads that an eviction has overtaken, or that began while the caches of a channel
             /// were being told of an event: their values were not stored.
             overtaken_loads,
-            /// Loads that hang, or wait for themselves: callers did not wait for them any longer.
+            /// Loads that took longer than `load_wait`, or waited for themselves.
             hung_loads,
             /// Evictions: one for each key, for each predicate, and for each time that everything
             /// was evicted.

@@ -28,7 +28,7 @@ use super::sync::{AtomicU64, Ordering, RwLock, RwLockReadGuard, RwLockWriteGuard
 use super::waiters::{Ended, Failure, Waiters};
 use crate::barrier::Barriers;
 use crate::cache::error::NotStored;
-use crate::clock::Nanos;
+use crate::clock::{Nanos, precise};
 
 pub(super) struct Store<K, V> {
     shards: Box<[Part<K, V>]>,
@@ -74,16 +74,18 @@ pub(super) enum Joined<V> {
     Hit(V),
     /// There was no load: one was entered under this id, and it is the caller's turn.
     Turn(u64),
+    /// As `Turn`, beside a load that takes too long.
+    Replacing(u64),
     /// A load that another caller has entered under this id.
     Wait(u64, Arc<Waiters<V>>),
 }
 
-/// Whether a caller waits for the load of another.
+/// Which loads of others a caller waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wait {
-    Yes,
-    /// It has waited for as long as it may.
-    NoMore,
+    Always,
+    /// Those that have not taken this long yet.
+    UpTo(Nanos),
 }
 
 impl<K: Hash + Eq, V: Clone> Store<K, V> {
@@ -168,8 +170,8 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
     /// caller that receives an id must [`leave`](Self::leave) the load or [`store`](Self::store)
     /// its value.
     ///
-    /// With [`Wait::NoMore`], it replaces a load instead of joining it, and makes those who wait
-    /// for that load begin anew.
+    /// With [`Wait::UpTo`], it replaces a load that has taken as long. Those who wait for that load
+    /// begin anew. It goes on, and may still be stored.
     pub(super) fn join<Q>(
         &self,
         hash: u64,
@@ -182,7 +184,7 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
         Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
     {
         // Dropped after the lock.
-        let (_overtaken, _hung);
+        let (_overtaken, _begin_anew);
         let mut shard = self.part(hash).write();
         let begun = self.begin(storing, now);
         if storing == Storing::Yes
@@ -193,11 +195,14 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
         }
         let same = |load: &Load<K, V>| load.shared && key.equivalent(&load.key);
         if let Ok(mut found) = shard.loads.find_entry(hash, same) {
-            if wait == Wait::NoMore {
-                _hung = found.remove();
-                return Joined::Turn(shard.enter(hash, key.to_owned(), begun, true));
-            }
             let load = found.get_mut();
+            if let Wait::UpTo(limit) = wait
+                && precise().saturating_sub(load.since) >= limit
+            {
+                load.shared = false;
+                _begin_anew = load.callers.waiting.take_over();
+                return Joined::Replacing(shard.enter(hash, key.to_owned(), begun, true));
+            }
             // Where evictions may go unnoticed, the load must not have begun long ago.
             let recent =
                 storing == Storing::Yes || now < load.begun.entered + self.layout.share_bypassed;

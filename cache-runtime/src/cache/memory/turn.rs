@@ -14,14 +14,14 @@ use super::patience::Patience;
 use super::store::{Joined, Wait};
 use super::waiters::{Ended, Waited};
 use crate::cache::error::NotStored;
-use crate::clock::Nanos;
+use crate::clock::{Nanos, nanos};
 use crate::counters::count;
 
 const WAITS_FOR_ITSELF: &str =
     "the load of a key waits for itself, because its loader reads the key; it is loaded once more";
 const CROWDED: &str = "a load waits longer than `load_wait` for one of `max_concurrent_loads` to end; \
                        it begins beside them";
-const HANGS: &str = "the load of a key takes longer than `load_wait`; it is loaded once more";
+const HANGS: &str = "the load of a key takes longer than `load_wait`; another begins beside it";
 
 /// How [`Engine::turn`] ends.
 pub(crate) enum Turn<'a, K: Hash + Eq, V: Clone, E> {
@@ -98,12 +98,16 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
     {
         let hash = hash(key);
         let mut patience = Patience::new(self.options.load_wait);
-        let mut wait = Wait::Yes;
+        let mut wait = Wait::Always;
         loop {
             let arrived = self.clock().now();
             let (id, waiters) = match self.store.join(hash, key, storing(), arrived, wait) {
                 Joined::Hit(value) => return Turn::Value(value),
                 Joined::Turn(id) => (id, None),
+                Joined::Replacing(id) => {
+                    self.hung(key, HANGS);
+                    (id, None)
+                }
                 Joined::Wait(id, waiters) => (id, Some(waiters)),
             };
             let mut guard = LoadGuard::new(self, hash, id, waiters.is_none());
@@ -126,9 +130,11 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
                         Err(_) => continue,
                     },
                     Some(Waited::Ended(_) | Waited::GivenUp) => continue,
+                    // A load that another caller has begun meanwhile is waited for anew. Otherwise
+                    // all would load where loads always take longer.
                     None => {
-                        self.hung(key, HANGS);
-                        wait = Wait::NoMore;
+                        wait = Wait::UpTo(nanos(self.options.load_wait));
+                        patience = Patience::new(self.options.load_wait);
                         continue;
                     }
                 }

@@ -105,8 +105,9 @@ impl<V, M, C> Builder<V, M, C> {
     /// How long a caller waits for the load of another caller of its key in this process; 10 s by
     /// default.
     ///
-    /// Then it looks in Redis again, and loads by itself if the entry is missing. A refresh ahead of
-    /// expiry may take as long, too; then it is given up.
+    /// Once a load has taken longer, the next caller looks in Redis again, and loads if the entry is
+    /// missing; the others wait for it as long again. A refresh ahead of expiry may take as long,
+    /// too; then it is given up.
     pub fn load_wait(mut self, wait: Duration) -> Self {
         self.options.load_wait = wait;
         self
@@ -239,7 +240,8 @@ where
     /// Evicts what `evict` returns for each event of a service's channel, in Redis and in memory.
     ///
     /// It may be called for several services. Match the event exhaustively: then the compiler asks
-    /// what a new variant evicts.
+    /// what a new variant evicts. The event that says that everything is stale evicts everything,
+    /// whatever `evict` returns for it.
     ///
     /// Other caches of the channel may load from this one, whichever is built first. A loader of
     /// this one should not read a cache in memory: what this instance still has there, although

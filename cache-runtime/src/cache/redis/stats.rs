@@ -45,8 +45,7 @@ counters! {
             /// Callers that were given what another caller in this process was already looking for
             /// or loading.
             shared_loads,
-            /// Loads in this process that hang, or wait for themselves: callers did not wait for
-            /// them any longer.
+            /// Loads in this process that took longer than `load_wait`, or waited for themselves.
             hung_loads,
         }
     }
