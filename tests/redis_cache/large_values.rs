@@ -21,7 +21,8 @@ async fn events_and_canaries_pass_while_large_values_are_stored() {
     let server = Server::start().await;
     let proxy = Proxy::to(server.port()).await;
     // The values take longer than a lease. None of them is given up.
-    let bus = Bus::redis(proxy.url()).response_timeout(LONG).lease(LEASE);
+    let bus = Bus::redis(proxy.url()).connect_timeout(LONG);
+    let bus = bus.response_timeout(LONG).lease(LEASE);
     let bus = bus.connect().await.unwrap();
     let texts = Texts::new(&bus);
     let mut events = texts.events();
