@@ -44,7 +44,9 @@ pub enum OnRejected {
     /// | 1 ms | 950: the threads do nothing but wait for loads | 99.5 % | 0.0001 | 240 times |
     #[default]
     Flush,
-    /// Nothing. Entries that the message was to evict stay cached until their TTL ends.
+    /// Nothing. Entries that the message was to evict stay cached until their TTL ends. A message
+    /// of more than 1 MiB ends the connection all the same, see
+    /// [`Cause::Oversized`](crate::bus::Cause::Oversized).
     Ignore,
 }
 

@@ -1,11 +1,12 @@
 //! What publishing does to caches in Redis, and which failures it reports.
 
 use std::pin::pin;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use cache_runtime::Bus;
 use cache_runtime::bus::Cause;
-use support::{Direction, Proxy, Server, eventually};
+use support::{Direction, Proxy, Server, eventually, within};
 
 use crate::coherent::Instance;
 use crate::fixture::{LONG, Place, connect, never, text};
@@ -128,6 +129,22 @@ async fn sends_the_deletion_and_the_event_in_one_round_trip() {
     eventually("the event to be published", published, is_one_more).await;
     assert_eq!(admin.calls("del").await, before[1] + 1);
     publishing.abort();
+}
+
+/// As in a branch of `select!` that is not polled any more while another branch reads.
+#[tokio::test]
+async fn that_is_not_polled_any_more_holds_up_no_read() {
+    let server = Server::start().await;
+    let bus = Bus::redis(server.url()).response_timeout(LONG);
+    let here = Instance::on(bus.connect().await.unwrap()).await;
+    here.fill("a", "old").await;
+    let mut publishing = pin!(here.texts.invalidate_text("a"));
+    let context = &mut Context::from_waker(Waker::noop());
+    assert!(publishing.as_mut().poll(context).is_pending());
+    let read = here.cache.try_get_or_load("a", || text("new"));
+    assert_eq!(within("the value", read).await.unwrap(), "new");
+    assert_eq!(here.cache.stats().redis_errors, 0);
+    publishing.await.unwrap();
 }
 
 #[tokio::test]

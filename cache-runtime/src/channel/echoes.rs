@@ -5,19 +5,29 @@
 //! the instance's own; then the own one, which is still to come, counts as the other's.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
 use super::hook::Hook;
 use crate::sync::Mutex;
 
-/// Most payloads that are kept, and the longest. What is not kept counts as another instance's.
-const MOST: usize = 256;
+/// The most payloads that are expected at a time; others count as another instance's.
+const PAYLOADS: usize = 256;
+/// The most publications of one payload.
+const TIMES: usize = 256;
+/// The longest payload that is kept, in bytes.
 const LONGEST: usize = 4 * 1024;
+/// How long a payload is expected. If its message was lost, a later one is not taken for it.
+const WITHIN: Duration = Duration::from_secs(1);
 
 type Hooks<E> = Arc<[Arc<Hook<E>>]>;
 
-/// For each payload, the hooks that were called for it, once for each publication.
-type Expected<E> = HashMap<Box<[u8]>, Vec<Hooks<E>>>;
+/// A publication: when it began, and the hooks that were called for it. It keeps no hook alive,
+/// because dropping a hook drops the program's closure.
+type Publication<E> = (Instant, Weak<[Arc<Hook<E>>]>);
+
+/// The publications of each payload.
+type Expected<E> = HashMap<Box<[u8]>, Vec<Publication<E>>>;
 
 pub(crate) struct Echoes<E>(Mutex<Expected<E>>);
 
@@ -38,11 +48,15 @@ impl<E> Echoes<E> {
     /// Expects a payload that is about to be published.
     pub(super) fn expect<'a>(&'a self, payload: &[u8], hooks: &'a Hooks<E>) -> Echo<'a, E> {
         let mut expected = self.0.lock();
-        let fits = payload.len() <= LONGEST && expected.len() < MOST;
-        let fits = fits && expected.get(payload).is_none_or(|same| same.len() < MOST);
+        if expected.len() >= PAYLOADS {
+            expected.retain(|_, same| same.iter().any(is_awaited));
+        }
+        let times = expected.get(payload).map(Vec::len);
+        let fits = payload.len() <= LONGEST
+            && times.map_or(expected.len() < PAYLOADS, |times| times < TIMES);
         if fits {
             let same = expected.entry(payload.into()).or_default();
-            same.push(Arc::clone(hooks));
+            same.push((Instant::now(), Arc::downgrade(hooks)));
         }
         Echo {
             payload: fits.then(|| payload.into()),
@@ -61,13 +75,19 @@ impl<E> Echoes<E> {
         if same.is_empty() {
             expected.remove(payload);
         }
-        called.is_some_and(|called| Arc::ptr_eq(&called, hooks))
+        called.is_some_and(|called| {
+            is_awaited(&called) && Weak::ptr_eq(&called.1, &Arc::downgrade(hooks))
+        })
     }
 
     /// Expects nothing more, because messages may have been lost.
     pub(super) fn clear(&self) {
         self.0.lock().clear();
     }
+}
+
+fn is_awaited<E>((since, _): &Publication<E>) -> bool {
+    since.elapsed() < WITHIN
 }
 
 impl<'a, E> Echo<'a, E> {
@@ -146,19 +166,26 @@ mod tests {
     }
 
     #[test]
+    fn keep_no_hook_alive() {
+        let (echoes, hooks) = (Echoes::new(), hooks());
+        echoes.expect(b"a", &hooks).published();
+        assert_eq!(Arc::strong_count(&hooks), 1);
+    }
+
+    #[test]
     fn are_bounded() {
         let (echoes, hooks) = (Echoes::new(), hooks());
         let long = [b'a'; LONGEST + 1];
         echoes.expect(&long, &hooks).published();
         assert!(!echoes.take(&long, &hooks));
-        for _ in 0..=MOST {
+        for _ in 0..=TIMES {
             echoes.expect(b"a", &hooks).published();
         }
-        assert_eq!(echoes.0.lock()[&b"a"[..]].len(), MOST);
-        for number in 0..=MOST {
+        assert_eq!(echoes.0.lock()[&b"a"[..]].len(), TIMES);
+        for number in 0..=PAYLOADS {
             let payload = number.to_string();
             echoes.expect(payload.as_bytes(), &hooks).published();
         }
-        assert_eq!(echoes.0.lock().len(), MOST);
+        assert_eq!(echoes.0.lock().len(), PAYLOADS);
     }
 }

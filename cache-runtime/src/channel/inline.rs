@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(crate) enum Notice<'a, E> {
     /// An event was received.
     Event(&'a E),
-    /// An event of this instance's own was received. `Published` has preceded it.
+    /// An event was received that counts as this instance's own: what it evicts was deleted in Redis
+    /// when it was published.
     Echo(&'a E),
     /// This instance is about to publish an event. If that succeeds, the event is received as well.
     Published(&'a E),

@@ -66,8 +66,9 @@ impl Publishing<'_> {
     ///
     /// # Panics
     ///
-    /// In a task of Tokio, which must not block its thread: await it there. Also if the system could
-    /// not start the library's thread.
+    /// In a task of Tokio, an inline subscriber, or a closure that says what to evict: they must not
+    /// block their thread. Await it in a task instead. Also if the system could not start the
+    /// library's thread.
     ///
     /// # Examples
     ///

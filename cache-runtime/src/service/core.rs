@@ -1,13 +1,13 @@
 //! The state that an `Invalidator` and its subscriptions share: a bus and one of its channels.
 
-use std::iter::{repeat, zip};
+use std::iter::{self, zip};
 use std::sync::Arc;
 
 use futures_util::future::join_all;
 use tracing::debug;
 
 use crate::bus::Shared;
-use crate::channel::{Channel, DeclaredChannel, Dispatch};
+use crate::channel::{Channel, DeclaredChannel, Deletion, Dispatch};
 use crate::counters::count;
 use crate::error::PublishError;
 use crate::event::{InvalidationEvent, Publish, Publishing, Receipt};
@@ -58,23 +58,15 @@ impl<E: InvalidationEvent> Core<E> {
             receivers: Err(cause.clone()),
             deleted: Err(cause),
         });
-        let here = here.into_iter().zip(repeat(published.deleted));
-        let again = match &published.receivers {
+        let overtaken = match &published.receivers {
             Ok(_) => {
                 echo.published();
-                Ok(())
+                false
             }
-            // What was deleted before another instance's message has to be deleted after it, too.
-            Err(cause) if echo.failed() => Err(cause.clone()),
-            Err(_) => Ok(()),
+            Err(_) => echo.failed(),
         };
-        let mut failed = None;
-        for (deletion, deleted) in here.chain(elsewhere) {
-            if let Err(cause) = &deleted {
-                failed.get_or_insert((Arc::clone(deletion.cache()), cause.clone()));
-            }
-            deletion.finish(&deleted.and(again.clone()));
-        }
+        let here = here.into_iter().zip(iter::repeat(published.deleted));
+        let failed = end(here.chain(elsewhere), overtaken);
         let sent = self.record(event, published.receivers);
         match failed {
             None => sent,
@@ -114,6 +106,28 @@ impl<E: InvalidationEvent> Core<E> {
             }
         }
     }
+}
+
+/// Ends the deletions of a publication. If it was `overtaken` by another instance's message, what was
+/// deleted before that message has to be deleted after it, too. Returns the first cache that could
+/// not evict, and why.
+fn end(
+    deletions: impl Iterator<Item = (Box<dyn Deletion>, Result<(), Cause>)>,
+    overtaken: bool,
+) -> Option<(Arc<str>, Cause)> {
+    let mut failed = None;
+    for (deletion, deleted) in deletions {
+        if let Err(cause) = &deleted {
+            failed.get_or_insert_with(|| (Arc::clone(deletion.cache()), cause.clone()));
+        }
+        if overtaken {
+            // The cache deletes by itself.
+            drop(deletion);
+        } else {
+            deletion.finish(&deleted);
+        }
+    }
+    failed
 }
 
 impl<E: InvalidationEvent> Publish<E> for Core<E> {

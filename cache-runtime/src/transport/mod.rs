@@ -183,7 +183,7 @@ impl Transport {
     }
 
     /// Deletes keys and then publishes a payload, in one round trip. The payload is published even if
-    /// the keys cannot be deleted.
+    /// the keys cannot be deleted, unless the server turns out to be the wrong one.
     pub(crate) async fn publish(
         &self,
         channel: &str,

@@ -13,10 +13,11 @@ use crate::health::Cause;
 use crate::io_thread::timeout;
 use crate::keyspace::Keyspace;
 use crate::sync::Mutex;
-use crate::transport::EntryKeys;
 
 /// The most keys that wait to be deleted. More keys turn into a deletion of everything.
 const KEYS: usize = 1024;
+/// How long a read waits for a publisher to delete, before the task does.
+const PUBLISHER: Duration = Duration::from_millis(100);
 /// The wait after a deletion that failed: the first, doubled with each attempt, and the longest. A
 /// new deletion ends it.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
@@ -80,8 +81,13 @@ impl Batch {
         self.everything || self.keys.contains(key)
     }
 
-    fn names(&self, keys: &Keys) -> Vec<EntryKeys> {
-        self.keys.iter().map(|key| keys.of(key)).collect()
+    /// The keys in Redis to delete, with their namespace.
+    fn in_redis(&self, keyspace: &Keyspace, keys: &Keys) -> Vec<String> {
+        if self.everything {
+            return vec![keyspace.full(keys.generation())];
+        }
+        let names: Vec<_> = self.keys.iter().map(|key| keys.of(key)).collect();
+        keyspace.full_keys(&names)
     }
 
     fn is_empty(&self) -> bool {
@@ -137,6 +143,7 @@ impl Deletions {
         }
         let mut failure = self.failure.subscribe();
         let settled = async {
+            let mut took_over = false;
             loop {
                 let cause = failure.borrow_and_update().clone();
                 if !self.covers(key) {
@@ -146,8 +153,12 @@ impl Deletions {
                     return Err(cause);
                 }
                 // The sender is held by `self`, so waiting cannot fail.
-                if failure.changed().await.is_err() {
-                    return Err(Cause::Closed);
+                let changed = failure.changed();
+                if took_over {
+                    drop(changed.await);
+                } else if timeout(PUBLISHER.min(patience / 2), changed).await.is_err() {
+                    took_over = true;
+                    self.take_over(key);
                 }
             }
         };
@@ -155,6 +166,24 @@ impl Deletions {
             let what = "deletions that events have asked for are not done yet";
             Err(Cause::Timeout(what.into()))
         })
+    }
+
+    /// Gives the task what publishers should delete and have not. Whoever drives a publication may
+    /// itself wait for the entry.
+    fn take_over(&self, key: &str) {
+        let mut state = self.state.lock();
+        let State {
+            queued, published, ..
+        } = &mut *state;
+        published.retain(|_, batch| {
+            let late = batch.covers(key);
+            if late {
+                queued.join(std::mem::take(batch));
+            }
+            !late
+        });
+        drop(state);
+        self.news.notify_one();
     }
 
     /// Whether a deletion that covers a key is not done yet.
@@ -194,15 +223,11 @@ impl Deletions {
                 // A new deletion has come, or the wait is over: try again.
                 Some(wait) => drop(timeout(wait, news).await),
             }
-            let Some((everything, names)) = self.take(keys) else {
+            let Some(delete) = self.take(|batch| batch.in_redis(keyspace, keys)) else {
                 wait = None;
                 continue;
             };
-            let result = if everything {
-                keyspace.evict_all(keys.generation()).await
-            } else {
-                keyspace.evict(&names).await
-            };
+            let result = keyspace.delete_full(&delete).await;
             record(&result);
             wait = result.is_err().then(|| {
                 let next = wait.map_or(BACKOFF.0, |wait: Duration| wait * 2);
@@ -217,13 +242,13 @@ impl Deletions {
     }
 
     /// Moves the queued batch to the running one. `None` if nothing is queued.
-    fn take(&self, keys: &Keys) -> Option<(bool, Vec<EntryKeys>)> {
+    fn take<T>(&self, look: impl FnOnce(&Batch) -> T) -> Option<T> {
         let mut state = self.state.lock();
         if state.queued.is_empty() {
             return None;
         }
         state.running = std::mem::take(&mut state.queued);
-        Some((state.running.everything, state.running.names(keys)))
+        Some(look(&state.running))
     }
 
     fn finish(&self, result: Result<(), Cause>) {
@@ -248,8 +273,7 @@ impl Begun {
     pub(super) fn keys(&self, keyspace: &Keyspace, keys: &Keys) -> Vec<String> {
         let state = self.deletions.state.lock();
         match state.published.get(&self.number) {
-            Some(batch) if batch.everything => vec![keyspace.full(keys.generation())],
-            Some(batch) => keyspace.full_keys(&batch.names(keys)),
+            Some(batch) => batch.in_redis(keyspace, keys),
             None => Vec::new(),
         }
     }
@@ -295,8 +319,9 @@ impl Drop for End {
 mod tests {
     use super::*;
 
-    fn keys() -> Keys {
-        Keys::new(&"cache".into(), true)
+    /// Takes the queued batch: whether it is everything, and the number of its keys.
+    fn take(deletions: &Deletions) -> Option<(bool, usize)> {
+        deletions.take(|batch| (batch.everything, batch.keys.len()))
     }
 
     #[test]
@@ -308,8 +333,7 @@ mod tests {
         assert!(deletions.covers("0") && !deletions.covers("other"));
         deletions.submit(&Evict::key("one more"));
         assert!(deletions.covers("other"));
-        let (everything, names) = deletions.take(&keys()).unwrap();
-        assert!(everything && names.is_empty());
+        assert_eq!(take(&deletions), Some((true, 0)));
         assert!(deletions.covers("other"), "it is not done yet");
         deletions.finish(Ok(()));
         assert!(!deletions.covers("other"));
@@ -319,14 +343,12 @@ mod tests {
     fn a_failed_deletion_is_tried_again_with_those_queued_meanwhile() {
         let deletions = Deletions::new();
         deletions.submit(&Evict::keys(["a", "b"]));
-        let (_, names) = deletions.take(&keys()).unwrap();
-        assert_eq!(names.len(), 2);
+        assert_eq!(take(&deletions), Some((false, 2)));
         deletions.submit(&Evict::keys(["b", "c"]));
         deletions.finish(Err(Cause::Closed));
-        let (everything, names) = deletions.take(&keys()).unwrap();
-        assert_eq!((everything, names.len()), (false, 3));
+        assert_eq!(take(&deletions), Some((false, 3)));
         deletions.finish(Ok(()));
-        assert!(deletions.take(&keys()).is_none());
+        assert!(take(&deletions).is_none());
     }
 
     #[test]
@@ -334,14 +356,14 @@ mod tests {
         let deletions = Deletions::new();
         let begin = |key: &str| deletions.begin(&Evict::key(key)).unwrap();
         let (done, failed, dropped) = (begin("done"), begin("failed"), begin("dropped"));
-        assert!(deletions.take(&keys()).is_none(), "they are the callers'");
+        assert!(take(&deletions).is_none(), "they are the callers'");
         assert!(deletions.covers("done") && deletions.covers("dropped"));
         done.finish(&Ok(()));
         failed.finish(&Err(Cause::Closed));
         drop(dropped);
         assert!(!deletions.covers("done"));
         assert!(deletions.covers("failed") && deletions.covers("dropped"));
-        assert_eq!(deletions.take(&keys()).unwrap().1.len(), 2);
+        assert_eq!(take(&deletions), Some((false, 2)));
     }
 
     #[test]
@@ -351,7 +373,7 @@ mod tests {
             deletions.submit(&nothing);
             assert!(deletions.begin(&nothing).is_none());
         }
-        assert!(deletions.take(&keys()).is_none());
+        assert!(take(&deletions).is_none());
     }
 
     #[tokio::test]

@@ -87,8 +87,8 @@ use shared::Shared;
 /// - While events are not proven to arrive, memory is not read, and afterwards it is empty. Redis
 ///   is still read, unless [`on_flush`](Builder::on_flush) says otherwise.
 ///
-/// An event costs each instance that receives it one `DEL` in the background, and its publisher one
-/// more before the event is sent. Reads of the evicted entries wait for that `DEL`.
+/// An event costs its publisher one `DEL`, in the round trip that sends the event, and each other
+/// instance that receives it one `DEL` in the background. Reads of the evicted entries wait for it.
 ///
 /// # In Redis
 ///

@@ -30,12 +30,15 @@ struct Inner {
     state: Mutex<State>,
     /// How long callers receive the error of a failed attempt before there is another attempt.
     pause: Duration,
+    /// Ends requests in progress, when they take too long or this is closed.
     limits: Arc<Limits>,
+    /// Ends an attempt to connect.
     closed: CancellationToken,
 }
 
 #[derive(Default)]
 struct State {
+    /// Refuses new requests.
     is_closed: bool,
     open: Option<Open>,
     /// How many attempts to connect were started. Each is numbered.

@@ -1,6 +1,7 @@
 //! The operations of the keyspace, as commands and scripts.
 //!
-//! They must run on Redis 6.0, so scripts replace newer commands such as `SET … NX GET`.
+//! They must run on Redis 6.0, so scripts do what a newer server has commands for, such as deleting
+//! a key if it has a certain value.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};

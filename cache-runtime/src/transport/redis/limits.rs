@@ -13,8 +13,9 @@ use tokio::sync::Notify;
 
 use crate::sync::Mutex;
 
-/// The timer looks at the requests this many times within their limit, and within these bounds.
+/// How many times the timer looks at the requests within their limit.
 const LOOKS: u32 = 16;
+/// The shortest and the longest time between two looks.
 const PERIOD: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(25));
 
 /// The requests in progress, and the limit that all of them have.
@@ -59,7 +60,7 @@ impl Limits {
         })
     }
 
-    /// Waits for a request, up to a sixteenth longer than the limit.
+    /// Waits for a request. It is given up at most two looks of the timer after its limit.
     pub(super) async fn wait<T>(&self, request: impl Future<Output = T>) -> Result<T, Ended> {
         let wait = Arc::<Wait>::default();
         self.start(&wait)?;
@@ -100,10 +101,10 @@ impl Limits {
     /// The timer. Ends when this is closed.
     pub(super) async fn run(self: Arc<Self>) {
         let period = (self.limit / LOOKS).clamp(PERIOD.0, PERIOD.1);
-        // Each with the time at which its limit is over, which is the order they are in.
-        let mut waits: Vec<(Instant, Arc<Wait>)> = Vec::new();
+        // Each with the time at which its limit is over, if the system can tell one as late.
+        let mut waits: Vec<(Option<Instant>, Arc<Wait>)> = Vec::new();
         loop {
-            let due = Instant::now() + self.limit;
+            let due = Instant::now().checked_add(self.limit);
             let is_closed = {
                 let mut state = self.state.lock();
                 waits.extend(state.started.drain(..).map(|wait| (due, wait)));
@@ -124,7 +125,7 @@ impl Limits {
                 if Arc::strong_count(wait) == 1 {
                     return false;
                 }
-                let is_due = *due <= now;
+                let is_due = due.is_some_and(|due| due <= now);
                 if is_due {
                     wait.end(Ended::TimedOut);
                 }
@@ -146,5 +147,37 @@ impl Wait {
     fn end(&self, ended: Ended) {
         self.ended.store(ended as u8, Ordering::Release);
         self.waker.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_request_without_an_answer_is_given_up() {
+        let limits = Limits::new(Duration::from_millis(1));
+        tokio::spawn(Arc::clone(&limits).run());
+        assert_eq!(limits.wait(pending::<()>()).await, Err(Ended::TimedOut));
+        assert_eq!(limits.wait(async { 7 }).await, Ok(7));
+    }
+
+    #[tokio::test]
+    async fn closing_ends_every_request() {
+        for limit in [Duration::from_secs(3600), Duration::MAX] {
+            let limits = Limits::new(limit);
+            let timer = tokio::spawn(Arc::clone(&limits).run());
+            let waiting = {
+                let limits = Arc::clone(&limits);
+                tokio::spawn(async move { limits.wait(pending::<()>()).await })
+            };
+            tokio::task::yield_now().await;
+            limits.close();
+            assert_eq!(waiting.await.unwrap(), Err(Ended::Closed));
+            timer.await.unwrap();
+            assert_eq!(limits.wait(pending::<()>()).await, Err(Ended::Closed));
+        }
     }
 }

@@ -268,7 +268,8 @@ impl Work for Publication {
         let mut deleted = answers.into_iter().map(Value::extract_error);
         let deleted = deleted.try_for_each(|answer| answer.map(drop));
         for error in [published.as_ref().err(), deleted.as_ref().err()] {
-            // Neither was carried out, and both can be on another server.
+            // One of them reached the wrong server. Both are sent again on a new connection, so the
+            // event may arrive twice.
             if let Some(error) = error.filter(|error| is_wrong_server(error)) {
                 return Err(error.clone());
             }

@@ -24,9 +24,9 @@ const BATCH: usize = 1_000;
 /// The most commands that wait for their answers at a time.
 const IN_FLIGHT: usize = 4;
 
-/// A message of this length ends the connection, unless payloads of half the length are accepted.
-/// The client reads a whole message into a buffer that stays as large as long as the connection
-/// lives.
+/// A longer message ends the connection. If payloads may be longer than half of this, only a message
+/// of more than twice their length does. The client's buffer stays as large as the largest message
+/// for as long as the connection lives.
 const OVERSIZED: usize = 1024 * 1024;
 
 /// Dropping it closes the connection. redis-rs does not report that, and the link does not wait for
@@ -40,7 +40,7 @@ pub(crate) struct Subscriber {
 
 impl Subscriber {
     pub(super) async fn open(endpoint: &Endpoint, feed: Feed) -> Result<Self, Cause> {
-        let oversized = OVERSIZED.max(2 * endpoint.max_payload);
+        let oversized = OVERSIZED.max(endpoint.max_payload.saturating_mul(2));
         // This runs inside the client's driver, so it must not wait. A feed never waits.
         let receive = move |push: PushInfo| {
             if let Some(wire) = translate(push, oversized) {
