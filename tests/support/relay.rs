@@ -1,6 +1,7 @@
 //! A relay that understands RESP3. Unlike a plain TCP proxy, it keeps a connection open while
 //! messages are lost, or while the server behind it is replaced.
 
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
@@ -11,6 +12,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 const HELLO: &[u8] = b"*2\r\n$5\r\nHELLO\r\n$1\r\n3\r\n";
+/// Its answer shows that everything before it was answered.
+const LAST: &[u8] = b"*2\r\n$4\r\nPING\r\n$16\r\nlast-before-move\r\n";
+const LAST_ANSWER: &[u8] = b"$16\r\nlast-before-move\r\n";
 
 /// A relay between clients and servers. Dropping it closes all its connections.
 #[derive(Debug)]
@@ -26,6 +30,8 @@ struct Shared {
     port: Mutex<u16>,
     /// The moves so far: the end of the names of connections, and the port they move to.
     moves: watch::Sender<Vec<(&'static str, u16)>>,
+    /// How many connections were moved.
+    moved: Mutex<usize>,
     loses_messages: Mutex<bool>,
     /// How many messages were lost.
     lost: Mutex<usize>,
@@ -46,6 +52,7 @@ impl Relay {
         let shared = Arc::new(Shared {
             port: Mutex::new(port),
             moves: watch::Sender::new(Vec::new()),
+            moved: Mutex::new(0),
             loses_messages: Mutex::new(false),
             lost: Mutex::new(0),
             accepted: Mutex::new(0),
@@ -75,11 +82,22 @@ impl Relay {
     }
 
     /// Moves the connections whose names end with `name` to the server at another port. The
-    /// client's socket stays, and the new server knows of no subscription.
+    /// client's socket stays, and the new server knows of no subscription. Commands that were sent
+    /// before are answered first, so that each answer belongs to its command.
     pub fn move_connections(&self, name: &'static str, port: u16) {
         self.shared
             .moves
             .send_modify(|moves| moves.push((name, port)));
+    }
+
+    /// How many times a connection was moved so far.
+    ///
+    /// # Panics
+    ///
+    /// Never, as no holder of the lock panics.
+    #[must_use]
+    pub fn moved(&self) -> usize {
+        *self.shared.moved.lock().unwrap()
     }
 
     /// Sets whether messages are lost. The connections stay open, and answers pass.
@@ -125,46 +143,76 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 async fn connection(client: TcpStream, shared: Arc<Shared>) -> Option<()> {
     let mut moves = shared.moves.subscribe();
     let mut done = moves.borrow_and_update().len();
-    let port = *shared.port.lock().unwrap();
-    let server = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.ok()?;
+    let mut port = *shared.port.lock().unwrap();
+    client.set_nodelay(true).ok()?;
     let (mut from_client, mut to_client) = client.into_split();
-    let (mut from_server, mut to_server) = server.into_split();
+    let (mut from_server, mut to_server) = connect(port).await?.into_split();
     let (mut up, mut down) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
-    let (mut sent, mut pending) = (Vec::new(), Vec::new());
+    let mut sent = Vec::new();
+    let (mut commands, mut answers) = (Vec::new(), Vec::new());
     loop {
         tokio::select! {
             read = from_client.read(&mut up) => {
-                let bytes = &up[..read.ok().filter(|length| *length > 0)?];
+                let bytes = &up[..some(read)?];
                 // The name is among the first things that a client sends.
                 if sent.len() < 4096 {
                     sent.extend_from_slice(bytes);
                 }
-                to_server.write_all(bytes).await.ok()?;
+                commands.extend_from_slice(bytes);
+                // Only whole commands, because a move comes between two of them.
+                let mut whole = 0;
+                while let Some(length) = frame(&commands[whole..]) {
+                    whole += length;
+                }
+                to_server.write_all(&commands[..whole]).await.ok()?;
+                commands.drain(..whole);
             }
             read = from_server.read(&mut down) => {
-                pending.extend_from_slice(&down[..read.ok().filter(|length| *length > 0)?]);
-                pass_on(&mut pending, &mut to_client, &shared).await?;
+                answers.extend_from_slice(&down[..some(read)?]);
+                pass_on(&mut answers, &mut to_client, &shared).await?;
             }
             changed = moves.changed() => {
                 changed.ok()?;
                 let all = moves.borrow_and_update().clone();
-                for (name, port) in &all[done..] {
-                    if is_named(&sent, name) {
-                        let mut server = TcpStream::connect((Ipv4Addr::LOCALHOST, *port)).await.ok()?;
-                        server.write_all(HELLO).await.ok()?;
-                        let mut answer = Vec::new();
-                        while frame(&answer).is_none() {
-                            let length = server.read(&mut down).await.ok().filter(|length| *length > 0)?;
-                            answer.extend_from_slice(&down[..length]);
-                        }
-                        pending.clear();
-                        (from_server, to_server) = server.into_split();
+                for (name, to) in &all[done..] {
+                    if *to == port || !is_named(&sent, name) {
+                        continue;
                     }
+                    to_server.write_all(LAST).await.ok()?;
+                    while !pass_on(&mut answers, &mut to_client, &shared).await? {
+                        let read = from_server.read(&mut down).await;
+                        answers.extend_from_slice(&down[..some(read)?]);
+                    }
+                    (from_server, to_server) = enter(*to).await?.into_split();
+                    port = *to;
+                    *shared.moved.lock().unwrap() += 1;
                 }
                 done = all.len();
             }
         }
     }
+}
+
+/// How much was read; `None` at the end.
+fn some(read: io::Result<usize>) -> Option<usize> {
+    read.ok().filter(|length| *length > 0)
+}
+
+async fn connect(port: u16) -> Option<TcpStream> {
+    let server = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.ok()?;
+    server.set_nodelay(true).ok()?;
+    Some(server)
+}
+
+/// A connection that is in the state in which a client expects it to be.
+async fn enter(port: u16) -> Option<TcpStream> {
+    let mut server = connect(port).await?;
+    server.write_all(HELLO).await.ok()?;
+    let mut answer = Vec::new();
+    while frame(&answer).is_none() {
+        some(server.read_buf(&mut answer).await)?;
+    }
+    Some(server)
 }
 
 fn is_named(sent: &[u8], end: &str) -> bool {
@@ -173,16 +221,21 @@ fn is_named(sent: &[u8], end: &str) -> bool {
         .any(|window| window == end.as_bytes())
 }
 
-/// Passes on what is complete, except the messages that are to be lost.
+/// Passes on what is complete, except the messages that are to be lost; whether [`LAST`] was
+/// answered.
 async fn pass_on(
     pending: &mut Vec<u8>,
     to_client: &mut OwnedWriteHalf,
     shared: &Shared,
-) -> Option<()> {
-    let mut passed = 0;
+) -> Option<bool> {
+    let (mut passed, mut last) = (0, false);
     while let Some(length) = frame(&pending[passed..]) {
         let bytes = &pending[passed..passed + length];
         passed += length;
+        if bytes == LAST_ANSWER {
+            last = true;
+            continue;
+        }
         if bytes.starts_with(b">3\r\n$7\r\nmessage\r\n") && *shared.loses_messages.lock().unwrap() {
             *shared.lost.lock().unwrap() += 1;
             continue;
@@ -190,7 +243,7 @@ async fn pass_on(
         to_client.write_all(bytes).await.ok()?;
     }
     pending.drain(..passed);
-    Some(())
+    Some(last)
 }
 
 /// The length of the value at the start, if it is complete.
