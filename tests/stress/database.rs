@@ -1,8 +1,11 @@
 //! The rows behind the caches, and the versions that readers must find at least.
 
+use std::collections::VecDeque;
 use std::hint::spin_loop;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::yield_now;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
@@ -40,17 +43,88 @@ impl Versions {
     }
 }
 
+/// What was applied on an instance.
+#[derive(Default)]
+pub(crate) struct Applied {
+    /// The oldest version that a read may find if it begins now: the event of that version was
+    /// applied.
+    pub(crate) versions: Versions,
+    pub(crate) progress: watch::Sender<Progress>,
+}
+
+#[derive(Default, Clone, Copy)]
+pub(crate) struct Progress {
+    /// The latest version whose event was applied.
+    pub(crate) version: u64,
+    pub(crate) flushes: u64,
+}
+
+impl Applied {
+    /// Everything was evicted after these events: a read that begins now finds no older version.
+    /// Returns how many rows have a newer version than was applied.
+    pub(crate) fn catch_up(&self, acknowledged: &Acknowledged) -> u64 {
+        let newer = acknowledged.versions.0.as_flattened().iter();
+        let rows = self.versions.0.as_flattened().iter().zip(newer);
+        let raised = rows.filter(|(applied, newer)| {
+            let newer = newer.load(Ordering::SeqCst);
+            applied.fetch_max(newer, Ordering::SeqCst) < newer
+        });
+        raised.count() as u64
+    }
+
+    pub(crate) fn record(&self, event: &RowEvent) {
+        self.versions.raise(event);
+        self.progress.send_modify(|progress| match event {
+            RowEvent::Row { version, .. }
+            | RowEvent::Group { version, .. }
+            | RowEvent::Prefix { version, .. }
+            | RowEvent::Everything { version } => progress.version = progress.version.max(*version),
+            RowEvent::All => progress.flushes += 1,
+        });
+    }
+}
+
+/// The events that a server has acknowledged.
+#[derive(Default)]
+pub(crate) struct Acknowledged {
+    versions: Versions,
+    /// With the time, in about its order.
+    lately: Mutex<VecDeque<(Instant, RowEvent)>>,
+    /// The versions whose events are older than a lease.
+    long_ago: Versions,
+}
+
+impl Acknowledged {
+    pub(crate) fn add(&self, event: RowEvent) {
+        self.versions.raise(&event);
+        let mut lately = self.lately.lock().unwrap();
+        lately.push_back((Instant::now(), event));
+    }
+
+    /// The oldest version that a read may find if it begins now: the event of that version was
+    /// acknowledged a lease ago.
+    pub(crate) fn floor(&self, lease: Duration, group: usize, row: usize) -> u64 {
+        let mut lately = self.lately.lock().unwrap();
+        while let Some((at, event)) = lately.front()
+            && at.elapsed() >= lease
+        {
+            self.long_ago.raise(event);
+            lately.pop_front();
+        }
+        self.long_ago.get(group, row)
+    }
+}
+
 #[derive(Default)]
 pub(crate) struct Database {
     pub(crate) rows: Versions,
-    /// The oldest version that a read may find if it begins now: the event of that version was
-    /// applied.
-    pub(crate) acknowledged: Versions,
-    pub(crate) last_acknowledged: watch::Sender<u64>,
+    pub(crate) applied: Applied,
     loads: AtomicU64,
     pub(crate) writes: AtomicU64,
     pub(crate) reads: AtomicU64,
     pub(crate) stale: AtomicU64,
+    /// Rows whose event did not reach an instance.
+    pub(crate) lost: AtomicU64,
 }
 
 impl Database {
@@ -67,21 +141,6 @@ impl Database {
             (0..100).for_each(|_| spin_loop());
         }
         version
-    }
-
-    pub(crate) fn acknowledge(&self, event: &RowEvent) {
-        self.acknowledged.raise(event);
-        if let RowEvent::Row { version, .. }
-        | RowEvent::Group { version, .. }
-        | RowEvent::Prefix { version, .. }
-        | RowEvent::Everything { version } = event
-        {
-            self.last_acknowledged.send_if_modified(|last| {
-                let newer = *version > *last;
-                *last = *version.max(last);
-                newer
-            });
-        }
     }
 
     pub(crate) fn count(&self, reads: u64, stale: u64) {

@@ -1,8 +1,11 @@
 //! Readers and writers on real threads. A read is stale if it finds an older version than was
 //! acknowledged before it began. A coherent cache has no stale reads, nor has one that loads from
-//! another. A cache that is filled by `insert` after a miss has many.
+//! another. A cache that is filled by `insert` after a miss has many. While connections are moved to
+//! another server, an event may be missed for a lease.
 
+mod balancer;
 mod database;
+mod instance;
 mod readers;
 
 use std::cell::Cell;
@@ -103,7 +106,7 @@ fn read(database: &Database, reader: &impl Reader, state: &Cell<usize>, times: u
     let (mut found, mut old) = (0, 0);
     for _ in 0..times {
         let (group, row) = (random(state) % GROUPS, random(state) % ROWS);
-        let floor = database.acknowledged.get(group, row);
+        let floor = database.applied.versions.get(group, row);
         if let Some(version) = reader.read(random(state), group, row) {
             found += 1;
             old += u64::from(version < floor);
@@ -112,10 +115,9 @@ fn read(database: &Database, reader: &impl Reader, state: &Cell<usize>, times: u
     database.count(found, old);
 }
 
-/// Changes rows, publishes the change, and waits until the event has been applied.
-fn write(database: &Database, rows: &Rows, by: By, runtime: &runtime::Handle, state: &Cell<usize>) {
+/// Changes rows; returns their version, and the event that tells of it.
+fn change(database: &Database, by: By, group: usize, row: usize) -> (u64, RowEvent) {
     let version = database.writes.fetch_add(1, Ordering::SeqCst) + 1;
-    let (group, row) = (random(state) % GROUPS, random(state) % ROWS);
     let event = match by {
         By::Key => RowEvent::Row {
             group,
@@ -127,11 +129,18 @@ fn write(database: &Database, rows: &Rows, by: By, runtime: &runtime::Handle, st
         By::Everything => RowEvent::Everything { version },
     };
     database.rows.raise(&event);
-    let mut acknowledged = database.last_acknowledged.subscribe();
+    (version, event)
+}
+
+/// Changes rows, publishes the change, and waits until the event has been applied.
+fn write(database: &Database, rows: &Rows, by: By, runtime: &runtime::Handle, state: &Cell<usize>) {
+    let (group, row) = (random(state) % GROUPS, random(state) % ROWS);
+    let (version, event) = change(database, by, group, row);
+    let mut progress = database.applied.progress.subscribe();
     runtime.block_on(async {
         rows.publish(&event).await.expect("the bus is open");
-        let applied = acknowledged.wait_for(|last| *last >= version).await;
-        drop(applied.expect("the database is there"));
+        let applied = progress.wait_for(|progress| progress.version >= version);
+        drop(applied.await.expect("the database is there"));
     });
 }
 
@@ -148,8 +157,8 @@ fn run<R: Reader>(
     let (here, there) = (Rows::new(&bus), Rows::new(&bus.another_instance()));
     let (reader, _subscription) = cache(&bus, &here, &database);
     // Subscribed after the cache, so it is called after the cache has applied the event.
-    let acknowledge = Arc::clone(&database);
-    let _acknowledging = here.subscribe_inline(move |event| acknowledge.acknowledge(event));
+    let applied = Arc::clone(&database);
+    let _recording = here.subscribe_inline(move |event| applied.applied.record(event));
     drop(entered);
     let handle = runtime.handle();
     handle.block_on(bus.ready()).expect("nothing in the way");
@@ -205,19 +214,14 @@ fn in_redis(bus: &Bus, rows: &Rows, memory: bool) -> Inner {
     Inner::Redis(cache.build().expect("usable settings"))
 }
 
-fn layered(runtime: &Runtime, by: By, outer_first: bool, inner: Kind) -> Arc<Database> {
+fn layered(runtime: &Runtime, by: By, outer_first: bool, kind: Kind) -> Arc<Database> {
     run(runtime, by, |bus, rows, database| {
-        let build_inner = || match inner {
-            Kind::Memory => Inner::Memory(in_memory(rows)),
-            Kind::Redis => in_redis(bus, rows, false),
-            Kind::RedisAndMemory => in_redis(bus, rows, true),
-        };
         let (outer, inner);
         if outer_first {
             outer = in_memory(rows);
-            inner = build_inner();
+            inner = build_inner(kind, bus, rows);
         } else {
-            inner = build_inner();
+            inner = build_inner(kind, bus, rows);
             outer = in_memory(rows);
         }
         let reader = Layered {
@@ -228,6 +232,14 @@ fn layered(runtime: &Runtime, by: By, outer_first: bool, inner: Kind) -> Arc<Dat
         };
         (reader, None)
     })
+}
+
+fn build_inner(kind: Kind, bus: &Bus, rows: &Rows) -> Inner {
+    match kind {
+        Kind::Memory => Inner::Memory(in_memory(rows)),
+        Kind::Redis => in_redis(bus, rows, false),
+        Kind::RedisAndMemory => in_redis(bus, rows, true),
+    }
 }
 
 fn coherent(runtime: &Runtime, by: By) -> Arc<Database> {
@@ -265,7 +277,7 @@ fn get_then_insert(runtime: &Runtime, by: By) -> Arc<Database> {
 fn one_worker() -> Runtime {
     runtime::Builder::new_multi_thread()
         .worker_threads(1)
-        .enable_time()
+        .enable_all()
         .build()
         .expect("a runtime")
 }
