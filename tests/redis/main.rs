@@ -11,6 +11,7 @@ mod fixture;
 mod freeze;
 mod kill;
 mod many_channels;
+mod moved;
 mod overflow;
 mod primary;
 mod rejected;

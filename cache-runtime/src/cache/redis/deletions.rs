@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
 
@@ -16,6 +16,8 @@ use crate::sync::Mutex;
 
 /// The most keys that wait to be deleted. More keys turn into a deletion of everything.
 const KEYS: usize = 1024;
+/// The most keys that are kept of those that publishers have deleted of late.
+const RECENT: usize = 8 * KEYS;
 /// How long a read waits for a publisher to delete, before the task does.
 const PUBLISHER: Duration = Duration::from_millis(100);
 /// The wait after a deletion that failed: the first, doubled with each attempt, and the longest. A
@@ -23,6 +25,8 @@ const PUBLISHER: Duration = Duration::from_millis(100);
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
 pub(super) struct Deletions {
+    /// How long at least it is known what publishers have deleted.
+    recall: Duration,
     state: Mutex<State>,
     news: Notify,
     /// Why the latest attempt failed. Marked as changed after every attempt.
@@ -38,9 +42,12 @@ struct State {
     /// Publishers carry them out; by number.
     published: HashMap<u64, Batch>,
     numbers: u64,
+    /// What publishers have deleted of late: since `turned`, and in the time before.
+    recent: [Batch; 2],
+    turned: Option<Instant>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Batch {
     keys: HashSet<Box<str>>,
     everything: bool,
@@ -55,7 +62,7 @@ impl Batch {
             Evict::Matching(_) | Evict::All => self.everything = true,
             Evict::Nothing => {}
         }
-        self.settle();
+        self.settle(KEYS);
     }
 
     fn add_key(&mut self, key: &str) {
@@ -64,17 +71,18 @@ impl Batch {
         }
     }
 
-    fn settle(&mut self) {
-        self.everything |= self.keys.len() > KEYS;
+    /// More than `most` keys become everything.
+    fn settle(&mut self, most: usize) {
+        self.everything |= self.keys.len() > most;
         if self.everything {
             self.keys = HashSet::new();
         }
     }
 
-    fn join(&mut self, other: Self) {
+    fn join(&mut self, other: Self, most: usize) {
         self.everything |= other.everything;
         self.keys.extend(other.keys);
-        self.settle();
+        self.settle(most);
     }
 
     fn covers(&self, key: &str) -> bool {
@@ -96,8 +104,10 @@ impl Batch {
 }
 
 impl Deletions {
-    pub(super) fn new() -> Arc<Self> {
+    /// What publishers have deleted is known for at least `recall`.
+    pub(super) fn new(recall: Duration) -> Arc<Self> {
         Arc::new(Self {
+            recall,
             state: Mutex::default(),
             news: Notify::new(),
             failure: watch::Sender::default(),
@@ -168,6 +178,36 @@ impl Deletions {
         })
     }
 
+    /// A publisher has deleted a batch.
+    fn remember(&self, number: u64) {
+        let now = Instant::now();
+        let mut state = self.state.lock();
+        let Some(batch) = state.published.remove(&number) else {
+            return;
+        };
+        if state
+            .turned
+            .is_none_or(|turned| now - turned >= self.recall)
+        {
+            state.turned = Some(now);
+            let [recent, before] = &mut state.recent;
+            *before = std::mem::take(recent);
+        }
+        state.recent[0].join(batch, RECENT);
+    }
+
+    /// Gives the task again what publishers have deleted of late: they may have been connected to
+    /// another server than this cache.
+    pub(super) fn repeat(&self) {
+        let mut state = self.state.lock();
+        let recent = state.recent.clone();
+        for batch in recent {
+            state.queued.join(batch, RECENT);
+        }
+        drop(state);
+        self.news.notify_one();
+    }
+
     /// Gives the task what publishers should delete and have not. Whoever drives a publication may
     /// itself wait for the entry.
     fn take_over(&self, key: &str) {
@@ -178,7 +218,7 @@ impl Deletions {
         published.retain(|_, batch| {
             let late = batch.covers(key);
             if late {
-                queued.join(std::mem::take(batch));
+                queued.join(std::mem::take(batch), RECENT);
             }
             !late
         });
@@ -255,7 +295,7 @@ impl Deletions {
         let mut state = self.state.lock();
         let ran = std::mem::take(&mut state.running);
         if result.is_err() {
-            state.queued.join(ran);
+            state.queued.join(ran, RECENT);
         }
         drop(state);
         self.failure.send_replace(result.err());
@@ -282,16 +322,12 @@ impl Begun {
     pub(super) fn finish(self, result: &Result<(), Cause>) {
         match result {
             Ok(()) => {
-                self.remove();
+                self.deletions.remember(self.number);
                 // The failures of others stay as they are.
                 self.deletions.failure.send_modify(|_| ());
             }
             Err(cause) => drop(self.deletions.failure.send_replace(Some(cause.clone()))),
         }
-    }
-
-    fn remove(&self) -> Option<Batch> {
-        self.deletions.state.lock().published.remove(&self.number)
     }
 }
 
@@ -299,7 +335,7 @@ impl Drop for Begun {
     fn drop(&mut self) {
         let mut state = self.deletions.state.lock();
         if let Some(batch) = state.published.remove(&self.number) {
-            state.queued.join(batch);
+            state.queued.join(batch, RECENT);
             drop(state);
             self.deletions.news.notify_one();
         }
@@ -326,7 +362,7 @@ mod tests {
 
     #[test]
     fn too_many_keys_turn_into_a_deletion_of_everything() {
-        let deletions = Deletions::new();
+        let deletions = Deletions::new(Duration::ZERO);
         for key in 0..KEYS {
             deletions.submit(&Evict::key(key.to_string()));
         }
@@ -341,7 +377,7 @@ mod tests {
 
     #[test]
     fn a_failed_deletion_is_tried_again_with_those_queued_meanwhile() {
-        let deletions = Deletions::new();
+        let deletions = Deletions::new(Duration::ZERO);
         deletions.submit(&Evict::keys(["a", "b"]));
         assert_eq!(take(&deletions), Some((false, 2)));
         deletions.submit(&Evict::keys(["b", "c"]));
@@ -353,7 +389,7 @@ mod tests {
 
     #[test]
     fn the_task_does_what_its_caller_does_not() {
-        let deletions = Deletions::new();
+        let deletions = Deletions::new(Duration::ZERO);
         let begin = |key: &str| deletions.begin(&Evict::key(key)).unwrap();
         let (done, failed, dropped) = (begin("done"), begin("failed"), begin("dropped"));
         assert!(take(&deletions).is_none(), "they are the callers'");
@@ -367,8 +403,33 @@ mod tests {
     }
 
     #[test]
+    fn what_publishers_have_deleted_of_late_is_repeated() {
+        let deletions = Deletions::new(Duration::from_secs(3600));
+        let delete = |key: &str| {
+            let begun = deletions.begin(&Evict::key(key)).unwrap();
+            begun.finish(&Ok(()));
+        };
+        delete("a");
+        delete("b");
+        assert!(!deletions.covers("a"));
+        for _ in 0..2 {
+            deletions.repeat();
+            assert!(deletions.covers("a"));
+            assert_eq!(take(&deletions), Some((false, 2)));
+            deletions.finish(Ok(()));
+        }
+        // It is forgotten after a while.
+        let deletions = Deletions::new(Duration::ZERO);
+        for key in ["a", "b", "c"] {
+            deletions.begin(&Evict::key(key)).unwrap().finish(&Ok(()));
+        }
+        deletions.repeat();
+        assert!(!deletions.covers("a") && deletions.covers("b") && deletions.covers("c"));
+    }
+
+    #[test]
     fn a_deletion_of_nothing_is_not_queued() {
-        let deletions = Deletions::new();
+        let deletions = Deletions::new(Duration::ZERO);
         for nothing in [Evict::Nothing, Evict::Keys(Vec::new())] {
             deletions.submit(&nothing);
             assert!(deletions.begin(&nothing).is_none());
@@ -378,7 +439,7 @@ mod tests {
 
     #[tokio::test]
     async fn no_caller_waits_for_a_task_that_has_ended() {
-        let deletions = Deletions::new();
+        let deletions = Deletions::new(Duration::ZERO);
         deletions.submit(&Evict::key("a"));
         drop(End(Arc::clone(&deletions)));
         let patience = Duration::from_secs(3600);

@@ -100,6 +100,11 @@ impl<V: Clone + Send + Sync + 'static> Sources<V> {
         self.proofs.iter().map(Proof::lease_time).min()
     }
 
+    fn longest_lease(&self) -> Duration {
+        let longest = self.proofs.iter().map(Proof::lease_time).max();
+        longest.unwrap_or_default()
+    }
+
     /// The barriers of all channels.
     pub(super) fn barriers(&mut self) -> Barriers {
         std::mem::take(&mut self.barriers)
@@ -108,8 +113,9 @@ impl<V: Clone + Send + Sync + 'static> Sources<V> {
     /// `patience` is the longest wait for deletions.
     pub(super) fn coherence(&mut self, patience: Duration) -> Option<Coherence> {
         (!self.proofs.is_empty()).then(|| Coherence {
+            // Another server is noticed within a lease.
+            deletions: Deletions::new(self.longest_lease()),
             proofs: std::mem::take(&mut self.proofs).into(),
-            deletions: Deletions::new(),
             patience,
             subscriptions: Mutex::default(),
         })
@@ -220,6 +226,8 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
     fn flush(self: &Arc<Self>) {
         if self.options.on_flush == OnFlush::EvictRedis {
             self.delete(&Evict::All);
+        } else if let Some(Coherence { deletions, .. }) = &self.coherence {
+            deletions.repeat();
         }
         self.evict_memory(&Evict::All);
     }
