@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::event::InvalidationEvent;
+
 /// What an event evicts from a cache, as the closure given to `evict_on` returns it.
 ///
 /// # Examples
@@ -44,6 +46,21 @@ pub enum Evict<K> {
     All,
     /// No entry: the event does not concern this cache.
     Nothing,
+}
+
+/// What each event evicts: what `evict` returns, but everything if the event says that everything is
+/// stale.
+pub(super) fn evicting<E: InvalidationEvent, K>(
+    evict: impl Fn(&E) -> Evict<K>,
+) -> impl Fn(&E) -> Evict<K> {
+    let all = E::all().variant();
+    move |event| {
+        if event.variant() == all {
+            Evict::All
+        } else {
+            evict(event)
+        }
+    }
 }
 
 impl<K> Evict<K> {

@@ -81,8 +81,3 @@ pub trait InvalidationEvent: Sized + Send + Sync + 'static {
         Description::new(Self::SCHEMA, written.as_ref().map(|()| &*json))
     }
 }
-
-/// Whether the event says that everything is stale. Then no cache asks its closure.
-pub(crate) fn is_all<E: InvalidationEvent>(event: &E) -> bool {
-    event.variant() == E::all().variant()
-}

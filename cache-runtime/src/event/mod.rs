@@ -6,5 +6,5 @@ pub(crate) mod methods;
 pub use crate::wire::{
     Description, EncodeError, EventSchema, FieldSchema, Rejection, RejectionKind, VariantSchema,
 };
-pub(crate) use invalidation_event::{InvalidationEvent, is_all};
+pub(crate) use invalidation_event::InvalidationEvent;
 pub(crate) use methods::{EventMethods, Publish, Publisher, Publishing, Receipt};

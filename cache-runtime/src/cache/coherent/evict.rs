@@ -6,10 +6,10 @@ use std::sync::{Arc, Weak};
 use super::policy::WhileDown;
 use super::shared::Shared;
 use crate::audit::VariantCounts;
-use crate::cache::evict::Evict;
+use crate::cache::evict::{Evict, evicting};
 use crate::cache::memory::{Engine, Reclaiming, Reclaims};
 use crate::channel::Notice;
-use crate::event::{InvalidationEvent, is_all};
+use crate::event::InvalidationEvent;
 use crate::service::{Invalidator, Subscription};
 
 /// Subscribes a cache to a channel: `evict` says what each event evicts.
@@ -24,15 +24,12 @@ where
     V: Clone + Send + Sync + 'static,
     E: InvalidationEvent,
 {
+    let evict = evicting(evict);
     let apply = move |notice: Notice<'_, E>| {
         let Some(cache) = cache.upgrade() else { return };
         match notice {
             Notice::Event(event) | Notice::Echo(event) | Notice::Published(event) => {
-                let evict = if is_all(event) {
-                    Evict::All
-                } else {
-                    evict(event)
-                };
+                let evict = evict(event);
                 counts.record(event.variant(), !matches!(evict, Evict::Nothing));
                 cache.evict(&evict);
             }

@@ -17,12 +17,12 @@ use super::entry::Cached;
 use super::policy::OnFlush;
 use super::shared::{Coherence, Shared};
 use crate::barrier::Barriers;
-use crate::cache::Evict;
 use crate::cache::coherent::proof::Proof;
+use crate::cache::evict::{Evict, evicting};
 use crate::cache::memory::{Engine, Reclaiming, Reclaims};
 use crate::channel::{Deletion, Hook, Notice};
 use crate::counters::count;
-use crate::event::{InvalidationEvent, is_all};
+use crate::event::InvalidationEvent;
 use crate::health::Cause;
 use crate::io_thread;
 use crate::service::Invalidator;
@@ -44,13 +44,7 @@ impl<V: Clone + Send + Sync + 'static> Sources<V> {
         service: &Invalidator<E>,
         evict: impl Fn(&E) -> Evict<String> + Send + Sync + 'static,
     ) {
-        let evict = move |event: &E| {
-            if is_all(event) {
-                Evict::All
-            } else {
-                evict(event)
-            }
-        };
+        let evict = evicting(evict);
         let proof = Proof::new(service);
         let barrier = Invalidator::barrier(service);
         let counts = proof.source().counts();
