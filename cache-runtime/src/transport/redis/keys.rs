@@ -11,7 +11,8 @@ use redis::{Cmd, FromRedisValue, cmd};
 
 use super::Redis;
 use super::commands::Again;
-use super::request::{Call, Request, Script, deletions};
+use super::pipeline::deletions;
+use super::request::{Call, Request, Script};
 use crate::health::Cause;
 use crate::random::nonce;
 use crate::transport::token::{

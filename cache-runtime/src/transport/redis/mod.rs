@@ -10,6 +10,7 @@ mod epochs;
 mod failure;
 pub(crate) mod keys;
 mod limits;
+mod pipeline;
 mod request;
 mod server;
 mod server_info;

@@ -6,9 +6,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{Cmd, ErrorKind, Pipeline, RedisResult, ServerErrorKind, Value};
 
 use super::commands::{Open, Work};
-
-/// Most keys that one command deletes.
-const MOST_DELETED: usize = 1000;
+use super::pipeline::pipeline;
 
 /// A request to the server.
 pub(crate) enum Request<'a> {
@@ -34,13 +32,7 @@ pub(crate) struct Call<'a> {
 impl Request<'_> {
     /// Several commands, whose answers come as one list.
     pub(crate) fn all(commands: impl IntoIterator<Item = Cmd>) -> Self {
-        let mut pipeline = redis::pipe();
-        for command in commands {
-            pipeline.add_command(command);
-        }
-        // The error of the whole pipeline would tell how many commands failed, but not why.
-        pipeline.ignore_errors();
-        Self::All(pipeline)
+        Self::All(pipeline(commands))
     }
 
     /// Sends it. An epoch becomes the last argument of a script.
@@ -102,13 +94,4 @@ impl Call<'_> {
         command.arg(self.keys).arg(self.arguments).arg(epoch);
         command
     }
-}
-
-/// The commands that delete keys.
-pub(super) fn deletions(keys: &[String]) -> impl Iterator<Item = Cmd> {
-    keys.chunks(MOST_DELETED).map(|keys| {
-        let mut command = redis::cmd("DEL");
-        command.arg(keys);
-        command
-    })
 }

@@ -9,7 +9,8 @@ use super::commands::{Again, Commands, Open, Work};
 use super::endpoint::Endpoint;
 use super::epochs::Epochs;
 use super::failure::{About, is_wrong_server};
-use super::request::{Request, deletions};
+use super::pipeline::{deletions, pipeline};
+use super::request::Request;
 use super::server_info;
 use super::subscriber::Subscriber;
 use crate::health::Cause;
@@ -94,12 +95,7 @@ impl Redis {
                 deleted: Ok(()),
             });
         };
-        let mut both = redis::pipe();
-        for command in deletions(delete).chain([command]) {
-            both.add_command(command);
-        }
-        both.ignore_errors();
-        let work = Publication(both);
+        let work = Publication(pipeline(deletions(delete).chain([command])));
         // Deleting twice costs a load at most.
         let (deleted, receivers) = self.run(&self.publishing, Again::Yes, about, &work).await?;
         let failures = &self.endpoint.failures;

@@ -4,8 +4,9 @@
 //! back proves nothing unless the server is a primary.
 
 use redis::aio::MultiplexedConnection;
-use redis::{Cmd, Pipeline, RedisResult, Value, cmd};
+use redis::{Cmd, RedisResult, Value, cmd};
 
+use super::pipeline::pipeline;
 use crate::server_info::{Identity, Role, ServerInfo};
 
 /// The commands that ask. A user may lack the right to `INFO`. Then the identity is unknown.
@@ -36,12 +37,8 @@ pub(super) async fn ask<const N: usize>(
     address: &str,
     also: [Cmd; N],
 ) -> RedisResult<(ServerInfo, [Value; N])> {
-    let mut pipeline = Pipeline::new();
-    for command in question().into_iter().chain(also) {
-        pipeline.add_command(command);
-    }
-    pipeline.ignore_errors();
-    let answers: Vec<Value> = pipeline.query_async(connection).await?;
+    let commands = pipeline(question().into_iter().chain(also));
+    let answers: Vec<Value> = commands.query_async(connection).await?;
     let mut answers = answers.into_iter();
     let mut next = || answers.next().unwrap_or(Value::Nil);
     let server = parse(address, [next(), next(), next()])?;
