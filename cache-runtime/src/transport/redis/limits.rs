@@ -2,8 +2,7 @@
 //! With a timer for each, 64 tasks made about a tenth fewer requests (`--bench requests`).
 
 use std::pin::pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -39,15 +38,13 @@ struct State {
 #[derive(Default)]
 struct Wait {
     waker: AtomicWaker,
-    /// 0, or the [`Ended`] of the request.
-    ended: AtomicU8,
+    ended: OnceLock<Ended>,
 }
 
 /// Why a request was given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
 pub(super) enum Ended {
-    TimedOut = 1,
+    TimedOut,
     Closed,
 }
 
@@ -70,8 +67,8 @@ impl Limits {
                 return Poll::Ready(Ok(done));
             }
             wait.waker.register(context.waker());
-            match wait.ended() {
-                Some(ended) => Poll::Ready(Err(ended)),
+            match wait.ended.get() {
+                Some(ended) => Poll::Ready(Err(*ended)),
                 None => Poll::Pending,
             }
         })
@@ -136,16 +133,9 @@ impl Limits {
 }
 
 impl Wait {
-    fn ended(&self) -> Option<Ended> {
-        match self.ended.load(Ordering::Acquire) {
-            0 => None,
-            1 => Some(Ended::TimedOut),
-            _ => Some(Ended::Closed),
-        }
-    }
-
     fn end(&self, ended: Ended) {
-        self.ended.store(ended as u8, Ordering::Release);
+        // It ends once.
+        let _ = self.ended.set(ended);
         self.waker.wake();
     }
 }
