@@ -187,16 +187,6 @@ impl Keyspace {
         dispatch!(self, delete(keys)).map(drop)
     }
 
-    /// Ends the generation under this key, in the same time for many entries as for few.
-    ///
-    /// Its values can no longer be found, and expire by their TTLs. Values of loads in progress can
-    /// no longer be stored.
-    pub async fn evict_all(&self, generation: &str) -> Result<(), Cause> {
-        // The next generation is random, so an old one never returns, even if the server loses the
-        // key.
-        dispatch!(self, delete(&[self.full(generation)])).map(drop)
-    }
-
     /// A key with its namespace.
     pub(crate) fn full(&self, key: &str) -> String {
         self.bus.settings().full_name(key)

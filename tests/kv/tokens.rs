@@ -126,7 +126,7 @@ pub(crate) async fn any_number_of_entries_is_evicted(on: Backend) {
 pub(crate) async fn an_ended_generation_bars_every_fill(on: Backend) {
     let (kv, a, b) = (&on.kv, entry("a"), entry("b"));
     let (late_a, late_b) = (token(kv, &a).await, token(kv, &b).await);
-    kv.evict_all("cache:g").await.unwrap();
+    kv.delete(&["cache:g"]).await.unwrap();
     assert_eq!(kv.fill(&late_a, b"old", LONG).await, Ok(Filled::Gone));
     assert_eq!(kv.lookup(&a).await, Ok(None));
     // The next load does not wait for one that can no longer fill.
@@ -142,8 +142,8 @@ pub(crate) async fn an_ended_generation_is_unreachable(on: Backend) {
     let (kv, a, b) = (&on.kv, entry("a"), entry("b"));
     load(kv, &a, b"old a").await;
     load(kv, &b, b"old b").await;
-    kv.evict_all("cache:g").await.unwrap();
-    kv.evict_all("cache:g").await.unwrap();
+    kv.delete(&["cache:g"]).await.unwrap();
+    kv.delete(&["cache:g"]).await.unwrap();
     assert_eq!(kv.lookup(&a).await, Ok(None));
     load(kv, &b, b"new b").await;
     assert_eq!(kv.lookup(&a).await, Ok(None));
@@ -198,7 +198,7 @@ pub(crate) async fn what_is_put_bars_fills(on: Backend) {
     kv.put(&a, b"put", LONG).await.unwrap();
     assert_eq!(kv.fill(&late, b"loaded", LONG).await, Ok(Filled::Gone));
     assert_eq!(value(kv, &a).await.unwrap(), b"put");
-    kv.evict_all("cache:g").await.unwrap();
+    kv.delete(&["cache:g"]).await.unwrap();
     assert_eq!(kv.lookup(&a).await, Ok(None));
     kv.put(&a, b"short", Duration::from_millis(1))
         .await
@@ -238,7 +238,7 @@ pub(crate) async fn caches_do_not_share_generations(on: Backend) {
     };
     load(kv, &a, b"a").await;
     load(kv, &other, b"other").await;
-    kv.evict_all("other:g").await.unwrap();
+    kv.delete(&["other:g"]).await.unwrap();
     assert_eq!(value(kv, &a).await.unwrap(), b"a");
     assert_eq!(kv.lookup(&other).await, Ok(None));
 }

@@ -47,8 +47,9 @@ struct State {
     turned: Option<Instant>,
 }
 
+/// What is to be deleted.
 #[derive(Clone, Default)]
-struct Batch {
+pub(super) struct Batch {
     keys: HashSet<Box<str>>,
     everything: bool,
 }
@@ -89,8 +90,9 @@ impl Batch {
         self.everything || self.keys.contains(key)
     }
 
-    /// The keys in Redis to delete, with their namespace.
-    fn in_redis(&self, keyspace: &Keyspace, keys: &Keys) -> Vec<String> {
+    /// The keys in Redis to delete, with their namespace. Without the key of the generation, no value
+    /// of the cache can be found, and each expires by its TTL.
+    pub(super) fn in_redis(&self, keyspace: &Keyspace, keys: &Keys) -> Vec<String> {
         if self.everything {
             return vec![keyspace.full(keys.generation())];
         }
@@ -123,23 +125,29 @@ impl Deletions {
         self.news.notify_one();
     }
 
-    /// A deletion for the caller. From now on, reads of the entries that it covers wait until it is
-    /// done. `None` if there is nothing to delete.
-    pub(super) fn begin(self: &Arc<Self>, evict: &Evict<String>) -> Option<Begun> {
+    /// A deletion for the caller, and what `look` finds in it. From now on, reads of the entries that
+    /// it covers wait until it is done. `None` if there is nothing to delete.
+    pub(super) fn begin<T>(
+        self: &Arc<Self>,
+        evict: &Evict<String>,
+        look: impl FnOnce(&Batch) -> T,
+    ) -> Option<(Begun, T)> {
         let mut batch = Batch::default();
         batch.add(evict);
         if batch.is_empty() {
             return None;
         }
+        let found = look(&batch);
         let mut state = self.state.lock();
         state.numbers += 1;
         let number = state.numbers;
         state.published.insert(number, batch);
         drop(state);
-        Some(Begun {
+        let begun = Begun {
             deletions: Arc::clone(self),
             number,
-        })
+        };
+        Some((begun, found))
     }
 
     /// Waits until every deletion that covers a key is done.
@@ -309,15 +317,6 @@ pub(super) struct Begun {
 }
 
 impl Begun {
-    /// The keys to delete, with their namespace.
-    pub(super) fn keys(&self, keyspace: &Keyspace, keys: &Keys) -> Vec<String> {
-        let state = self.deletions.state.lock();
-        match state.published.get(&self.number) {
-            Some(batch) => batch.in_redis(keyspace, keys),
-            None => Vec::new(),
-        }
-    }
-
     /// It was carried out. If that failed, the task carries it out again.
     pub(super) fn finish(self, result: &Result<(), Cause>) {
         match result {
@@ -326,19 +325,30 @@ impl Begun {
                 // The failures of others stay as they are.
                 self.deletions.failure.send_modify(|_| ());
             }
-            Err(cause) => drop(self.deletions.failure.send_replace(Some(cause.clone()))),
+            Err(cause) => self.give_back(Some(cause)),
         }
+    }
+
+    /// Gives the deletion to the task, unless that has taken it over. Its `failure` is told under the
+    /// lock, so that the task's later success is told after it.
+    fn give_back(&self, failure: Option<&Cause>) {
+        let deletions = &self.deletions;
+        let mut state = deletions.state.lock();
+        let Some(batch) = state.published.remove(&self.number) else {
+            return;
+        };
+        state.queued.join(batch, RECENT);
+        if failure.is_some() {
+            deletions.failure.send_replace(failure.cloned());
+        }
+        drop(state);
+        deletions.news.notify_one();
     }
 }
 
 impl Drop for Begun {
     fn drop(&mut self) {
-        let mut state = self.deletions.state.lock();
-        if let Some(batch) = state.published.remove(&self.number) {
-            state.queued.join(batch, RECENT);
-            drop(state);
-            self.deletions.news.notify_one();
-        }
+        self.give_back(None);
     }
 }
 
@@ -390,7 +400,7 @@ mod tests {
     #[test]
     fn the_task_does_what_its_caller_does_not() {
         let deletions = Deletions::new(Duration::ZERO);
-        let begin = |key: &str| deletions.begin(&Evict::key(key)).unwrap();
+        let begin = |key: &str| deletions.begin(&Evict::key(key), |_| ()).unwrap().0;
         let (done, failed, dropped) = (begin("done"), begin("failed"), begin("dropped"));
         assert!(take(&deletions).is_none(), "they are the callers'");
         assert!(deletions.covers("done") && deletions.covers("dropped"));
@@ -406,7 +416,7 @@ mod tests {
     fn what_publishers_have_deleted_of_late_is_repeated() {
         let deletions = Deletions::new(Duration::from_secs(3600));
         let delete = |key: &str| {
-            let begun = deletions.begin(&Evict::key(key)).unwrap();
+            let begun = deletions.begin(&Evict::key(key), |_| ()).unwrap().0;
             begun.finish(&Ok(()));
         };
         delete("a");
@@ -421,7 +431,11 @@ mod tests {
         // It is forgotten after a while.
         let deletions = Deletions::new(Duration::ZERO);
         for key in ["a", "b", "c"] {
-            deletions.begin(&Evict::key(key)).unwrap().finish(&Ok(()));
+            deletions
+                .begin(&Evict::key(key), |_| ())
+                .unwrap()
+                .0
+                .finish(&Ok(()));
         }
         deletions.repeat();
         assert!(!deletions.covers("a") && deletions.covers("b") && deletions.covers("c"));
@@ -432,7 +446,7 @@ mod tests {
         let deletions = Deletions::new(Duration::ZERO);
         for nothing in [Evict::Nothing, Evict::Keys(Vec::new())] {
             deletions.submit(&nothing);
-            assert!(deletions.begin(&nothing).is_none());
+            assert!(deletions.begin(&nothing, |_| ()).is_none());
         }
         assert!(take(&deletions).is_none());
     }

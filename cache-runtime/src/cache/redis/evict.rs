@@ -12,7 +12,7 @@ use futures_util::future::BoxFuture;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::warn;
 
-use super::deletions::{Begun, Deletions};
+use super::deletions::{Batch, Begun, Deletions};
 use super::entry::Cached;
 use super::policy::OnFlush;
 use super::shared::{Coherence, Shared};
@@ -147,8 +147,9 @@ fn begin_deletion<V: Clone + Send + Sync + 'static, E>(
     // event reports the panic.
     let evict = catch_unwind(AssertUnwindSafe(|| evict(event))).unwrap_or(Evict::All);
     let cache = cache.upgrade()?;
-    let begun = cache.coherence.as_ref()?.deletions.begin(&evict)?;
-    let keys = begun.keys(&cache.keyspace, &cache.keys);
+    let deletions = &cache.coherence.as_ref()?.deletions;
+    let look = |batch: &Batch| batch.in_redis(&cache.keyspace, &cache.keys);
+    let (begun, keys) = deletions.begin(&evict, look)?;
     Some(Box::new(ByPublisher { cache, begun, keys }))
 }
 

@@ -1,6 +1,7 @@
 //! Refreshing an entry before it expires, while readers are given the old value.
 
 use std::sync::Arc;
+
 use tokio::time::Instant;
 use tracing::warn;
 
