@@ -66,17 +66,20 @@ impl<E> Echoes<E> {
 
     /// Removes a payload, and returns whether it was expected. Other hooks than the present ones
     /// may not have deleted all that has to be deleted now.
-    pub(super) fn take(&self, payload: &[u8], hooks: &Hooks<E>) -> bool {
-        let mut expected = self.0.lock();
-        let Some(same) = expected.get_mut(payload) else {
-            return false;
+    pub(super) fn take(&self, payload: &[u8], hooks: impl FnOnce() -> Hooks<E>) -> bool {
+        let called = {
+            let mut expected = self.0.lock();
+            let Some(same) = expected.get_mut(payload) else {
+                return false;
+            };
+            let called = same.pop();
+            if same.is_empty() {
+                expected.remove(payload);
+            }
+            called
         };
-        let called = same.pop();
-        if same.is_empty() {
-            expected.remove(payload);
-        }
         called.is_some_and(|called| {
-            is_awaited(&called) && Weak::ptr_eq(&called.1, &Arc::downgrade(hooks))
+            is_awaited(&called) && Weak::ptr_eq(&called.1, &Arc::downgrade(&hooks()))
         })
     }
 
@@ -109,14 +112,14 @@ impl<'a, E> Echo<'a, E> {
     /// taken for it.
     pub(crate) fn failed(mut self) -> bool {
         let payload = self.payload.take();
-        payload.is_some_and(|payload| !self.echoes.take(&payload, self.hooks))
+        payload.is_some_and(|payload| !self.echoes.take(&payload, || Arc::clone(self.hooks)))
     }
 }
 
 impl<E> Drop for Echo<'_, E> {
     fn drop(&mut self) {
         if let Some(payload) = self.payload.take() {
-            self.echoes.take(&payload, self.hooks);
+            self.echoes.take(&payload, || Arc::clone(self.hooks));
         }
     }
 }
@@ -129,29 +132,33 @@ mod tests {
         Arc::new([])
     }
 
+    fn take(echoes: &Echoes<()>, payload: &[u8], hooks: &Hooks<()>) -> bool {
+        echoes.take(payload, || Arc::clone(hooks))
+    }
+
     #[test]
     fn each_publication_is_expected_once() {
         let (echoes, hooks) = (Echoes::new(), hooks());
-        assert!(!echoes.take(b"a", &hooks));
+        assert!(!take(&echoes, b"a", &hooks));
         echoes.expect(b"a", &hooks).published();
         echoes.expect(b"a", &hooks).published();
-        assert!(!echoes.take(b"b", &hooks));
-        assert!(echoes.take(b"a", &hooks) && echoes.take(b"a", &hooks));
-        assert!(!echoes.take(b"a", &hooks));
+        assert!(!take(&echoes, b"b", &hooks));
+        assert!(take(&echoes, b"a", &hooks) && take(&echoes, b"a", &hooks));
+        assert!(!take(&echoes, b"a", &hooks));
         echoes.expect(b"a", &hooks).published();
         echoes.clear();
-        assert!(!echoes.take(b"a", &hooks));
+        assert!(!take(&echoes, b"a", &hooks));
     }
 
     #[test]
     fn what_is_not_published_is_not_expected() {
         let (echoes, hooks) = (Echoes::new(), hooks());
         drop(echoes.expect(b"a", &hooks));
-        assert!(!echoes.take(b"a", &hooks));
+        assert!(!take(&echoes, b"a", &hooks));
         assert!(!echoes.expect(b"a", &hooks).failed());
-        assert!(!echoes.take(b"a", &hooks));
+        assert!(!take(&echoes, b"a", &hooks));
         let echo = echoes.expect(b"a", &hooks);
-        assert!(echoes.take(b"a", &hooks), "a message of another instance");
+        assert!(take(&echoes, b"a", &hooks), "a message of another instance");
         assert!(echo.failed());
     }
 
@@ -162,7 +169,7 @@ mod tests {
         let others: Hooks<()> = Arc::new([Arc::new(Hook {
             evict: Box::new(|()| None),
         })]);
-        assert!(!echoes.take(b"a", &others));
+        assert!(!take(&echoes, b"a", &others));
     }
 
     #[test]
@@ -177,7 +184,7 @@ mod tests {
         let (echoes, hooks) = (Echoes::new(), hooks());
         let long = [b'a'; LONGEST + 1];
         echoes.expect(&long, &hooks).published();
-        assert!(!echoes.take(&long, &hooks));
+        assert!(!take(&echoes, &long, &hooks));
         for _ in 0..=TIMES {
             echoes.expect(b"a", &hooks).published();
         }

@@ -208,7 +208,7 @@ impl<E: InvalidationEvent> Dispatch for Channel<E> {
             let text = catch_unwind(AssertUnwindSafe(|| event.describe().to_string()));
             debug!(channel = %self.name, event = text.unwrap_or_default(), "event received");
         }
-        if self.echoes.take(payload, &self.hooks.snapshot()) {
+        if self.echoes.take(payload, || self.hooks.snapshot()) {
             self.tell_inline(|| Notice::Echo(&event));
         } else {
             self.tell_inline(|| Notice::Event(&event));
