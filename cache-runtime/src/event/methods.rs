@@ -54,9 +54,7 @@ impl<'a> Publishing<'a> {
             future: Box::pin(publishing),
         }
     }
-}
 
-impl Publishing<'_> {
     /// Publishes the event, and blocks the thread until that is done: for threads without an
     /// executor.
     ///
