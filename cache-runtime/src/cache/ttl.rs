@@ -295,7 +295,7 @@ where
     V: Clone + Send + Sync + 'static,
 {
     fn describe(&self) -> Described {
-        self.engine.describe(&self.name, self.place)
+        self.engine.describe(self.place)
     }
 }
 

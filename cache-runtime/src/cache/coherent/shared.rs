@@ -70,7 +70,7 @@ where
             evicted_by: sources().map(Source::describe).collect(),
             state: State::of(&self.health(), self.is_open()),
             bus: sources().next().map(Source::bus),
-            ..self.engine.describe(&self.name, self.place)
+            ..self.engine.describe(self.place)
         }
     }
 }

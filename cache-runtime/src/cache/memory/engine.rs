@@ -208,10 +208,10 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
     }
 
     /// Describes a `TtlCache` for an audit. Other caches replace what differs.
-    pub(crate) fn describe(&self, name: &Arc<str>, place: &'static Location<'static>) -> Described {
+    pub(crate) fn describe(&self, place: &'static Location<'static>) -> Described {
         let (hits, misses) = self.store.reads();
         Described {
-            name: Arc::clone(name),
+            name: Arc::clone(&self.name),
             kind: Kind::Ttl,
             place,
             ttl: Some(self.options.ttl),

@@ -50,6 +50,21 @@ pub(super) struct Callers<V> {
     pub(super) waiting: Waiting<V>,
 }
 
+/// A load that has ended: itself, or its callers if an eviction has overtaken it.
+pub(super) struct EndedLoad<K, V> {
+    pub(super) load: Option<Load<K, V>>,
+    pub(super) overtaken: Option<Callers<V>>,
+}
+
+impl<K, V> EndedLoad<K, V> {
+    /// Those who wait for it.
+    pub(super) fn waiting(&mut self) -> Option<&mut Waiting<V>> {
+        let callers = self.load.as_mut().map(|load| &mut load.callers);
+        let callers = callers.or(self.overtaken.as_mut())?;
+        Some(&mut callers.waiting)
+    }
+}
+
 impl Beginning {
     /// Whether a caller that would begin a load `now` may be given the value of this one: nothing
     /// that it may have read was evicted meanwhile, as far as this cache can tell.
@@ -63,13 +78,19 @@ impl<V> Callers<V> {
     pub(super) fn one() -> Self {
         Self {
             number: 1,
-            waiting: Waiting(None),
+            waiting: Waiting::default(),
         }
     }
 }
 
 /// The waiters of a load, if there are any. Dropping it without a value makes them begin anew.
 pub(super) struct Waiting<V>(Option<Arc<Waiters<V>>>);
+
+impl<V> Default for Waiting<V> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
 
 impl<V> Waiting<V> {
     pub(super) fn join(&mut self) -> Arc<Waiters<V>> {
@@ -78,11 +99,6 @@ impl<V> Waiting<V> {
 
     pub(super) fn waiters(&self) -> Option<&Arc<Waiters<V>>> {
         self.0.as_ref()
-    }
-
-    /// Takes the waiters out, who begin anew once the result is dropped.
-    pub(super) fn take_over(&mut self) -> Self {
-        Self(self.0.take())
     }
 
     /// Takes the waiters out. The caller must give them the value.

@@ -1,6 +1,6 @@
 //! What the caches in memory share: a bounded store with TTLs, and one load per key.
 //!
-//! An `engine` has a `store` of `shard`s, each with `entries` and with the `load`s on their way. A
+//! An `engine` has a `store` of `part`s, each a `shard` with `entries` and with the `load`s on their way. A
 //! caller that finds no entry takes its `turn` to load, or becomes one of the `waiters` of the
 //! load. `layout` divides the store, and `reclaim` frees the memory of entries after everything was
 //! evicted.
@@ -13,6 +13,7 @@ mod layout;
 mod load;
 mod nested;
 mod options;
+mod part;
 mod patience;
 mod reclaim;
 mod shard;

@@ -10,7 +10,7 @@ use super::entries::{Discarded, Entries, entries};
 use super::entry::Entry;
 use super::keys::{At, Probe, Stored, hash as hash_of};
 use super::layout::Layout;
-use super::load::{Beginning, Callers, Load};
+use super::load::{Beginning, Callers, EndedLoad, Load};
 use crate::clock::{Nanos, precise};
 
 pub(super) struct Shard<K, V> {
@@ -112,9 +112,13 @@ impl<K: Hash + Eq, V: Clone> Shard<K, V> {
         keys.collect()
     }
 
-    pub(super) fn take_load(&mut self, hash: u64, id: u64) -> Option<Load<K, V>> {
+    /// Takes a load out that has ended. The caller drops it after the lock is released.
+    pub(super) fn end(&mut self, hash: u64, id: u64) -> EndedLoad<K, V> {
         let found = self.loads.find_entry(hash, |load| load.id == id);
-        found.ok().map(|found| found.remove().0)
+        EndedLoad {
+            load: found.ok().map(|found| found.remove().0),
+            overtaken: self.overtaken.remove(&id),
+        }
     }
 
     /// Keeps the callers of a load that was taken out, if any wait; returns its key.

@@ -14,7 +14,7 @@
 //! under one lock.
 
 use std::hash::Hash;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use equivalent::Equivalent;
 
@@ -22,9 +22,10 @@ use super::entries::Discarded;
 use super::entry::{Entry, NewEntry};
 use super::keys::hash;
 use super::layout::Layout;
-use super::load::{Beginning, Load, Storing};
+use super::load::{Beginning, Load, Storing, Waiting};
+use super::part::Part;
 use super::shard::Shard;
-use super::sync::{AtomicU64, Ordering, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use super::sync::{AtomicU64, Ordering};
 use super::waiters::{Ended, Failure, Waiters};
 use crate::barrier::Barriers;
 use crate::cache::error::NotStored;
@@ -41,33 +42,6 @@ pub(super) struct Store<K, V> {
 /// Keeps a value in cache lines of its own, apart from neighbours that are written often.
 #[repr(align(128))]
 struct Line<T>(T);
-
-/// An atomic of the standard library even under the concurrency checker, whose own would only add
-/// schedules to try.
-#[derive(Default)]
-struct Count(std::sync::atomic::AtomicU64);
-
-impl Count {
-    fn get(&self) -> u64 {
-        self.0.load(std::sync::atomic::Ordering::Relaxed)
-    }
-
-    /// Threads that count at the same time may be counted as one.
-    #[inline]
-    fn add_one(&self) {
-        let count = self.get() + 1;
-        self.0.store(count, std::sync::atomic::Ordering::Relaxed);
-    }
-}
-
-/// A shard, and how often it was read. The counters are meant to be in the cache line that locking
-/// the shard takes anyway.
-#[repr(align(128))]
-struct Part<K, V> {
-    hits: Count,
-    misses: Count,
-    shard: RwLock<Shard<K, V>>,
-}
 
 /// What [`Store::join`] has found.
 pub(super) enum Joined<V> {
@@ -90,11 +64,7 @@ pub(super) enum Wait {
 
 impl<K: Hash + Eq, V: Clone> Store<K, V> {
     pub(super) fn new(layout: Layout, barriers: Barriers) -> Self {
-        let part = |_| Part {
-            hits: Count::default(),
-            misses: Count::default(),
-            shard: RwLock::new(Shard::new(&layout, 0)),
-        };
+        let part = |_| Part::new(Shard::new(&layout, 0));
         Self {
             shards: (0..layout.shards).map(part).collect(),
             generation: Line(AtomicU64::new(0)),
@@ -200,7 +170,7 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
                 && precise().saturating_sub(load.since) >= limit
             {
                 load.shared = false;
-                _begin_anew = load.callers.waiting.take_over();
+                _begin_anew = std::mem::take(&mut load.callers.waiting);
                 return Joined::Replacing(shard.enter(hash, key.to_owned(), begun, true));
             }
             // Where evictions may go unnoticed, the load must not have begun long ago.
@@ -301,19 +271,17 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
     ) -> Result<(), NotStored> {
         // Dropped after the lock is released.
         let mut discarded = Discarded::default();
-        let (mut ended, mut overtaken);
+        let mut ended;
         let (result, awaited) = {
             let mut shard = self.part(hash).write();
-            ended = shard.take_load(hash, id);
-            overtaken = shard.overtaken.remove(&id);
-            let callers = ended.as_mut().map(|load| &mut load.callers);
+            ended = shard.end(hash, id);
             // Cloned before the waiters are taken: if that panics, they begin anew.
-            let awaited = callers.or(overtaken.as_mut()).and_then(|callers| {
-                let entry = callers.waiting.waiters().map(|_| new.entry.clone());
-                entry.zip(callers.waiting.take())
+            let awaited = ended.waiting().and_then(|waiting| {
+                let entry = waiting.waiters().map(|_| new.entry.clone());
+                entry.zip(waiting.take())
             });
-            let result = self.check(ended.as_ref(), &new, now);
-            if let Some(load) = ended.take_if(|_| result.is_ok()) {
+            let result = self.check(ended.load.as_ref(), &new, now);
+            if let Some(load) = ended.load.take_if(|_| result.is_ok()) {
                 discarded.old = shard.renew(load.begun.generation, &self.layout);
                 shard.insert(load.key, new.entry, &mut discarded);
                 discarded.expired = shard.sweep(now, &self.layout);
@@ -329,16 +297,8 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
     /// Ends a load that has failed: gives the error to its waiters.
     pub(super) fn fail(&self, hash: u64, id: u64, failure: Failure) {
         // Dropped after the lock is released.
-        let (mut ended, mut overtaken);
-        let waiters = {
-            let mut shard = self.part(hash).write();
-            ended = shard.take_load(hash, id);
-            overtaken = shard.overtaken.remove(&id);
-            let callers = ended.as_mut().map(|load| &mut load.callers);
-            callers
-                .or(overtaken.as_mut())
-                .and_then(|callers| callers.waiting.take())
-        };
+        let mut ended = self.part(hash).write().end(hash, id);
+        let waiters = ended.waiting().and_then(Waiting::take);
         if let Some(waiters) = waiters {
             waiters.end(Ended::Failed(failure));
         }
@@ -477,25 +437,7 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
 
     /// The numbers of hits and misses.
     pub(super) fn reads(&self) -> (u64, u64) {
-        self.shards.iter().fold((0, 0), |(hits, misses), part| {
-            (hits + part.hits.get(), misses + part.misses.get())
-        })
-    }
-}
-
-impl<K, V> Part<K, V> {
-    #[inline]
-    fn read(&self) -> RwLockReadGuard<'_, Shard<K, V>> {
-        self.shard.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    #[inline]
-    fn write(&self) -> RwLockWriteGuard<'_, Shard<K, V>> {
-        self.shard.write().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    #[inline]
-    fn count(&self, hit: bool) {
-        if hit { &self.hits } else { &self.misses }.add_one();
+        let parts = self.shards.iter().map(Part::reads);
+        parts.fold((0, 0), |all, part| (all.0 + part.0, all.1 + part.1))
     }
 }

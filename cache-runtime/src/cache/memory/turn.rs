@@ -140,18 +140,7 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
                 }
                 waited = true;
             }
-            let mut permit = None;
-            if let Some(permits) = &self.permits
-                && !nested::is_polled(|load| load.0 == self.address())
-            {
-                waited |= permits.available_permits() == 0;
-                let acquired = patience.wait(permits.acquire()).await;
-                if acquired.is_none() {
-                    self.hung(key, CROWDED);
-                }
-                // The semaphore is never closed.
-                permit = acquired.and_then(Result::ok);
-            }
+            let permit = self.permit(key, &mut patience, &mut waited).await;
             if !waited {
                 return Turn::Lead(LeadingLoad::new(guard, permit, arrived));
             }
@@ -161,6 +150,30 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
                 return Turn::Lead(LeadingLoad::new(guard, permit, self.clock().now()));
             }
         }
+    }
+
+    /// The permit to load. `None` if loads need none, if the caller is the loader of another load,
+    /// which has one, or if the caller has waited for too long. Notes in `waited` that it may wait.
+    async fn permit<Q>(
+        &self,
+        key: &Q,
+        patience: &mut Patience,
+        waited: &mut bool,
+    ) -> Option<SemaphorePermit<'_>>
+    where
+        Q: ToOwned<Owned = K> + ?Sized,
+    {
+        let permits = self.permits.as_ref()?;
+        if nested::is_polled(|load| load.0 == self.address()) {
+            return None;
+        }
+        *waited |= permits.available_permits() == 0;
+        let acquired = patience.wait(permits.acquire()).await;
+        if acquired.is_none() {
+            self.hung(key, CROWDED);
+        }
+        // The semaphore is never closed.
+        acquired.and_then(Result::ok)
     }
 
     /// The turn to load a key whose other loads go on.
