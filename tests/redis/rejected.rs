@@ -65,9 +65,13 @@ async fn evict_from_caches_at_once_and_leave_the_channel_live() {
         .build()
         .unwrap();
     for round in 1..=20 {
-        let load = async || cache.get_or_load(&1, || async { round }).await;
-        assert_eq!(load().await, round);
-        assert_eq!(cache.get(&1), Some(round));
+        // What begins to load while other subscribers are still told is not stored.
+        let stored = async || {
+            assert_eq!(cache.get_or_load(&1, || async { round }).await, round);
+            cache.get(&1)
+        };
+        let stored = eventually("the value to be stored", stored, Option::is_some).await;
+        assert_eq!(stored, Some(round));
         admin.publish("cache:users", REJECTED[0]).await;
         let cached = async || cache.get(&1);
         eventually("the message to evict", cached, Option::is_none).await;
