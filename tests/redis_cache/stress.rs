@@ -11,8 +11,9 @@ use std::time::Duration;
 use cache_runtime::redis::Coherent;
 use cache_runtime::service::Subscription;
 use cache_runtime::{Evict, InvalidationEvent, RedisCache};
-use support::{Admin, within};
+use support::{Admin, DEADLINE};
 use tokio::task::{JoinSet, yield_now};
+use tokio::time::timeout;
 
 use crate::fixture::{LONG, Place, TextEvent, Texts};
 
@@ -152,7 +153,7 @@ async fn read(instance: &Instance, database: &Arc<Database>) -> bool {
     } else {
         let load = || load(Arc::clone(database), key);
         let load = instance.cache.try_get_or_load(&name, load);
-        match tokio::time::timeout(Duration::from_millis(random(20) as u64 + 1), load).await {
+        match timeout(Duration::from_millis(random(20) as u64 + 1), load).await {
             Ok(version) => version.unwrap(),
             // The caller has given up.
             Err(_) => u64::MAX,
@@ -216,18 +217,22 @@ async fn run(place: Place, reads: usize, trouble: bool) {
             });
         }
     }
+    let all_stats = || {
+        let stats = |instance: &Arc<Instance>| (instance.texts.health(), instance.cache.stats());
+        instances.iter().map(stats).collect::<Vec<_>>()
+    };
     let read = async {
         while let Some(ended) = readers.join_next().await {
             ended.unwrap();
         }
     };
-    within("the readers to be done", read).await;
+    if timeout(DEADLINE, read).await.is_err() {
+        let (left, stats) = (readers.len(), all_stats());
+        panic!("{left} readers are not done within {DEADLINE:?}: {stats:#?}");
+    }
     writers.shutdown().await;
     let changes: u64 = (0..KEYS).map(|key| database.version(key)).sum();
-    let stats: Vec<_> = instances
-        .iter()
-        .map(|instance| instance.cache.stats())
-        .collect();
+    let stats = all_stats();
     let stale = stale.load(Ordering::Relaxed);
     println!("{stale} stale reads, at {changes} changes; {stats:#?}");
     assert_eq!(stale, 0);
