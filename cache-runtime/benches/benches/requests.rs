@@ -2,11 +2,13 @@
 //!
 //! ```sh
 //! cargo bench -p benches --bench requests
+//! cargo bench -p benches --bench requests -- reserve
 //! ```
 //!
 //! Rounds of both alternate, so that a change of the machine's speed affects both. Each ratio is
 //! ours divided by theirs. For throughput, higher is better. For times, lower is better.
 
+use std::env;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -116,7 +118,15 @@ async fn main() {
             .expect("usable settings"),
         bus,
     };
+    let chosen: Vec<String> = env::args()
+        .skip(1)
+        .filter(|argument| argument != "--bench")
+        .collect();
+    let is_chosen = |what: &str| chosen.is_empty() || chosen.iter().any(|chosen| chosen == what);
     for what in [What::Get, What::Publish, What::Reserve] {
+        if !is_chosen(&format!("{what:?}").to_lowercase()) {
+            continue;
+        }
         for (tasks, requests) in [(TASKS, MANY), (1, FEW)] {
             let mut ratios = Vec::new();
             // The first round warms up and does not count.
@@ -141,7 +151,9 @@ async fn main() {
             }
         }
     }
-    connecting(&server.url()).await;
+    if is_chosen("connect") {
+        connecting(&server.url()).await;
+    }
 }
 
 async fn time(sides: &Sides, tasks: usize, requests: usize, what: What, ours: bool) -> Duration {
