@@ -233,9 +233,7 @@ impl Inner {
         // for I/O. It is a task, because the callers may stop waiting.
         let handle = io_thread::handle().map_err(Cause::Unreachable)?;
         let task = handle.spawn(connecting);
-        if number == 1 {
-            handle.spawn(Arc::clone(&self.limits).run());
-        }
+        self.limits.start_timer(handle);
         let inner = Arc::clone(self);
         let attempt = async move {
             // If the task panicked, the attempt has to end here.
