@@ -185,7 +185,7 @@
 //! The bus regularly publishes a test message, the canary, and receives it over the same two
 //! connections as events. A channel is [live](bus::Health::Live) while its subscription is
 //! confirmed and the latest complete canary was sent less than a lease ago. A canary is complete
-//! when it has come back and the server has answered on both connections that it is a primary.
+//! when it has come back and the server has answered on both that it is a primary.
 //! While a channel is not live, a [`CoherentCache`] is bypassed, unless
 //! [`WhileDown`](coherent::WhileDown) says otherwise.
 //!

@@ -12,6 +12,7 @@ mod freeze;
 mod kill;
 mod many_channels;
 mod moved;
+mod nearby;
 mod overflow;
 mod primary;
 mod rejected;

@@ -40,6 +40,9 @@ impl BusBuilder {
 
     /// The instance's name, by default the program's name and process id. `CLIENT LIST` shows it
     /// for the instance's connections, as `bot-1:events`, `bot-1:publish` and `bot-1:values`.
+    ///
+    /// A Tokio runtime with several workers that makes many requests gets additional connections, as
+    /// `bot-1:publish-nearby` and `bot-1:values-nearby`. Nothing depends on them.
     #[cfg(feature = "redis")]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.settings.name = name.into();
@@ -81,7 +84,9 @@ impl BusBuilder {
     }
 
     /// Longest time to wait for the server's answer to a command;
-    /// [`defaults::RESPONSE_TIMEOUT`](crate::defaults::RESPONSE_TIMEOUT) by default.
+    /// [`defaults::RESPONSE_TIMEOUT`](crate::defaults::RESPONSE_TIMEOUT) by default. A request on a
+    /// connection of the caller's runtime (see [`name`](Self::name)) waits a quarter of that, and is
+    /// then made again elsewhere.
     #[cfg(feature = "redis")]
     pub fn response_timeout(mut self, timeout: Duration) -> Self {
         self.settings.response_timeout = timeout;

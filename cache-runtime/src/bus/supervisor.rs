@@ -366,7 +366,7 @@ impl Supervisor {
         }
     }
 
-    /// Publishes a canary on one connection, and asks for the server's role and identity on both.
+    /// Publishes a canary on one connection, and asks for the server's role and identity on all.
     fn send_canary(&mut self, number: u64) {
         let (transport, channel) = (self.transport.clone(), Arc::clone(&self.canary));
         let published = async move {
@@ -374,19 +374,21 @@ impl Supervisor {
             transport.publish_canary(&channel, payload).await
         };
         self.tell(number, Side::Commands, Answer::Later(Box::pin(published)));
-        let (transport, inbox) = (self.transport.clone(), Arc::clone(&self.inbox));
         let generation = self.generation;
-        self.tasks.spawn(async move {
-            if let Some((server, connection)) = transport.ask_values().await {
-                let told = Told {
-                    canary: number,
-                    side: Side::Values,
-                    connection,
-                    server,
-                };
-                inbox.push(Signal::Server(generation, told));
-            }
-        });
+        for asking in self.transport.ask_others() {
+            let inbox = Arc::clone(&self.inbox);
+            self.tasks.spawn(async move {
+                if let Some((server, connection)) = asking.await {
+                    let told = Told {
+                        canary: number,
+                        side: Side::Other,
+                        connection,
+                        server,
+                    };
+                    inbox.push(Signal::Server(generation, told));
+                }
+            });
+        }
         let Some(connection) = &self.connection else {
             return;
         };

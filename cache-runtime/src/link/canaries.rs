@@ -130,7 +130,7 @@ impl Canaries {
                     canary.published_before.get_or_insert(next);
                 }
                 // It has to be the same server, and proves nothing more.
-                Side::Values => {}
+                Side::Other => {}
             }
         }
     }

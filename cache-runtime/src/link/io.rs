@@ -18,15 +18,15 @@ impl ChannelId {
     }
 }
 
-/// One of the two connections to the server.
+/// A connection to the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
     /// The connection that subscribes.
     Events,
     /// The connection that publishes.
     Commands,
-    /// The connection for keys and values.
-    Values,
+    /// Another connection for commands.
+    Other,
 }
 
 /// What has happened.

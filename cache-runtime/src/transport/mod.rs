@@ -146,13 +146,13 @@ impl Transport {
         }
     }
 
-    /// What the server says of itself on the connection for values, and the number of that connection.
-    /// `None` if it is not open.
-    pub(crate) async fn ask_values(&self) -> Option<(ServerInfo, u64)> {
+    /// What the server says of itself on each further connection for commands, and the number of that
+    /// connection. `None` if there is no answer.
+    pub(crate) fn ask_others(&self) -> Vec<BoxFuture<'static, Option<(ServerInfo, u64)>>> {
         match self {
-            Self::InProcess(_) => None,
+            Self::InProcess(_) => Vec::new(),
             #[cfg(feature = "redis")]
-            Self::Redis(redis) => redis.ask_values().await,
+            Self::Redis(redis) => redis.ask_others(),
         }
     }
 

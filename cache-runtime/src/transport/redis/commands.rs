@@ -2,18 +2,19 @@
 
 use std::io::{self, ErrorKind::TimedOut};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
-use redis::aio::{MultiplexedConnection, SendError};
-use redis::{AsyncConnectionConfig, PushInfo, PushKind, RedisError, RedisResult};
+use redis::{RedisError, RedisResult};
 use tokio_util::sync::CancellationToken;
+use tracing::debug;
 
 use super::endpoint::Endpoint;
 use super::failure::is_wrong_server;
 use super::limits::{Ended, Limits};
+use super::nearby::{Found, Nearby, Opening};
+use super::open::Open;
 use super::server_info;
 use crate::health::Cause;
 use crate::io_thread;
@@ -28,10 +29,14 @@ struct Inner {
     role: &'static str,
     endpoint: Arc<Endpoint>,
     state: Mutex<State>,
+    /// Further connections, which the runtimes of callers drive.
+    nearby: Nearby,
     /// How long callers receive the error of a failed attempt before there is another attempt.
     pause: Duration,
     /// Ends requests in progress, when they take too long or this is closed.
     limits: Arc<Limits>,
+    /// As `limits`, for requests on connections nearby.
+    nearby_limits: Arc<Limits>,
     /// Ends an attempt to connect.
     closed: CancellationToken,
 }
@@ -41,8 +46,6 @@ struct State {
     /// Refuses new requests.
     is_closed: bool,
     open: Option<Open>,
-    /// How many attempts to connect were started. Each is numbered.
-    attempts: u64,
     /// The attempt in progress, with its number. All callers that wait for it get its result.
     attempt: Option<(u64, Attempt)>,
     /// Why the server counts as away, until a connection succeeds, and since when.
@@ -51,17 +54,8 @@ struct State {
 
 type Attempt = Shared<BoxFuture<'static, Result<Open, Cause>>>;
 
-/// An open connection.
-#[derive(Clone)]
-pub(super) struct Open {
-    pub(super) number: u64,
-    pub(super) connection: MultiplexedConnection,
-    /// The server's role and identity, as it answered when the connection was opened.
-    pub(super) server: Arc<ServerInfo>,
-    /// Set when the connection has ended. Otherwise the first command after the server closed an
-    /// idle connection would fail, and some commands must not be sent twice.
-    ended: Arc<AtomicBool>,
-}
+/// Requests on a connection nearby are given up after this part of the limit that others have.
+const NEARBY_LIMIT: u32 = 4;
 
 /// Whether to send a request again if its first sending may have been carried out.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -92,6 +86,8 @@ impl Commands {
         Self(Arc::new(Inner {
             role,
             limits: Limits::new(endpoint.response_timeout),
+            nearby: Nearby::default(),
+            nearby_limits: Limits::new(endpoint.response_timeout / NEARBY_LIMIT),
             endpoint,
             state: Mutex::default(),
             pause,
@@ -112,6 +108,9 @@ impl Commands {
         work: &W,
     ) -> Result<Result<W::Answer, Failed>, Cause> {
         let mut may_retry = again == Again::Yes;
+        if may_retry && let Some(answer) = self.run_nearby(work).await {
+            return answer;
+        }
         loop {
             let mut open = self.connection().await?;
             let answer = match self.0.limits.wait(work.run(&mut open)).await {
@@ -138,6 +137,43 @@ impl Commands {
         }
     }
 
+    /// Does some work on the connection of the caller's runtime. `None` if it has to be done
+    /// elsewhere.
+    async fn run_nearby<W: Work>(
+        &self,
+        work: &W,
+    ) -> Option<Result<Result<W::Answer, Failed>, Cause>> {
+        let mut open = match self.0.nearby.find() {
+            Found::Open(open) => open,
+            Found::Wanted(opening) => {
+                self.0.open_nearby(opening);
+                return None;
+            }
+            Found::Nothing => return None,
+        };
+        let error = match self.0.nearby_limits.wait(work.run(&mut open)).await {
+            Ok(Ok(answer)) => return Some(Ok(Ok(answer))),
+            Ok(Err(error)) => error,
+            Err(Ended::Closed) => return Some(Err(Cause::Closed)),
+            Err(Ended::TimedOut) => {
+                self.0.nearby.failed(open.number);
+                return None;
+            }
+        };
+        let wrong_server = if is_wrong_server(&error) {
+            Some(self.0.nearby.failed(open.number))
+        } else if error.is_unrecoverable_error() {
+            self.0.nearby.failed(open.number);
+            return None;
+        } else {
+            None
+        };
+        Some(Ok(Err(Failed {
+            error,
+            wrong_server,
+        })))
+    }
+
     /// The open connection, or a new one.
     async fn connection(&self) -> Result<Open, Cause> {
         let attempt = {
@@ -153,6 +189,7 @@ impl Commands {
     /// Drops the connection. With a cause, the server counts as away until a new connection
     /// succeeds.
     pub(super) fn disconnect(&self, away: Option<&Cause>) {
+        self.0.nearby.disconnect();
         let mut state = self.0.state.lock();
         state.open = None;
         if let Some(cause) = away {
@@ -171,29 +208,49 @@ impl Commands {
         }
     }
 
-    /// Asks the server what it is, if the connection is open; returns the number of the connection too.
-    /// `None` if it is not open, or does not answer.
-    pub(super) async fn ask(&self) -> Option<(ServerInfo, u64)> {
-        let mut open = self.0.state.lock().open.clone()?;
-        let address = &self.0.endpoint.failures.address;
-        let asking = server_info::ask(&mut open.connection, address, []);
-        let asked = io_thread::timeout(self.0.endpoint.response_timeout, asking).await;
-        let (server, []) = asked.ok()?.ok()?;
-        Some((server, open.number))
+    /// The connection, if it is open.
+    pub(super) fn open(&self) -> Option<Open> {
+        self.0.state.lock().open.clone()
+    }
+
+    /// Asks the server on a connection what it is; returns the number of the connection too. `None`
+    /// if there is no answer. Then a connection nearby is dropped.
+    pub(super) fn ask(&self, mut open: Open) -> BoxFuture<'static, Option<(ServerInfo, u64)>> {
+        let inner = Arc::clone(&self.0);
+        let asking = async move {
+            let endpoint = &inner.endpoint;
+            let asking = server_info::ask(&mut open.connection, &endpoint.failures.address, []);
+            let asked = io_thread::timeout(endpoint.response_timeout, asking).await;
+            let Ok(Ok((server, []))) = asked else {
+                inner.nearby.failed(open.number);
+                return None;
+            };
+            Some((server, open.number))
+        };
+        asking.boxed()
+    }
+
+    /// As [`ask`](Self::ask), on each connection nearby.
+    pub(super) fn ask_nearby(&self) -> Vec<BoxFuture<'static, Option<(ServerInfo, u64)>>> {
+        let nearby = self.0.nearby.in_use().into_iter();
+        nearby.map(|open| self.ask(open)).collect()
     }
 
     pub(super) fn close(&self) {
         let mut state = self.0.state.lock();
         (state.open, state.is_closed) = (None, true);
         drop(state);
+        self.0.nearby.close();
         self.0.closed.cancel();
         self.0.limits.close();
+        self.0.nearby_limits.close();
     }
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
         self.limits.close();
+        self.nearby_limits.close();
     }
 }
 
@@ -204,7 +261,7 @@ impl Inner {
             return Some(Err(Cause::Closed));
         }
         if let Some(open) = &state.open {
-            if !open.ended.load(Ordering::Acquire) {
+            if !open.has_ended() {
                 return Some(Ok(open.clone()));
             }
             state.open = None;
@@ -221,12 +278,13 @@ impl Inner {
         if let Some((_, attempt)) = &state.attempt {
             return Ok(attempt.clone());
         }
-        state.attempts += 1;
-        let number = state.attempts;
+        let number = Open::next_number();
         let inner = Arc::clone(self);
         let closed = self.closed.clone();
         let connecting = async move {
-            let opened = closed.run_until_cancelled(inner.open(number)).await;
+            let opened = closed
+                .run_until_cancelled(Open::new(&inner.endpoint, inner.role, number))
+                .await;
             inner.opened(number, opened.unwrap_or(Err(Cause::Closed)))
         };
         // A connection is driven by the runtime that it was opened on, so this runs on the thread
@@ -245,24 +303,32 @@ impl Inner {
         Ok(attempt)
     }
 
-    async fn open(&self, number: u64) -> Result<Open, Cause> {
-        let ended = Arc::new(AtomicBool::new(false));
-        let config = AsyncConnectionConfig::new().set_push_sender({
-            let ended = Arc::clone(&ended);
-            move |push: PushInfo| {
-                if push.kind == PushKind::Disconnection {
-                    ended.store(true, Ordering::Release);
+    /// Opens a connection nearby, in the background.
+    fn open_nearby(self: &Arc<Self>, opening: Opening) {
+        let Ok(handle) = io_thread::handle() else {
+            return;
+        };
+        self.nearby_limits.start_timer(handle);
+        let inner = Arc::clone(self);
+        // The runtime that a connection is opened in drives it.
+        opening.runtime.clone().spawn(async move {
+            let role = format!("{}-nearby", inner.role);
+            let connecting = Open::new(&inner.endpoint, &role, Open::next_number());
+            match inner.closed.run_until_cancelled(connecting).await {
+                Some(Ok(open)) if inner.is_present_server(&open) => {
+                    inner.nearby.opened(&opening, open);
                 }
-                Ok::<(), SendError>(())
+                Some(Err(cause)) => debug!(%cause, "no connection nearby"),
+                _ => {}
             }
         });
-        let (connection, server) = self.endpoint.open(self.role, config).await?;
-        Ok(Open {
-            number,
-            connection,
-            server: Arc::new(server),
-            ended,
-        })
+    }
+
+    /// Whether a connection leads to the same server as the present one.
+    fn is_present_server(&self, open: &Open) -> bool {
+        let state = self.state.lock();
+        let present = state.open.as_ref().and_then(|open| open.identity);
+        present.is_some() && present == open.identity
     }
 
     /// Records the result of an attempt, unless the attempt was forgotten.

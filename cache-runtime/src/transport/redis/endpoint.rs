@@ -6,12 +6,12 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
 use redis::{AsyncConnectionConfig, Client, ConnectionAddr, IntoConnectionInfo, ProtocolVersion};
-use tokio::time::timeout;
 use tracing::debug;
 
 use super::failure::Failures;
 use super::server_info;
 use crate::health::Cause;
+use crate::io_thread;
 use crate::server_info::{Role, ServerInfo};
 use crate::settings::Settings;
 
@@ -73,8 +73,8 @@ impl Endpoint {
         })
     }
 
-    /// Connects to a primary, logs in and names the connection `name:role`. Call it on the thread
-    /// for I/O.
+    /// Connects to a primary, logs in and names the connection `name:role`. The runtime that
+    /// it is called in drives the connection.
     pub(super) async fn open(
         &self,
         role: &str,
@@ -100,7 +100,7 @@ impl Endpoint {
             }
             Ok((connection, server))
         };
-        match timeout(self.connect_timeout, connecting).await {
+        match io_thread::timeout(self.connect_timeout, connecting).await {
             Ok(Ok((connection, server))) => match server.role {
                 Role::Other(role) => Err(Cause::NotPrimary(role)),
                 Role::Primary => Ok((connection, server)),

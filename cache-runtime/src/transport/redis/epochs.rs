@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use redis::RedisResult;
 
-use super::commands::Open;
+use super::open::Open;
 use crate::server_info::Identity;
 use crate::sync::Mutex;
 
@@ -23,7 +23,7 @@ impl Epochs {
     /// The epoch of the store that a connection leads to. Without an identity, deletes the
     /// generation when it is first used on the connection.
     pub(super) async fn of(&self, generation: &str, open: &mut Open) -> RedisResult<String> {
-        if let Some(Identity(identity)) = open.server.identity {
+        if let Some(Identity(identity)) = open.identity {
             return Ok(format!("{identity:016x}-"));
         }
         let deleted = self.deleted.lock().get(generation) == Some(&open.number);

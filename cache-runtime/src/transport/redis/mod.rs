@@ -10,6 +10,8 @@ mod epochs;
 mod failure;
 pub(crate) mod keys;
 mod limits;
+mod nearby;
+mod open;
 mod pipeline;
 mod request;
 mod server;

@@ -5,7 +5,8 @@ use std::sync::OnceLock;
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, ErrorKind, Pipeline, RedisResult, ServerErrorKind, Value};
 
-use super::commands::{Open, Work};
+use super::commands::Work;
+use super::open::Open;
 use super::pipeline::pipeline;
 
 /// A request to the server.

@@ -3,12 +3,14 @@
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use futures_util::future::BoxFuture;
 use redis::{Cmd, FromRedisValue, ParsingError, Pipeline, RedisResult, Value};
 
-use super::commands::{Again, Commands, Open, Work};
+use super::commands::{Again, Commands, Work};
 use super::endpoint::Endpoint;
 use super::epochs::Epochs;
 use super::failure::{About, is_wrong_server};
+use super::open::Open;
 use super::pipeline::{deletions, pipeline};
 use super::request::Request;
 use super::server_info;
@@ -228,9 +230,13 @@ impl Redis {
         self.values.disconnect(away);
     }
 
-    /// Asks on the connection for values what the server is, if that connection is open.
-    pub(crate) async fn ask_values(&self) -> Option<(ServerInfo, u64)> {
-        self.values.ask().await
+    /// Asks on every open connection for commands what the server is, except on that for publishing,
+    /// where the canary asks.
+    pub(crate) fn ask_others(&self) -> Vec<BoxFuture<'static, Option<(ServerInfo, u64)>>> {
+        let values = self.values.open().map(|open| self.values.ask(open));
+        let nearby = self.publishing.ask_nearby().into_iter();
+        let nearby = nearby.chain(self.values.ask_nearby());
+        values.into_iter().chain(nearby).collect()
     }
 
     /// Takes note that the server has just accepted a connection. If it counted as away, callers no

@@ -1,0 +1,59 @@
+//! An open connection for commands.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use redis::aio::{MultiplexedConnection, SendError};
+use redis::{AsyncConnectionConfig, PushInfo, PushKind};
+
+use super::endpoint::Endpoint;
+use crate::health::Cause;
+use crate::server_info::Identity;
+
+/// The next number of a connection.
+static NUMBERS: AtomicU64 = AtomicU64::new(1);
+
+/// An open connection. Clones share it.
+#[derive(Clone)]
+pub(super) struct Open {
+    /// No other connection of the process has the same.
+    pub(super) number: u64,
+    pub(super) connection: MultiplexedConnection,
+    /// The server's identity, as it answered when the connection was opened.
+    pub(super) identity: Option<Identity>,
+    ended: Arc<AtomicBool>,
+}
+
+impl Open {
+    /// A number for a new connection.
+    pub(super) fn next_number() -> u64 {
+        NUMBERS.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Opens a connection, which the present runtime drives.
+    pub(super) async fn new(endpoint: &Endpoint, role: &str, number: u64) -> Result<Self, Cause> {
+        let ended = Arc::new(AtomicBool::new(false));
+        let config = AsyncConnectionConfig::new().set_push_sender({
+            let ended = Arc::clone(&ended);
+            move |push: PushInfo| {
+                if push.kind == PushKind::Disconnection {
+                    ended.store(true, Ordering::Release);
+                }
+                Ok::<(), SendError>(())
+            }
+        });
+        let (connection, server) = endpoint.open(role, config).await?;
+        Ok(Self {
+            number,
+            connection,
+            identity: server.identity,
+            ended,
+        })
+    }
+
+    /// Whether the server has closed it. Otherwise the first command after the server closed an idle
+    /// connection would fail, and some commands must not be sent twice.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+}
