@@ -1,4 +1,4 @@
-//! A cache in Redis whose instance publishes on another server for a while.
+//! A cache in Redis of which one connection leads to another server for a while.
 
 use std::time::Duration;
 
@@ -8,9 +8,17 @@ use cache_runtime::{Bus, Evict, RedisCache};
 use support::{Relay, Server, eventually, within};
 use tokio::sync::watch;
 
-use crate::fixture::{UserEvent, Users, builder, patient};
+use crate::fixture::{UserEvent, Users, builder, connect, patient};
 
 const LONG: Duration = Duration::from_secs(3600);
+
+fn cache(bus: &Bus, users: &Users) -> RedisCache<String, Coherent> {
+    let cache = RedisCache::builder(bus, "users", LONG).evict_on(users, |event| match event {
+        UserEvent::User { user_id } => Evict::key(user_id.to_string()),
+        UserEvent::Name { .. } | UserEvent::All => Evict::All,
+    });
+    cache.build().unwrap()
+}
 
 struct Instance {
     first: Server,
@@ -30,12 +38,7 @@ impl Instance {
         let bus = patient(builder(&relay.url())).heartbeat(heartbeat);
         let bus = bus.connect().await.unwrap();
         let users = Users::new(&bus);
-        let cache =
-            RedisCache::builder(&bus, "users", LONG).evict_on(&users, |event| match event {
-                UserEvent::User { user_id } => Evict::key(user_id.to_string()),
-                UserEvent::Name { .. } | UserEvent::All => Evict::All,
-            });
-        let cache = cache.build().unwrap();
+        let cache = cache(&bus, &users);
         bus.ready().await.unwrap();
         let health = users.watch_health();
         Self {
@@ -54,20 +57,30 @@ impl Instance {
         self.cache.get_or_load("1", load).await.unwrap()
     }
 
-    async fn moves(&self, name: &'static str) {
-        let before = self.relay.moved();
+    /// Returns how many connections there were.
+    async fn moves(&self, name: &'static str) -> usize {
+        let (before, accepted) = (self.relay.moved(), self.relay.accepted());
         self.relay.move_connections(name, self.second.port());
         let moved = async || self.relay.moved();
         eventually("the move", moved, |moved| *moved > before).await;
+        accepted
     }
 
-    /// Waits until the move is noticed, and everything leads to the first server.
-    async fn recovers(&mut self) {
-        let down = self.health.wait_for(|health| !health.is_live());
-        drop(within("the move to be noticed", down).await.unwrap());
+    /// Waits until the move is noticed, so that there are three more connections than `accepted`, and
+    /// everything leads to the first server.
+    async fn recovers(&mut self, accepted: usize) {
+        let noticed = async || {
+            // Opens the connection for values.
+            drop(self.cache.get("other").await);
+            self.relay.accepted()
+        };
+        let all = accepted + 3;
+        eventually("the move to be noticed", noticed, |now| *now >= all).await;
         let live = self.health.wait_for(Health::is_live);
         drop(within("all to be on one server", live).await.unwrap());
-        assert_eq!(self.first.admin().await.subscribers("cache:users").await, 1);
+        let admin = self.first.admin().await;
+        let subscribers = async || admin.subscribers("cache:users").await;
+        eventually("one subscriber", subscribers, |count| *count == 1).await;
     }
 }
 
@@ -76,9 +89,31 @@ impl Instance {
 async fn an_event_that_was_published_on_another_server_has_evicted_here() {
     let mut instance = Instance::start(Duration::from_millis(100)).await;
     assert_eq!(instance.read("old").await, "old");
-    instance.moves(":publish").await;
+    let accepted = instance.moves(":publish").await;
     if instance.users.invalidate_user(1).await.is_ok() {
-        instance.recovers().await;
+        instance.recovers(accepted).await;
         assert_eq!(instance.read("new").await, "new");
     }
+}
+
+/// The other server has entries of its own instances.
+#[tokio::test]
+async fn a_new_connection_for_values_leads_to_the_server_of_the_events() {
+    let instance = Instance::start(Duration::from_secs(60)).await;
+    assert_eq!(instance.read("ours").await, "ours");
+    let elsewhere = connect(&instance.second.url()).await;
+    let theirs = cache(&elsewhere, &Users::new(&elsewhere));
+    elsewhere.ready().await.unwrap();
+    let load = || async { "theirs".to_owned() };
+    assert_eq!(theirs.get_or_load("1", load).await.unwrap(), "theirs");
+    instance.relay.redirect_next(instance.second.port());
+    let admin = instance.first.admin().await;
+    let mut clients = admin.clients().await;
+    clients.retain(|client| client.get("name").ends_with(":values"));
+    assert_eq!(clients.len(), 1);
+    let killed: usize = admin
+        .run(&["CLIENT", "KILL", "ID", clients[0].get("id")])
+        .await;
+    assert_eq!(killed, 1);
+    assert_eq!(instance.read("loaded").await, "ours");
 }

@@ -28,6 +28,8 @@ pub struct Relay {
 struct Shared {
     /// The port that new connections reach.
     port: Mutex<u16>,
+    /// The port that only the next connection reaches.
+    next: Mutex<Option<u16>>,
     /// The moves so far: the end of the names of connections, and the port they move to.
     moves: watch::Sender<Vec<(&'static str, u16)>>,
     /// How many connections were moved.
@@ -51,6 +53,7 @@ impl Relay {
         let address = listener.local_addr().expect("a listener has an address");
         let shared = Arc::new(Shared {
             port: Mutex::new(port),
+            next: Mutex::default(),
             moves: watch::Sender::new(Vec::new()),
             moved: Mutex::new(0),
             loses_messages: Mutex::new(false),
@@ -79,6 +82,15 @@ impl Relay {
     /// Never, as no holder of the lock panics.
     pub fn redirect(&self, port: u16) {
         *self.shared.port.lock().unwrap() = port;
+    }
+
+    /// Only the next new connection reaches this port.
+    ///
+    /// # Panics
+    ///
+    /// Never, as no holder of the lock panics.
+    pub fn redirect_next(&self, port: u16) {
+        *self.shared.next.lock().unwrap() = Some(port);
     }
 
     /// Moves the connections whose names end with `name` to the server at another port. The
@@ -143,7 +155,8 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 async fn connection(client: TcpStream, shared: Arc<Shared>) -> Option<()> {
     let mut moves = shared.moves.subscribe();
     let mut done = moves.borrow_and_update().len();
-    let mut port = *shared.port.lock().unwrap();
+    let next = shared.next.lock().unwrap().take();
+    let mut port = next.unwrap_or(*shared.port.lock().unwrap());
     client.set_nodelay(true).ok()?;
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = connect(port).await?.into_split();

@@ -37,6 +37,7 @@ impl Failures {
             ErrorKind::Parse => Cause::Version(format!("{address}: {error}").into()),
             _ => match error.code() {
                 Some("WRONGPASS" | "NOAUTH") => Cause::Credentials(self.login()),
+                Some(ANOTHER_SERVER) => Cause::AnotherServer,
                 Some("NOPROTO") => Cause::Version(address.as_str().into()),
                 Some(code) => {
                     let detail = error.detail().unwrap_or_default();
@@ -129,6 +130,14 @@ impl Failures {
     }
 }
 
+/// The error of a connection that leads to another server than the one it was opened to, or than the
+/// other connections do. Scripts answer with it too.
+const ANOTHER_SERVER: &str = "ANOTHERSERVER";
+
+pub(super) fn another_server() -> RedisError {
+    redis::make_extension_error(ANOTHER_SERVER.to_owned(), None)
+}
+
 /// Whether the answer comes from a server that cannot serve as the primary now.
 pub(super) fn is_wrong_server(error: &RedisError) -> bool {
     let codes = [
@@ -138,6 +147,7 @@ pub(super) fn is_wrong_server(error: &RedisError) -> bool {
         "LOADING",
         "MOVED",
         "UNBLOCKED",
+        ANOTHER_SERVER,
     ];
     // The error of a script quotes the error of the command that failed in it.
     let script = || error.to_string().contains("-READONLY ");

@@ -9,14 +9,14 @@ use redis::{Cmd, FromRedisValue, ParsingError, Pipeline, RedisResult, Value};
 use super::commands::{Again, Commands, Work};
 use super::endpoint::Endpoint;
 use super::epochs::Epochs;
-use super::failure::{About, is_wrong_server};
+use super::failure::{About, another_server, is_wrong_server};
 use super::open::Open;
 use super::pipeline::{deletions, pipeline};
 use super::request::Request;
 use super::server_info;
 use super::subscriber::Subscriber;
 use crate::health::Cause;
-use crate::server_info::ServerInfo;
+use crate::server_info::{Identity, ServerInfo};
 use crate::settings::Settings;
 use crate::sync::Mutex;
 use crate::transport::wire::{Feed, Published, Status, Wire};
@@ -32,6 +32,8 @@ pub(crate) struct Redis {
     /// For keys and values, so that a large value does not delay an event.
     values: Commands,
     epochs: Epochs,
+    /// The server that the connection for events was opened to. The others must lead there too.
+    server: Mutex<Option<Identity>>,
     /// When the server was last left because it was the wrong one.
     left: Mutex<Option<Instant>>,
     /// Is told when the server turns out to be the wrong one.
@@ -51,6 +53,7 @@ impl Redis {
             values: Commands::new("values", Arc::clone(&endpoint), pause),
             endpoint,
             epochs: Epochs::default(),
+            server: Mutex::default(),
             left: Mutex::default(),
             feed: OnceLock::new(),
         }
@@ -73,7 +76,9 @@ impl Redis {
     }
 
     pub(crate) async fn subscriber(&self, feed: Feed) -> Result<Subscriber, Cause> {
-        Subscriber::open(&self.endpoint, feed).await
+        let subscriber = Subscriber::open(&self.endpoint, feed).await?;
+        *self.server.lock() = subscriber.server().identity;
+        Ok(subscriber)
     }
 
     pub(crate) async fn check(&self) -> Result<(), Cause> {
@@ -184,7 +189,11 @@ impl Redis {
     ) -> Result<W::Answer, Cause> {
         let mut first = true;
         loop {
-            let failed = match commands.run(again, work).await? {
+            let work = OnServer {
+                server: &self.server,
+                work,
+            };
+            let failed = match commands.run(again, &work).await? {
                 Ok(answer) => return Ok(answer),
                 Err(failed) => failed,
             };
@@ -205,7 +214,7 @@ impl Redis {
 
     /// Drops every connection, because the server is the wrong one.
     fn leave(&self, cause: &Cause) {
-        self.disconnect(None);
+        self.disconnect_commands(None);
         // A server that is loading, or a node of a cluster, goes on answering so: the connection for
         // events, which may be sound, is not ended over and over.
         let recently = {
@@ -219,13 +228,19 @@ impl Redis {
         if let Some(feed) = self.feed.get()
             && !recently
         {
+            *self.server.lock() = None;
             feed(Wire::Status(Status::Disconnected(cause.clone())));
         }
     }
 
-    /// Drops the connections for commands. With a cause, the server counts as away until a
-    /// connection succeeds.
+    /// Drops the connections for commands, because the connection for events has ended. With a
+    /// cause, the server counts as away until a connection succeeds.
     pub(crate) fn disconnect(&self, away: Option<&Cause>) {
+        *self.server.lock() = None;
+        self.disconnect_commands(away);
+    }
+
+    fn disconnect_commands(&self, away: Option<&Cause>) {
         self.publishing.disconnect(away);
         self.values.disconnect(away);
     }
@@ -256,6 +271,24 @@ fn publish(channel: &str, payload: Vec<u8>) -> Cmd {
     let mut command = redis::cmd("PUBLISH");
     command.arg(channel).arg(payload);
     command
+}
+
+/// Work that is not done on a connection that was opened to another server.
+struct OnServer<'a, W> {
+    server: &'a Mutex<Option<Identity>>,
+    work: &'a W,
+}
+
+impl<W: Work> Work for OnServer<'_, W> {
+    type Answer = W::Answer;
+
+    async fn run(&self, open: &mut Open) -> RedisResult<Self::Answer> {
+        let server = *self.server.lock();
+        match server.zip(open.identity) {
+            Some((expected, found)) if found != expected => Err(another_server()),
+            _ => self.work.run(open).await,
+        }
+    }
 }
 
 /// Deletes, and publishes with the last command.
