@@ -171,7 +171,7 @@ impl Keyspace {
     /// Deletes the values and tokens of entries. Values of loads in progress can no longer be
     /// stored.
     pub async fn evict(&self, entries: &[EntryKeys]) -> Result<(), Cause> {
-        self.delete_full(&self.full_keys(entries)).await
+        dispatch!(self, delete(&self.full_keys(entries))).map(drop)
     }
 
     /// The keys that [`evict`](Self::evict) deletes, with the namespace.
@@ -182,9 +182,11 @@ impl Keyspace {
         names.map(|key| self.full(key)).collect()
     }
 
-    /// Deletes keys that have their namespace already.
-    pub(crate) async fn delete_full(&self, keys: &[String]) -> Result<(), Cause> {
-        dispatch!(self, delete(keys)).map(drop)
+    /// Deletes keys of a cache that have their namespace already. `generation` is the key of the
+    /// cache's generation, without the namespace. Fails if the connection leads to another server
+    /// than it was opened to.
+    pub(crate) async fn evict_full(&self, generation: &str, keys: &[String]) -> Result<(), Cause> {
+        dispatch!(self, evict(&self.full(generation), keys))
     }
 
     /// A key with its namespace.

@@ -96,6 +96,47 @@ async fn an_event_that_was_published_on_another_server_has_evicted_here() {
     }
 }
 
+/// The deletion goes over the connection for publishing, to the first server.
+#[tokio::test]
+async fn an_instance_reads_its_own_writes_while_its_values_are_elsewhere() {
+    let instance = Instance::start(Duration::from_secs(60)).await;
+    assert_eq!(instance.read("old").await, "old");
+    instance.moves(":values").await;
+    assert_eq!(instance.read("old").await, "old");
+    instance.users.invalidate_user(1).await.unwrap();
+    assert_eq!(instance.read("new").await, "new");
+}
+
+/// The other server keeps what is stored there.
+#[tokio::test]
+async fn what_an_earlier_move_has_left_on_another_server_is_not_served() {
+    let mut instance = Instance::start(Duration::from_secs(1)).await;
+    assert_eq!(instance.read("old").await, "old");
+    let accepted = instance.moves(":values").await;
+    assert_eq!(instance.read("old").await, "old");
+    instance.recovers(accepted).await;
+    instance.users.invalidate_user(1).await.unwrap();
+    assert_eq!(instance.read("new").await, "new");
+    instance.moves(":values").await;
+    assert_eq!(instance.read("new").await, "new");
+}
+
+/// The publisher deletes nothing in Redis, and the instance deletes over its connection for values.
+#[tokio::test]
+async fn an_event_evicts_here_while_values_are_elsewhere() {
+    let mut instance = Instance::start(Duration::from_secs(1)).await;
+    assert_eq!(instance.read("old").await, "old");
+    let accepted = instance.moves(":values").await;
+    let admin = instance.first.admin().await;
+    let event = r#"{"type":"user","userId":1}"#;
+    assert_eq!(admin.publish("cache:users", event).await, 1);
+    let evictions = async || instance.cache.stats().evictions;
+    eventually("the eviction", evictions, |evictions| *evictions > 0).await;
+    assert_eq!(instance.read("new").await, "new");
+    instance.recovers(accepted).await;
+    assert_eq!(instance.read("new").await, "new");
+}
+
 /// The other server has entries of its own instances.
 #[tokio::test]
 async fn a_new_connection_for_values_leads_to_the_server_of_the_events() {

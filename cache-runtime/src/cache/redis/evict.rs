@@ -174,7 +174,8 @@ impl<V: Clone + Send + Sync + 'static> Deletion for ByPublisher<V> {
     }
 
     fn carry_out(&self) -> BoxFuture<'_, Result<(), Cause>> {
-        Box::pin(self.cache.keyspace.delete_full(&self.keys))
+        let generation = self.cache.keys.generation();
+        Box::pin(self.cache.keyspace.evict_full(generation, &self.keys))
     }
 
     fn finish(self: Box<Self>, result: &Result<(), Cause>) {

@@ -65,6 +65,11 @@ impl Store {
         keys.iter().map(|key| u64::from(data.remove(key))).sum()
     }
 
+    /// As [`delete`](Self::delete): there is only one store.
+    pub(crate) fn evict(&self, _generation: &str, keys: &[String]) {
+        self.delete(keys);
+    }
+
     pub(crate) fn delete_if(&self, key: &str, value: &[u8], compare: Compare) -> DeleteIf {
         let mut data = self.lock();
         let Some(found) = data.get(key) else {

@@ -1,12 +1,15 @@
 -- KEYS: value, token, generation if there is one.
--- ARGV: token, its TTL in ms, 'missing' or 'refresh', a new generation, and with KEYS[3] the epoch,
--- which is the prefix of every valid generation.
+-- ARGV: token, its TTL in ms, 'missing' or 'refresh', a new generation, and with KEYS[3] the epoch.
 local generation = ''
 local start = ''
 if KEYS[3] then
   generation = redis.call('GET', KEYS[3])
-  if not generation or string.sub(generation, 1, #ARGV[5]) ~= ARGV[5] then
-    generation = ARGV[5] .. ARGV[4]
+  if not is_valid(generation) then
+    local wrong = elsewhere()
+    if wrong then
+      return wrong
+    end
+    generation = epoch .. ARGV[4]
     redis.call('SET', KEYS[3], generation)
   end
   start = generation .. ':'

@@ -9,8 +9,10 @@ use super::open::Open;
 use crate::server_info::Identity;
 use crate::sync::Mutex;
 
-/// The epoch is the prefix of every valid generation, and is made of the server's identity. After a
-/// restart the identity differs, so the generations that the store still holds are not valid.
+/// The epoch is the prefix of every valid generation, and is made of the identity of the server that
+/// the connection was opened to. After a restart the identity differs, so the generations that the
+/// store still holds are not valid. If the connection was moved to another server, that makes no
+/// generation of this epoch, so what it holds is not valid either.
 ///
 /// If the server does not tell its identity, each new connection deletes the generation instead.
 #[derive(Default)]

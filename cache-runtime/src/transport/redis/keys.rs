@@ -11,7 +11,7 @@ use redis::{Cmd, FromRedisValue, cmd};
 
 use super::Redis;
 use super::commands::Again;
-use super::pipeline::deletions;
+use super::pipeline::{MOST_DELETED, deletions};
 use super::request::{Call, Request, Script};
 use crate::health::Cause;
 use crate::random::nonce;
@@ -20,11 +20,19 @@ use crate::transport::token::{
     new_generation, opened, sealed,
 };
 
+/// A script that takes the epoch of the store as its last argument.
+macro_rules! in_epoch {
+    ($file:literal) => {
+        Script::new(concat!(include_str!("epoch.lua"), include_str!($file)))
+    };
+}
+
 static DELETE_IF: Script = Script::new(include_str!("delete_if.lua"));
-static ACQUIRE: Script = Script::new(include_str!("acquire.lua"));
+static ACQUIRE: Script = in_epoch!("acquire.lua");
+static EVICT: Script = in_epoch!("evict.lua");
 static FILL: Script = Script::new(include_str!("fill.lua"));
 static EXCHANGE_RECORDS: Script = Script::new(include_str!("exchange_records.lua"));
-static PUT: Script = Script::new(include_str!("put.lua"));
+static PUT: Script = in_epoch!("put.lua");
 
 /// About how many keys the server visits in one step of a scan.
 const STEP: usize = 1000;
@@ -89,6 +97,24 @@ pub(crate) async fn delete(redis: &Redis, keys: &[String]) -> Result<u64, Cause>
         deleted += answer;
     }
     Ok(deleted)
+}
+
+/// Deletes entries of a cache with a generation, or the generation; but only on the server that the
+/// connection was opened to.
+pub(crate) async fn evict(redis: &Redis, generation: &str, keys: &[String]) -> Result<(), Cause> {
+    for chunk in keys.chunks(MOST_DELETED) {
+        let mut all = vec![generation];
+        all.extend(chunk.iter().map(String::as_str));
+        let request = Request::Script(Call {
+            script: &EVICT,
+            keys: &all,
+            arguments: &[],
+        });
+        // As for `delete`.
+        let asked = redis.request_in_epoch(generation, &request, Again::Yes, &chunk[0]);
+        let _: (u64, String) = asked.await?;
+    }
+    Ok(())
 }
 
 pub(crate) async fn delete_if(

@@ -16,6 +16,7 @@ mod pipeline;
 mod request;
 mod server;
 mod server_info;
+mod sha1;
 mod subscriber;
 
 pub(crate) use server::Redis;

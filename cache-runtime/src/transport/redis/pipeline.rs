@@ -3,7 +3,7 @@
 use redis::{Cmd, Pipeline};
 
 /// Most keys that one command deletes.
-const MOST_DELETED: usize = 1000;
+pub(super) const MOST_DELETED: usize = 1000;
 
 /// A pipeline of commands. Each has an answer of its own, which may be an error.
 pub(super) fn pipeline(commands: impl IntoIterator<Item = Cmd>) -> Pipeline {

@@ -1,11 +1,14 @@
 -- KEYS: value, token, generation if there is one.
--- ARGV: value, its TTL in ms, a new generation, and with KEYS[3] the epoch, which is the prefix of
--- every valid generation.
+-- ARGV: value, its TTL in ms, a new generation, and with KEYS[3] the epoch.
 local value = ARGV[1]
 if KEYS[3] then
   local generation = redis.call('GET', KEYS[3])
-  if not generation or string.sub(generation, 1, #ARGV[4]) ~= ARGV[4] then
-    generation = ARGV[4] .. ARGV[3]
+  if not is_valid(generation) then
+    local wrong = elsewhere()
+    if wrong then
+      return wrong
+    end
+    generation = epoch .. ARGV[3]
     redis.call('SET', KEYS[3], generation)
   end
   value = generation .. ':' .. value

@@ -8,6 +8,7 @@ use redis::{Cmd, ErrorKind, Pipeline, RedisResult, ServerErrorKind, Value};
 use super::commands::Work;
 use super::open::Open;
 use super::pipeline::pipeline;
+use super::sha1::sha1;
 
 /// A request to the server.
 pub(crate) enum Request<'a> {
@@ -67,7 +68,7 @@ impl Script {
     }
 
     fn hash(&self) -> &str {
-        let hash = || redis::Script::new(self.code).get_hash().into();
+        let hash = || sha1(self.code).into();
         self.hash.get_or_init(hash)
     }
 }

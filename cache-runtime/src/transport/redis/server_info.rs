@@ -7,6 +7,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{Cmd, RedisResult, Value, cmd};
 
 use super::pipeline::pipeline;
+use super::sha1::sha1;
 use crate::server_info::{Identity, Role, ServerInfo};
 
 /// The commands that ask. A user may lack the right to `INFO`. Then the identity is unknown.
@@ -88,12 +89,7 @@ fn identity(server: Value, replication: Value) -> Option<Identity> {
         line(&server, "run_id")?,
         line(&replication, "master_replid")?,
     ];
-    // FNV-1a: the same in every build, because other instances compare it too.
-    let hash = ids
-        .concat()
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-    Some(Identity(hash))
+    // The start of a SHA-1, which scripts can compute on the server.
+    let hash = sha1(&ids.concat());
+    u64::from_str_radix(&hash[..16], 16).ok().map(Identity)
 }
