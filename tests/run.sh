@@ -9,15 +9,6 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 REDIS_SERVER=$(bash tests/server.sh)
 export REDIS_SERVER
 
-# Runs the caches under a concurrency checker (cache-runtime/tests/checker). It needs a separate
-# build, in which its locks and atomics replace those of std. The build is optimised, because the
-# checker runs thousands of schedules.
-check_schedules() {
-  RUSTFLAGS="${RUSTFLAGS:-} --cfg shuttle" CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/checker \
-    CARGO_INCREMENTAL=0 CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_OPT_LEVEL=1 \
-    cargo test -p cache-runtime --no-default-features --test checker "$@"
-}
-
 # Whether the arguments choose no particular tests. Only then does the checker run.
 everything_is_asked_for() {
   local argument
@@ -30,7 +21,7 @@ run_tests() {
   local status=0
   cargo test --workspace --exclude benches --no-fail-fast "$@" || status=$?
   if everything_is_asked_for "$@"; then
-    check_schedules "$@" || status=$?
+    bash tests/checker.sh "$@" || status=$?
   fi
   return "$status"
 }
