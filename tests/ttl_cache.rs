@@ -33,7 +33,7 @@ async fn those_who_wait_share_a_value_that_is_not_stored() {
 #[test]
 fn a_setting_that_panics_leaves_no_old_value() {
     let cache = TtlCache::<String, u32>::builder("cache", Duration::from_secs(300))
-        .max_weight(1_000, |value| {
+        .max_weight(1_000, |_, value| {
             assert_ne!(*value, 2, "as the test wants it");
             1
         })

@@ -70,7 +70,7 @@ async fn a_coherent_cache() {
 #[test]
 fn caches_that_are_local() {
     let built = line!() + 1;
-    let ttl = TtlCache::<u32, u32>::builder("rows-ttl", TTL).max_weight(64, |_| 1);
+    let ttl = TtlCache::<u32, u32>::builder("rows-ttl", TTL).max_weight(64, |_, _| 1);
     let ttl = ttl.build().unwrap();
     ttl.insert(1, 1);
     let found = row("rows-ttl");

@@ -66,7 +66,7 @@ async fn of_a_setting_that_panics_leave_nothing_behind() {
             wrong(value);
             HOUR
         })),
-        build(builder(&users).max_weight(100, move |value| {
+        build(builder(&users).max_weight(100, move |_, value| {
             wrong(value);
             1
         })),

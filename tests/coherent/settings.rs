@@ -35,7 +35,7 @@ async fn are_refused_with_what_was_expected() {
         "max_entries of 18446744073709551615: expected 1 to 2147483648"
     );
     assert_eq!(
-        refused(|b| b.max_weight(0, |_| 1)),
+        refused(|b| b.max_weight(0, |_, _| 1)),
         "max_weight of 0: expected at least 1"
     );
     for jitter in [1.0, -0.1, f64::NAN] {
@@ -155,7 +155,7 @@ async fn bounds_are_kept() {
     let users = Users::new(&bus);
     let small = builder(&users).max_entries(10).build().unwrap();
     let light = builder(&users)
-        .max_weight(100, |value| u32::try_from(*value).unwrap())
+        .max_weight(100, |_, value| u32::try_from(*value).unwrap())
         .build()
         .unwrap();
     bus.ready().await.unwrap();
@@ -172,6 +172,44 @@ async fn bounds_are_kept() {
         light.begin_load("heavy").store(101),
         Err(cache_runtime::cache::NotStored::TooHeavy)
     );
+}
+
+/// A bound of 1 MB holds 1 MB of keys of 100 kB, however they are stored.
+#[tokio::test]
+async fn bounds_count_keys() {
+    let bus = Bus::in_process();
+    let users = Users::new(&bus);
+    let bytes = |key: &String, _: &u64| u32::try_from(key.len() + 8).unwrap();
+    let coherent = builder(&users)
+        .max_weight(1_000_000, bytes)
+        .build()
+        .unwrap();
+    let ttl = TtlCache::builder("heavy-keys", HOUR).max_weight(1_000_000, bytes);
+    let ttl = ttl.build().unwrap();
+    bus.ready().await.unwrap();
+    let key = |number: u64| format!("{number:>5}{}", "x".repeat(99_995));
+    let inserted = |number| ttl.insert(key(number), number);
+    for number in 0..500 {
+        match number % 3 {
+            0 => drop(coherent.begin_load(&key(number)).store(number)),
+            _ => assert_eq!(
+                coherent.get_or_load(&key(number), async || number).await,
+                number
+            ),
+        }
+        match number % 2 {
+            0 => inserted(number),
+            _ => assert_eq!(ttl.get_or_load(&key(number), async || number).await, number),
+        }
+    }
+    let held = |keys: Vec<String>| keys.iter().map(String::len).sum::<usize>();
+    let coherent = held(coherent.entries().into_iter().map(|(key, _)| key).collect());
+    let ttl = held(ttl.keys());
+    assert!(
+        coherent <= 1_000_000 && ttl <= 1_000_000,
+        "{coherent}, {ttl}"
+    );
+    assert!(coherent >= 900_000 && ttl >= 900_000, "{coherent}, {ttl}");
 }
 
 #[test]

@@ -44,7 +44,7 @@ proptest! {
     #[test]
     fn of_weight(most in heaviest(), entries in entries()) {
         let cache = TtlCache::<u16, u32>::builder("bounded", Duration::from_secs(300))
-            .max_weight(most, |weight| *weight)
+            .max_weight(most, |_, weight| *weight)
             .build()
             .unwrap();
         let mut last = HashMap::new();

@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::hash::Hash;
-use std::marker::PhantomData;
 use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
@@ -78,7 +77,6 @@ where
             name: name.into(),
             place: Location::caller(),
             options,
-            key: PhantomData,
         }
     }
 
@@ -250,8 +248,7 @@ impl<K: Hash + Eq, V: Clone> fmt::Debug for TtlCache<K, V> {
 pub struct Builder<K, V> {
     name: String,
     place: &'static Location<'static>,
-    options: Options<V>,
-    key: PhantomData<fn(K)>,
+    options: Options<K, V>,
 }
 
 impl<K, V> Builder<K, V>

@@ -28,7 +28,7 @@ use crate::service::{Invalidator, Subscription};
 /// `E` says whether [`evict_on`](Self::evict_on) was called. Without it, no cache can be built.
 #[must_use = "a builder does nothing until it is built"]
 pub struct Builder<K: Hash + Eq, V: Clone, E = NoEvents> {
-    options: Options<V>,
+    options: Options<K, V>,
     plan: Plan<K, V>,
     state: PhantomData<E>,
 }

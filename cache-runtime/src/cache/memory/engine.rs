@@ -30,7 +30,7 @@ pub(crate) struct Engine<K, V> {
     name: Arc<str>,
     /// Writes a key to the log.
     show: fn(&K) -> String,
-    pub(super) options: Options<V>,
+    pub(super) options: Options<K, V>,
     ttl: Nanos,
     /// Bounds how many loads there are at a time.
     pub(super) permits: Option<Semaphore>,
@@ -39,7 +39,7 @@ pub(crate) struct Engine<K, V> {
 }
 
 impl<K: Hash + Eq, V: Clone> Engine<K, V> {
-    pub(crate) fn new(name: &Arc<str>, mut options: Options<V>) -> Self
+    pub(crate) fn new(name: &Arc<str>, mut options: Options<K, V>) -> Self
     where
         K: fmt::Debug,
     {
@@ -125,7 +125,8 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
     pub(crate) fn insert(&self, key: K, value: V) -> Result<(), NotStored> {
         let now = self.clock().now();
         let hash = hash(&key);
-        let weighed = AssertUnwindSafe(|| self.new_entry(hash, value, now, Storing::Yes));
+        let weighed =
+            AssertUnwindSafe(|| self.new_entry(hash, Some(&key), value, now, Storing::Yes));
         let new = catch_unwind(weighed).unwrap_or_else(|panic| {
             // The weigher is the user's code, and has panicked. As after a refusal, the old value
             // must not stay.
@@ -228,10 +229,20 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
         }
     }
 
-    /// A value whose load began at `started`, with its expiry and its weight.
+    /// The key to weigh, for an entry that is stored later.
+    pub(super) fn key_to_weigh<Q>(&self, key: &Q) -> Option<K>
+    where
+        Q: ToOwned<Owned = K> + ?Sized,
+    {
+        self.options.weigh.as_ref().map(|_| key.to_owned())
+    }
+
+    /// A value whose load began at `started`, with its expiry and its weight. The key is needed only
+    /// if entries are weighed.
     pub(super) fn new_entry(
         &self,
         hash: u64,
+        key: Option<&K>,
         value: V,
         started: Nanos,
         storing: Storing,
@@ -249,8 +260,8 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
         // A value that is not stored still needs an expiry: its waiters look at it.
         let ttl = if ttl == 0 { self.ttl } else { ttl };
         // An entry without weight would never be evicted.
-        let weight = self.options.weigh.as_ref();
-        let weight = weight.map_or(1, |weigh| weigh(&value).max(1));
+        let weigh = self.options.weigh.as_ref().zip(key);
+        let weight = weigh.map_or(1, |(weigh, key)| weigh(key, &value).max(1));
         NewEntry {
             entry: Entry::new(value, started.saturating_add(ttl), weight),
             refusal,

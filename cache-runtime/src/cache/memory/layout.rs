@@ -10,9 +10,11 @@ pub(super) const HOT: f64 = 0.97;
 const SMALL: usize = 512;
 /// Shards hold about this many entries, so that sweeping one is quick.
 const ENTRIES_PER_SHARD: usize = 2048;
-/// The most shards of a store that is bounded by weight. Each shard has its share of the weight, so
-/// more shards would leave no room for a heavy entry.
+/// The most shards of a store that is bounded by weight.
 const SHARDS_BY_WEIGHT: u64 = 32;
+/// The least share of a shard in that weight, if there are several: a smaller one would leave no
+/// room for a heavy entry.
+const LEAST_SHARE: u64 = 1 << 19;
 
 /// Least time between two sweeps of a shard, in nanoseconds: sweeping more often costs more than
 /// the memory is worth.
@@ -54,7 +56,7 @@ impl Layout {
                 (shards, entries, entries as u64)
             }
             Capacity::Weight(weight) => {
-                let most = (weight / SMALL as u64).clamp(1, SHARDS_BY_WEIGHT);
+                let most = (weight / LEAST_SHARE).clamp(1, SHARDS_BY_WEIGHT);
                 let shards = 1 << most.ilog2();
                 (shards, SMALL, weight / shards as u64)
             }

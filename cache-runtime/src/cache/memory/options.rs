@@ -10,15 +10,17 @@ use crate::cache::names::check_name;
 use crate::clock::{Clock, ManualClock};
 use crate::defaults;
 
-/// A function of the value.
-type Of<V, T> = Box<dyn Fn(&V) -> T + Send + Sync>;
+/// The weight of an entry.
+type Weigh<K, V> = Box<dyn Fn(&K, &V) -> u32 + Send + Sync>;
+/// The TTL of a value.
+type TtlBy<V> = Box<dyn Fn(&V) -> Duration + Send + Sync>;
 
 /// The options of an engine.
-pub(crate) struct Options<V> {
+pub(crate) struct Options<K, V> {
     pub(crate) ttl: Duration,
     pub(crate) capacity: Capacity,
-    pub(crate) weigh: Option<Of<V, u32>>,
-    pub(crate) ttl_by: Option<Of<V, Duration>>,
+    pub(crate) weigh: Option<Weigh<K, V>>,
+    pub(crate) ttl_by: Option<TtlBy<V>>,
     /// The part of a TTL by which it may be shortened.
     pub(crate) jitter: f64,
     pub(crate) max_concurrent_loads: Option<usize>,
@@ -31,7 +33,7 @@ pub(crate) struct Options<V> {
     pub(crate) clock: Clock,
 }
 
-impl<V> Options<V> {
+impl<K, V> Options<K, V> {
     pub(crate) fn new(ttl: Duration, capacity: Capacity) -> Self {
         Self {
             ttl,
@@ -88,7 +90,7 @@ impl<V> Options<V> {
     }
 }
 
-/// The setters that the builders of caches in memory share. They need `options` and `V`.
+/// The setters that the builders of caches in memory share. They need `options`, `K` and `V`.
 macro_rules! common_setters {
     () => {
         /// The most entries; beyond it, those read least are evicted.
@@ -101,15 +103,36 @@ macro_rules! common_setters {
             self
         }
 
-        /// Bounds the cache by the sum of its values' weights instead of by the number of entries.
+        /// Bounds the cache by the sum of its entries' weights instead of by their number.
         ///
-        /// `weigh` returns a weight, such as a length in bytes; it counts as 1 at least. The cache
-        /// has up to 32 parts, each with its share of the weight. A value is not stored if it
-        /// weighs more than 97 % of a share, or more than 2^24 - 2.
+        /// `weigh` returns the weight of a key and its value together, in any unit; it counts as 1
+        /// at least. For a bound in bytes, it adds the bytes that key and value take. Each entry
+        /// takes some 40 bytes more, which matter where entries are small.
+        ///
+        /// A cache of less than 2^20 is undivided. A larger one has up to 32 parts, each with its
+        /// share of the weight, 2^19 at least. An entry is not stored if it weighs more than 97 %
+        /// of a share, or more than 2^24 - 2. If `weigh` panics, nothing is stored.
+        ///
+        /// # Examples
+        ///
+        /// ```
+        /// use std::time::Duration;
+        /// use cache_runtime::TtlCache;
+        ///
+        /// # fn main() -> Result<(), cache_runtime::BuildError> {
+        /// let bytes = |key: &String, value: &String| (88 + key.len() + value.len()) as u32;
+        /// let pages = TtlCache::builder("pages", Duration::from_secs(60))
+        ///     .max_weight(16 * 1024 * 1024, bytes)
+        ///     .build()?;
+        /// # pages.insert("/".to_owned(), "<html>".to_owned());
+        /// # assert_eq!(pages.len(), 1);
+        /// # Ok(())
+        /// # }
+        /// ```
         pub fn max_weight(
             mut self,
             weight: u64,
-            weigh: impl Fn(&V) -> u32 + Send + Sync + 'static,
+            weigh: impl Fn(&K, &V) -> u32 + Send + Sync + 'static,
         ) -> Self {
             self.options.capacity = Capacity::Weight(weight);
             self.options.weigh = Some(Box::new(weigh));

@@ -110,7 +110,7 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
                 }
                 Joined::Wait(id, waiters) => (id, Some(waiters)),
             };
-            let mut guard = LoadGuard::new(self, hash, id, waiters.is_none());
+            let mut guard = LoadGuard::new(self, hash, key, id, waiters.is_none());
             let mut waited = false;
             if let Some(waiters) = waiters {
                 if nested::is_polled(|load| *load == guard.load()) {
@@ -183,7 +183,7 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
     {
         let started = self.clock().now();
         let id = self.store.enter(hash, key, storing, started);
-        let mut turn = LeadingLoad::new(LoadGuard::new(self, hash, id, true), None, started);
+        let mut turn = LeadingLoad::new(LoadGuard::new(self, hash, key, id, true), None, started);
         turn.nested = true;
         turn
     }
@@ -200,7 +200,7 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
     {
         let (hash, started) = (hash(key), self.clock().now());
         let id = self.store.enter(hash, key, storing, started);
-        LoneLoad::new(LoadGuard::new(self, hash, id, false), started)
+        LoneLoad::new(LoadGuard::new(self, hash, key, id, false), started)
     }
 }
 
@@ -208,16 +208,27 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
 pub(super) struct LoadGuard<'a, K: Hash + Eq, V: Clone> {
     engine: &'a Engine<K, V>,
     hash: u64,
+    key_to_weigh: Option<K>,
     id: u64,
     has_turn: bool,
     held: bool,
 }
 
 impl<'a, K: Hash + Eq, V: Clone> LoadGuard<'a, K, V> {
-    pub(super) fn new(engine: &'a Engine<K, V>, hash: u64, id: u64, has_turn: bool) -> Self {
+    pub(super) fn new<Q>(
+        engine: &'a Engine<K, V>,
+        hash: u64,
+        key: &Q,
+        id: u64,
+        has_turn: bool,
+    ) -> Self
+    where
+        Q: ToOwned<Owned = K> + ?Sized,
+    {
         Self {
             engine,
             hash,
+            key_to_weigh: engine.key_to_weigh(key),
             id,
             has_turn,
             held: true,
@@ -244,7 +255,13 @@ impl<'a, K: Hash + Eq, V: Clone> LoadGuard<'a, K, V> {
     fn store(&mut self, value: V, started: Nanos, storing: Storing) -> Result<(), NotStored> {
         let engine = self.engine;
         // This calls the user's code, which may panic: the load is held until it returns.
-        let new = engine.new_entry(self.hash, value, started, storing);
+        let new = engine.new_entry(
+            self.hash,
+            self.key_to_weigh.as_ref(),
+            value,
+            started,
+            storing,
+        );
         self.held = false;
         let result = (engine.store).store(self.hash, self.id, new, engine.clock().now());
         if result == Err(NotStored::Evicted) {
