@@ -64,3 +64,21 @@ async fn are_read_although_the_server_is_away() {
     assert_eq!(loader.read(&cache, "1").await, 3);
     assert_eq!(cache.get("1"), Some(3));
 }
+
+/// By the write, and not again by the event that comes back.
+#[tokio::test]
+async fn are_counted_once() {
+    let bus = Bus::in_process();
+    let (users, cache) = live(&bus).await;
+    let loader = Loader::default();
+    for key in ["1", "2", "3"] {
+        loader.read(&cache, key).await;
+    }
+    users.invalidate_user("1").await.unwrap();
+    users.invalidate_all().await.unwrap();
+    let received = async || users.stats().received;
+    support::eventually("the events", received, |received| *received == 2).await;
+    let stats = cache.stats();
+    assert_eq!((stats.stored, stats.evictions.event), (3, 3));
+    assert_eq!(stats.evictions.total(), 3);
+}

@@ -174,6 +174,18 @@ async fn bounds_are_kept() {
     );
 }
 
+#[test]
+fn what_leaves_for_want_of_room_is_counted() {
+    let cache = TtlCache::<u64, u64>::builder("cache", HOUR).max_entries(10);
+    let cache = cache.build().unwrap();
+    for key in 0..1_000 {
+        cache.insert(key, key);
+    }
+    let stats = cache.stats();
+    assert_eq!((stats.stored, stats.evictions.capacity), (1_000, 990));
+    assert_eq!((cache.len(), stats.evictions.total()), (10, 990));
+}
+
 /// A bound of 1 MB holds 1 MB of keys of 100 kB, however they are stored.
 #[tokio::test]
 async fn bounds_count_keys() {

@@ -133,3 +133,27 @@ async fn a_failure_of_another_type_is_not_shared() {
     assert!(first.await.is_err());
     assert_eq!(*second.await.unwrap_err(), 7);
 }
+
+/// It has found no entry when it came, and yet has not loaded.
+#[tokio::test]
+async fn a_value_that_another_caller_has_stored_meanwhile_is_shared() {
+    let (_users, cache) = live(&Bus::in_process()).await;
+    let go_on = Arc::new(Semaphore::new(0));
+    let failing = async || {
+        drop(go_on.acquire().await);
+        Err("as the test wants it")
+    };
+    let mut first = pin!(cache.try_get_or_load("1", failing));
+    assert!(poll_once(first.as_mut()).is_none());
+    // It does not share the failure, whose type is another one.
+    let mut second = pin!(cache.try_get_or_load("1", async || Err::<u64, u8>(7)));
+    assert!(poll_once(second.as_mut()).is_none());
+    go_on.close();
+    assert!(first.await.is_err());
+    assert_eq!(Loader::default().read(&cache, "1").await, 1);
+    assert_eq!(second.await, Ok(1));
+    let stats = cache.stats();
+    assert_eq!((stats.hits, stats.misses, stats.shared_loads), (0, 2, 1));
+    assert_eq!((stats.loads, stats.failed_loads), (2, 1));
+    assert_eq!(stats.hit_ratio(), Some(1.0 / 3.0));
+}

@@ -97,7 +97,7 @@ pub(crate) const RUNTIME: &[Layer] = &[
     Layer("place.rs", "a source location"),
     Layer("sync.rs", "locks without poisoning"),
     Layer("random.rs", "ids and nonces"),
-    Layer("counters.rs", "counters behind the statistics"),
+    Layer("counters/", "counters behind the statistics"),
     Layer("defaults.rs", "the default settings"),
 ];
 

@@ -1,5 +1,6 @@
 //! Random sequences of calls against a simple model, on a manual clock.
 
+mod accounts;
 mod bounds;
 mod plan;
 mod single_flight;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::report::{Bound, Kind, State};
 use super::source::Seen;
+use crate::counters::Evictions;
 use crate::weak_list::WeakList;
 
 /// A cache that audits list.
@@ -25,6 +26,8 @@ pub(crate) struct Described {
     pub(crate) entries: Option<u64>,
     pub(crate) hits: u64,
     pub(crate) misses: u64,
+    /// How many entries have left its memory; `None` if that is not counted.
+    pub(crate) evictions: Option<Evictions>,
     /// One [`Seen`] for each `evict_on`.
     pub(crate) evicted_by: Vec<Seen>,
     pub(crate) state: State,

@@ -6,6 +6,7 @@ use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use super::report::{Audit, Bound, EvictedBy, Flag, Row, Traffic};
 use super::source::Evicts;
+use crate::counters::Evictions;
 
 impl Audit {
     /// The audit as JSON: an object with `rows`, each with what a [`Row`] holds and its `flags`.
@@ -65,6 +66,7 @@ object! { Row as row {
     "hits": row.hits,
     "misses": row.misses,
     "hitRatio": row.hit_ratio(),
+    "evictions": row.evictions,
     "evictedBy": row.evicted_by,
     "risk": row.risk.as_str(),
     "why": row.why,
@@ -72,6 +74,15 @@ object! { Row as row {
     "reason": row.state.reason(),
     "channel": row.channel,
     "flags": row.flags,
+} }
+
+object! { Evictions as evictions {
+    "capacity": evictions.capacity,
+    "expired": evictions.expired,
+    "event": evictions.event,
+    "flush": evictions.flush,
+    "removed": evictions.removed,
+    "replaced": evictions.replaced,
 } }
 
 object! { EvictedBy as source {

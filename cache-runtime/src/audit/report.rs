@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::source::Evicts;
 use crate::channel::ChannelStats;
-use crate::counters::ratio;
+use crate::counters::{Evictions, ratio};
 use crate::health::Health;
 use crate::place::Place;
 
@@ -49,10 +49,12 @@ pub struct Row {
     pub bound: Bound,
     /// How many entries it has in this process; `None` if it keeps none here.
     pub entries: Option<u64>,
-    /// Reads that found an entry.
+    /// Reads that found an entry, or received what another caller loaded.
     pub hits: u64,
-    /// Reads that found no entry.
+    /// The other reads.
     pub misses: u64,
+    /// How many entries have left its memory, by cause; `None` if that is not counted.
+    pub evictions: Option<Evictions>,
     /// The channels whose events evict from the cache.
     pub evicted_by: Vec<EvictedBy>,
     /// What several instances mean for it.

@@ -136,7 +136,8 @@ pub(crate) struct Seen {
 pub struct Evicts {
     /// The event's name on the wire.
     pub event: &'static str,
-    /// How often it was applied: once when it was published here, and once when it was received.
+    /// How often it was applied. An event that was published here counts then, and not when it comes
+    /// back within a second.
     pub applied: u64,
     /// How often the closure given to `evict_on` named something to evict.
     pub evicted: u64,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::report::{Audit, Bound, EvictedBy, Kind, Risk, Row, State, Traffic};
 use super::source::Evicts;
+use crate::counters::Evictions;
 
 /// Characters in a line, unless the format says otherwise: 100.
 const WIDTH: usize = 100;
@@ -110,6 +111,7 @@ fn table(
 
 fn details(row: &Row) -> Vec<String> {
     let mut details: Vec<String> = row.evicted_by.iter().map(evicted_by).collect();
+    details.extend(row.evictions.and_then(evictions));
     if let Some(traffic) = &row.channel {
         details.extend(traffic_details(traffic, &row.state));
     } else {
@@ -123,6 +125,22 @@ fn details(row: &Row) -> Vec<String> {
         details.push(row.state.to_string());
     }
     details
+}
+
+/// Why entries have left, if any have.
+fn evictions(evictions: Evictions) -> Option<String> {
+    let causes = [
+        (evictions.capacity, "for want of room"),
+        (evictions.expired, "expired"),
+        (evictions.event, "by events"),
+        (evictions.flush, "flushed"),
+        (evictions.removed, "removed"),
+        (evictions.replaced, "replaced"),
+    ];
+    let causes = causes.iter().filter(|(entries, _)| *entries > 0);
+    let causes = causes.map(|(entries, cause)| format!("{} {cause}", Number(*entries)));
+    let causes: Vec<_> = causes.collect();
+    (!causes.is_empty()).then(|| format!("gone: {}", causes.join(", ")))
 }
 
 fn evicted_by(source: &EvictedBy) -> String {

@@ -45,6 +45,7 @@ fn cache(name: &str, kind: Kind) -> Described {
         entries: Some(0),
         hits: 0,
         misses: 0,
+        evictions: None,
         evicted_by: Vec::new(),
         state: State::Local,
         bus: None,

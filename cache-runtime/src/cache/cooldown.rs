@@ -260,6 +260,7 @@ impl<K: Send + Sync> Audited for Shared<K> {
             entries: Some(self.started.lock().len() as u64),
             hits: 0,
             misses: 0,
+            evictions: None,
             evicted_by: Vec::new(),
             state: State::Local,
             bus: None,

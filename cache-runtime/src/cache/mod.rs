@@ -13,6 +13,7 @@ mod names;
 pub(crate) mod redis;
 pub(crate) mod ttl;
 
+pub use crate::counters::Evictions;
 pub(crate) use error::BuildError;
 pub use error::NotStored;
 pub(crate) use evict::Evict;

@@ -130,6 +130,7 @@ fn json_holds_the_same() {
             "hits": 0,
             "misses": 0,
             "hitRatio": null,
+            "evictions": null,
             "evictedBy": [{
                 "channel": "c",
                 "events": [

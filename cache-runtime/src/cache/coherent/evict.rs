@@ -9,6 +9,7 @@ use crate::audit::VariantCounts;
 use crate::cache::evict::{Evict, evicting};
 use crate::cache::memory::{Engine, Reclaiming, Reclaims};
 use crate::channel::Notice;
+use crate::counters::Cause;
 use crate::event::InvalidationEvent;
 use crate::service::{Invalidator, Subscription};
 
@@ -28,14 +29,16 @@ where
     let apply = move |notice: Notice<'_, E>| {
         let Some(cache) = cache.upgrade() else { return };
         match notice {
-            Notice::Event(event) | Notice::Echo(event) | Notice::Published(event) => {
+            // It was counted when it was published.
+            Notice::Echo(event) => cache.evict(&evict(event), Cause::Event),
+            Notice::Event(event) | Notice::Published(event) => {
                 let evict = evict(event);
                 counts.record(event.variant(), !matches!(evict, Evict::Nothing));
-                cache.evict(&evict);
+                cache.evict(&evict, Cause::Event);
             }
-            Notice::Flush => cache.evict(&Evict::All),
+            Notice::Flush => cache.evict(&Evict::All, Cause::Flush),
             Notice::Down if cache.policy == WhileDown::Bypass => {
-                cache.evict(&Evict::All);
+                cache.evict(&Evict::All, Cause::Flush);
             }
             // With another policy the cache goes on. `Flush` follows before the channel is live
             // again.
@@ -50,8 +53,8 @@ where
     K: Hash + Eq + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    pub(super) fn evict(self: &Arc<Self>, evict: &Evict<K>) {
-        self.engine.evict(evict);
+    pub(super) fn evict(self: &Arc<Self>, evict: &Evict<K>, cause: Cause) {
+        self.engine.evict(evict, cause);
         if matches!(evict, Evict::All) {
             self.reclaiming.start(self);
         }

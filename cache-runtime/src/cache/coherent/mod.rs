@@ -17,6 +17,7 @@ use equivalent::Equivalent;
 
 use super::evict::Evict;
 use super::memory::CacheStats;
+use crate::counters::Cause;
 use crate::health::Health;
 pub use builder::{Builder, HasEvents, NoEvents, WithEvents};
 pub use policy::WhileDown;
@@ -239,7 +240,7 @@ where
 
     /// Evicts as an event does.
     pub(crate) fn evict(&self, evict: &Evict<K>) {
-        self.shared.evict(evict);
+        self.shared.evict(evict, Cause::Event);
     }
 
     /// The name given to [`builder`](Self::builder).

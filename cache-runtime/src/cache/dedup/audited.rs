@@ -20,6 +20,7 @@ impl Audited for Shared {
             entries: None,
             hits: read(&self.duplicates),
             misses: read(&self.reserved),
+            evictions: None,
             evicted_by: Vec::new(),
             state: match failed {
                 None => State::Live,

@@ -12,6 +12,7 @@ use tracing::warn;
 use super::entry::{Entry, NewEntry};
 use super::keys::hash;
 use super::layout::{Capacity, Layout, part_of};
+use super::line::Line;
 use super::load::Storing;
 use super::options::Options;
 use super::stats::{CacheStats, Counters};
@@ -20,7 +21,7 @@ use crate::audit::{Bound, Described, Kind, State};
 use crate::cache::error::NotStored;
 use crate::cache::evict::Evict;
 use crate::clock::{Clock, Nanos, nanos};
-use crate::counters::count;
+use crate::counters::{Cause, count};
 use crate::log_throttle::LogThrottle;
 use crate::wire::Prose;
 
@@ -34,7 +35,7 @@ pub(crate) struct Engine<K, V> {
     ttl: Nanos,
     /// Bounds how many loads there are at a time.
     pub(super) permits: Option<Semaphore>,
-    pub(super) counters: Counters,
+    pub(super) counters: Line<Counters>,
     hung: LogThrottle,
 }
 
@@ -56,7 +57,7 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
             store: Store::new(layout, std::mem::take(&mut options.barriers)),
             ttl,
             permits: options.max_concurrent_loads.map(permits),
-            counters: Counters::default(),
+            counters: Line::default(),
             hung: LogThrottle::default(),
             name: Arc::clone(name),
             show: |key| format!("{key:?}"),
@@ -130,7 +131,7 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
         let new = catch_unwind(weighed).unwrap_or_else(|panic| {
             // The weigher is the user's code, and has panicked. As after a refusal, the old value
             // must not stay.
-            self.store.remove(&key);
+            drop(self.store.remove(&key, Cause::Removed, || now));
             resume_unwind(panic)
         });
         self.store.insert(key, new, now)
@@ -140,38 +141,41 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
     where
         Q: Hash + Equivalent<K> + ?Sized,
     {
-        let entry = self.store.remove(key)?;
+        let now = || self.clock().now();
+        let entry = self.store.remove(key, Cause::Removed, now)?;
         (self.clock().now() < entry.expires()).then_some(entry.value)
     }
 
     pub(crate) fn remove_matching(&self, stale: impl Fn(&K, Option<&V>) -> bool) -> usize {
-        count(&self.counters.evictions);
-        self.store.remove_matching(stale)
+        let now = self.clock().now();
+        self.store.remove_matching(stale, Cause::Removed, now)
     }
 
     /// Evicts, and overtakes every load that the eviction covers. [`Evict::All`] leaves the entries
     /// in memory until they are [reclaimed](Self::reclaim).
-    pub(crate) fn evict(&self, evict: &Evict<K>) {
+    pub(crate) fn evict(&self, evict: &Evict<K>, cause: Cause) {
+        let remove = |key| drop(self.store.remove(key, cause, || self.clock().now()));
         match evict {
-            Evict::Key(key) => drop(self.store.remove(key)),
-            Evict::Keys(keys) => keys.iter().for_each(|key| drop(self.store.remove(key))),
+            Evict::Key(key) => remove(key),
+            Evict::Keys(keys) => keys.iter().for_each(remove),
             Evict::Matching(matches) => {
-                self.remove_matching(|key, _| matches(key));
+                let (stale, now) = (|key: &K, _: Option<&V>| matches(key), self.clock().now());
+                self.store.remove_matching(stale, cause, now);
             }
-            Evict::All => self.store.remove_all(),
+            Evict::All => self.store.remove_all(cause),
             Evict::Nothing => {}
         }
     }
 
     /// Evicts everything, and frees its memory.
     pub(crate) fn clear(&self) {
-        self.evict(&Evict::All);
+        self.store.remove_all(Cause::Removed);
         for part in 0..self.parts() {
             self.reclaim(part);
         }
     }
 
-    /// A number that grows when everything is evicted.
+    /// A number that changes when everything is evicted.
     pub(crate) fn generation(&self) -> u64 {
         self.store.generation()
     }
@@ -196,21 +200,22 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
 
     pub(crate) fn stats(&self) -> CacheStats {
         let (hits, misses) = self.store.reads();
-        let (loads, evictions) = self.store.writes();
+        let account = self.store.account();
         let counted = self.counters.snapshot();
         CacheStats {
             hits,
-            misses,
-            loads: loads + counted.loads,
-            evictions: evictions + counted.evictions,
+            misses: misses.saturating_sub(counted.shared_loads),
             loading: self.store.loading() as u64,
+            stored: account.stored,
+            too_heavy: account.too_heavy,
+            evictions: account.evictions,
             ..counted
         }
     }
 
     /// Describes a `TtlCache` for an audit. Other caches replace what differs.
     pub(crate) fn describe(&self, place: &'static Location<'static>) -> Described {
-        let (hits, misses) = self.store.reads();
+        let stats = self.stats();
         Described {
             name: Arc::clone(&self.name),
             kind: Kind::Ttl,
@@ -221,8 +226,9 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
                 Capacity::Weight(weight) => Bound::Weight(weight),
             },
             entries: Some(self.len() as u64),
-            hits,
-            misses,
+            hits: stats.hits + stats.shared_loads,
+            misses: stats.misses,
+            evictions: Some(stats.evictions),
             evicted_by: Vec::new(),
             state: State::Local,
             bus: None,

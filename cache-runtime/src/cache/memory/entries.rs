@@ -61,6 +61,14 @@ impl<K, V> Default for Evicted<K, V> {
     }
 }
 
+impl<K, V> Evicted<K, V> {
+    /// The entries, in the order in which they were taken out.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Entry<V>> {
+        let all = self.first.iter().chain(&self.more);
+        all.map(|(_, entry)| entry)
+    }
+}
+
 /// Everything that an insert takes out of a shard, to be dropped after the lock is released.
 pub(super) struct Discarded<K, V> {
     pub(super) evicted: Evicted<K, V>,

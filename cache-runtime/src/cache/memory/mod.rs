@@ -2,14 +2,16 @@
 //!
 //! An `engine` has a `store` of `part`s, each a `shard` with `entries` and with the `load`s on their way. A
 //! caller that finds no entry takes its `turn` to load, or becomes one of the `waiters` of the
-//! load. `layout` divides the store, and `reclaim` frees the memory of entries after everything was
-//! evicted.
+//! load. `layout` divides the store. A `generation` ends when everything is evicted, and `reclaim`
+//! frees the memory of its entries.
 
 mod engine;
 mod entries;
 mod entry;
+mod generation;
 mod keys;
 mod layout;
+mod line;
 mod load;
 mod nested;
 mod options;

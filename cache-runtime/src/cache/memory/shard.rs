@@ -2,16 +2,19 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::iter::{once, repeat};
 
 use equivalent::Equivalent;
 use hashbrown::HashTable;
 
 use super::entries::{Discarded, Entries, entries};
 use super::entry::Entry;
+use super::generation::ended_by;
 use super::keys::{At, Probe, Stored, hash as hash_of};
 use super::layout::Layout;
 use super::load::{Beginning, Callers, EndedLoad, Load};
 use crate::clock::{Nanos, precise};
+use crate::counters::{Cause, Evictions};
 
 pub(super) struct Shard<K, V> {
     /// The generation of all entries. If the generation of the store differs, no entry may be
@@ -24,11 +27,18 @@ pub(super) struct Shard<K, V> {
     /// The callers of loads that were overtaken, by the load's id. They came before the eviction, so
     /// they may have the value.
     pub(super) overtaken: HashMap<u64, Callers<V>>,
-    /// The id of the next load, and so the number of loads entered so far.
+    /// The id of the next load.
     next_id: u64,
     sweep_at: Nanos,
-    /// Evictions of single keys.
-    pub(super) evictions: u64,
+    account: Account,
+}
+
+/// How entries have come and gone. It adds up: what was stored is there, or has left.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Account {
+    pub(super) stored: u64,
+    pub(super) too_heavy: u64,
+    pub(super) evictions: Evictions,
 }
 
 impl<K: Hash + Eq, V: Clone> Shard<K, V> {
@@ -40,7 +50,7 @@ impl<K: Hash + Eq, V: Clone> Shard<K, V> {
             overtaken: HashMap::new(),
             next_id: 0,
             sweep_at: 0,
-            evictions: 0,
+            account: Account::default(),
         }
     }
 
@@ -54,16 +64,52 @@ impl<K: Hash + Eq, V: Clone> Shard<K, V> {
         self.is_of(generation).then_some(entry)
     }
 
-    pub(super) fn insert(&mut self, key: K, entry: Entry<V>, discarded: &mut Discarded<K, V>) {
+    pub(super) fn insert(
+        &mut self,
+        hash: u64,
+        key: K,
+        entry: Entry<V>,
+        now: Nanos,
+        discarded: &mut Discarded<K, V>,
+    ) {
+        let replaces = self.entries.peek(&Probe { hash, key: &key }).is_some();
+        let evicted = &mut discarded.evicted;
         self.entries
-            .insert_with_lifecycle(Stored(key), entry, &mut discarded.evicted);
+            .insert_with_lifecycle(Stored(key), entry, evicted);
+        self.account.stored += 1;
+        // The one that is replaced comes first.
+        let first = if replaces {
+            Cause::Replaced
+        } else {
+            Cause::Capacity
+        };
+        let causes = once(first).chain(repeat(Cause::Capacity));
+        for (entry, cause) in evicted.iter().zip(causes) {
+            self.account.left(entry, cause, now);
+        }
     }
 
-    pub(super) fn remove<Q>(&mut self, hash: u64, key: &Q) -> Option<(Stored<K>, Entry<V>)>
+    /// The time is asked for only if there is an entry.
+    pub(super) fn remove<Q>(
+        &mut self,
+        hash: u64,
+        key: &Q,
+        cause: Cause,
+        now: impl FnOnce() -> Nanos,
+    ) -> Option<(Stored<K>, Entry<V>)>
     where
         Q: Hash + Equivalent<K> + ?Sized,
     {
-        self.entries.remove(&Probe { hash, key })
+        let removed = self.entries.remove(&Probe { hash, key });
+        if let Some((_, entry)) = &removed {
+            self.account.left(entry, cause, now());
+        }
+        removed
+    }
+
+    /// Counts a value that is not stored because its entry is too heavy.
+    pub(super) fn too_heavy(&mut self) {
+        self.account.too_heavy += 1;
     }
 
     /// Enters a load; returns its id.
@@ -81,11 +127,6 @@ impl<K: Hash + Eq, V: Clone> Shard<K, V> {
         self.loads
             .insert_unique(hash, load, |load| hash_of(&load.key));
         id
-    }
-
-    /// How many loads have been entered.
-    pub(super) fn entered(&self) -> u64 {
-        self.next_id
     }
 
     /// Takes the loads of a key out, so that they cannot be stored. The caller drops the keys after
@@ -136,6 +177,8 @@ impl<K: Hash + Eq, V: Clone> Shard<K, V> {
     pub(super) fn take_matching(
         &mut self,
         stale: impl Fn(&K, &Entry<V>) -> bool,
+        cause: Cause,
+        now: Nanos,
     ) -> Vec<(Stored<K>, Entry<V>)> {
         let stale = self
             .entries
@@ -143,7 +186,11 @@ impl<K: Hash + Eq, V: Clone> Shard<K, V> {
             .filter(|(key, entry)| stale(&key.0, entry));
         let stale: Vec<At> = stale.map(|(key, _)| At::of(key)).collect();
         let taken = stale.iter().filter_map(|at| self.entries.remove(at));
-        taken.collect()
+        let taken: Vec<_> = taken.collect();
+        for (_, entry) in &taken {
+            self.account.left(entry, cause, now);
+        }
+        taken
     }
 
     pub(super) fn is_of(&self, generation: u64) -> bool {
@@ -155,6 +202,7 @@ impl<K: Hash + Eq, V: Clone> Shard<K, V> {
         if self.is_of(generation) {
             return None;
         }
+        self.account = self.account(generation);
         self.generation = generation;
         Some(std::mem::replace(&mut self.entries, entries(layout)))
     }
@@ -167,7 +215,8 @@ impl<K: Hash + Eq, V: Clone> Shard<K, V> {
         }
         self.sweep_at = now + layout.sweep_every;
         let keep = layout.keep_expired;
-        self.take_matching(|_, entry| entry.expires().saturating_add(keep) <= now)
+        let over = |_: &K, entry: &Entry<V>| entry.expires().saturating_add(keep) <= now;
+        self.take_matching(over, Cause::Expired, now)
     }
 
     pub(super) fn iter(&self, generation: u64) -> impl Iterator<Item = (&K, &Entry<V>)> {
@@ -179,11 +228,36 @@ impl<K: Hash + Eq, V: Clone> Shard<K, V> {
         entries.map(|(key, entry)| (&key.0, entry))
     }
 
+    /// How entries have come and gone. Those of an old generation have gone.
+    pub(super) fn account(&self, generation: u64) -> Account {
+        let mut account = self.account;
+        if !self.is_of(generation) {
+            let cause = ended_by(self.generation, generation);
+            account.evictions.add(cause, self.entries.len() as u64);
+        }
+        account
+    }
+
     pub(super) fn len(&self, generation: u64) -> usize {
         if self.is_of(generation) {
             self.entries.len()
         } else {
             0
         }
+    }
+}
+
+impl Account {
+    /// Counts an entry that has left.
+    fn left<V>(&mut self, entry: &Entry<V>, cause: Cause, now: Nanos) {
+        let expired = entry.expires() <= now;
+        let cause = if expired { Cause::Expired } else { cause };
+        self.evictions.add(cause, 1);
+    }
+
+    pub(super) fn add(&mut self, other: &Self) {
+        self.stored += other.stored;
+        self.too_heavy += other.too_heavy;
+        self.evictions += other.evictions;
     }
 }

@@ -20,28 +20,25 @@ use equivalent::Equivalent;
 
 use super::entries::Discarded;
 use super::entry::{Entry, NewEntry};
+use super::generation::Generation;
 use super::keys::hash;
 use super::layout::Layout;
 use super::load::{Beginning, Load, Storing, Waiting};
 use super::part::Part;
-use super::shard::Shard;
-use super::sync::{AtomicU64, Ordering};
+use super::shard::{Account, Shard};
 use super::waiters::{Ended, Failure, Waiters};
 use crate::barrier::Barriers;
 use crate::cache::error::NotStored;
 use crate::clock::{Nanos, precise};
+use crate::counters::Cause;
 
 pub(super) struct Store<K, V> {
     shards: Box<[Part<K, V>]>,
     /// Advances when everything is evicted.
-    generation: Line<AtomicU64>,
+    generation: Generation,
     barriers: Barriers,
     layout: Layout,
 }
-
-/// Keeps a value in cache lines of its own, apart from neighbours that are written often.
-#[repr(align(128))]
-struct Line<T>(T);
 
 /// What [`Store::join`] has found.
 pub(super) enum Joined<V> {
@@ -67,16 +64,16 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
         let part = |_| Part::new(Shard::new(&layout, 0));
         Self {
             shards: (0..layout.shards).map(part).collect(),
-            generation: Line(AtomicU64::new(0)),
+            generation: Generation::new(),
             barriers,
             layout,
         }
     }
 
-    /// A number that grows with each [`remove_all`](Self::remove_all).
+    /// A number that changes with each [`remove_all`](Self::remove_all).
     #[inline]
     pub(super) fn generation(&self) -> u64 {
-        self.generation.0.load(Ordering::SeqCst)
+        self.generation.get()
     }
 
     /// The part of a hash, selected by its middle bits: the table of a shard uses those at the
@@ -283,8 +280,10 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
             let result = self.check(ended.load.as_ref(), &new, now);
             if let Some(load) = ended.load.take_if(|_| result.is_ok()) {
                 discarded.old = shard.renew(load.begun.generation, &self.layout);
-                shard.insert(load.key, new.entry, &mut discarded);
+                shard.insert(hash, load.key, new.entry, now, &mut discarded);
                 discarded.expired = shard.sweep(now, &self.layout);
+            } else if result == Err(NotStored::TooHeavy) {
+                shard.too_heavy();
             }
             (result, awaited)
         };
@@ -340,40 +339,56 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
         let too_heavy = entry.weight() > self.layout.heaviest;
         if let Some(refusal) = refusal.or(too_heavy.then_some(NotStored::TooHeavy)) {
             // The old value must not outlive the new one.
-            _removed = shard.remove(hash, &key);
+            _removed = shard.remove(hash, &key, Cause::Removed, || now);
+            if refusal == NotStored::TooHeavy {
+                shard.too_heavy();
+            }
             return Err(refusal);
         }
-        shard.insert(key, entry, &mut discarded);
+        shard.insert(hash, key, entry, now, &mut discarded);
         discarded.expired = shard.sweep(now, &self.layout);
         Ok(())
     }
 
-    /// Evicts an entry, and overtakes its loads.
-    pub(super) fn remove<Q>(&self, key: &Q) -> Option<Entry<V>>
+    /// Evicts an entry, and overtakes its loads. The time is asked for only if there is an entry.
+    pub(super) fn remove<Q>(
+        &self,
+        key: &Q,
+        cause: Cause,
+        now: impl FnOnce() -> Nanos,
+    ) -> Option<Entry<V>>
     where
         Q: Hash + Equivalent<K> + ?Sized,
     {
         let hash = hash(key);
-        let (removed, _overtaken, current) = {
+        let (removed, _overtaken) = {
             let mut shard = self.part(hash).write();
-            shard.evictions += 1;
+            // The entries of an old generation have left already.
             let current = shard.is_of(self.generation());
-            (shard.remove(hash, key), shard.overtake(hash, key), current)
+            let removed = current.then(|| shard.remove(hash, key, cause, now));
+            (removed.flatten(), shard.overtake(hash, key))
         };
-        let (_, entry) = removed?;
-        current.then_some(entry)
+        removed.map(|(_, entry)| entry)
     }
 
     /// Evicts the entries that are `stale`, and overtakes the loads of keys that are; returns how
     /// many entries were evicted.
-    pub(super) fn remove_matching(&self, stale: impl Fn(&K, Option<&V>) -> bool) -> usize {
+    pub(super) fn remove_matching(
+        &self,
+        stale: impl Fn(&K, Option<&V>) -> bool,
+        cause: Cause,
+        now: Nanos,
+    ) -> usize {
         let mut removed = 0;
         for part in &self.shards {
             // Dropped after the lock is released.
-            let (_overtaken, taken);
+            let (_overtaken, _old, taken);
             let mut shard = part.write();
+            // The entries of an old generation have left already.
+            _old = shard.renew(self.generation(), &self.layout);
             _overtaken = shard.overtake_matching(|key| stale(key, None));
-            taken = shard.take_matching(|key, entry| stale(key, Some(&entry.value)));
+            let stale = |key: &K, entry: &Entry<V>| stale(key, Some(&entry.value));
+            taken = shard.take_matching(stale, cause, now);
             removed += taken.len();
         }
         removed
@@ -382,8 +397,8 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
     /// Evicts everything, and overtakes every load, in one step. The entries stay in memory until
     /// others are stored in their shard, or it is [reclaimed](Self::reclaim).
     #[inline]
-    pub(super) fn remove_all(&self) {
-        self.generation.0.fetch_add(1, Ordering::SeqCst);
+    pub(super) fn remove_all(&self, cause: Cause) {
+        self.generation.advance(cause);
     }
 
     /// The number of shards, for [`reclaim`](Self::reclaim).
@@ -426,13 +441,15 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
         self.shards.iter().map(loading).sum()
     }
 
-    /// The numbers of loads entered, and of evictions of single keys and of everything.
-    pub(super) fn writes(&self) -> (u64, u64) {
-        let all = (0, self.generation());
-        self.shards.iter().fold(all, |(loads, evictions), part| {
+    /// How entries have come and gone.
+    pub(super) fn account(&self) -> Account {
+        let mut all = Account::default();
+        for part in &self.shards {
+            // The generation is read under the lock: it is not behind that of the shard.
             let shard = part.read();
-            (loads + shard.entered(), evictions + shard.evictions)
-        })
+            all.add(&shard.account(self.generation()));
+        }
+        all
     }
 
     /// The numbers of hits and misses.

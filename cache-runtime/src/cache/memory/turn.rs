@@ -102,7 +102,10 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
         loop {
             let arrived = self.clock().now();
             let (id, waiters) = match self.store.join(hash, key, storing(), arrived, wait) {
-                Joined::Hit(value) => return Turn::Value(value),
+                Joined::Hit(value) => {
+                    count(&self.counters.shared_loads);
+                    return Turn::Value(value);
+                }
                 Joined::Turn(id) => (id, None),
                 Joined::Replacing(id) => {
                     self.hung(key, HANGS);
@@ -146,7 +149,6 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
             }
             // If an eviction has overtaken the load while it waited, its value could not be stored.
             if self.store.is_current(hash, id) {
-                count(&self.counters.loads);
                 return Turn::Lead(LeadingLoad::new(guard, permit, self.clock().now()));
             }
         }
@@ -295,6 +297,7 @@ impl<'a, K: Hash + Eq, V: Clone> LeadingLoad<'a, K, V> {
         permit: Option<SemaphorePermit<'a>>,
         started: Nanos,
     ) -> Self {
+        count(&guard.engine.counters.loads);
         Self {
             permit,
             guard,
@@ -358,6 +361,7 @@ pub(crate) struct LoneLoad<'a, K: Hash + Eq, V: Clone> {
 
 impl<'a, K: Hash + Eq, V: Clone> LoneLoad<'a, K, V> {
     pub(super) fn new(guard: LoadGuard<'a, K, V>, started: Nanos) -> Self {
+        count(&guard.engine.counters.loads);
         Self { guard, started }
     }
 

@@ -24,6 +24,7 @@ impl<V: Clone + Send + Sync + 'static> Audited for Shared<V> {
             entries: memory.map(|_| self.engine.len() as u64),
             hits: stats.memory_hits + stats.redis_hits + stats.shared_loads,
             misses: stats.misses,
+            evictions: memory.map(|_| stats.evictions),
             evicted_by: self
                 .proofs()
                 .map(Proof::source)

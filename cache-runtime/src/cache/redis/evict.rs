@@ -21,7 +21,7 @@ use crate::cache::coherent::proof::Proof;
 use crate::cache::evict::{Evict, evicting};
 use crate::cache::memory::{Engine, Reclaiming, Reclaims};
 use crate::channel::{Deletion, Hook, Notice};
-use crate::counters::count;
+use crate::counters::{self, count};
 use crate::event::InvalidationEvent;
 use crate::health::Cause;
 use crate::io_thread;
@@ -62,15 +62,22 @@ impl<V: Clone + Send + Sync + 'static> Sources<V> {
                 let Some(cache) = cache.upgrade() else {
                     return;
                 };
-                let (event, in_redis) = match notice {
-                    Notice::Event(event) => (event, true),
-                    // The publisher deletes in Redis.
-                    Notice::Published(event) | Notice::Echo(event) => (event, false),
+                // The publisher deletes in Redis. Its event was counted when it was published.
+                let (event, in_redis, news) = match notice {
+                    Notice::Event(event) => (event, true, true),
+                    Notice::Published(event) => (event, false, true),
+                    Notice::Echo(event) => (event, false, false),
                     Notice::Flush | Notice::Down => return cache.flush(),
                 };
                 match catch_unwind(AssertUnwindSafe(|| evict(event))) {
                     Ok(evict) => {
-                        counts.record(event.variant(), !matches!(evict, Evict::Nothing));
+                        let evicts = !matches!(evict, Evict::Nothing);
+                        if news {
+                            counts.record(event.variant(), evicts);
+                        }
+                        if news && evicts {
+                            count(&cache.counters.evicting_events);
+                        }
                         cache.evict(&evict, in_redis);
                     }
                     Err(panic) => {
@@ -206,16 +213,12 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
     }
 
     fn evict(self: &Arc<Self>, evict: &Evict<String>, in_redis: bool) {
-        if matches!(evict, Evict::Nothing) {
-            return;
-        }
-        count(&self.counters.evictions);
         // Redis before memory: a read that no longer finds the entry in memory must not find it in
         // Redis.
         if in_redis {
             self.delete(evict);
         }
-        self.evict_memory(evict);
+        self.evict_memory(evict, counters::Cause::Event);
     }
 
     /// Evicts everything that may be stale after events may have been lost.
@@ -225,11 +228,11 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         } else if let Some(Coherence { deletions, .. }) = &self.coherence {
             deletions.repeat();
         }
-        self.evict_memory(&Evict::All);
+        self.evict_memory(&Evict::All, counters::Cause::Flush);
     }
 
-    fn evict_memory(self: &Arc<Self>, evict: &Evict<String>) {
-        self.engine.evict(evict);
+    fn evict_memory(self: &Arc<Self>, evict: &Evict<String>, cause: counters::Cause) {
+        self.engine.evict(evict, cause);
         if self.options.memory.is_some() && matches!(evict, Evict::All) {
             self.reclaiming.start(self);
         }

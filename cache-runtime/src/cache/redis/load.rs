@@ -64,7 +64,10 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         }
         let turn = match self.engine.turn(key, || self.storing()).await {
             Turn::Value(cached) => return Ok(cached),
-            Turn::Failed(error) => return Err(LoadError::clone(&error)),
+            Turn::Failed(error) => {
+                count(&self.counters.misses);
+                return Err(LoadError::clone(&error));
+            }
             Turn::Lead(turn) => turn,
         };
         let (cached, kept) = match self.find_or_load(key, load, &turn).await {

@@ -112,6 +112,8 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
             memory_hits: engine.hits,
             shared_loads: engine.shared_loads,
             hung_loads: engine.hung_loads,
+            memory_stored: engine.stored,
+            evictions: engine.evictions,
             ..self.counters.snapshot()
         }
     }

@@ -1,6 +1,6 @@
 //! What has happened in a cache in Redis, in numbers.
 
-use crate::counters::{counters, ratio};
+use crate::counters::{Evictions, counters, ratio};
 
 counters! {
     /// What has happened in a cache in Redis, on this instance, since it was built.
@@ -35,18 +35,25 @@ counters! {
             undecodable,
             /// Commands that failed, because Redis was away or refused them.
             redis_errors,
-            /// Evictions that events have caused.
-            evictions,
+            /// Events that have evicted something. One of this instance's own counts when it is
+            /// published, and not when it comes back within a second.
+            evicting_events,
         }
         derived {
             /// Entries found in memory. Threads that read the same part of it at the same time may
             /// be counted as one.
-            memory_hits,
+            memory_hits: u64,
             /// Callers that were given what another caller in this process was already looking for
             /// or loading.
-            shared_loads,
+            shared_loads: u64,
             /// Loads in this process that took longer than `load_wait`, or waited for themselves.
-            hung_loads,
+            hung_loads: u64,
+            /// Entries that were stored in memory. As many are there, or have left it for one of the
+            /// causes that `evictions` counts.
+            memory_stored: u64,
+            /// Entries that have left the memory of this instance, by cause. How many an event has
+            /// deleted in Redis is not known.
+            evictions: Evictions,
         }
     }
 }

@@ -1,6 +1,11 @@
 //! Counters: atomics that count, and snapshots of them as plain numbers.
 
+mod evictions;
+
 use std::sync::atomic::{AtomicU64, Ordering};
+
+pub(crate) use evictions::Cause;
+pub use evictions::Evictions;
 
 /// Adds one, without ordering other memory accesses.
 pub(crate) fn count(counter: &AtomicU64) {
@@ -19,13 +24,13 @@ pub(crate) fn ratio(hits: u64, misses: u64) -> Option<f64> {
 }
 
 /// Declares a public struct of numbers, and a struct of atomics whose `snapshot` returns those
-/// numbers. A `derived` number has no atomic: a snapshot holds 0 until the cache sets it.
+/// numbers. What is `derived` has no atomic: a snapshot holds its default until the cache sets it.
 macro_rules! counters {
     (
         $(#[$meta:meta])*
         pub struct $stats:ident from $counters:ident {
             counted { $($(#[$doc:meta])* $counted:ident,)* }
-            $(derived { $($(#[$derived_doc:meta])* $derived:ident,)* })?
+            $(derived { $($(#[$derived_doc:meta])* $derived:ident: $type:ty,)* })?
         }
     ) => {
         $(#[$meta])*
@@ -33,7 +38,7 @@ macro_rules! counters {
         #[non_exhaustive]
         pub struct $stats {
             $($(#[$doc])* pub $counted: u64,)*
-            $($($(#[$derived_doc])* pub $derived: u64,)*)?
+            $($($(#[$derived_doc])* pub $derived: $type,)*)?
         }
 
         #[derive(Debug, Default)]
@@ -45,7 +50,7 @@ macro_rules! counters {
             pub(crate) fn snapshot(&self) -> $stats {
                 $stats {
                     $($counted: $crate::counters::read(&self.$counted),)*
-                    $($($derived: 0,)*)?
+                    $($($derived: ::std::default::Default::default(),)*)?
                 }
             }
         }
