@@ -1,5 +1,6 @@
 //! A server: its address, the connections for commands, and new ones for events.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -33,7 +34,7 @@ pub(crate) struct Redis {
     values: Commands,
     epochs: Epochs,
     /// The server that the connection for events was opened to. The others must lead there too.
-    server: Mutex<Option<Identity>>,
+    server: Expected,
     /// When the server was last left because it was the wrong one.
     left: Mutex<Option<Instant>>,
     /// Is told when the server turns out to be the wrong one.
@@ -53,7 +54,7 @@ impl Redis {
             values: Commands::new("values", Arc::clone(&endpoint), pause),
             endpoint,
             epochs: Epochs::default(),
-            server: Mutex::default(),
+            server: Expected::default(),
             left: Mutex::default(),
             feed: OnceLock::new(),
         }
@@ -77,7 +78,7 @@ impl Redis {
 
     pub(crate) async fn subscriber(&self, feed: Feed) -> Result<Subscriber, Cause> {
         let subscriber = Subscriber::open(&self.endpoint, feed).await?;
-        *self.server.lock() = subscriber.server().identity;
+        self.server.set(subscriber.server().identity);
         Ok(subscriber)
     }
 
@@ -228,7 +229,7 @@ impl Redis {
         if let Some(feed) = self.feed.get()
             && !recently
         {
-            *self.server.lock() = None;
+            self.server.set(None);
             feed(Wire::Status(Status::Disconnected(cause.clone())));
         }
     }
@@ -236,7 +237,7 @@ impl Redis {
     /// Drops the connections for commands, because the connection for events has ended. With a
     /// cause, the server counts as away until a connection succeeds.
     pub(crate) fn disconnect(&self, away: Option<&Cause>) {
-        *self.server.lock() = None;
+        self.server.set(None);
         self.disconnect_commands(away);
     }
 
@@ -273,9 +274,26 @@ fn publish(channel: &str, payload: Vec<u8>) -> Cmd {
     command
 }
 
+/// The server that every connection must lead to. Zero if that is unknown. Every request reads it, so
+/// it is no lock.
+#[derive(Default)]
+struct Expected(AtomicU64);
+
+impl Expected {
+    fn set(&self, server: Option<Identity>) {
+        let identity = server.map_or(0, |Identity(identity)| identity);
+        self.0.store(identity, Ordering::Release);
+    }
+
+    fn is_another(&self, server: Option<Identity>) -> bool {
+        let expected = self.0.load(Ordering::Acquire);
+        expected != 0 && server.is_some_and(|Identity(found)| found != expected)
+    }
+}
+
 /// Work that is not done on a connection that was opened to another server.
 struct OnServer<'a, W> {
-    server: &'a Mutex<Option<Identity>>,
+    server: &'a Expected,
     work: &'a W,
 }
 
@@ -283,11 +301,10 @@ impl<W: Work> Work for OnServer<'_, W> {
     type Answer = W::Answer;
 
     async fn run(&self, open: &mut Open) -> RedisResult<Self::Answer> {
-        let server = *self.server.lock();
-        match server.zip(open.identity) {
-            Some((expected, found)) if found != expected => Err(another_server()),
-            _ => self.work.run(open).await,
+        if self.server.is_another(open.identity) {
+            return Err(another_server());
         }
+        self.work.run(open).await
     }
 }
 
