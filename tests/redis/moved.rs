@@ -130,8 +130,8 @@ async fn an_event_evicts_here_while_values_are_elsewhere() {
     let admin = instance.first.admin().await;
     let event = r#"{"type":"user","userId":1}"#;
     assert_eq!(admin.publish("cache:users", event).await, 1);
-    let evictions = async || instance.cache.stats().evictions;
-    eventually("the eviction", evictions, |evictions| *evictions > 0).await;
+    let events = async || instance.cache.stats().evicting_events;
+    eventually("the eviction", events, |events| *events > 0).await;
     assert_eq!(instance.read("new").await, "new");
     instance.recovers(accepted).await;
     assert_eq!(instance.read("new").await, "new");
