@@ -13,6 +13,7 @@ mod builder;
 mod codec;
 mod content_key;
 mod deletions;
+mod digest;
 mod direct;
 mod entry;
 mod error;
