@@ -1,8 +1,8 @@
 //! The keys and values of a bus: what caches keep in Redis, or in the process for an in-process
 //! bus.
 //!
-//! Callers give keys without the namespace of the bus; the operations put it in front. Both
-//! backends behave alike. A command without an answer may have been carried out. It is sent again,
+//! Callers give keys without the namespace of the bus; the operations put it in front. The keys of an
+//! entry have it already. Both backends behave alike. A command without an answer may have been carried out. It is sent again,
 //! on a new connection, only where a second execution does no harm.
 //!
 //! Every operation fails when the server cannot be reached, does not answer in time, refuses the
@@ -25,7 +25,7 @@ use crate::settings::AUDIT_KEY;
 #[cfg(feature = "redis")]
 use crate::transport::redis::keys as redis;
 use crate::transport::{
-    Acquired, Backend, Compare, DeleteIf, EntryKeys, Filled, Found, Record, Seek, Token,
+    Acquired, Backend, Compare, Content, DeleteIf, EntryKeys, Filled, Found, Record, Seek, Token,
 };
 
 /// The keys and values of a bus. Cheap to clone; keeps the bus alive.
@@ -59,6 +59,12 @@ impl Keyspace {
     /// Whether the bus is closed. Then every operation fails.
     pub(crate) fn is_closed(&self) -> bool {
         self.bus.is_closed()
+    }
+
+    /// Where the keys are, as far as this process can tell: two buses of one server may be told
+    /// apart, if they name it differently.
+    pub(crate) fn store(&self) -> String {
+        self.bus.store()
     }
 
     /// The number by which audits know the bus.
@@ -133,9 +139,10 @@ impl Keyspace {
         dispatch!(self, exchange_records(&key, process, content, ttl, most))
     }
 
-    /// The value of an entry, unless its generation has ended. One round trip.
+    /// What an entry holds, unless its generation has ended. One round trip, except for a value that
+    /// is empty.
     pub async fn lookup(&self, names: &EntryKeys) -> Result<Option<Found>, Cause> {
-        dispatch!(self, lookup(&self.names(names)))
+        dispatch!(self, lookup(names))
     }
 
     /// A token for a load, unless another caller has it. With [`Seek::Missing`], a stored value is
@@ -149,13 +156,19 @@ impl Keyspace {
         seek: Seek,
         lock_ttl: Duration,
     ) -> Result<Acquired, Cause> {
-        dispatch!(self, acquire(self.names(names), seek, lock_ttl))
+        dispatch!(self, acquire(names, seek, lock_ttl))
     }
 
     /// Stores a loaded value if the token is still valid, and gives the token back. After an error
     /// it is unknown whether the value is stored.
-    pub async fn fill(&self, token: &Token, value: &[u8], ttl: Duration) -> Result<Filled, Cause> {
-        dispatch!(self, fill(token, value, ttl))
+    pub async fn fill(
+        &self,
+        token: &Token,
+        content: impl Into<Content<'_>>,
+        ttl: Duration,
+    ) -> Result<Filled, Cause> {
+        let content = content.into();
+        dispatch!(self, fill(token, &content, ttl))
     }
 
     /// Gives a token back without a value, so that the next caller need not wait until it expires.
@@ -164,38 +177,35 @@ impl Keyspace {
     }
 
     /// Stores a value without a token. Values of loads in progress can no longer be stored.
-    pub async fn put(&self, names: &EntryKeys, value: &[u8], ttl: Duration) -> Result<(), Cause> {
-        dispatch!(self, put(&self.names(names), value, ttl))
+    ///
+    /// Only for an entry that is stored bare.
+    pub async fn put(
+        &self,
+        names: &EntryKeys,
+        content: impl Into<Content<'_>>,
+        ttl: Duration,
+    ) -> Result<(), Cause> {
+        let content = content.into();
+        dispatch!(self, put(names, &content, ttl))
     }
 
     /// Deletes the values and tokens of entries. Values of loads in progress can no longer be
     /// stored.
     pub async fn evict(&self, entries: &[EntryKeys]) -> Result<(), Cause> {
-        dispatch!(self, delete(&self.full_keys(entries))).map(drop)
+        let keys: Vec<String> = (entries.iter().flat_map(EntryKeys::evicted).cloned()).collect();
+        dispatch!(self, delete(&keys)).map(drop)
     }
 
-    /// The keys that [`evict`](Self::evict) deletes, with the namespace.
-    pub(crate) fn full_keys(&self, entries: &[EntryKeys]) -> Vec<String> {
-        let names = entries
-            .iter()
-            .flat_map(|names| [&names.value, &names.token]);
-        names.map(|key| self.full(key)).collect()
-    }
-
-    /// Deletes keys of a cache that have their namespace already. `generation` is the key of the
-    /// cache's generation, without the namespace. Fails if the connection leads to another server
-    /// than it was opened to.
+    /// Deletes keys of a cache whose generation is under the key `generation`. All have their
+    /// namespace already. Fails if the connection leads to another server than it was opened to.
     pub(crate) async fn evict_full(&self, generation: &str, keys: &[String]) -> Result<(), Cause> {
-        dispatch!(self, evict(&self.full(generation), keys))
+        dispatch!(self, evict(generation, keys))
     }
 
     /// A key with its namespace.
-    pub(crate) fn full(&self, key: &str) -> String {
+    #[must_use]
+    pub fn full(&self, key: &str) -> String {
         self.bus.settings().full_name(key)
-    }
-
-    fn names(&self, names: &EntryKeys) -> EntryKeys {
-        names.map(|key| self.full(key))
     }
 }
 

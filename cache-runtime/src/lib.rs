@@ -263,9 +263,9 @@ pub mod cooldown {
     pub use crate::cache::cooldown::{Builder, Start};
 }
 
-/// The builder, the answers and the errors of a [`Dedup`].
+/// The builder, the codec, the answers and the errors of a [`Dedup`].
 pub mod dedup {
-    pub use crate::cache::dedup::{Builder, DedupError, Release, Reservation};
+    pub use crate::cache::dedup::{Builder, DedupError, Json, Release, Reservation};
 }
 
 /// The builder, the policies, the codecs, the keys and the errors of a [`RedisCache`].
@@ -285,7 +285,9 @@ pub mod __private {
     pub use crate::keyspace::Keyspace;
     pub use crate::service::handle::Handle;
     pub use crate::settings::OnRejected;
-    pub use crate::transport::{Acquired, DeleteIf, EntryKeys, Filled, Found, Record, Seek, Token};
+    pub use crate::transport::{
+        Acquired, Content, DeleteIf, EntryKeys, Filled, Found, Record, Seek, Stored, Token,
+    };
     pub use crate::wire::{
         EventField, FieldType, Member, NoOption, Probe, Writer, field, refuse_option, scan,
     };

@@ -13,6 +13,9 @@ pub(crate) const CANARY_PREFIX: &str = "cache-runtime:canary:";
 /// The key of the records that instances store for each other's audits.
 pub(crate) const AUDIT_KEY: &str = "cache-runtime:audit";
 
+/// The prefix of all keys that only this library uses. No namespace and no cache has this name.
+pub(crate) const BESIDE_PREFIX: &str = "cache-runtime:";
+
 /// The longest heartbeat, lease, backoff and rejection interval. Longer ones are a mistake, and
 /// adding them could overflow.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
@@ -152,6 +155,13 @@ impl Settings {
         {
             return unusable(format!(
                 "namespace {namespace:?}: expected letters, digits, `:`, `-`, `_`, `.`"
+            ));
+        }
+        if let Some(namespace) = &self.namespace
+            && format!(":{namespace}:").contains(&format!(":{BESIDE_PREFIX}"))
+        {
+            return unusable(format!(
+                "namespace {namespace:?}: keys that begin with `{BESIDE_PREFIX}` are the library's own"
             ));
         }
         #[cfg(feature = "redis")]

@@ -34,6 +34,24 @@ impl<T: ?Sized> WeakList<T> {
         list.items.push(item);
     }
 
+    /// Adds an item if it fits each living one.
+    pub(crate) fn add_if<E>(
+        &self,
+        item: &Arc<T>,
+        mut fits: impl FnMut(&T) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut list = self.0.lock();
+        list.items.retain(|other| other.strong_count() > 0);
+        // Dropped after the lock is released, because each may be the last one.
+        let living: Vec<_> = list.items.iter().filter_map(Weak::upgrade).collect();
+        let fitting = living.iter().try_for_each(|other| fits(other));
+        if fitting.is_ok() {
+            list.items.push(Arc::downgrade(item));
+        }
+        drop(list);
+        fitting
+    }
+
     /// The living items, in the order in which they were added.
     pub(crate) fn living(&self) -> Vec<Arc<T>> {
         // An `Arc` returned here may be the last one. The caller drops it, without holding the

@@ -115,7 +115,8 @@ async fn a_server_that_refuses_is_an_error_that_says_what_to_allow() {
     let refusing = dedup(&bus);
     fails(&refusing, |cause| matches!(cause, Cause::Refused(_))).await;
     let error = refusing.reserve("1", "Ada").await.unwrap_err();
-    let rules = "ACL SETUSER app +get +set +del +pttl +scan +eval +evalsha ~requests:*";
+    let rules = "ACL SETUSER app +get +getrange +set +del +pttl +scan +eval +evalsha \
+                 ~requests:* ~cache-runtime:*";
     assert!(error.to_string().ends_with(rules), "{error}");
     admin.run::<()>(&rules.split(' ').collect::<Vec<_>>()).await;
     let reserved = refusing.reserve("1", "Ada").await;

@@ -24,9 +24,7 @@ pub(crate) async fn what_is_no_reservation_is_an_error_and_stays(on: Backend) {
         ("\u{0}\u{1b}[2J", r"\0\u{1b}[2J"),
         (long.as_str(), "xxx\"… of 10004 bytes"),
     ] {
-        kv.set("requests:d:1", found.as_bytes(), LONG)
-            .await
-            .unwrap();
+        kv.set("requests:1", found.as_bytes(), LONG).await.unwrap();
         for error in [
             dedup.reserve("1", "Ada").await.unwrap_err(),
             dedup.release("1", "Bea").await.unwrap_err(),
@@ -42,11 +40,11 @@ pub(crate) async fn what_is_no_reservation_is_an_error_and_stays(on: Backend) {
             assert!(message.contains(shown), "{message}");
             assert!(message.len() < 300, "{message}");
         }
-        let stored = kv.get("requests:d:1").await.unwrap();
+        let stored = kv.get("requests:1").await.unwrap();
         assert_eq!(stored.as_deref(), Some(found.as_bytes()));
     }
     // Bytes that are not UTF-8.
-    kv.set("requests:d:1", b"\xFF\xFE", LONG).await.unwrap();
+    kv.set("requests:1", b"\xFF\xFE", LONG).await.unwrap();
     let error = dedup.reserve("1", "Ada").await.unwrap_err();
     assert!(error.to_string().contains("of 2 bytes"), "{error}");
     // It counts as a key, and does not affect other keys.
@@ -59,19 +57,19 @@ pub(crate) async fn what_is_no_reservation_is_an_error_and_stays(on: Backend) {
 pub(crate) async fn what_other_programs_reserve_counts(on: Backend) {
     let (dedup, kv) = (dedup(&on.bus), Keyspace::new(&on.bus));
     let stored = br#" { "since": [1], "nonce": "1", "owner": "A\u0064a" } "#;
-    kv.set("requests:d:1", stored, LONG).await.unwrap();
+    kv.set("requests:1", stored, LONG).await.unwrap();
     assert_eq!(dedup.reserve("1", "Bea").await, Ok(duplicate("Ada")));
     let (owner, refused) = ("Ada".to_owned(), dedup.release("1", "Bea").await);
     assert_eq!(refused, Ok(Release::NotYours { owner }));
     assert_eq!(dedup.release("1", "Ada").await, Ok(Release::Released));
-    assert_eq!(kv.get("requests:d:1").await, Ok(None));
+    assert_eq!(kv.get("requests:1").await, Ok(None));
 }
 
 #[tokio::test]
 async fn another_type_is_an_error_and_stays() {
     let server = Server::start().await;
     let (admin, bus) = (server.admin().await, connect(&server.url()).await);
-    admin.run::<()>(&["RPUSH", "requests:d:1", "Ada"]).await;
+    admin.run::<()>(&["RPUSH", "requests:1", "Ada"]).await;
     let dedup = dedup(&bus);
     let told = |error: DedupError| {
         assert!(matches!(error.cause(), Some(Cause::Server(_))), "{error:?}");
@@ -84,5 +82,5 @@ async fn another_type_is_an_error_and_stays() {
     };
     told(dedup.reserve("1", "Ada").await.unwrap_err());
     told(dedup.release("1", "Ada").await.unwrap_err());
-    assert_eq!(admin.run::<u64>(&["LLEN", "requests:d:1"]).await, 1);
+    assert_eq!(admin.run::<u64>(&["LLEN", "requests:1"]).await, 1);
 }

@@ -4,7 +4,7 @@ use cache_runtime::__private::{Filled, Keyspace};
 use cache_runtime::bus::Cause;
 use support::Server;
 
-use crate::backend::{LONG, entry};
+use crate::backend::{LONG, bare};
 use crate::redis::{all_operations, connect, patient};
 use crate::tokens::token;
 
@@ -53,12 +53,16 @@ async fn what_the_message_allows_is_enough() {
 async fn without_namespace_the_cache_is_to_be_allowed() {
     let server = Server::start().await;
     let kv = patient(&server.allow_app("+@all").await).await;
-    let error = kv.get("cache:v:a:b").await.unwrap_err();
-    assert!(error.to_string().ends_with(" ~cache:*"), "{error}");
-    let error = kv.evict(&[entry("a")]).await.unwrap_err();
-    assert!(error.to_string().ends_with(" ~cache:*"), "{error}");
-    server.allow_app("+@all ~cache:*").await;
-    let held = token(&kv, &entry("a")).await;
+    let keys = "~cache:* ~cache-runtime:*";
+    let error = kv.get("cache:a:b").await.unwrap_err();
+    assert!(error.to_string().ends_with(keys), "{error}");
+    let error = kv.evict(&[bare("a")]).await.unwrap_err();
+    assert!(error.to_string().ends_with(keys), "{error}");
+    let error = kv.get("cache-runtime:coherent:{cache}:g").await;
+    let error = error.unwrap_err();
+    assert!(error.to_string().ends_with(" ~cache-runtime:*"), "{error}");
+    server.allow_app(&format!("+@all {keys}")).await;
+    let held = token(&kv, &bare("a")).await;
     assert_eq!(kv.fill(&held, b"value", LONG).await, Ok(Filled::Stored));
 }
 

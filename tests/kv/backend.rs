@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cache_runtime::__private::{EntryKeys, Found, Keyspace};
+use cache_runtime::__private::{EntryKeys, Found, Keyspace, Stored};
 use cache_runtime::Bus;
 use cache_runtime::bus::Cause;
 use support::{Server, eventually};
@@ -12,6 +12,9 @@ pub(crate) const LONG: Duration = Duration::from_secs(3600);
 
 /// Short enough to wait for.
 pub(crate) const SHORT: Duration = Duration::from_millis(30);
+
+/// The most bytes of a value of an entry.
+pub(crate) const MAX_BYTES: usize = 100;
 
 /// A bus, and the server it needs, if any.
 pub(crate) struct Backend {
@@ -58,11 +61,26 @@ pub(crate) async fn gone(kv: &Keyspace, key: &str) {
 /// The value and the remaining TTL of a key, as a cache without generations finds them.
 pub(crate) async fn found(kv: &Keyspace, key: &str) -> Result<Option<Found>, Cause> {
     let names = EntryKeys {
-        value: key.to_owned(),
-        token: "token".to_owned(),
-        generation: None,
+        value: kv.full(key),
+        token: kv.full("token"),
+        stored: Stored::Bare {
+            absence: kv.full("absence"),
+        },
+        max_bytes: usize::MAX,
     };
     kv.lookup(&names).await
+}
+
+/// The keys of an entry that is stored as it is.
+pub(crate) fn bare(key: &str) -> EntryKeys {
+    EntryKeys {
+        value: format!("cache:{key}"),
+        token: format!("cache-runtime:lock:{{cache:{key}}}"),
+        stored: Stored::Bare {
+            absence: format!("cache-runtime:absent:{{cache:{key}}}"),
+        },
+        max_bytes: MAX_BYTES,
+    }
 }
 
 /// The keys of an entry, of a cache with a generation.
@@ -70,6 +88,9 @@ pub(crate) fn entry(key: &str) -> EntryKeys {
     EntryKeys {
         value: format!("cache:v:{key}"),
         token: format!("cache:t:{key}"),
-        generation: Some("cache:g".to_owned()),
+        stored: Stored::Sealed {
+            generation: "cache:g".to_owned(),
+        },
+        max_bytes: MAX_BYTES,
     }
 }

@@ -3,10 +3,12 @@
 use std::slice;
 use std::time::Duration;
 
-use cache_runtime::__private::{Acquired, EntryKeys, Filled, Keyspace, Seek, Token};
+use cache_runtime::__private::{
+    Acquired, Content, EntryKeys, Filled, Keyspace, Seek, Stored, Token,
+};
 use support::eventually;
 
-use crate::backend::{Backend, LONG, SHORT, entry};
+use crate::backend::{Backend, LONG, MAX_BYTES, SHORT, bare, entry};
 
 /// Takes the token of an entry that is missing.
 pub(crate) async fn token(kv: &Keyspace, names: &EntryKeys) -> Token {
@@ -190,7 +192,7 @@ pub(crate) async fn a_token_can_be_given_up(on: Backend) {
 }
 
 pub(crate) async fn what_is_put_bars_fills(on: Backend) {
-    let (kv, a) = (&on.kv, entry("a"));
+    let (kv, a) = (&on.kv, bare("a"));
     kv.put(&a, b"first", LONG).await.unwrap();
     assert_eq!(value(kv, &a).await.unwrap(), b"first");
     kv.evict(slice::from_ref(&a)).await.unwrap();
@@ -198,8 +200,6 @@ pub(crate) async fn what_is_put_bars_fills(on: Backend) {
     kv.put(&a, b"put", LONG).await.unwrap();
     assert_eq!(kv.fill(&late, b"loaded", LONG).await, Ok(Filled::Gone));
     assert_eq!(value(kv, &a).await.unwrap(), b"put");
-    kv.delete(&["cache:g"]).await.unwrap();
-    assert_eq!(kv.lookup(&a).await, Ok(None));
     kv.put(&a, b"short", Duration::from_millis(1))
         .await
         .unwrap();
@@ -207,12 +207,8 @@ pub(crate) async fn what_is_put_bars_fills(on: Backend) {
     eventually("it to expire", lookup, Option::is_none).await;
 }
 
-pub(crate) async fn without_generation_values_are_as_they_were_given(on: Backend) {
-    let kv = &on.kv;
-    let a = EntryKeys {
-        generation: None,
-        ..entry("a")
-    };
+pub(crate) async fn bare_values_are_as_they_were_given(on: Backend) {
+    let (kv, a) = (&on.kv, bare("a"));
     let held = token(kv, &a).await;
     let busy = kv.acquire(&a, Seek::Missing, LONG).await;
     assert_eq!(busy, Ok(Acquired::Busy));
@@ -220,13 +216,68 @@ pub(crate) async fn without_generation_values_are_as_they_were_given(on: Backend
     assert_eq!(kv.get(&a.value).await, Ok(Some(b"loaded".to_vec())));
     let found = kv.acquire(&a, Seek::Missing, LONG).await.unwrap();
     assert!(matches!(found, Acquired::Found(found) if found.value == b"loaded"));
-    kv.put(&a, b"put", LONG).await.unwrap();
-    assert_eq!(kv.get(&a.value).await, Ok(Some(b"put".to_vec())));
-    assert_eq!(value(kv, &a).await.unwrap(), b"put");
+    for put in [&b"put"[..], b""] {
+        kv.put(&a, put, LONG).await.unwrap();
+        assert_eq!(kv.get(&a.value).await, Ok(Some(put.to_vec())));
+        assert_eq!(value(kv, &a).await.unwrap(), put);
+    }
     kv.evict(slice::from_ref(&a)).await.unwrap();
     assert_eq!(kv.lookup(&a).await, Ok(None));
     // Nothing is left, not even a generation.
     assert_eq!(kv.count("").await, Ok(0));
+}
+
+pub(crate) async fn of_a_value_and_an_absence_one_is_there(on: Backend) {
+    for a in [bare("a"), entry("a")] {
+        let kv = &on.kv;
+        for (content, bytes, is_absence) in [
+            (Content::Absence("gone"), &b"gone"[..], true),
+            (Content::Value(b"value"), b"value", false),
+            (Content::Absence(""), b"", true),
+            (Content::Value(b""), b"", false),
+        ] {
+            let Acquired::Token(held) = kv.acquire(&a, Seek::Refresh, LONG).await.unwrap() else {
+                panic!("nobody else holds it");
+            };
+            assert_eq!(kv.fill(&held, content, LONG).await, Ok(Filled::Stored));
+            let looked_up = kv.lookup(&a).await.unwrap().unwrap();
+            let acquired = kv.acquire(&a, Seek::Missing, LONG).await.unwrap();
+            let Acquired::Found(acquired) = acquired else {
+                panic!("{acquired:?}");
+            };
+            for found in [looked_up, acquired] {
+                assert_eq!((&*found.value, found.is_absence), (bytes, is_absence));
+                assert!(found.ttl > Some(LONG / 2), "{found:?}");
+            }
+        }
+        kv.evict(&[a]).await.unwrap();
+    }
+    // What another program stores counts, although an absence is known.
+    let (kv, a) = (&on.kv, bare("a"));
+    kv.put(&a, Content::Absence("gone"), LONG).await.unwrap();
+    kv.set(&a.value, b"theirs", LONG).await.unwrap();
+    assert!(!kv.lookup(&a).await.unwrap().unwrap().is_absence);
+    kv.put(&a, Content::Absence("gone"), LONG).await.unwrap();
+    assert!(kv.lookup(&a).await.unwrap().unwrap().is_absence);
+    kv.evict(&[a.clone()]).await.unwrap();
+    assert_eq!(kv.lookup(&a).await, Ok(None));
+}
+
+pub(crate) async fn a_large_value_is_not_read_whole(on: Backend) {
+    let (kv, large) = (&on.kv, vec![b'x'; 1000]);
+    for a in [bare("a"), entry("a")] {
+        let held = token(kv, &a).await;
+        assert_eq!(kv.fill(&held, &large, LONG).await, Ok(Filled::Stored));
+        let looked_up = kv.lookup(&a).await.unwrap().unwrap();
+        let acquired = kv.acquire(&a, Seek::Missing, LONG).await.unwrap();
+        let Acquired::Found(acquired) = acquired else {
+            panic!("{acquired:?}");
+        };
+        for found in [looked_up, acquired] {
+            let read = found.value.len();
+            assert!(read > MAX_BYTES && read < 2 * MAX_BYTES, "{read} bytes");
+        }
+    }
 }
 
 pub(crate) async fn caches_do_not_share_generations(on: Backend) {
@@ -234,7 +285,10 @@ pub(crate) async fn caches_do_not_share_generations(on: Backend) {
     let other = EntryKeys {
         value: "other:v:a".to_owned(),
         token: "other:t:a".to_owned(),
-        generation: Some("other:g".to_owned()),
+        stored: Stored::Sealed {
+            generation: "other:g".to_owned(),
+        },
+        max_bytes: MAX_BYTES,
     };
     load(kv, &a, b"a").await;
     load(kv, &other, b"other").await;

@@ -14,7 +14,7 @@ pub(crate) async fn what_was_set_last_is_there(on: Backend) {
     on.kv.set("other", b"three", LONG).await.unwrap();
     on.kv.set("key", b"two", LONG).await.unwrap();
     assert_eq!(on.kv.get("key").await, Ok(Some(b"two".to_vec())));
-    let Found { value, ttl } = found(&on.kv, "key").await.unwrap().unwrap();
+    let Found { value, ttl, .. } = found(&on.kv, "key").await.unwrap().unwrap();
     assert_eq!(value, b"two");
     let ttl = ttl.expect("it expires");
     assert!(ttl <= LONG && ttl > LONG / 2, "{ttl:?}");

@@ -26,6 +26,10 @@ pub(crate) const RUNTIME: &[Layer] = &[
         "what caches in memory share: a bounded store, one load per key",
     ),
     Layer("cache/evict.rs", "what an event evicts"),
+    Layer(
+        "cache/claims.rs",
+        "which keys in Redis each cache of this process uses",
+    ),
     Layer("cache/names.rs", "rules for the names of caches"),
     Layer("cache/limits.rs", "bounds on lengths and counts"),
     Layer(

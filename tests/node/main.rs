@@ -1,17 +1,21 @@
-//! Events exchanged with a service written for Node.
+//! Events, cached values and reservations exchanged with a service written for Node.
 //!
 //! Runs if `node` and `npm` are present. If not, it passes with a note, because a Rust toolchain
 //! and a server have to suffice for the tests.
 
 use std::env;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use cache_runtime::{Bus, InvalidationEvent, cache_invalidation};
+use cache_runtime::dedup::{Json, Release, Reservation};
+use cache_runtime::{Bus, Dedup, InvalidationEvent, RedisCache, cache_invalidation};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use support::{Child, Recorder, Server};
 use tokio::process::Command;
+use tokio::sync::OnceCell;
 
 #[derive(Debug, Clone, PartialEq, Eq, InvalidationEvent)]
 enum SettingsEvent {
@@ -32,8 +36,16 @@ const SOURCES: [(&str, &str); 3] = [
     ("package-lock.json", include_str!("package-lock.json")),
 ];
 
-/// The folder of the Node client with its dependencies; `None` where there is no Node.
+const LONG: Duration = Duration::from_secs(3600);
+
+/// The folder of the Node client with its dependencies; `None` where there is no Node. One test at
+/// a time installs them.
 async fn client() -> Option<PathBuf> {
+    static INSTALLED: OnceCell<Option<PathBuf>> = OnceCell::const_new();
+    INSTALLED.get_or_init(install).await.clone()
+}
+
+async fn install() -> Option<PathBuf> {
     for program in ["node", "npm"] {
         let version = Command::new(program)
             .arg("--version")
@@ -64,6 +76,110 @@ async fn client() -> Option<PathBuf> {
     Some(folder)
 }
 
+/// A running client.
+async fn run(folder: &Path, server: &Server, channel: &str) -> Child {
+    let mut node = Command::new("node");
+    node.arg(folder.join("client.mjs"))
+        .args([&*server.url(), channel]);
+    let mut node = Child::run(node);
+    node.says("ready").await;
+    node
+}
+
+/// Runs a command as the Node service, and returns what it reads.
+async fn command(node: &mut Child, words: Value) -> Value {
+    node.tell(&json!({ "run": words }).to_string()).await;
+    let answer = node.says("answered").await;
+    serde_json::from_str(answer.strip_prefix("answered ").unwrap()).unwrap()
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Model {
+    model_id: String,
+    price: Option<f64>,
+}
+
+fn model(id: &str, price: Option<f64>) -> Model {
+    Model {
+        model_id: id.to_owned(),
+        price,
+    }
+}
+
+#[tokio::test]
+async fn each_reads_the_values_that_the_other_has_cached() {
+    let Some(folder) = client().await else {
+        return;
+    };
+    let server = Server::start().await;
+    let mut node = run(&folder, &server, "cache:settings").await;
+    let bus = Bus::redis(server.url()).connect().await.unwrap();
+    let models = RedisCache::<Vec<Model>>::builder(&bus, "openrouter", LONG);
+    let models = models.load_lock(LONG).build().unwrap();
+
+    let theirs = json!([{"price": 0.1, "modelId": "\u{e9}\u{1f600}\"\\\n\u{2028}"}, {"modelId": "b", "price": null}]);
+    let set = json!(["SETEX", "openrouter:models", "3600", theirs]);
+    assert_eq!(command(&mut node, set).await, "OK");
+    let read = models.get("models").await.unwrap().unwrap();
+    let expected = [
+        model("\u{e9}\u{1f600}\"\\\n\u{2028}", Some(0.1)),
+        model("b", None),
+    ];
+    assert_eq!(read, expected);
+
+    let load = || async { vec![model("c", Some(1e-7))] };
+    models.get_or_load("other", load).await.unwrap();
+    let get = json!(["GET", "openrouter:other"]);
+    let expected = json!([{"modelId": "c", "price": 1e-7}]);
+    assert_eq!(command(&mut node, get).await, expected);
+
+    // With keys as the other service has chosen them.
+    let pictures = RedisCache::<String>::builder(&bus, "pictures", LONG);
+    let pictures = pictures.key_by(|id| format!("vision:{id}:description"));
+    let pictures = pictures.build().unwrap();
+    pictures.insert("7", "a cat".to_owned()).await.unwrap();
+    let get = json!(["GET", "vision:7:description"]);
+    assert_eq!(command(&mut node, get).await, "a cat");
+    let delete = json!(["DEL", "vision:7:description"]);
+    assert_eq!(command(&mut node, delete).await, 1);
+    assert_eq!(pictures.get("7").await.unwrap(), None);
+    assert!(node.finish().await.success());
+}
+
+#[tokio::test]
+async fn each_respects_what_the_other_has_reserved() {
+    let Some(folder) = client().await else {
+        return;
+    };
+    let server = Server::start().await;
+    let mut node = run(&folder, &server, "cache:settings").await;
+    let bus = Bus::redis(server.url()).connect().await.unwrap();
+    let requests = Dedup::builder(&bus, "requests")
+        .ttl(LONG)
+        .key_by(|key| format!("dedup:{key}"))
+        .codec(Json::owner("requestId").with("timestamp", |_| 1_700_000_000_000_u64))
+        .build()
+        .unwrap();
+
+    let theirs = json!({"timestamp": 1, "requestId": "r-1"});
+    let reserve = |key: &str| json!(["SET", key, theirs, "EX", "60", "NX"]);
+    assert_eq!(command(&mut node, reserve("dedup:a")).await, "OK");
+    let owner = "r-1".to_owned();
+    let reserved = requests.reserve("a", "r-2").await;
+    assert_eq!(reserved, Ok(Reservation::Duplicate { owner }));
+    assert_eq!(requests.release("a", "r-1").await, Ok(Release::Released));
+
+    let reserved = requests.reserve("b", "r-3").await;
+    assert_eq!(reserved, Ok(Reservation::Reserved));
+    assert_eq!(command(&mut node, reserve("dedup:b")).await, Value::Null);
+    let record = command(&mut node, json!(["GET", "dedup:b"])).await;
+    assert_eq!(record["requestId"], "r-3");
+    assert_eq!(record["timestamp"], 1_700_000_000_000_u64);
+    assert_eq!(requests.size().await, Ok(1));
+    assert!(node.finish().await.success());
+}
+
 #[tokio::test]
 async fn exchanges_events_with_a_service_in_both_directions() {
     let Some(folder) = client().await else {
@@ -77,11 +193,7 @@ async fn exchanges_events_with_a_service_in_both_directions() {
     let seen = Recorder::new();
     let _guard = settings.subscribe(seen.handler());
     settings.ready().await.unwrap();
-    let mut node = Command::new("node");
-    node.arg(folder.join("client.mjs"))
-        .args([&*server.url(), settings.channel()]);
-    let mut node = Child::run(node);
-    node.says("ready").await;
+    let mut node = run(&folder, &server, settings.channel()).await;
 
     // Characters that the two languages might escape differently.
     let key = "motd/\u{e9}\u{1f600}\"\\\n\u{7f}\u{2028}";

@@ -147,7 +147,9 @@ async fn a_store_that_went_back_in_time_serves_nothing_of_its_past() {
     server.restart().await;
     let admin = server.admin().await;
     let keys: Vec<String> = admin.run(&["KEYS", "*"]).await;
-    let entry = keys.iter().any(|key| key == "users:v:1");
+    let entry = keys
+        .iter()
+        .any(|key| key == "cache-runtime:coherent:{users}:v:1");
     assert!(entry, "the snapshot brings the entry back: {keys:?}");
     let recovered = async || cache.get("1").await;
     let answered = eventually("the server to be back", recovered, Result::is_ok).await;

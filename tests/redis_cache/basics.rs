@@ -35,21 +35,21 @@ async fn entries_are_stored_with_their_ttl_in_the_shape_that_is_documented(place
         .build()
         .unwrap();
     cache.try_get_or_load("k", || text("ab")).await.unwrap();
-    assert_eq!(place.stored("texts:v:k").await.unwrap(), br#"+"ab""#);
-    let ttl = place.ttl("texts:v:k").await;
+    assert_eq!(place.stored("texts:k").await.unwrap(), br#""ab""#);
+    let ttl = place.ttl("texts:k").await;
     assert!(
         ttl <= Duration::from_secs(200) && ttl > Duration::from_secs(100),
         "{ttl:?}"
     );
     // The shorter TTL counts: that of the builder, or that of `ttl_by`.
     cache.insert("k", "x".repeat(100)).await.unwrap();
-    let ttl = place.ttl("texts:v:k").await;
+    let ttl = place.ttl("texts:k").await;
     assert!(ttl <= LONG && ttl > LONG / 2, "{ttl:?}");
     // With a TTL of zero nothing is stored, and the old entry is removed.
     cache.insert("k", String::new()).await.unwrap();
-    assert_eq!(place.stored("texts:v:k").await, None);
+    assert_eq!(place.stored("texts:k").await, None);
     assert_eq!(cache.try_get_or_load("k", || text("")).await.unwrap(), "");
-    assert_eq!(place.stored("texts:v:k").await, None);
+    assert_eq!(place.stored("texts:k").await, None);
 }
 
 async fn entries_expire(place: &Place) {
@@ -104,7 +104,8 @@ async fn keys_may_be_anything(place: &Place) {
     let bus = place.instance().await;
     let cache = builder(&bus).build().unwrap();
     let keys = [
-        "", " ", ":", "v:a", "t:a", "g", "a\r\nb", "a\0b", "*", "[a]", "\u{fc}", "{a}",
+        "", " ", ":", "v:a", "t:a", "g", "a\r\nb", "a\0b", "*", "[a]", "\u{fc}", "{a}", "a}b",
+        "{}", "a{",
     ];
     for key in keys {
         cache.insert(key, format!("value of {key}")).await.unwrap();
@@ -156,7 +157,7 @@ async fn namespaces_keep_entries_apart() {
     prod.insert("a", "A".to_owned()).await.unwrap();
     assert_eq!(test.get("a").await.unwrap(), None);
     let keys: Vec<String> = server.admin().await.run(&["KEYS", "*"]).await;
-    assert_eq!(keys, ["prod:texts:v:a"]);
+    assert_eq!(keys, ["prod:texts:a"]);
 }
 
 #[tokio::test]
@@ -169,8 +170,14 @@ async fn unusable_settings_are_named() {
             "name \"\"",
         ),
         (
-            RedisCache::<u8>::builder(&bus, "a:b", LONG).build().err(),
-            "name \"a:b\"",
+            RedisCache::<u8>::builder(&bus, "a::b", LONG).build().err(),
+            "name \"a::b\"",
+        ),
+        (
+            RedisCache::<u8>::builder(&bus, "cache-runtime:b", LONG)
+                .build()
+                .err(),
+            "are the library's own",
         ),
         (
             RedisCache::<u8>::builder(&bus, "ä", LONG).build().err(),

@@ -82,7 +82,7 @@ async fn a_key_is_evicted_everywhere(place: &Place) {
     // The publisher evicts at once, without waiting for its own event.
     assert_eq!(left(&here).await, ["a:2", "b:1", "b:2"]);
     assert_eq!(
-        place.stored("texts:v:a:1").await,
+        place.stored("cache-runtime:coherent:{texts}:v:a:1").await,
         None,
         "deleted before the event left"
     );
@@ -212,7 +212,10 @@ async fn an_event_of_an_instance_without_the_cache_is_too(place: &Place) {
     Texts::new(&bus).invalidate_text("a:1").await.unwrap();
     here.loses("a:1").await;
     there.loses("a:1").await;
-    assert_eq!(place.stored("texts:v:a:1").await, None);
+    assert_eq!(
+        place.stored("cache-runtime:coherent:{texts}:v:a:1").await,
+        None
+    );
 }
 
 async fn without_a_memory_level_redis_alone_is_evicted(place: &Place) {
@@ -235,14 +238,31 @@ async fn without_a_memory_level_redis_alone_is_evicted(place: &Place) {
 async fn entries_carry_their_generation(place: &Place) {
     let here = Instance::new(place).await;
     here.fill("a", "A").await;
-    let value = String::from_utf8(place.stored("texts:v:a").await.unwrap()).unwrap();
-    let generation = String::from_utf8(place.stored("texts:g").await.unwrap()).unwrap();
+    let value = String::from_utf8(
+        place
+            .stored("cache-runtime:coherent:{texts}:v:a")
+            .await
+            .unwrap(),
+    )
+    .unwrap();
+    let generation = String::from_utf8(
+        place
+            .stored("cache-runtime:coherent:{texts}:g")
+            .await
+            .unwrap(),
+    )
+    .unwrap();
     assert_eq!(value, format!("{generation}:+\"A\""));
-    assert!(place.ttl("texts:v:a").await > LONG / 2);
-    assert_eq!(place.stored("texts:t:a").await, None);
+    assert!(place.ttl("cache-runtime:coherent:{texts}:v:a").await > LONG / 2);
+    assert_eq!(
+        place.stored("cache-runtime:coherent:{texts}:t:a").await,
+        None
+    );
     // Without its generation no entry is valid.
     let fresh = Instance::new(place).await;
-    place.write("texts:g", b"another").await;
+    place
+        .write("cache-runtime:coherent:{texts}:g", b"another")
+        .await;
     assert_eq!(fresh.get("a").await, None);
 }
 

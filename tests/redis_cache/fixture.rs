@@ -81,8 +81,11 @@ impl Place {
     pub(crate) async fn ttl(&self, key: &str) -> Duration {
         let names = private::EntryKeys {
             value: key.to_owned(),
-            token: String::new(),
-            generation: None,
+            token: "token".to_owned(),
+            stored: private::Stored::Bare {
+                absence: "absence".to_owned(),
+            },
+            max_bytes: usize::MAX,
         };
         let found = private::Keyspace::new(&self.instance().await)
             .lookup(&names)
@@ -101,18 +104,25 @@ impl Place {
     }
 
     /// Deletes everything, as another program.
-    pub(crate) async fn flush(&self, prefix: &str) {
+    pub(crate) async fn flush(&self) {
         match self {
             Self::InProcess(bus) => {
                 let kv = private::Keyspace::new(bus);
                 let entries = ["a", "a:1", "b", "c", "d", "loaded", "got", "set"];
-                let keys = ["v", "t"]
-                    .into_iter()
-                    .flat_map(|kind| entries.map(|entry| format!("{prefix}{kind}:{entry}")));
-                let keys: Vec<_> = keys.chain([format!("{prefix}g")]).collect();
+                let coherent = "cache-runtime:coherent:{texts}:";
+                let keys = entries.into_iter().flat_map(|entry| {
+                    [
+                        format!("texts:{entry}"),
+                        format!("cache-runtime:lock:{{texts:{entry}}}"),
+                        format!("cache-runtime:absent:{{texts:{entry}}}"),
+                        format!("{coherent}v:{entry}"),
+                        format!("{coherent}t:{entry}"),
+                    ]
+                });
+                let keys: Vec<_> = keys.chain([format!("{coherent}g")]).collect();
                 let keys: Vec<_> = keys.iter().map(String::as_str).collect();
                 kv.delete(&keys).await.unwrap();
-                let left = kv.count(prefix).await.unwrap();
+                let left = kv.count("").await.unwrap();
                 assert_eq!(left, 0, "keys that are not in the list above");
             }
             Self::Redis(server, _) => {
@@ -167,10 +177,12 @@ macro_rules! in_both_places {
 }
 pub(crate) use in_both_places;
 
+#[track_caller]
 pub(crate) fn builder(bus: &Bus) -> Builder<String> {
     lasting(bus, LONG)
 }
 
+#[track_caller]
 pub(crate) fn lasting(bus: &Bus, ttl: Duration) -> Builder<String> {
     RedisCache::builder(bus, "texts", ttl)
 }

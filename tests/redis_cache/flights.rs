@@ -33,7 +33,7 @@ async fn callers_of_one_key_share_a_load(place: &Place) {
         builder(&bus).build().unwrap(),
         builder(&bus).memory(LONG, 10).build().unwrap(),
     ] {
-        place.flush("texts:").await;
+        place.flush().await;
         let source = Source::held("A");
         let mut callers = JoinSet::new();
         for _ in 0..50 {
@@ -103,9 +103,12 @@ async fn a_dropped_caller_leaves_nothing_behind(place: &Place) {
             cache.stats().loads
         };
         eventually("the load to begin", begun, |loads| *loads == 1).await;
-        assert!(place.stored("texts:t:a").await.is_some(), "it has the lock");
+        assert!(
+            place.stored("cache-runtime:lock:{texts:a}").await.is_some(),
+            "it has the lock"
+        );
     }
-    let lock = async || place.stored("texts:t:a").await;
+    let lock = async || place.stored("cache-runtime:lock:{texts:a}").await;
     eventually("the lock to be given back", lock, Option::is_none).await;
 }
 

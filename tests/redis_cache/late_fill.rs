@@ -184,10 +184,13 @@ async fn nor_after_redis_was_flushed(place: &Place) {
     here.fill("b", "B").await;
     let source = Source::held("old");
     let loading = begin(&here, &source).await;
-    place.flush("texts:").await;
+    place.flush().await;
     source.release();
     assert_eq!(loading.await.unwrap().unwrap(), "old");
-    assert_eq!(place.stored("texts:v:a:1").await, None);
+    assert_eq!(
+        place.stored("cache-runtime:coherent:{texts}:v:a:1").await,
+        None
+    );
     assert_eq!(here.cache.stats().refused, 1);
     assert_eq!(here.get("a:1").await, None);
     here.fill("a:1", "new").await;
@@ -212,7 +215,7 @@ async fn a_load_that_is_too_slow_is_not_stored(place: &Place) {
         async move { cache.try_get_or_load("a", || source.load()).await }
     });
     source.has_begun().await;
-    let token = async || place.stored("texts:t:a").await;
+    let token = async || place.stored("cache-runtime:coherent:{texts}:t:a").await;
     eventually("the token to end", token, Option::is_none).await;
     source.release();
     assert_eq!(loading.await.unwrap().unwrap(), "old");
@@ -226,7 +229,10 @@ async fn without_a_wait_the_second_leaves_redis_to_the_first(place: &Place) {
     let source = Source::held("first");
     let loading = begin(&here, &source).await;
     there.fill("a:1", "second").await;
-    assert_eq!(place.stored("texts:v:a:1").await, None);
+    assert_eq!(
+        place.stored("cache-runtime:coherent:{texts}:v:a:1").await,
+        None
+    );
     source.release();
     assert_eq!(loading.await.unwrap().unwrap(), "first");
     let fresh = Instance::new(place).await;

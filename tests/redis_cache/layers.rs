@@ -253,7 +253,12 @@ async fn it_keeps_nothing_old_from_a_cache_in_memory(place: &Place) {
             async move { here.texts.invalidate_text(KEY).await }
         });
         here.is_held().await;
-        assert!(place.stored("texts:v:a:1").await.is_some());
+        assert!(
+            place
+                .stored("cache-runtime:coherent:{texts}:v:a:1")
+                .await
+                .is_some()
+        );
         let mut reading = pin!(Arc::clone(&here).read());
         let context = &mut Context::from_waker(Waker::noop());
         let at_once = reading.as_mut().poll(context);

@@ -28,7 +28,7 @@ async fn the_others_wait_for_the_one_that_loads(place: &Place) {
     assert_eq!(there.stats().loads, 0);
     assert_eq!(there.stats().given_up_waits, 0);
     // The lock is gone.
-    assert_eq!(place.stored("texts:t:a").await, None);
+    assert_eq!(place.stored("cache-runtime:lock:{texts:a}").await, None);
 }
 
 async fn without_a_lock_no_instance_waits(place: &Place) {
@@ -110,7 +110,7 @@ async fn a_lock_ends_by_itself(place: &Place) {
         async move { here.try_get_or_load("a", || source.load()).await }
     });
     source.has_begun().await;
-    let lock = async || place.stored("texts:t:a").await;
+    let lock = async || place.stored("cache-runtime:lock:{texts:a}").await;
     eventually("the lock to end", lock, Option::is_none).await;
     // It is stored although it took that long: no other instance has loaded.
     source.release();
@@ -159,16 +159,16 @@ async fn a_lock_is_no_longer_than_it_has_to_be(place: &Place) {
         async move { cache.try_get_or_load("a", || source.load()).await }
     });
     source.has_begun().await;
-    let ttl = place.ttl("texts:t:a").await;
+    let ttl = place.ttl("cache-runtime:lock:{texts:a}").await;
     assert!(ttl > LONG && ttl <= LONG * 2, "{ttl:?}");
     assert_eq!(
-        place.stored("texts:g").await,
+        place.stored("cache-runtime:coherent:{texts}:g").await,
         None,
         "only coherent caches have one"
     );
     source.release();
     loading.await.unwrap().unwrap();
-    assert!(place.ttl("texts:v:a").await > Duration::ZERO);
+    assert!(place.ttl("texts:a").await > Duration::ZERO);
 }
 
 in_both_places!(

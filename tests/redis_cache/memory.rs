@@ -14,7 +14,7 @@ async fn what_is_in_memory_is_read_without_redis(place: &Place) {
     let cache = builder(&bus).memory(MINUTE, 10).build().unwrap();
     cache.try_get_or_load("loaded", || text("A")).await.unwrap();
     cache.insert("set", "B".to_owned()).await.unwrap();
-    place.flush("texts:").await;
+    place.flush().await;
     assert_eq!(cache.try_get_or_load("loaded", never).await.unwrap(), "A");
     assert_eq!(cache.get("loaded").await.unwrap().as_deref(), Some("A"));
     assert_eq!(cache.get("set").await.unwrap().as_deref(), Some("B"));
@@ -30,7 +30,7 @@ async fn what_is_found_in_redis_is_kept_in_memory(place: &Place) {
     let here = builder(&here).memory(MINUTE, 10).build().unwrap();
     assert_eq!(here.get("got").await.unwrap().as_deref(), Some("A"));
     assert_eq!(here.try_get_or_load("loaded", never).await.unwrap(), "B");
-    place.flush("texts:").await;
+    place.flush().await;
     assert_eq!(here.get("got").await.unwrap().as_deref(), Some("A"));
     assert_eq!(here.try_get_or_load("loaded", never).await.unwrap(), "B");
 }
@@ -64,7 +64,7 @@ async fn memory_never_outlives_redis(place: &Place) {
     there.insert("a", "A".to_owned()).await.unwrap();
     // Found with a minute left, or a little less.
     assert_eq!(here.try_get_or_load("a", never).await.unwrap(), "A");
-    place.flush("texts:").await;
+    place.flush().await;
     clock.advance(MINUTE / 2);
     assert_eq!(here.get("a").await.unwrap().as_deref(), Some("A"));
     clock.advance(MINUTE / 2);
@@ -74,7 +74,7 @@ async fn memory_never_outlives_redis(place: &Place) {
     let own = own.clock(&clock).build().unwrap();
     own.try_get_or_load("b", || text("B")).await.unwrap();
     own.insert("c", "C".to_owned()).await.unwrap();
-    place.flush("texts:").await;
+    place.flush().await;
     clock.advance(MINUTE);
     assert_eq!(own.get("b").await.unwrap(), None);
     assert_eq!(own.get("c").await.unwrap(), None);
@@ -94,7 +94,7 @@ async fn memory_is_bounded(place: &Place) {
     for key in ["a", "b", "c", "d"] {
         cache.insert(key, key.to_owned()).await.unwrap();
     }
-    place.flush("texts:").await;
+    place.flush().await;
     let mut left = 0;
     for key in ["a", "b", "c", "d"] {
         left += usize::from(cache.get(key).await.unwrap().is_some());

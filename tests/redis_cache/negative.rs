@@ -40,7 +40,13 @@ async fn all_instances_know_that_there_is_nothing(place: &Place) {
     assert_eq!(there.lookup("a").await.unwrap(), Some(known));
     assert_eq!(there.get("a").await.unwrap(), None);
     assert!(!there.contains("a").await.unwrap());
-    assert_eq!(place.stored("texts:v:a").await.unwrap(), b"-gone");
+    assert_eq!(
+        place
+            .stored("cache-runtime:absent:{texts:a}")
+            .await
+            .unwrap(),
+        b"gone"
+    );
 
     // A caller that needs a value receives the category as an error.
     let error = there.try_get_or_load("a", never).await.unwrap_err();
@@ -74,7 +80,9 @@ async fn each_category_has_its_ttl(place: &Place) {
             .lookup_or_load(category, || absent(category))
             .await
             .unwrap();
-        let ttl = place.ttl(&format!("texts:v:{category}")).await;
+        let ttl = place
+            .ttl(&format!("cache-runtime:absent:{{texts:{category}}}"))
+            .await;
         assert!(ttl <= expected && ttl > expected / 2, "{category}: {ttl:?}");
     }
 }
@@ -100,7 +108,7 @@ async fn memory_knows_it_no_longer_than_redis(place: &Place) {
     let cache = lasting(&bus, LONG).negative_ttl("gone", MINUTE);
     let cache = cache.memory(LONG, 10).clock(&clock).build().unwrap();
     cache.lookup_or_load("a", || absent("gone")).await.unwrap();
-    place.flush("texts:").await;
+    place.flush().await;
     assert_eq!(
         cache.lookup("a").await.unwrap(),
         Some(Loaded::absent("gone"))

@@ -63,7 +63,7 @@ async fn names_the_cache_that_could_not_evict_and_tries_again() {
     let get = async || here.cache.get("a").await.ok();
     eventually("the deletion to be made up for", get, Option::is_some).await;
     let place = Place::over(server);
-    let stored = async || place.stored("texts:v:a").await;
+    let stored = async || place.stored("cache-runtime:coherent:{texts}:v:a").await;
     eventually("the old value to be gone", stored, Option::is_none).await;
     here.texts.invalidate_text("a").await.unwrap();
 }

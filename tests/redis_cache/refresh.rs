@@ -53,7 +53,7 @@ async fn a_value_about_to_expire_is_served_and_refreshed(place: &Place) {
     source.has_begun().await;
     source.release();
     becomes("new", &cache).await;
-    assert!(place.ttl("texts:v:a").await > MINUTE);
+    assert!(place.ttl("texts:a").await > MINUTE);
     // It is fresh now.
     for _ in 0..20 {
         assert_eq!(read(&cache).await, "new");
@@ -61,7 +61,7 @@ async fn a_value_about_to_expire_is_served_and_refreshed(place: &Place) {
     assert_eq!(source.loads(), 1);
     let stats = cache.stats();
     assert_eq!((stats.refreshes, stats.loads), (1, 1), "{stats:?}");
-    let lock = async || place.stored("texts:t:a").await;
+    let lock = async || place.stored("cache-runtime:lock:{texts:a}").await;
     eventually("the lock to be given back", lock, Option::is_none).await;
 }
 
@@ -153,7 +153,7 @@ async fn a_refresh_that_fails_leaves_the_old_value(place: &Place) {
     let failed = async || cache.stats().failed_loads;
     eventually("the refresh to fail", failed, |failed| *failed == 1).await;
     assert_eq!(cache.get("a").await.unwrap().as_deref(), Some("old"));
-    let lock = async || place.stored("texts:t:a").await;
+    let lock = async || place.stored("cache-runtime:lock:{texts:a}").await;
     eventually("the lock to be given back", lock, Option::is_none).await;
     // Another instance refreshes at once.
     let other = ahead(&place.instance().await, &Source::free("new"));
@@ -238,7 +238,7 @@ async fn a_refresh_that_hangs_is_given_up() {
 
 /// Another thread gives it back. A timer would let the time of the test advance meanwhile.
 async fn token_is_given_back(place: &Place) {
-    while place.stored("texts:t:a").await.is_some() {
+    while place.stored("cache-runtime:lock:{texts:a}").await.is_some() {
         tokio::task::yield_now().await;
     }
 }

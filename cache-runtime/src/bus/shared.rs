@@ -217,6 +217,11 @@ impl Shared {
         self.usable()?.publish(channel, payload, delete).await
     }
 
+    /// What tells the keys and values of one server from those of another.
+    pub(crate) fn store(&self) -> String {
+        self.transport.store()
+    }
+
     /// Where keys and values are.
     pub(crate) fn backend(&self) -> Result<Backend<'_>, Cause> {
         Ok(self.usable()?.backend())

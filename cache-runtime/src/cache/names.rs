@@ -1,6 +1,7 @@
 //! Which names a cache may have.
 
 use super::error::BuildError;
+use crate::settings::BESIDE_PREFIX;
 
 /// Checks a name that only audits and errors show.
 pub(super) fn check_name(cache: &str) -> Result<(), BuildError> {
@@ -11,12 +12,19 @@ pub(super) fn check_name(cache: &str) -> Result<(), BuildError> {
     Ok(())
 }
 
-/// Checks a name that begins the keys of a cache in Redis. Without a `:` it ends where the rest of
-/// a key begins, and access rules need not quote it.
+/// Checks a name that begins the keys of a cache in Redis. Access rules need not quote it.
 pub(super) fn check_key_name(cache: &str) -> Result<(), BuildError> {
     let spelled = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    if cache.is_empty() || !cache.chars().all(spelled) {
-        let what = format!("name {cache:?}: expected letters, digits, `-`, `_`, `.`");
+    let is_part = |part: &str| !part.is_empty() && part.chars().all(spelled);
+    if !cache.split(':').all(is_part) {
+        let what = format!(
+            "name {cache:?}: expected letters, digits, `-`, `_`, `.`, and `:` between them"
+        );
+        return Err(BuildError::new(cache, what));
+    }
+    if format!("{cache}:").starts_with(BESIDE_PREFIX) {
+        let what =
+            format!("name {cache:?}: keys that begin with `{BESIDE_PREFIX}` are the library's own");
         return Err(BuildError::new(cache, what));
     }
     Ok(())

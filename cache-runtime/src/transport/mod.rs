@@ -28,7 +28,9 @@ use crate::settings::Settings;
 use in_process::Attachment;
 pub(crate) use in_process::Store;
 pub(crate) use token::Compare;
-pub use token::{Acquired, DeleteIf, EntryKeys, Filled, Found, Record, Seek, Token};
+pub use token::{
+    Acquired, Content, DeleteIf, EntryKeys, Filled, Found, Record, Seek, Stored, Token,
+};
 pub(crate) use wire::{Feed, Published, Status, Wire};
 
 /// Carries the payloads of a bus. Clones share its connections.
@@ -79,6 +81,15 @@ impl Transport {
             Self::InProcess(attachment) => Backend::InProcess(attachment.hub().store()),
             #[cfg(feature = "redis")]
             Self::Redis(redis) => Backend::Redis(redis),
+        }
+    }
+
+    /// What tells the keys and values of one server from those of another.
+    pub(crate) fn store(&self) -> String {
+        match self {
+            Self::InProcess(attachment) => format!("{:p}", attachment.hub().store()),
+            #[cfg(feature = "redis")]
+            Self::Redis(redis) => redis.address().to_owned(),
         }
     }
 

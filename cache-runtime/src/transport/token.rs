@@ -4,21 +4,44 @@ use std::time::Duration;
 
 use crate::random;
 
-/// The keys that belong to one entry of a cache, without the namespace of the bus.
-///
-/// Each starts with the name of the cache and `:`, because errors suggest access rules for that
-/// prefix.
+/// The keys that belong to one entry of a cache, with the namespace of the bus. In a cluster they
+/// must be in one slot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EntryKeys {
     /// Holds the value.
     pub value: String,
     /// Holds the token of the load in progress.
     pub token: String,
-    /// Holds the generation of the whole cache; `None` if the cache cannot be evicted as a whole.
-    ///
-    /// With a generation, each value is stored with the generation in front. Then only the
-    /// operations that take `EntryKeys` can read it.
-    pub generation: Option<String>,
+    /// How the value is stored.
+    pub stored: Stored,
+    /// The most bytes of a value. Of a longer one, no more than a few bytes more are read.
+    pub max_bytes: usize,
+}
+
+/// How the entries of a cache are stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stored {
+    /// A value is stored as it is, so that other programs can share it.
+    Bare {
+        /// Holds the category where it is known that there is no value. It counts while there is
+        /// none.
+        absence: String,
+    },
+    /// A value or a category is stored with the generation of the cache in front, so that the cache
+    /// can be evicted as a whole.
+    Sealed {
+        /// Holds the generation.
+        generation: String,
+    },
+}
+
+/// What an entry holds, or is to hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content<'a> {
+    /// The value.
+    Value(&'a [u8]),
+    /// There is no value, for a reason of this category.
+    Absence(&'a str),
 }
 
 /// The right to store the value of one load. It ends with its TTL, or earlier if the entry is
@@ -27,18 +50,20 @@ pub struct EntryKeys {
 pub struct Token {
     /// The keys of the entry, with the namespace.
     pub(super) names: EntryKeys,
-    /// The value under the token's key: the generation and a nonce. The generation is part of it,
-    /// so that a load of the next generation need not wait until this token ends.
+    /// The value under the token's key: the generation, if there is one, and a nonce. The generation
+    /// is part of it, so that a load of the next generation need not wait until this token ends.
     pub(super) stamp: Vec<u8>,
     /// Empty where the cache has no generation.
     pub(super) generation: String,
 }
 
-/// A value, and the rest of its TTL.
+/// A value or a category, and the rest of its TTL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
-    /// The value, without its generation.
+    /// The value, without its generation, or the category.
     pub value: Vec<u8>,
+    /// Whether it is a category: there is no value.
+    pub is_absence: bool,
     /// The rest of the TTL; `None` if the value does not expire. Zero if another caller stored it
     /// just now.
     pub ttl: Option<Duration>,
@@ -79,33 +104,74 @@ pub enum Filled {
 }
 
 impl EntryKeys {
-    /// The same keys, each mapped by `name`.
-    pub(crate) fn map(&self, name: impl Fn(&str) -> String) -> Self {
-        Self {
-            value: name(&self.value),
-            token: name(&self.token),
-            generation: self.generation.as_deref().map(name),
-        }
+    /// The keys of everything that an eviction deletes.
+    pub(crate) fn evicted(&self) -> impl Iterator<Item = &String> {
+        let absence = match &self.stored {
+            Stored::Bare { absence } => Some(absence),
+            Stored::Sealed { .. } => None,
+        };
+        [&self.value, &self.token].into_iter().chain(absence)
     }
 }
 
-/// A value as it is stored: with its generation in front, if there is one.
-pub(super) fn sealed(generation: &str, value: &[u8]) -> Vec<u8> {
-    if generation.is_empty() {
-        return value.to_vec();
+/// A bare entry: the key that a content is stored under, its bytes, and the key that must not be
+/// there beside it.
+pub(super) fn bare<'a>(
+    value: &'a str,
+    absence: &'a str,
+    content: &Content<'a>,
+) -> (&'a str, &'a [u8], &'a str) {
+    match content {
+        Content::Value(bytes) => (value, bytes, absence),
+        Content::Absence(category) => (absence, category.as_bytes(), value),
     }
-    [generation.as_bytes(), b":", value].concat()
 }
 
-/// The value without its generation; `None` if it is of another generation.
-pub(super) fn opened(generation: &str, mut stored: Vec<u8>) -> Option<Vec<u8>> {
-    if generation.is_empty() {
-        return Some(stored);
+impl<'a, T: AsRef<[u8]> + ?Sized> From<&'a T> for Content<'a> {
+    fn from(value: &'a T) -> Self {
+        Self::Value(value.as_ref())
     }
+}
+
+/// The most bytes in front of a sealed value.
+pub(super) const SEAL: usize = 64;
+
+/// In front of a sealed value.
+const PRESENT: u8 = b'+';
+/// In front of a sealed category.
+const ABSENT: u8 = b'-';
+
+/// A nonce with its generation in front.
+pub(super) fn stamp(generation: &str, nonce: &str) -> Vec<u8> {
+    [generation, ":", nonce].concat().into_bytes()
+}
+
+/// A content as it is stored with a generation in front.
+pub(super) fn sealed(generation: &str, content: &Content<'_>) -> Vec<u8> {
+    let (kind, bytes) = match content {
+        Content::Value(bytes) => (PRESENT, *bytes),
+        Content::Absence(category) => (ABSENT, category.as_bytes()),
+    };
+    [generation.as_bytes(), &[b':', kind], bytes].concat()
+}
+
+/// What was sealed; `None` if it is of another generation.
+pub(super) fn opened(
+    generation: &str,
+    mut stored: Vec<u8>,
+    ttl: Option<Duration>,
+) -> Option<Found> {
     let start = stored.strip_prefix(generation.as_bytes())?;
-    let value = start.strip_prefix(b":")?;
-    stored.drain(..stored.len() - value.len());
-    Some(stored)
+    let [b':', kind @ (PRESENT | ABSENT), value @ ..] = start else {
+        return None;
+    };
+    let (is_absence, length) = (*kind == ABSENT, value.len());
+    stored.drain(..stored.len() - length);
+    Some(Found {
+        value: stored,
+        is_absence,
+        ttl,
+    })
 }
 
 /// A new random generation. It is short, because every value carries it.

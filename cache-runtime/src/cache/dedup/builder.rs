@@ -7,10 +7,12 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use super::Dedup;
-use super::shared::Shared;
+use super::json::Json;
+use super::shared::{KeyBy, Shared};
 use crate::audit;
 use crate::bus::Bus;
 use crate::cache::BuildError;
+use crate::cache::claims::Claim;
 use crate::cache::limits::check_time;
 use crate::cache::names::check_key_name;
 use crate::defaults;
@@ -25,12 +27,15 @@ pub struct Builder {
     name: String,
     place: &'static Location<'static>,
     ttl: Duration,
+    key_by: Option<KeyBy>,
+    codec: Json,
 }
 
 impl Dedup {
-    /// Settings of a deduplication over a bus, under a name of letters, digits, `-`, `_` and `.`.
+    /// Settings of a deduplication over a bus, under a name of letters, digits, `-`, `_` and `.`, with
+    /// `:` between them.
     ///
-    /// A reservation is stored under `name:d:key`, after the namespace of the bus if it has one.
+    /// A reservation is stored under `name:key`, after the namespace of the bus if it has one.
     ///
     /// # Examples
     ///
@@ -54,6 +59,8 @@ impl Dedup {
             name: name.into(),
             place: Location::caller(),
             ttl: defaults::DEDUP_TTL,
+            key_by: None,
+            codec: Json::default(),
         }
     }
 }
@@ -68,19 +75,50 @@ impl Builder {
         self
     }
 
+    /// Names the key in Redis of each reservation; `name:KEY` by default.
+    ///
+    /// `key_by` is given the key of a reservation, and returns what follows the namespace of the bus.
+    /// So reservations can be shared with other programs. Different keys must stay different, and
+    /// differ from those of every cache; that is not checked. [`size`](Dedup::size) counts the keys
+    /// that begin with what is returned for the empty key.
+    pub fn key_by(mut self, key_by: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
+        self.key_by = Some(Arc::new(key_by));
+        self
+    }
+
+    /// How reservations are written; by default `{"owner":"…","nonce":"…"}`.
+    pub fn codec(mut self, codec: Json) -> Self {
+        self.codec = codec;
+        self
+    }
+
     /// Builds the deduplication; nothing is sent to Redis yet.
     ///
     /// # Errors
     ///
-    /// When the name or the TTL is unusable.
+    /// When a setting is unusable. Also when a cache of this process that still lives stores
+    /// something else under the same keys; the error then names both places.
     pub fn build(self) -> Result<Dedup, BuildError> {
         check_key_name(&self.name)?;
         check_time(&self.name, "TTL", self.ttl)?;
+        if let Some(key) = self.codec.repeated() {
+            let what = format!("codec: key `{key}` is there twice");
+            return Err(BuildError::new(&self.name, what));
+        }
+        let name: Arc<str> = self.name.into();
+        let claim = self.key_by.is_none().then(|| {
+            let prefix = self.keyspace.full(&format!("{name}:"));
+            let store = self.keyspace.store();
+            Claim::new::<Dedup, Json>(&name, self.place, store, &prefix).take()
+        });
         let shared = Arc::new(Shared {
-            name: self.name.into(),
+            name,
             place: self.place,
             ttl: self.ttl,
             keyspace: self.keyspace,
+            key_by: self.key_by,
+            codec: self.codec,
+            _claim: claim.transpose()?,
             reserved: AtomicU64::new(0),
             duplicates: AtomicU64::new(0),
             failed: Mutex::new(None),

@@ -4,8 +4,8 @@
 mod audited;
 mod builder;
 mod error;
+mod json;
 mod shared;
-mod stored;
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use crate::transport::DeleteIf;
 pub use builder::Builder;
 pub use error::DedupError;
 use error::Doing;
+pub use json::Json;
 use shared::Shared;
 
 /// Lets one instance handle a request that arrives several times within a few seconds, at one or
@@ -108,7 +109,7 @@ impl Dedup {
     /// Dropped, it may have reserved the key.
     pub async fn reserve(&self, key: &str, owner: &str) -> Result<Reservation, DedupError> {
         let shared = &*self.shared;
-        let (full, value) = (shared.key(key), stored::encode(owner));
+        let (full, value) = (shared.key(key), shared.codec.encode(owner));
         let found = shared
             .keyspace
             .set_if_absent(&full, &value, shared.ttl)
@@ -154,8 +155,11 @@ impl Dedup {
     /// ```
     pub async fn release(&self, key: &str, owner: &str) -> Result<Release, DedupError> {
         let shared = &*self.shared;
-        let (full, start) = (shared.key(key), stored::start(owner));
-        let deleted = shared.keyspace.delete_if_starts_with(&full, &start).await;
+        let (full, start) = (shared.key(key), shared.codec.start(owner));
+        let deleted = shared
+            .keyspace
+            .delete_if_starts_with(&full, start.as_bytes())
+            .await;
         let found = match shared.checked(Doing::Release, key, deleted)? {
             DeleteIf::Deleted => return Ok(Release::Released),
             DeleteIf::Missing => return Ok(Release::Gone),

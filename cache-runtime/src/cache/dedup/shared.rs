@@ -6,16 +6,24 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use super::error::{DedupError, Doing, Reason};
-use super::stored;
+use super::json::Json;
+use crate::cache::claims::Claim;
 use crate::health::Cause;
 use crate::keyspace::Keyspace;
 use crate::sync::Mutex;
+
+/// The whole key of a reservation, after the namespace.
+pub(super) type KeyBy = Arc<dyn Fn(&str) -> String + Send + Sync>;
 
 pub(super) struct Shared {
     pub(super) name: Arc<str>,
     pub(super) place: &'static Location<'static>,
     pub(super) ttl: Duration,
     pub(super) keyspace: Keyspace,
+    pub(super) key_by: Option<KeyBy>,
+    pub(super) codec: Json,
+    /// Kept so that no cache takes the keys meanwhile.
+    pub(super) _claim: Option<Arc<Claim>>,
     pub(super) reserved: AtomicU64,
     pub(super) duplicates: AtomicU64,
     /// Why the latest command failed; `None` if it succeeded.
@@ -23,8 +31,12 @@ pub(super) struct Shared {
 }
 
 impl Shared {
+    /// The key in Redis, after the namespace.
     pub(super) fn key(&self, key: &str) -> String {
-        format!("{}:d:{key}", self.name)
+        match &self.key_by {
+            Some(key_by) => key_by(key),
+            None => format!("{}:{key}", self.name),
+        }
     }
 
     /// The owner of the reservation that a key holds.
@@ -34,7 +46,7 @@ impl Shared {
         key: &str,
         stored: &[u8],
     ) -> Result<String, DedupError> {
-        stored::decode(stored).map_err(|found| {
+        self.codec.decode(stored).map_err(|found| {
             let reason = Reason::Unreadable(found.into());
             DedupError::new(&self.name, doing, key, reason)
         })

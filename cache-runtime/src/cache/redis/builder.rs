@@ -22,6 +22,7 @@ use super::stats::Counters;
 use super::{Handle, RedisCache};
 use crate::audit;
 use crate::bus::{self, Bus};
+use crate::cache::claims::Claim;
 use crate::cache::memory::{Capacity, Engine, Options as EngineOptions, Reclaiming};
 use crate::cache::{BuildError, Evict};
 use crate::clock::ManualClock;
@@ -55,7 +56,7 @@ impl<V> RedisCache<V> {
     /// were stored.
     ///
     /// Its keys in Redis begin with `name`, which audits and errors show too. A name consists of
-    /// letters, digits, `-`, `_` and `.`.
+    /// letters, digits, `-`, `_` and `.`, with `:` between them.
     #[track_caller]
     pub fn builder(bus: &Bus, name: impl Into<String>, ttl: Duration) -> Builder<V> {
         Builder {
@@ -80,6 +81,35 @@ impl<V, M, C> Builder<V, M, C> {
     /// A value whose TTL is zero is not stored.
     pub fn ttl_by(mut self, ttl_by: impl Fn(&V) -> Duration + Send + Sync + 'static) -> Self {
         self.options.ttl_by = Some(Box::new(ttl_by));
+        self
+    }
+
+    /// Names the key in Redis of each entry; `name:KEY` by default.
+    ///
+    /// `key_by` is given the key of an entry, and returns what follows the namespace of the bus. So
+    /// a cache can share keys that another program has chosen. Different entries must have different
+    /// keys, which are those of no other cache; that is not checked. Only for a cache that no event
+    /// evicts from.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use cache_runtime::{Bus, RedisCache};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let bus = Bus::in_process();
+    /// let models = RedisCache::<Vec<String>>::builder(&bus, "models", Duration::from_secs(60))
+    ///     .key_by(|provider| format!("{provider}:models"))
+    ///     .build()?;
+    /// // In Redis: `openrouter:models`, which is `["small"]`.
+    /// models.insert("openrouter", vec!["small".to_owned()]).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn key_by(mut self, key_by: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
+        self.options.key_by = Some(Box::new(key_by));
         self
     }
 
@@ -138,7 +168,8 @@ impl<V, M, C> Builder<V, M, C> {
     /// The most bytes of a value in Redis;
     /// [`defaults::MAX_VALUE_BYTES`](crate::defaults::MAX_VALUE_BYTES) by default.
     ///
-    /// A larger value is returned to its caller and not stored.
+    /// A larger value is returned to its caller and not stored. One that another program has stored is
+    /// not read whole, and counts as a value that does not decode.
     pub fn max_value_bytes(mut self, bytes: usize) -> Self {
         self.options.max_value_bytes = bytes;
         self
@@ -270,12 +301,15 @@ where
     ///
     /// # Errors
     ///
-    /// When a setting is unusable; the error names the cache and the setting.
+    /// When a setting is unusable; the error names the cache and the setting. Also when a cache or a
+    /// `Dedup` of this process that still lives stores something else under the same keys: values of
+    /// another type or by another codec, or its name continues where the other ends, as `a:b` does
+    /// after `a`. The error then names both places.
     pub fn build(mut self) -> Result<RedisCache<V, M>, BuildError>
     where
         C: Codec<V>,
     {
-        let (options, origin) = (self.options, self.origin);
+        let (mut options, origin) = (self.options, self.origin);
         options.check(&origin.name)?;
         // Without a memory level nothing is stored in the engine.
         let (memory_ttl, entries) = options.memory.unwrap_or((options.ttl, 1));
@@ -293,11 +327,24 @@ where
 
         let name: Arc<str> = origin.name.into();
         let coherence = self.sources.coherence(patience(origin.bus.settings()));
+        let (key_by, keyspace) = (options.key_by.take(), origin.keyspace);
+        let keys = match coherence {
+            Some(_) if key_by.is_some() => {
+                let what = "key_by: entries that events evict have keys of their own";
+                return Err(BuildError::new(&name, what));
+            }
+            Some(_) => Keys::sealed(&keyspace, &name, options.max_value_bytes),
+            None => Keys::bare(&keyspace, &name, key_by, options.max_value_bytes),
+        };
+        let claim = keys
+            .prefix()
+            .map(|prefix| Claim::new::<V, C>(&name, origin.place, keyspace.store(), prefix).take());
         let shared = Arc::new(Shared {
             place: origin.place,
             codec: Box::new(self.codec),
-            keyspace: origin.keyspace,
-            keys: Arc::new(Keys::new(&name, coherence.is_some())),
+            keyspace,
+            keys: Arc::new(keys),
+            _claim: claim.transpose()?,
             engine: Engine::new(&name, engine),
             reclaiming: Reclaiming::default(),
             coherence,

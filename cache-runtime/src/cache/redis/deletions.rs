@@ -90,14 +90,14 @@ impl Batch {
         self.everything || self.keys.contains(key)
     }
 
-    /// The keys in Redis to delete, with their namespace. Without the key of the generation, no value
-    /// of the cache can be found, and each expires by its TTL.
-    pub(super) fn in_redis(&self, keyspace: &Keyspace, keys: &Keys) -> Vec<String> {
+    /// The keys in Redis to delete. Without the key of the generation, no value of the cache can be
+    /// found, and each expires by its TTL.
+    pub(super) fn in_redis(&self, keys: &Keys) -> Vec<String> {
         if self.everything {
-            return vec![keyspace.full(keys.generation())];
+            return vec![keys.generation().to_owned()];
         }
-        let names: Vec<_> = self.keys.iter().map(|key| keys.of(key)).collect();
-        keyspace.full_keys(&names)
+        let names = self.keys.iter().map(|key| keys.of(key));
+        names.flat_map(|names| [names.value, names.token]).collect()
     }
 
     fn is_empty(&self) -> bool {
@@ -271,7 +271,7 @@ impl Deletions {
                 // A new deletion has come, or the wait is over: try again.
                 Some(wait) => drop(timeout(wait, news).await),
             }
-            let Some(delete) = self.take(|batch| batch.in_redis(keyspace, keys)) else {
+            let Some(delete) = self.take(|batch| batch.in_redis(keys)) else {
                 wait = None;
                 continue;
             };

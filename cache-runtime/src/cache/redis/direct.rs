@@ -41,8 +41,9 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         let Some(ttl) = self.options.ttl_of(&loaded) else {
             return self.remove(key).await;
         };
-        let bytes = self.encode(&loaded)?;
-        let put = self.put(&self.keys.of(key), &bytes, ttl).await;
+        let mut bytes = Vec::new();
+        let content = self.encode(&loaded, &mut bytes)?;
+        let put = self.put(&self.keys.of(key), content, ttl).await;
         put.map_err(|cause| self.redis_error("stored", cause))?;
         count(&self.counters.stored);
         if self.options.memory.is_some() {

@@ -66,30 +66,3 @@ impl<V> Cached<V> {
         }
     }
 }
-
-/// The first byte in Redis where there is a value; the bytes of the codec follow.
-const PRESENT: u8 = b'+';
-/// The first byte in Redis where there is no value; the category follows.
-const ABSENT: u8 = b'-';
-
-/// Reads an entry from its bytes in Redis, without decoding the value.
-pub(super) fn parse(bytes: &[u8]) -> Result<Loaded<&[u8]>, &'static str> {
-    match bytes.split_first() {
-        Some((&PRESENT, value)) => Ok(Loaded::Present(value)),
-        Some((&ABSENT, category)) => std::str::from_utf8(category)
-            .map(Loaded::absent)
-            .map_err(|_| "the category is not UTF-8"),
-        Some(_) => Err("expected `+` or `-` in front"),
-        None => Err("it is empty"),
-    }
-}
-
-/// The start of an entry that holds a value, to which the codec appends its bytes.
-pub(super) fn present() -> Vec<u8> {
-    vec![PRESENT]
-}
-
-/// The bytes of an entry that holds no value.
-pub(super) fn absent(category: &str) -> Vec<u8> {
-    [&[ABSENT], category.as_bytes()].concat()
-}

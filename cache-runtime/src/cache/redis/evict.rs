@@ -155,7 +155,7 @@ fn begin_deletion<V: Clone + Send + Sync + 'static, E>(
     let evict = catch_unwind(AssertUnwindSafe(|| evict(event))).unwrap_or(Evict::All);
     let cache = cache.upgrade()?;
     let deletions = &cache.coherence.as_ref()?.deletions;
-    let look = |batch: &Batch| batch.in_redis(&cache.keyspace, &cache.keys);
+    let look = |batch: &Batch| batch.in_redis(&cache.keys);
     let (begun, keys) = deletions.begin(&evict, look)?;
     Some(Box::new(ByPublisher { cache, begun, keys }))
 }

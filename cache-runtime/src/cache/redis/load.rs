@@ -20,7 +20,7 @@ use super::shared::Shared;
 use crate::cache::memory::{LeadingLoad, Storing, Turn};
 use crate::counters::count;
 use crate::health::Cause;
-use crate::transport::{EntryKeys, Filled, Seek};
+use crate::transport::{Content, EntryKeys, Filled, Seek};
 use crate::wire::Quoted;
 
 /// Where an entry is, or may be, kept.
@@ -62,6 +62,22 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         {
             return Ok(cached);
         }
+        // Boxed, so that the futures of caches over caches do not grow beyond what the compiler
+        // follows. What is in memory does without.
+        Box::pin(self.get_or_load_shared(key, load)).await
+    }
+
+    /// What the caller of this key finds or loads whose turn it is.
+    async fn get_or_load_shared<L, F, E>(
+        &self,
+        key: &str,
+        load: &mut Option<L>,
+    ) -> Result<Cached<V>, LoadError<E>>
+    where
+        L: FnOnce() -> F,
+        F: Future<Output = Result<Loaded<V>, E>>,
+        E: Send + Sync + 'static,
+    {
         let turn = match self.engine.turn(key, || self.storing()).await {
             Turn::Value(cached) => return Ok(cached),
             Turn::Failed(error) => {
@@ -169,8 +185,9 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         let Some(ttl) = self.options.ttl_of(&loaded) else {
             return nowhere(loaded);
         };
-        let bytes = match self.encode(&loaded) {
-            Ok(bytes) => bytes,
+        let mut bytes = Vec::new();
+        let content = match self.encode(&loaded, &mut bytes) {
+            Ok(content) => content,
             Err(error) => {
                 if let Some(skipped) = self.logs.unstorable.admit() {
                     warn!(key = %Quoted(key), skipped, "{error}; every read loads it");
@@ -182,7 +199,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
             count(&self.counters.refused);
             return nowhere(loaded);
         }
-        let kept = match self.store(key, keys, &bytes, ttl, lock).await {
+        let kept = match self.store(key, keys, content, ttl, lock).await {
             Ok(Kept::InRedis) => {
                 count(&self.counters.stored);
                 return (self.cached(loaded, Some(ttl)), Kept::InRedis);
@@ -204,7 +221,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         &self,
         key: &str,
         keys: &EntryKeys,
-        bytes: &[u8],
+        content: Content<'_>,
         ttl: Duration,
         mut lock: Option<LoadLock>,
     ) -> Result<Kept, Cause> {
@@ -214,10 +231,10 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
                 // Another instance has the token.
                 return Ok(Kept::InMemory);
             }
-            self.put(keys, bytes, ttl).await?;
+            self.put(keys, content, ttl).await?;
             return Ok(Kept::InRedis);
         };
-        let filled = self.ask(self.keyspace.fill(&token, bytes, ttl)).await?;
+        let filled = self.ask(self.keyspace.fill(&token, content, ttl)).await?;
         if filled == Filled::Stored {
             return Ok(Kept::InRedis);
         }
@@ -236,7 +253,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
             // An event may have evicted the entry too: the expired token does not tell.
             return Ok(Kept::Nowhere);
         }
-        self.put(keys, bytes, ttl).await?;
+        self.put(keys, content, ttl).await?;
         Ok(Kept::InRedis)
     }
 }

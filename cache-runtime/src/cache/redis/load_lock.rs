@@ -94,7 +94,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
                     let lock = self.lock(token, asked);
                     if let Some(unread) = &unread
                         && let Some(found) = self.ask(self.keyspace.lookup(keys)).await?
-                        && found.value != *unread
+                        && found != *unread
                         && let Some(cached) = self.read(key, &found)
                     {
                         return Ok(Sought::Found(cached));
@@ -108,7 +108,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
                     // It does not decode, so ask again, for the token. Another instance may replace
                     // the value meanwhile.
                     seek = Seek::Refresh;
-                    unread = Some(found.value);
+                    unread = Some(found);
                     continue;
                 }
                 Acquired::Busy => {}

@@ -26,6 +26,7 @@ mod options;
 mod policy;
 mod refresh;
 mod shared;
+mod slot;
 mod stats;
 
 use std::convert::Infallible;
@@ -93,17 +94,38 @@ use shared::Shared;
 ///
 /// # In Redis
 ///
-/// All keys begin with the namespace of the bus, if it has one, and `name:`.
+/// All keys begin with the namespace of the bus, if it has one. A cache that no event evicts from
+/// stores each value as its codec writes it, and nothing else, so that programs in other languages
+/// can read and write the same keys. [`key_by`](Builder::key_by) names the keys as they do.
 ///
 /// | key | holds | TTL |
 /// |---|---|---|
-/// | `name:v:KEY` | an entry | that of the entry |
-/// | `name:t:KEY` | the token of the load under way | [`lock_ttl`](Builder::lock_ttl) |
-/// | `name:g` | the generation of a coherent cache | none |
+/// | `name:KEY` | the value | that of the entry |
+/// | `cache-runtime:absent:{name:KEY}` | the category, where it is known that there is no value; it counts while there is none | [`negative_ttl`](Builder::negative_ttl) |
+/// | `cache-runtime:lock:{name:KEY}` | the token of the load under way | [`lock_ttl`](Builder::lock_ttl) |
 ///
-/// An entry is `+` and the value as the codec writes it, or `-` and the category. In a coherent
-/// cache its generation and `:` stand in front. If that is not the current generation, or there is
-/// none, the entry counts as missing.
+/// The part in braces is what a cluster hashes, so the three are in one slot. It is the key with its
+/// namespace; or, of a key with a part in braces of its own, that part, with the key after it.
+///
+/// Only instances of a coherent cache can read its keys, which are in one slot:
+///
+/// | key | holds | TTL |
+/// |---|---|---|
+/// | `cache-runtime:coherent:{name}:v:KEY` | an entry | that of the entry |
+/// | `cache-runtime:coherent:{name}:t:KEY` | the token of the load under way | [`lock_ttl`](Builder::lock_ttl) |
+/// | `cache-runtime:coherent:{name}:g` | the generation | none |
+///
+/// An entry is the generation, `:+` and the value, or the generation, `:-` and the category. If that
+/// is not the current generation, or there is none, the entry counts as missing.
+///
+/// No two caches can have one key by chance, except where one name continues another, as `a:b` does
+/// after `a`, and a namespace with a name may continue another likewise. In one process such caches
+/// do not [build](Builder::build) together; across processes, choose names that do not. Instances of
+/// different versions may store different types under one name; values that do not decode are loaded
+/// anew.
+///
+/// Of a value that is larger than [`max_value_bytes`](Builder::max_value_bytes), no more than the
+/// start is read, and it counts as one that does not decode.
 ///
 /// If the server's access rules forbid a command, the error says what to allow.
 ///
@@ -350,7 +372,7 @@ where
         Ok(cached.loaded)
     }
 
-    /// Stores a value, in Redis with one command and in memory.
+    /// Stores a value, in Redis with one round trip and in memory.
     ///
     /// A value whose TTL is zero is not stored; the entry is removed. A load that is under way in
     /// another instance without a [lock](Builder::load_lock) will overwrite the value.

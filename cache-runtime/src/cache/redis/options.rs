@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 use super::entry::Loaded;
+use super::keys::KeyBy;
 use super::policy::{OnFlush, WhileDown};
 use crate::cache::BuildError;
 use crate::cache::limits::{check_longest, check_time};
@@ -28,6 +29,7 @@ pub(super) struct Refresh<V> {
 pub(super) struct Options<V> {
     pub(super) ttl: Duration,
     pub(super) ttl_by: Option<TtlBy<V>>,
+    pub(super) key_by: Option<KeyBy>,
     pub(super) negative_ttls: HashMap<String, Duration>,
     /// The TTL of the memory level and the most entries in it, if there is one.
     pub(super) memory: Option<(Duration, usize)>,
@@ -47,6 +49,7 @@ impl<V> Options<V> {
         Self {
             ttl,
             ttl_by: None,
+            key_by: None,
             negative_ttls: HashMap::new(),
             memory: None,
             refresh: None,

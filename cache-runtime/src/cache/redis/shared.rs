@@ -5,18 +5,20 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tracing::warn;
 
 use super::background::Background;
 use super::breaker::Breaker;
 use super::codec::Codec;
 use super::deletions::Deletions;
-use super::entry::{Cached, Loaded, absent, parse, present};
+use super::entry::{Cached, Loaded};
 use super::error::RedisCacheError;
 use super::keys::Keys;
 use super::options::Options;
 use super::policy::OnFlush;
 use super::stats::{Counters, RedisCacheStats};
+use crate::cache::claims::Claim;
 use crate::cache::coherent::proof::{self, Proof};
 use crate::cache::memory::{Engine, Reclaiming, Storing};
 use crate::clock::nanos;
@@ -25,7 +27,7 @@ use crate::health::{Cause, Health};
 use crate::keyspace::Keyspace;
 use crate::log_throttle::LogThrottle;
 use crate::sync::Mutex;
-use crate::transport::{EntryKeys, Found};
+use crate::transport::{Content, EntryKeys, Found};
 use crate::wire::{Prose, Quoted};
 
 pub(super) struct Shared<V> {
@@ -35,6 +37,8 @@ pub(super) struct Shared<V> {
     pub(super) codec: Box<dyn Codec<V>>,
     pub(super) keyspace: Keyspace,
     pub(super) keys: Arc<Keys>,
+    /// Kept so that no other cache takes the keys meanwhile.
+    pub(super) _claim: Option<Arc<Claim>>,
     /// The memory level. In a cache without one it only makes the callers of a key share a load.
     pub(super) engine: Engine<String, Cached<V>>,
     pub(super) reclaiming: Reclaiming,
@@ -134,11 +138,15 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
     /// Sends a command to Redis, unless the breaker is open.
     pub(super) fn ask<'a, T>(
         &'a self,
-        command: impl Future<Output = Result<T, Cause>> + 'a,
-    ) -> impl Future<Output = Result<T, Cause>> + 'a {
+        command: impl Future<Output = Result<T, Cause>> + Send + 'a,
+    ) -> impl Future<Output = Result<T, Cause>> + 'a
+    where
+        T: Send + 'a,
+    {
         // Boxed because a command takes kilobytes, which would make every caller's future as large,
-        // even if the caller finds everything in memory.
-        let command = Box::pin(command);
+        // even if the caller finds everything in memory. Without its type, because the compiler
+        // follows types only so deep to find out whether a caller's future is `Send`.
+        let command: BoxFuture<'a, Result<T, Cause>> = Box::pin(command);
         async move {
             self.breaker.check()?;
             let result = command.await;
@@ -159,7 +167,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
 
     /// Decodes an entry. If that fails it counts as missing.
     pub(super) fn read(&self, key: &str, found: &Found) -> Option<Cached<V>> {
-        match self.decode(&found.value) {
+        match self.decode(found) {
             Ok(loaded) => Some(self.cached(loaded, found.ttl)),
             Err(error) => {
                 count(&self.counters.undecodable);
@@ -174,30 +182,38 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         }
     }
 
-    fn decode(&self, bytes: &[u8]) -> Result<Loaded<V>, String> {
-        match parse(bytes)? {
-            Loaded::Absent { category } => Ok(Loaded::Absent { category }),
-            // The codec is the user's code.
-            Loaded::Present(bytes) => {
-                match catch_unwind(AssertUnwindSafe(|| self.codec.decode(bytes))) {
-                    Ok(decoded) => decoded
-                        .map(Loaded::Present)
-                        .map_err(|error| error.to_string()),
-                    Err(_) => Err("the codec panicked".to_owned()),
-                }
-            }
+    fn decode(&self, found: &Found) -> Result<Loaded<V>, String> {
+        if found.is_absence {
+            let category = std::str::from_utf8(&found.value);
+            let category = category.map_err(|_| "the category is not UTF-8".to_owned());
+            return category.map(Loaded::absent);
+        }
+        let limit = self.options.max_value_bytes;
+        if found.value.len() > limit {
+            return Err(format!(
+                "it has more than the {limit} bytes that are allowed"
+            ));
+        }
+        // The codec is the user's code.
+        match catch_unwind(AssertUnwindSafe(|| self.codec.decode(&found.value))) {
+            Ok(decoded) => decoded
+                .map(Loaded::Present)
+                .map_err(|error| error.to_string()),
+            Err(_) => Err("the codec panicked".to_owned()),
         }
     }
 
-    /// The bytes of an entry.
-    pub(super) fn encode(&self, loaded: &Loaded<V>) -> Result<Vec<u8>, RedisCacheError> {
+    /// What an entry is to hold; the value is encoded into `bytes`.
+    pub(super) fn encode<'a>(
+        &self,
+        loaded: &'a Loaded<V>,
+        bytes: &'a mut Vec<u8>,
+    ) -> Result<Content<'a>, RedisCacheError> {
         let value = match loaded {
             Loaded::Present(value) => value,
-            Loaded::Absent { category } => return Ok(absent(category)),
+            Loaded::Absent { category } => return Ok(Content::Absence(category)),
         };
-        let mut bytes = present();
-        let start = bytes.len();
-        let encoded = catch_unwind(AssertUnwindSafe(|| self.codec.encode(value, &mut bytes)));
+        let encoded = catch_unwind(AssertUnwindSafe(|| self.codec.encode(value, bytes)));
         let error = match encoded {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(error.to_string()),
@@ -207,27 +223,22 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
             count(&self.counters.unencodable);
             return Err(RedisCacheError::encode(&self.name, error));
         }
-        let (length, limit) = (bytes.len() - start, self.options.max_value_bytes);
+        let (length, limit) = (bytes.len(), self.options.max_value_bytes);
         if length > limit {
             count(&self.counters.too_large);
             return Err(RedisCacheError::too_large(&self.name, length, limit));
         }
-        Ok(bytes)
+        Ok(Content::Value(bytes))
     }
 
     /// Stores an entry in Redis without a token: only for caches that no event evicts from.
     pub(super) async fn put(
         &self,
         keys: &EntryKeys,
-        bytes: &[u8],
+        content: Content<'_>,
         ttl: Duration,
     ) -> Result<(), Cause> {
-        if self.locks() || self.options.refresh.is_some() {
-            self.ask(self.keyspace.put(keys, bytes, ttl)).await
-        } else {
-            // No load of this cache takes a token, so there is none to delete.
-            self.ask(self.keyspace.set(&keys.value, bytes, ttl)).await
-        }
+        self.ask(self.keyspace.put(keys, content, ttl)).await
     }
 
     /// An entry that lives in Redis for `left`; `None` if it does not expire there.

@@ -31,7 +31,7 @@ counters! {
             too_large,
             /// Values that the codec refused to encode.
             unencodable,
-            /// Values in Redis that did not decode.
+            /// Values in Redis that did not decode, or were too large.
             undecodable,
             /// Commands that failed, because Redis was away or refused them.
             redis_errors,

@@ -12,8 +12,8 @@ use tokio::time::Instant;
 use crate::random::nonce;
 use crate::sync::Mutex;
 use crate::transport::token::{
-    Acquired, Compare, DeleteIf, EntryKeys, Filled, Found, Record, Seek, Token, millis,
-    new_generation, opened, sealed,
+    Acquired, Compare, Content, DeleteIf, EntryKeys, Filled, Found, Record, SEAL, Seek, Stored,
+    Token, bare, millis, new_generation, opened, sealed, stamp,
 };
 
 /// Most expired entries that one write frees. It is more than a write adds, so that they do not
@@ -104,35 +104,46 @@ impl Store {
 
     pub(crate) fn lookup(&self, names: &EntryKeys) -> Option<Found> {
         let data = self.lock();
-        let generation = match &names.generation {
-            None => String::new(),
-            Some(key) => data.text(key)?,
-        };
-        data.found(&names.value, &generation)
+        match &names.stored {
+            Stored::Bare { absence } => data.bare(names, absence),
+            Stored::Sealed { generation } => data.sealed(names, &data.text(generation)?),
+        }
     }
 
-    pub(crate) fn acquire(&self, names: EntryKeys, seek: Seek, ttl: Duration) -> Acquired {
+    pub(crate) fn acquire(&self, names: &EntryKeys, seek: Seek, ttl: Duration) -> Acquired {
         let mut data = self.lock();
-        let generation = data.generation(&names);
+        let (generation, stamp, found) = match &names.stored {
+            Stored::Bare { absence } => (
+                String::new(),
+                nonce().into_bytes(),
+                data.bare(names, absence),
+            ),
+            Stored::Sealed { generation } => {
+                let generation = data.generation(generation);
+                let stamp = stamp(&generation, &nonce());
+                let found = data.sealed(names, &generation);
+                (generation, stamp, found)
+            }
+        };
         if seek == Seek::Missing
-            && let Some(found) = data.found(&names.value, &generation)
+            && let Some(found) = found
         {
             return Acquired::Found(found);
         }
         // A token of an ended generation can store no value any more, so it is replaced.
-        if data.found(&names.token, &generation).is_some() {
+        let holder = data.get(&names.token);
+        if holder.is_some_and(|holder| holder.starts_with(generation.as_bytes())) {
             return Acquired::Busy;
         }
-        let stamp = sealed(&generation, nonce().as_bytes());
         data.set(&names.token, stamp.clone(), Some(ttl));
         Acquired::Token(Token {
-            names,
+            names: names.clone(),
             stamp,
             generation,
         })
     }
 
-    pub(crate) fn fill(&self, token: &Token, value: &[u8], ttl: Duration) -> Filled {
+    pub(crate) fn fill(&self, token: &Token, content: &Content<'_>, ttl: Duration) -> Filled {
         let mut data = self.lock();
         match data.get(&token.names.token) {
             None => return Filled::Gone,
@@ -140,13 +151,20 @@ impl Store {
             Some(_) => {}
         }
         data.remove(&token.names.token);
-        if let Some(generation) = &token.names.generation
-            && data.get(generation) != Some(token.generation.as_bytes())
-        {
-            return Filled::Gone;
+        match &token.names.stored {
+            Stored::Bare { absence } => {
+                let (key, bytes, other) = bare(&token.names.value, absence, content);
+                data.remove(other);
+                data.set(key, bytes.to_vec(), Some(ttl));
+            }
+            Stored::Sealed { generation } => {
+                if data.get(generation) != Some(token.generation.as_bytes()) {
+                    return Filled::Gone;
+                }
+                let stored = sealed(&token.generation, content);
+                data.set(&token.names.value, stored, Some(ttl));
+            }
         }
-        let stored = sealed(&token.generation, value);
-        data.set(&token.names.value, stored, Some(ttl));
         Filled::Stored
     }
 
@@ -154,11 +172,15 @@ impl Store {
         self.delete_if(&token.names.token, &token.stamp, Compare::Whole);
     }
 
-    pub(crate) fn put(&self, names: &EntryKeys, value: &[u8], ttl: Duration) {
+    pub(crate) fn put(&self, names: &EntryKeys, content: &Content<'_>, ttl: Duration) {
+        let Stored::Bare { absence } = &names.stored else {
+            unreachable!("a sealed entry needs a token");
+        };
+        let (key, bytes, other) = bare(&names.value, absence, content);
         let mut data = self.lock();
-        let generation = data.generation(names);
         data.remove(&names.token);
-        data.set(&names.value, sealed(&generation, value), Some(ttl));
+        data.remove(other);
+        data.set(key, bytes.to_vec(), Some(ttl));
     }
 
     fn lock(&self) -> MutexGuard<'_, Data> {
@@ -181,21 +203,34 @@ impl Data {
         String::from_utf8(self.get(key)?.to_vec()).ok()
     }
 
-    /// The value without its generation; `None` if it is of another generation.
-    fn found(&self, key: &str, generation: &str) -> Option<Found> {
+    /// The first bytes of a value, and the rest of its TTL.
+    fn start(&self, key: &str, most: usize) -> Option<(Vec<u8>, Option<Duration>)> {
         let entry = self.entry(key)?;
+        let value = &entry.value[..entry.value.len().min(most)];
+        let ttl = entry.expiry.map(|(at, _)| at - Instant::now());
+        Some((value.to_vec(), ttl))
+    }
+
+    fn bare(&self, names: &EntryKeys, absence: &str) -> Option<Found> {
+        let most = names.max_bytes.saturating_add(1);
+        let value = self.start(&names.value, most).map(|found| (found, false));
+        let absence = || self.start(absence, most).map(|found| (found, true));
+        let ((value, ttl), is_absence) = value.or_else(absence)?;
         Some(Found {
-            value: opened(generation, entry.value.clone())?,
-            ttl: entry.expiry.map(|(at, _)| at - Instant::now()),
+            value,
+            is_absence,
+            ttl,
         })
     }
 
-    /// The generation of a cache, or a new one if it was ended; empty for a cache without
-    /// generations.
-    fn generation(&mut self, names: &EntryKeys) -> String {
-        let Some(key) = &names.generation else {
-            return String::new();
-        };
+    fn sealed(&self, names: &EntryKeys, generation: &str) -> Option<Found> {
+        let most = names.max_bytes.saturating_add(SEAL);
+        let (stored, ttl) = self.start(&names.value, most)?;
+        opened(generation, stored, ttl)
+    }
+
+    /// The generation under a key, or a new one if it was ended.
+    fn generation(&mut self, key: &str) -> String {
         self.text(key).unwrap_or_else(|| {
             let new = new_generation();
             self.set(key, new.clone().into_bytes(), None);

@@ -1,22 +1,19 @@
--- KEYS: value, token, generation if there is one.
--- ARGV: token, its TTL in ms, 'missing' or 'refresh', a new generation, and with KEYS[3] the epoch.
-local generation = ''
-local start = ''
-if KEYS[3] then
-  generation = redis.call('GET', KEYS[3])
-  if not is_valid(generation) then
-    local wrong = elsewhere()
-    if wrong then
-      return wrong
-    end
-    generation = epoch .. ARGV[4]
-    redis.call('SET', KEYS[3], generation)
+-- KEYS: value, token, generation.
+-- ARGV: token, its TTL in ms, 'missing' or 'refresh', the index of the last byte to read, a new
+-- generation, and the epoch.
+local generation = redis.call('GET', KEYS[3])
+if not is_valid(generation) then
+  local wrong = elsewhere()
+  if wrong then
+    return wrong
   end
-  start = generation .. ':'
+  generation = epoch .. ARGV[5]
+  redis.call('SET', KEYS[3], generation)
 end
+local start = generation .. ':'
 if ARGV[3] == 'missing' then
-  local found = redis.call('GET', KEYS[1])
-  if found and string.sub(found, 1, #start) == start then
+  local found = redis.call('GETRANGE', KEYS[1], 0, ARGV[4])
+  if string.sub(found, 1, #start) == start then
     return {'found', generation, redis.call('PTTL', KEYS[1]), found}
   end
 end

@@ -5,7 +5,7 @@ use std::time::Duration;
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
 use crate::health::Cause;
-use crate::settings::{AUDIT_KEY, CANARY_PREFIX};
+use crate::settings::{AUDIT_KEY, BESIDE_PREFIX, CANARY_PREFIX};
 use crate::wire::Quoted;
 
 /// The channel or key that a command names.
@@ -114,11 +114,15 @@ impl Failures {
     fn key_permission(&self, error: &RedisError, key: &str) -> std::sync::Arc<str> {
         let audit = key.ends_with(AUDIT_KEY);
         let commands = if audit { AUDIT_COMMANDS } else { KEY_COMMANDS };
-        // All keys of the namespace, or without one, all keys of the cache.
+        // All keys of the namespace, or without one, all keys of the cache and what lives beside them.
         let keys = match &self.namespace {
             Some(namespace) => format!("{namespace}:*"),
             None if audit => key.to_owned(),
-            None => format!("{}:*", key.split_once(':').map_or(key, |(cache, _)| cache)),
+            None if key.starts_with(BESIDE_PREFIX) => format!("{BESIDE_PREFIX}*"),
+            None => {
+                let cache = key.split_once(':').map_or(key, |(cache, _)| cache);
+                format!("{cache}:* ~{BESIDE_PREFIX}*")
+            }
         };
         format!(
             "key {}: {}; allow it: ACL SETUSER {} {commands} ~{keys}",
@@ -169,7 +173,7 @@ fn in_script(error: &RedisError) -> bool {
 const COMMANDS: &str = "+hello +info +client|setname +subscribe +unsubscribe +publish";
 
 /// Access rules for the further commands of caches in Redis.
-const KEY_COMMANDS: &str = "+get +set +del +pttl +scan +eval +evalsha";
+const KEY_COMMANDS: &str = "+get +getrange +set +del +pttl +scan +eval +evalsha";
 
 /// Access rules for the commands of an audit across instances.
 const AUDIT_COMMANDS: &str = "+eval +evalsha +time +hset +hgetall +hdel +pexpire";

@@ -1,4 +1,4 @@
--- KEYS: value, token, generation if there is one.
+-- KEYS: value, token, generation.
 -- ARGV: token and value with the generation in front of both, TTL in ms, generation.
 local holder = redis.call('GET', KEYS[2])
 if not holder then
@@ -8,7 +8,7 @@ if holder ~= ARGV[1] then
   return 'taken'
 end
 redis.call('DEL', KEYS[2])
-if KEYS[3] and redis.call('GET', KEYS[3]) ~= ARGV[4] then
+if redis.call('GET', KEYS[3]) ~= ARGV[4] then
   return 'gone'
 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])

@@ -16,8 +16,8 @@ use super::request::{Call, Request, Script};
 use crate::health::Cause;
 use crate::random::nonce;
 use crate::transport::token::{
-    Acquired, Compare, DeleteIf, EntryKeys, Filled, Found, Record, Seek, Token, millis,
-    new_generation, opened, sealed,
+    Acquired, Compare, Content, DeleteIf, EntryKeys, Filled, Found, Record, SEAL, Seek, Stored,
+    Token, bare, millis, new_generation, opened, sealed, stamp,
 };
 
 /// A script that takes the epoch of the store as its last argument.
@@ -29,10 +29,11 @@ macro_rules! in_epoch {
 
 static DELETE_IF: Script = Script::new(include_str!("delete_if.lua"));
 static ACQUIRE: Script = in_epoch!("acquire.lua");
+static ACQUIRE_BARE: Script = Script::new(include_str!("acquire_bare.lua"));
 static EVICT: Script = in_epoch!("evict.lua");
 static FILL: Script = Script::new(include_str!("fill.lua"));
+static FILL_BARE: Script = Script::new(include_str!("fill_bare.lua"));
 static EXCHANGE_RECORDS: Script = Script::new(include_str!("exchange_records.lua"));
-static PUT: Script = in_epoch!("put.lua");
 
 /// About how many keys the server visits in one step of a scan.
 const STEP: usize = 1000;
@@ -40,13 +41,6 @@ const STEP: usize = 1000;
 pub(crate) async fn get(redis: &Redis, key: &str) -> Result<Option<Vec<u8>>, Cause> {
     let request = Request::Command(on("GET", key));
     redis.request(&request, Again::Yes, key).await
-}
-
-async fn get_with_ttl(redis: &Redis, key: &str) -> Result<Option<Found>, Cause> {
-    // The TTL is read first, so that it is never the TTL of a later value.
-    let request = Request::all([on("PTTL", key), on("GET", key)]);
-    let (ttl, value): (i64, Option<Vec<u8>>) = redis.request(&request, Again::Yes, key).await?;
-    Ok(value.map(|value| found(value, ttl)))
 }
 
 pub(crate) async fn set(
@@ -189,66 +183,150 @@ fn pattern(prefix: &str) -> String {
     pattern
 }
 
-/// TTL, value and generation.
-type LookedUp = (i64, Option<Vec<u8>>, Option<String>);
-
 pub(crate) async fn lookup(redis: &Redis, names: &EntryKeys) -> Result<Option<Found>, Cause> {
-    let Some(generation) = &names.generation else {
-        return get_with_ttl(redis, &names.value).await;
-    };
+    match &names.stored {
+        Stored::Bare { absence } => lookup_bare(redis, names, absence).await,
+        Stored::Sealed { generation } => lookup_sealed(redis, names, generation).await,
+    }
+}
+
+/// TTL and value, TTL and category.
+type Bare = (i64, Vec<u8>, i64, Option<Vec<u8>>);
+
+async fn lookup_bare(
+    redis: &Redis,
+    names: &EntryKeys,
+    absence: &str,
+) -> Result<Option<Found>, Cause> {
+    let key = &*names.value;
+    // A TTL is read first, so that it is never the TTL of a later value.
+    let request = Request::all([
+        on("PTTL", key),
+        start(key, names.max_bytes),
+        on("PTTL", absence),
+        on("GET", absence),
+    ]);
+    let (mut ttl, value, absent_ttl, category): Bare =
+        redis.request(&request, Again::Yes, key).await?;
+    let mut value = (!value.is_empty()).then_some(value);
+    if value.is_none() && ttl != MISSING {
+        // It is empty, or has expired between the two commands.
+        let request = Request::all([on("PTTL", key), on("GET", key)]);
+        (ttl, value) = redis.request(&request, Again::Yes, key).await?;
+    }
+    Ok(match (value, category) {
+        (Some(value), _) => Some(found(value, false, ttl)),
+        (None, Some(category)) => Some(found(category, true, absent_ttl)),
+        (None, None) => None,
+    })
+}
+
+/// TTL, value and generation.
+type Sealed = (i64, Vec<u8>, Option<String>);
+
+async fn lookup_sealed(
+    redis: &Redis,
+    names: &EntryKeys,
+    generation: &str,
+) -> Result<Option<Found>, Cause> {
+    let key = &*names.value;
     // The generation is read last. If it has changed meanwhile, the value counts as an old one.
-    let commands = [
-        ("PTTL", &names.value),
-        ("GET", &names.value),
-        ("GET", generation),
-    ];
-    let request = Request::all(commands.map(|(command, key)| on(command, key)));
-    let asked = redis.request_in_epoch(generation, &request, Again::Yes, &names.value);
-    let ((ttl, stored, generation), epoch): (LookedUp, _) = asked.await?;
-    let value = generation.filter(|generation| generation.starts_with(&epoch));
-    let value = value.zip(stored);
-    let value = value.and_then(|(generation, stored)| opened(&generation, stored));
-    Ok(value.map(|value| found(value, ttl)))
+    let request = Request::all([
+        on("PTTL", key),
+        start(key, names.max_bytes.saturating_add(SEAL)),
+        on("GET", generation),
+    ]);
+    let asked = redis.request_in_epoch(generation, &request, Again::Yes, key);
+    let ((ttl, stored, generation), epoch): (Sealed, _) = asked.await?;
+    let generation = generation.filter(|generation| generation.starts_with(&epoch));
+    Ok(generation.and_then(|generation| opened(&generation, stored, time(ttl))))
 }
 
 pub(crate) async fn acquire(
     redis: &Redis,
-    names: EntryKeys,
+    names: &EntryKeys,
     seek: Seek,
     ttl: Duration,
 ) -> Result<Acquired, Cause> {
-    let (nonce, new, ttl) = (nonce(), new_generation(), millis(ttl).to_string());
+    let (nonce, ttl) = (nonce(), millis(ttl).to_string());
     let seek: &[u8] = match seek {
         Seek::Missing => b"missing",
         Seek::Refresh => b"refresh",
     };
-    let arguments = [nonce.as_bytes(), ttl.as_bytes(), seek, new.as_bytes()];
-    // If the script is sent twice, the second finds the token that the first stored.
-    let (answer, generation, ttl, stored): (String, String, i64, Option<Vec<u8>>) =
-        run_in_epoch(redis, &ACQUIRE, &names, &arguments, Again::Yes).await?;
-    let value = stored.and_then(|stored| opened(&generation, stored));
-    Ok(match (answer.as_str(), value) {
-        (_, Some(value)) => Acquired::Found(found(value, ttl)),
-        ("acquired", _) => Acquired::Token(Token {
-            names,
-            stamp: sealed(&generation, nonce.as_bytes()),
+    let token = |stamp, generation| {
+        Acquired::Token(Token {
+            names: names.clone(),
+            stamp,
             generation,
-        }),
-        (_, None) => Acquired::Busy,
-    })
+        })
+    };
+    let [value, holder] = [&*names.value, &*names.token];
+    // If a script is sent twice, the second finds the token that the first stored.
+    match &names.stored {
+        Stored::Bare { absence } => {
+            let last = last(names.max_bytes).to_string();
+            let arguments = [nonce.as_bytes(), ttl.as_bytes(), seek, last.as_bytes()];
+            let keys = [value, holder, absence];
+            let (answer, ttl, content): (String, i64, Option<Vec<u8>>) =
+                run(redis, &ACQUIRE_BARE, &keys, &arguments, Again::Yes).await?;
+            Ok(match (answer.as_str(), content) {
+                ("acquired", _) => token(nonce.into_bytes(), String::new()),
+                (answer, Some(content)) => {
+                    Acquired::Found(found(content, answer == "absence", ttl))
+                }
+                (_, None) => Acquired::Busy,
+            })
+        }
+        Stored::Sealed { generation } => {
+            let new = new_generation();
+            let last = last(names.max_bytes.saturating_add(SEAL)).to_string();
+            let arguments = [
+                nonce.as_bytes(),
+                ttl.as_bytes(),
+                seek,
+                last.as_bytes(),
+                new.as_bytes(),
+            ];
+            let request = Request::Script(Call {
+                script: &ACQUIRE,
+                keys: &[value, holder, generation],
+                arguments: &arguments,
+            });
+            let asked = redis.request_in_epoch(generation, &request, Again::Yes, value);
+            let (answer, _): ((String, String, i64, Option<Vec<u8>>), _) = asked.await?;
+            let (answer, generation, ttl, stored) = answer;
+            let found = stored.and_then(|stored| opened(&generation, stored, time(ttl)));
+            Ok(match (answer.as_str(), found) {
+                (_, Some(found)) => Acquired::Found(found),
+                ("acquired", _) => token(stamp(&generation, &nonce), generation),
+                (_, None) => Acquired::Busy,
+            })
+        }
+    }
 }
 
 pub(crate) async fn fill(
     redis: &Redis,
     token: &Token,
-    value: &[u8],
+    content: &Content<'_>,
     ttl: Duration,
 ) -> Result<Filled, Cause> {
-    let (stored, ttl) = (sealed(&token.generation, value), millis(ttl).to_string());
-    let generation = token.generation.as_bytes();
-    let arguments = [&token.stamp, &stored, ttl.as_bytes(), generation];
-    let keys = keys_of(&token.names);
-    let answer: String = run(redis, &FILL, &keys, &arguments, Again::No).await?;
+    let (names, ttl) = (&token.names, millis(ttl).to_string());
+    let answer: String = match &names.stored {
+        Stored::Bare { absence } => {
+            let (key, bytes, other) = bare(&names.value, absence, content);
+            let arguments = [&token.stamp, bytes, ttl.as_bytes()];
+            let keys = [&names.token, key, other];
+            run(redis, &FILL_BARE, &keys, &arguments, Again::No).await?
+        }
+        Stored::Sealed { generation } => {
+            let stored = sealed(&token.generation, content);
+            let own = token.generation.as_bytes();
+            let arguments = [&token.stamp, &stored, ttl.as_bytes(), own];
+            let keys = [&*names.value, &names.token, generation];
+            run(redis, &FILL, &keys, &arguments, Again::No).await?
+        }
+    };
     Ok(match answer.as_str() {
         "stored" => Filled::Stored,
         "taken" => Filled::Taken,
@@ -265,34 +343,20 @@ pub(crate) async fn give_up(redis: &Redis, token: &Token) -> Result<(), Cause> {
 pub(crate) async fn put(
     redis: &Redis,
     names: &EntryKeys,
-    value: &[u8],
+    content: &Content<'_>,
     ttl: Duration,
 ) -> Result<(), Cause> {
-    let (new, ttl) = (new_generation(), millis(ttl).to_string());
-    let arguments = [value, ttl.as_bytes(), new.as_bytes()];
-    run_in_epoch(redis, &PUT, names, &arguments, Again::No).await
-}
-
-/// Runs a script on the keys of an entry. If the cache has a generation, the epoch of the store
-/// becomes the last argument.
-async fn run_in_epoch<T: FromRedisValue>(
-    redis: &Redis,
-    script: &'static Script,
-    names: &EntryKeys,
-    arguments: &[&[u8]],
-    again: Again,
-) -> Result<T, Cause> {
-    let keys = keys_of(names);
-    let Some(generation) = &names.generation else {
-        return run(redis, script, &keys, arguments, again).await;
+    let Stored::Bare { absence } = &names.stored else {
+        unreachable!("a sealed entry needs a token");
     };
-    let request = Request::Script(Call {
-        script,
-        keys: &keys,
-        arguments,
-    });
-    let asked = redis.request_in_epoch(generation, &request, again, &names.value);
-    asked.await.map(|(answer, _)| answer)
+    let (key, bytes, other) = bare(&names.value, absence, content);
+    let mut delete = on("DEL", &names.token);
+    delete.arg(other);
+    // Written last: of two callers that do both at the same time, at least one leaves its content.
+    let mut write = on("SET", key);
+    write.arg(bytes).arg("PX").arg(millis(ttl));
+    let request = Request::all([delete, write]);
+    redis.request(&request, Again::No, key).await
 }
 
 /// Runs a script. Errors name the first of its keys.
@@ -311,19 +375,36 @@ async fn run<T: FromRedisValue>(
     redis.request(&Request::Script(call), again, keys[0]).await
 }
 
-fn keys_of(names: &EntryKeys) -> Vec<&str> {
-    let keys = [&names.value, &names.token].into_iter();
-    keys.chain(&names.generation).map(String::as_str).collect()
-}
-
 fn on(command: &str, key: &str) -> Cmd {
     let mut command = cmd(command);
     command.arg(key);
     command
 }
 
-/// A value, with its TTL as `PTTL` returns it: -1 for no TTL, -2 if there was no value yet.
-fn found(value: Vec<u8>, ttl: i64) -> Found {
-    let ttl = (ttl != -1).then(|| Duration::from_millis(ttl.try_into().unwrap_or(0)));
-    Found { value, ttl }
+/// Reads the start of a value: up to `most` bytes, and one more if there are more.
+fn start(key: &str, most: usize) -> Cmd {
+    let mut command = on("GETRANGE", key);
+    command.arg(0).arg(last(most));
+    command
+}
+
+/// The index of the last byte to read. A larger one is no index.
+fn last(most: usize) -> i64 {
+    i64::try_from(most).unwrap_or(i64::MAX)
+}
+
+/// What `PTTL` answers for a key without a value.
+const MISSING: i64 = -2;
+
+/// A TTL as `PTTL` returns it: -1 for no TTL, and -2 if there was no value yet.
+fn time(ttl: i64) -> Option<Duration> {
+    (ttl != -1).then(|| Duration::from_millis(ttl.try_into().unwrap_or(0)))
+}
+
+fn found(value: Vec<u8>, is_absence: bool, ttl: i64) -> Found {
+    Found {
+        value,
+        is_absence,
+        ttl: time(ttl),
+    }
 }

@@ -1,0 +1,89 @@
+//! Keys beside another key, in the same slot of a cluster.
+//!
+//! A cluster hashes the part of a key that stands between the first `{` and the next `}`, unless
+//! that is empty; otherwise it hashes the whole key.
+
+/// How many slots a cluster has.
+const SLOTS: u16 = 16384;
+
+/// The name of another key in the slot of `key`. Different keys have different names.
+pub(super) fn beside(key: &str) -> String {
+    match hashed(key) {
+        Some(tag) => format!("{{{tag}}}:{key}"),
+        None if !key.contains('}') && !key.is_empty() => format!("{{{key}}}"),
+        // It cannot stand between braces, so a number of the same slot does.
+        None => {
+            let slot = slot(key);
+            let tag = (0_u32..).map(|number| number.to_string());
+            let tag = tag.into_iter().find(|tag| self::slot(tag) == slot);
+            format!("{{{}}}:{key}", tag.unwrap_or_default())
+        }
+    }
+}
+
+/// The part of a key that a cluster hashes, where that is not the whole key.
+fn hashed(key: &str) -> Option<&str> {
+    let (_, rest) = key.split_once('{')?;
+    let (tag, _) = rest.split_once('}')?;
+    (!tag.is_empty()).then_some(tag)
+}
+
+/// The slot of a text that is hashed as a whole: its CRC-16 as in XMODEM.
+fn slot(text: &str) -> u16 {
+    let crc = text.bytes().fold(0_u16, |crc, byte| {
+        (0..8).fold(crc ^ (u16::from(byte) << 8), |crc, _| {
+            let shifted = crc << 1;
+            if crc & 0x8000 == 0 {
+                shifted
+            } else {
+                shifted ^ 0x1021
+            }
+        })
+    });
+    crc % SLOTS
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    const KEYS: [&str; 14] = [
+        "",
+        "a",
+        "p:models:a",
+        "a}b",
+        "a{b",
+        "}{",
+        "{}",
+        "{}{a}",
+        "{a}",
+        "x{a}y",
+        "{a",
+        "{{a}}",
+        "a}",
+        "ü{",
+    ];
+
+    #[test]
+    fn it_has_the_slot_of_the_key() {
+        // The test value of this CRC.
+        assert_eq!(slot("123456789"), 0x31c3);
+        for key in KEYS {
+            let beside = beside(key);
+            let slot_of = |key| slot(hashed(key).unwrap_or(key));
+            assert_eq!(
+                slot_of(&format!("prefix:{beside}")),
+                slot_of(key),
+                "{key:?}: {beside}"
+            );
+        }
+    }
+
+    #[test]
+    fn no_two_keys_share_it() {
+        let names: HashSet<_> = KEYS.iter().map(|key| beside(key)).collect();
+        assert_eq!(names.len(), KEYS.len());
+    }
+}
