@@ -40,6 +40,8 @@ pub(crate) struct Field<'a> {
     pub(crate) wire: Name,
     /// The key `non_empty`.
     pub(crate) non_empty: Option<Ident>,
+    /// The key `as_string`.
+    pub(crate) as_string: Option<Ident>,
 }
 
 impl<'a> Event<'a> {
@@ -127,6 +129,7 @@ impl<'a> Field<'a> {
                 at: ident.to_token_stream(),
             }),
             non_empty: attrs.non_empty,
+            as_string: attrs.as_string,
         }
     }
 }

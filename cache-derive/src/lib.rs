@@ -90,6 +90,12 @@ use proc_macro::TokenStream;
 /// |---|---|---|
 /// | `rename = ".."` | its key on the wire | by `rename_all_fields` |
 /// | `non_empty` | `""`, `[]` and `{}` are rejected, when decoding and when encoding | allowed |
+/// | `as_string` | an integer, or each of a `Vec`, is a string of digits on the wire | a number |
+///
+/// Use `as_string` for ids that may exceed 2^53 where a peer is written in JavaScript: it reads a
+/// number beyond that as a neighbour, and evicts the wrong key without an error. On the wire it is
+/// `"9007199254740993"`, and strict: no blanks, no `+`, no leading zero, `-` only before a negative
+/// number, and nothing that does not fit the type.
 ///
 /// ```
 /// use cache_runtime::InvalidationEvent;
@@ -101,7 +107,7 @@ use proc_macro::TokenStream;
 ///     SettingsChanged {
 ///         #[invalidation(non_empty)]
 ///         keys: Vec<String>,
-///         #[invalidation(rename = "by")]
+///         #[invalidation(rename = "by", as_string)]
 ///         changed_by: u64,
 ///     },
 ///     #[invalidation(all)]
@@ -109,7 +115,7 @@ use proc_macro::TokenStream;
 /// }
 ///
 /// let event = SettingsEvent::SettingsChanged { keys: vec!["theme".to_owned()], changed_by: 7 };
-/// assert_eq!(event.encode()?, br#"{"kind":"CHANGED","keys":["theme"],"by":7}"#);
+/// assert_eq!(event.encode()?, br#"{"kind":"CHANGED","keys":["theme"],"by":"7"}"#);
 /// assert_eq!(SettingsEvent::all().encode()?, br#"{"kind":"EVERYTHING"}"#);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -39,6 +39,11 @@ fn event_with_every_key() {
         pub(crate) enum Settings {
             #[invalidation(rename = "say \"hi\"", method = "say_hi")]
             Greeting { r#type: u8, #[invalidation(rename = "listOf", non_empty)] list: Vec<Key> },
+            Ids {
+                #[invalidation(as_string)] id: u64,
+                #[invalidation(as_string, non_empty)] more: Vec<u64>,
+                #[invalidation(as_string)] other: Id,
+            },
             #[deprecated(note = "use Greeting")]
             Old {},
             #[invalidation(all)]

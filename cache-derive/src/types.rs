@@ -106,22 +106,34 @@ pub(crate) fn is_string(ty: &Type) -> bool {
 
 /// Whether `ty` is spelled like a bool, a character or a number, which cannot be empty.
 pub(crate) fn is_scalar(ty: &Type) -> bool {
-    const NAMES: [&str; 16] = [
-        "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16",
-        "u32", "u64", "u128", "usize",
+    const OTHERS: [&str; 4] = ["bool", "char", "f32", "f64"];
+    is_integer(ty) || plain(ty).is_some_and(|path| OTHERS.iter().any(|name| path.is_ident(name)))
+}
+
+/// Whether `ty` is spelled like an integer.
+pub(crate) fn is_integer(ty: &Type) -> bool {
+    const NAMES: [&str; 12] = [
+        "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32", "u64", "u128", "usize",
     ];
     plain(ty).is_some_and(|path| NAMES.iter().any(|name| path.is_ident(name)))
+}
+
+/// The type `T`, if `ty` is spelled `Vec<T>`.
+pub(crate) fn item(ty: &Type) -> Option<&Type> {
+    let list = plain(ty).filter(|path| path.segments.len() == 1);
+    let list = list.filter(|path| path.segments.iter().all(|segment| segment.ident == "Vec"));
+    match list.map(arguments)?.next() {
+        Some(GenericArgument::Type(item)) => Some(item),
+        _ => None,
+    }
 }
 
 /// Whether `ty` is spelled like a type that serde is sure to write and read: a scalar, a `String`,
 /// or a `Vec` of these.
 pub(crate) fn is_known(ty: &Type) -> bool {
-    let list = plain(ty).filter(|path| path.segments.len() == 1);
-    let list = list.filter(|path| path.segments.iter().all(|segment| segment.ident == "Vec"));
-    let mut arguments = list.map(arguments).into_iter().flatten();
-    match arguments.next() {
-        Some(GenericArgument::Type(item)) => is_known(item),
-        _ => is_scalar(ty) || is_string(ty),
+    match item(ty) {
+        Some(item) => is_known(item),
+        None => is_scalar(ty) || is_string(ty),
     }
 }
 

@@ -289,7 +289,8 @@ pub mod __private {
         Acquired, Content, DeleteIf, EntryKeys, Filled, Found, Record, Seek, Stored, Token,
     };
     pub use crate::wire::{
-        EventField, FieldType, Member, NoOption, Probe, Writer, field, refuse_option, scan,
+        AsString, EventField, FieldType, Member, NoOption, Probe, Writer, field, field_as_string,
+        refuse_option, scan,
     };
     pub use ::inventory;
 

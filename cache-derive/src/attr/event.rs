@@ -63,6 +63,7 @@ impl VariantAttrs {
 pub(crate) struct FieldAttrs {
     pub(crate) rename: Option<Name>,
     pub(crate) non_empty: Option<Ident>,
+    pub(crate) as_string: Option<Ident>,
 }
 
 impl FieldAttrs {
@@ -72,6 +73,7 @@ impl FieldAttrs {
             match entry.known.key {
                 FieldKey::Rename => this.rename = entry.string(cx),
                 FieldKey::NonEmpty => this.non_empty = Some(entry.flag(cx)),
+                FieldKey::AsString => this.as_string = Some(entry.flag(cx)),
             }
         }
         this

@@ -27,6 +27,7 @@ pub(super) enum VariantKey {
 pub(super) enum FieldKey {
     Rename,
     NonEmpty,
+    AsString,
 }
 
 /// A key of `#[cache_invalidation(..)]`.
@@ -68,6 +69,7 @@ const VARIANT: &[Known<VariantKey>] = &[
 const FIELD: &[Known<FieldKey>] = &[
     known(FieldKey::Rename, "rename", "\"userId\""),
     flag(FieldKey::NonEmpty, "non_empty"),
+    flag(FieldKey::AsString, "as_string"),
 ];
 const SERVICE: &[Known<ServiceKey>] = &[
     known(ServiceKey::Channel, "channel", "\"cache:users\""),

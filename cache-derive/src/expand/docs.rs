@@ -48,10 +48,12 @@ fn payload(event: &Event<'_>, variant: &Variant<'_>) -> String {
     let mut json = head(event, variant);
     for field in &variant.fields {
         json.push_str(&lead(&field.wire.text));
-        json.push_str(if types::is_string(&field.node.ty) {
-            "\"…\""
-        } else {
-            "…"
+        let is_list = types::item(&field.node.ty).is_some();
+        json.push_str(match field.as_string {
+            Some(_) if is_list => "[\"…\"]",
+            Some(_) => "\"…\"",
+            None if types::is_string(&field.node.ty) => "\"…\"",
+            None => "…",
         });
     }
     json.push('}');

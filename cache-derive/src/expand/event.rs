@@ -1,6 +1,6 @@
 //! The implementation of `InvalidationEvent`: a schema and calls into the runtime.
 
-use proc_macro2::{Literal, Span, TokenStream};
+use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{format_ident, quote_spanned};
 use syn::ext::IdentExt;
 
@@ -110,9 +110,9 @@ fn decode(event: &Event<'_>) -> TokenStream {
         let index = Literal::usize_unsuffixed(i);
         let fields = variant.fields.iter().enumerate().map(|(j, field)| {
             let position = Literal::usize_unsuffixed(j);
-            let ty = turbofish(field);
+            let (name, ty) = (method(field), turbofish(field));
             let read =
-                quote_spanned!(mixed=> __p::field #ty (&__SCHEMA, #index, #position, &members));
+                quote_spanned!(mixed=> __p::#name #ty (&__SCHEMA, #index, #position, &members));
             or_return(&read)
         });
         let value = construct(variant, &fields.collect::<Vec<_>>());
@@ -165,16 +165,26 @@ fn or_return(result: &TokenStream) -> TokenStream {
     }
 }
 
+/// What reads and writes the field.
+fn method(field: &Field<'_>) -> Ident {
+    let name = match field.as_string {
+        Some(_) => "field_as_string",
+        None => "field",
+    };
+    Ident::new(name, Span::mixed_site())
+}
+
 /// The field's type as a turbofish, if serde may be unable to read it. The error of the compiler
 /// then points at the user's tokens.
 fn turbofish(field: &Field<'_>) -> Option<TokenStream> {
     let mixed = Span::mixed_site();
     let ty = &field.node.ty;
+    let bound = match field.as_string {
+        Some(_) => quote_spanned!(mixed=> __p::AsString),
+        None => quote_spanned!(mixed=> __p::FieldType),
+    };
     (!types::is_known(ty)).then(|| {
-        let ty = itself(
-            &quote_spanned!(mixed=> #ty),
-            &quote_spanned!(mixed=> __p::FieldType),
-        );
+        let ty = itself(&quote_spanned!(mixed=> #ty), &bound);
         quote_spanned!(mixed=> ::<#ty>)
     })
 }
@@ -216,8 +226,8 @@ fn encode(event: &Event<'_>) -> TokenStream {
             .enumerate()
             .map(|(j, (field, local))| {
                 let position = Literal::usize_unsuffixed(j);
-                let ty = turbofish(field);
-                quote_spanned!(mixed=> .field #ty (#position, #local))
+                let (name, ty) = (method(field), turbofish(field));
+                quote_spanned!(mixed=> .#name #ty (#position, #local))
             });
         quote_spanned! {mixed=>
             #pattern => __p::Writer::new(&__SCHEMA, #index, out) #(#writes)* .finish(),

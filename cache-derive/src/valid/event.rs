@@ -49,6 +49,7 @@ pub(crate) fn check<'a>(cx: &Ctxt, event: &'a Event<'a>) -> Option<ValidEvent<'a
     check_variant_names(cx, event);
     check_field_names(cx, event);
     check_non_empty(cx, event);
+    check_as_string(cx, event);
     check_methods(cx, event);
     let all = check_all(cx, event)?;
     Some(ValidEvent { event, all })
@@ -207,6 +208,25 @@ fn check_non_empty(cx: &Ctxt, event: &Event<'_>) {
             cx.error(
                 key,
                 format_args!("`non_empty` means nothing for `{ty}`"),
+                help,
+            );
+        }
+    }
+}
+
+/// Only integers, and lists of integers, are sent as strings of digits. A type that is not known here
+/// is left to the compiler.
+fn check_as_string(cx: &Ctxt, event: &Event<'_>) {
+    for field in event.variants.iter().flat_map(|variant| &variant.fields) {
+        if let Some(key) = &field.as_string
+            && types::is_known(&field.node.ty)
+            && !types::is_integer(types::item(&field.node.ty).unwrap_or(&field.node.ty))
+        {
+            let ty = types::spelled(&field.node.ty);
+            let help = "remove it; it is for integers such as `u64`, and for a `Vec` of them";
+            cx.error(
+                key,
+                format_args!("`as_string` means nothing for `{ty}`"),
                 help,
             );
         }

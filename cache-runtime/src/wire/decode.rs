@@ -80,6 +80,7 @@ macro_rules! integers {
         $run! { u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize }
     };
 }
+pub(super) use integers;
 
 /// Reads one field of the variant that [`scan`](super::scan()) has found.
 ///

@@ -20,6 +20,7 @@
 //! - Integers have neither fraction nor exponent, and `-0` is not an integer.
 //! - A field is never null, though a part of a nested value may be.
 
+mod decimal;
 mod decode;
 mod describe;
 mod diagnose;
@@ -36,6 +37,7 @@ mod text;
 #[cfg(test)]
 mod tests;
 
+pub use decimal::{AsString, field_as_string};
 pub use decode::{EventField, FieldType, NoOption, Probe, field, refuse_option};
 pub use describe::Description;
 pub use encode::{EncodeError, Writer};

@@ -27,13 +27,36 @@ const _: () = {
                     ),
                 ],
             ),
+            __rt::event::VariantSchema::new(
+                "Ids",
+                "ids",
+                "{\"kind\":\"ids\"",
+                &[
+                    __rt::event::FieldSchema::new("id", "id", ",\"id\":", "u64", false),
+                    __rt::event::FieldSchema::new(
+                        "more",
+                        "more",
+                        ",\"more\":",
+                        "Vec<u64>",
+                        true,
+                    ),
+                    __rt::event::FieldSchema::new(
+                        "other",
+                        "other",
+                        ",\"other\":",
+                        "Id",
+                        false,
+                    ),
+                ],
+            ),
             __rt::event::VariantSchema::new("Old", "old", "{\"kind\":\"old\"", &[]),
             __rt::event::VariantSchema::new("Every", "every", "{\"kind\":\"every\"", &[]),
         ],
-        2,
+        3,
     );
     use __p::NoOption as _;
     const _: () = __p::refuse_option(<__p::Probe<Vec<Key>>>::IS_OPTION);
+    const _: () = __p::refuse_option(<__p::Probe<Id>>::IS_OPTION);
     #[automatically_derived]
     impl __rt::InvalidationEvent for Settings {
         const SCHEMA: &'static __rt::event::EventSchema = &__SCHEMA;
@@ -44,7 +67,7 @@ const _: () = {
             payload: &[::core::primitive::u8],
             max_payload: ::core::primitive::usize,
         ) -> ::core::result::Result<Self, __rt::event::Rejection> {
-            let mut members = [__p::Member::EMPTY; 2];
+            let mut members = [__p::Member::EMPTY; 3];
             let variant = match __p::scan(
                 &__SCHEMA,
                 payload,
@@ -76,7 +99,31 @@ const _: () = {
                             },
                         }
                     }
-                    1 => Self::Old {},
+                    1 => {
+                        Self::Ids {
+                            id: match __p::field_as_string(&__SCHEMA, 1, 0, &members) {
+                                ::core::result::Result::Ok(value) => value,
+                                ::core::result::Result::Err(error) => {
+                                    return ::core::result::Result::Err(error);
+                                }
+                            },
+                            more: match __p::field_as_string(&__SCHEMA, 1, 1, &members) {
+                                ::core::result::Result::Ok(value) => value,
+                                ::core::result::Result::Err(error) => {
+                                    return ::core::result::Result::Err(error);
+                                }
+                            },
+                            other: match __p::field_as_string::<
+                                <Id as __p::AsString>::Itself,
+                            >(&__SCHEMA, 1, 2, &members) {
+                                ::core::result::Result::Ok(value) => value,
+                                ::core::result::Result::Err(error) => {
+                                    return ::core::result::Result::Err(error);
+                                }
+                            },
+                        }
+                    }
+                    2 => Self::Old {},
                     _ => Self::r#Every,
                 },
             )
@@ -93,8 +140,15 @@ const _: () = {
                         .field::<<Vec<Key> as __p::FieldType>::Itself>(1, f1)
                         .finish()
                 }
-                Self::Old { .. } => __p::Writer::new(&__SCHEMA, 1, out).finish(),
-                Self::r#Every { .. } => __p::Writer::new(&__SCHEMA, 2, out).finish(),
+                Self::Ids { id: f0, more: f1, other: f2 } => {
+                    __p::Writer::new(&__SCHEMA, 1, out)
+                        .field_as_string(0, f0)
+                        .field_as_string(1, f1)
+                        .field_as_string::<<Id as __p::AsString>::Itself>(2, f2)
+                        .finish()
+                }
+                Self::Old { .. } => __p::Writer::new(&__SCHEMA, 2, out).finish(),
+                Self::r#Every { .. } => __p::Writer::new(&__SCHEMA, 3, out).finish(),
             }
         }
         #[inline]
@@ -105,8 +159,9 @@ const _: () = {
         fn variant(&self) -> ::core::primitive::usize {
             match self {
                 Self::Greeting { .. } => 0,
-                Self::Old { .. } => 1,
-                Self::r#Every { .. } => 2,
+                Self::Ids { .. } => 1,
+                Self::Old { .. } => 2,
+                Self::r#Every { .. } => 3,
             }
         }
     }
@@ -132,6 +187,26 @@ If the future is dropped before it is done, the event may or may not have left.*
             list: Vec<Key>,
         ) -> __rt::service::Publishing<'_> {
             self.0.publish(Settings::Greeting { r#type, list })
+        }
+        #[inline]
+        /**Publishes `Settings::Ids`: `{"kind":"ids","id":"…","more":["…"],"other":"…"}`.
+
+The event is published when the returned future is awaited. This instance's inline subscribers see the event first; handlers, here and on other instances, get it through the bus.
+
+# Errors
+
+When the event cannot be encoded or is too large; when the server is away, refuses it or does not answer in time; when the bus is closed; or when a cache in Redis could not evict.
+
+# Cancel safety
+
+If the future is dropped before it is done, the event may or may not have left.*/
+        pub(crate) fn invalidate_ids(
+            &self,
+            id: u64,
+            more: Vec<u64>,
+            other: Id,
+        ) -> __rt::service::Publishing<'_> {
+            self.0.publish(Settings::Ids { id, more, other })
         }
         #[inline]
         /**Publishes `Settings::Old`: `{"kind":"old"}`.
@@ -193,6 +268,25 @@ If the future is dropped before it is done, the event may or may not have left.*
         &self,
         r#type: u8,
         list: Vec<Key>,
+    ) -> ::other::runtime::service::Publishing<'_> {
+        loop {}
+    }
+    /**Publishes `Settings::Ids`: `{"kind":"ids","id":"…","more":["…"],"other":"…"}`.
+
+The event is published when the returned future is awaited. This instance's inline subscribers see the event first; handlers, here and on other instances, get it through the bus.
+
+# Errors
+
+When the event cannot be encoded or is too large; when the server is away, refuses it or does not answer in time; when the bus is closed; or when a cache in Redis could not evict.
+
+# Cancel safety
+
+If the future is dropped before it is done, the event may or may not have left.*/
+    fn invalidate_ids(
+        &self,
+        id: u64,
+        more: Vec<u64>,
+        other: Id,
     ) -> ::other::runtime::service::Publishing<'_> {
         loop {}
     }
