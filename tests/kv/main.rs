@@ -60,6 +60,7 @@ both![
     tokens::any_number_of_entries_is_evicted,
     tokens::an_ended_generation_bars_every_fill,
     tokens::an_ended_generation_is_unreachable,
+    tokens::a_generation_outlives_what_depends_on_it,
     tokens::a_lost_generation_is_an_ended_one,
     tokens::a_token_ends_with_its_ttl,
     tokens::a_token_can_be_given_up,

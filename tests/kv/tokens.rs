@@ -8,7 +8,7 @@ use cache_runtime::__private::{
 };
 use support::eventually;
 
-use crate::backend::{Backend, LONG, MAX_BYTES, SHORT, bare, entry};
+use crate::backend::{Backend, LONG, MAX_BYTES, SHORT, bare, entry, found, gone};
 
 /// Takes the token of an entry that is missing.
 pub(crate) async fn token(kv: &Keyspace, names: &EntryKeys) -> Token {
@@ -153,6 +153,45 @@ pub(crate) async fn an_ended_generation_is_unreachable(on: Backend) {
     // An entry of an ended generation is replaced as if it were missing.
     load(kv, &a, b"new a").await;
     assert_eq!(value(kv, &a).await.unwrap(), b"new a");
+}
+
+/// How much longer the generation lives.
+async fn generation_ttl(kv: &Keyspace) -> Duration {
+    let generation = found(kv, "cache:g").await.unwrap().expect("it is there");
+    generation.ttl.expect("it expires")
+}
+
+pub(crate) async fn a_generation_outlives_what_depends_on_it(on: Backend) {
+    let (kv, a, b) = (&on.kv, entry("a"), entry("b"));
+    // A token.
+    let held = token(kv, &a).await;
+    let ttl = generation_ttl(kv).await;
+    assert!(ttl > LONG && ttl <= 2 * LONG, "{ttl:?}");
+    // An entry, which may live longer than its token.
+    let fill = kv.fill(&held, b"a", 5 * LONG).await;
+    assert_eq!(fill, Ok(Filled::Stored));
+    let ttl = generation_ttl(kv).await;
+    assert!(ttl > 9 * LONG && ttl <= 10 * LONG, "{ttl:?}");
+    // One that lives shorter makes it no shorter.
+    let held = token(kv, &b).await;
+    assert_eq!(kv.fill(&held, b"b", SHORT).await, Ok(Filled::Stored));
+    let ttl = generation_ttl(kv).await;
+    assert!(ttl > 9 * LONG, "{ttl:?}");
+    assert_eq!(value(kv, &a).await.unwrap(), b"a");
+    // An older version has given it no TTL, or it is about to expire.
+    let generation = kv.get("cache:g").await.unwrap().unwrap();
+    kv.set("cache:g", &generation, LONG / 2).await.unwrap();
+    load(kv, &entry("c"), b"c").await;
+    assert_eq!(value(kv, &a).await.unwrap(), b"a");
+    let ttl = generation_ttl(kv).await;
+    assert!(ttl > LONG && ttl <= 2 * LONG, "{ttl:?}");
+    // What was stored in a generation that has expired does not come back.
+    kv.set("cache:g", &generation, SHORT).await.unwrap();
+    gone(kv, "cache:g").await;
+    assert_eq!(kv.lookup(&a).await, Ok(None));
+    load(kv, &b, b"new").await;
+    assert_eq!(kv.lookup(&a).await, Ok(None));
+    assert_eq!(value(kv, &b).await.unwrap(), b"new");
 }
 
 /// A server under pressure may drop any key.

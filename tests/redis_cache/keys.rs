@@ -8,7 +8,7 @@ use cache_runtime::{Bus, Dedup, RedisCache};
 use support::{Server, eventually};
 
 use crate::coherent::evict;
-use crate::fixture::{LONG, Place, Texts, builder, connect, in_both_places, never, text};
+use crate::fixture::{LONG, Place, Source, Texts, builder, connect, in_both_places, never, text};
 
 async fn values_are_under_plain_keys_as_the_codec_writes_them(place: &Place) {
     let bus = place.instance().await;
@@ -98,11 +98,9 @@ async fn two_caches_of_one_name_store_the_same_type(place: &Place) {
     drop(same.expect("the same type and codec"));
     for bus in [&bus, &other] {
         let clash = RedisCache::<u8>::builder(bus, "texts", LONG).build();
+        let here = format!("keys.rs:{}", line!() - 1);
+        let there = format!("keys.rs:{line}");
         let clash = clash.unwrap_err().to_string();
-        let (here, there) = (
-            format!("keys.rs:{}", line!() - 2),
-            format!("keys.rs:{line}"),
-        );
         for expected in [
             "cache `texts`",
             "`u8`",
@@ -248,6 +246,41 @@ async fn the_keys_of_an_entry_are_in_one_slot() {
             "{stats:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn everything_in_redis_expires() {
+    let server = Server::start().await;
+    let bus = connect(&server).await;
+    let events = Texts::new(&bus);
+    let plain = builder(&bus).load_lock(LONG).build().unwrap();
+    let coherent = builder(&bus).evict_on(&events, evict).build().unwrap();
+    let requests = Dedup::builder(&bus, "requests").ttl(LONG).build().unwrap();
+    let absent = || async { Ok::<_, std::io::Error>(Loaded::absent("gone")) };
+    plain.lookup_or_load("a", absent).await.unwrap();
+    plain.insert("b", "B".to_owned()).await.unwrap();
+    coherent.try_get_or_load("a", || text("A")).await.unwrap();
+    coherent.lookup_or_load("b", absent).await.unwrap();
+    let _ = requests.reserve("a", "Ada").await.unwrap();
+    bus.audit().await.unwrap();
+    let source = Source::held("C");
+    let one = plain.try_get_or_load("c", || source.clone().load());
+    let other = coherent.try_get_or_load("c", || source.clone().load());
+    let admin = server.admin().await;
+    let watch = async {
+        let keys = async || admin.run::<Vec<String>>(&["KEYS", "*"]).await;
+        // Four entries, a generation, two tokens, a reservation and the audit.
+        let keys = eventually("both loads", keys, |keys| keys.len() == 9).await;
+        for key in keys {
+            assert!(admin.run::<i64>(&["PTTL", &key]).await > 0, "{key}");
+        }
+        source.release();
+    };
+    let (plain, coherent, ()) = tokio::join!(one, other, watch);
+    assert_eq!(
+        (plain.unwrap(), coherent.unwrap()),
+        ("C".to_owned(), "C".to_owned())
+    );
 }
 
 #[tokio::test]

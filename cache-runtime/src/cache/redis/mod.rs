@@ -113,7 +113,7 @@ use shared::Shared;
 /// |---|---|---|
 /// | `cache-runtime:coherent:{name}:v:KEY` | an entry | that of the entry |
 /// | `cache-runtime:coherent:{name}:t:KEY` | the token of the load under way | [`lock_ttl`](Builder::lock_ttl) |
-/// | `cache-runtime:coherent:{name}:g` | the generation | none |
+/// | `cache-runtime:coherent:{name}:g` | the generation | renewed, so that it outlives every entry and load |
 ///
 /// An entry is the generation, `:+` and the value, or the generation, `:-` and the category. If that
 /// is not the current generation, or there is none, the entry counts as missing.

@@ -27,7 +27,7 @@ pub(crate) struct Store(Mutex<Data>);
 #[derive(Default)]
 struct Data {
     entries: BTreeMap<Arc<str>, Entry>,
-    /// The keys that expire, in order of expiry.
+    /// All keys, in order of expiry.
     expiring: BTreeMap<Expiry, Arc<str>>,
     /// The number of the latest [`Expiry`].
     number: u64,
@@ -38,7 +38,7 @@ type Expiry = (Instant, u64);
 
 struct Entry {
     value: Vec<u8>,
-    expiry: Option<Expiry>,
+    expiry: Expiry,
 }
 
 impl Store {
@@ -47,13 +47,13 @@ impl Store {
     }
 
     pub(crate) fn set(&self, key: &str, value: &[u8], ttl: Duration) {
-        self.lock().set(key, value.to_vec(), Some(ttl));
+        self.lock().set(key, value.to_vec(), ttl);
     }
 
     pub(crate) fn set_if_absent(&self, key: &str, value: &[u8], ttl: Duration) -> Option<Vec<u8>> {
         let mut data = self.lock();
         match data.get(key) {
-            None => data.set(key, value.to_vec(), Some(ttl)),
+            None => data.set(key, value.to_vec(), ttl),
             Some(found) if found != value => return Some(found.to_vec()),
             Some(_) => {}
         }
@@ -119,7 +119,7 @@ impl Store {
                 data.bare(names, absence),
             ),
             Stored::Sealed { generation } => {
-                let generation = data.generation(generation);
+                let generation = data.generation(generation, ttl);
                 let stamp = stamp(&generation, &nonce());
                 let found = data.sealed(names, &generation);
                 (generation, stamp, found)
@@ -135,7 +135,7 @@ impl Store {
         if holder.is_some_and(|holder| holder.starts_with(generation.as_bytes())) {
             return Acquired::Busy;
         }
-        data.set(&names.token, stamp.clone(), Some(ttl));
+        data.set(&names.token, stamp.clone(), ttl);
         Acquired::Token(Token {
             names: names.clone(),
             stamp,
@@ -155,14 +155,15 @@ impl Store {
             Stored::Bare { absence } => {
                 let (key, bytes, other) = bare(&token.names.value, absence, content);
                 data.remove(other);
-                data.set(key, bytes.to_vec(), Some(ttl));
+                data.set(key, bytes.to_vec(), ttl);
             }
             Stored::Sealed { generation } => {
                 if data.get(generation) != Some(token.generation.as_bytes()) {
                     return Filled::Gone;
                 }
                 let stored = sealed(&token.generation, content);
-                data.set(&token.names.value, stored, Some(ttl));
+                data.set(&token.names.value, stored, ttl);
+                data.renew(generation, &token.generation, ttl);
             }
         }
         Filled::Stored
@@ -180,7 +181,7 @@ impl Store {
         let mut data = self.lock();
         data.remove(&names.token);
         data.remove(other);
-        data.set(key, bytes.to_vec(), Some(ttl));
+        data.set(key, bytes.to_vec(), ttl);
     }
 
     fn lock(&self) -> MutexGuard<'_, Data> {
@@ -207,7 +208,7 @@ impl Data {
     fn start(&self, key: &str, most: usize) -> Option<(Vec<u8>, Option<Duration>)> {
         let entry = self.entry(key)?;
         let value = &entry.value[..entry.value.len().min(most)];
-        let ttl = entry.expiry.map(|(at, _)| at - Instant::now());
+        let ttl = Some(entry.expiry.0 - Instant::now());
         Some((value.to_vec(), ttl))
     }
 
@@ -229,13 +230,22 @@ impl Data {
         opened(generation, stored, ttl)
     }
 
-    /// The generation under a key, or a new one if it was ended.
-    fn generation(&mut self, key: &str) -> String {
-        self.text(key).unwrap_or_else(|| {
-            let new = new_generation();
-            self.set(key, new.clone().into_bytes(), None);
-            new
-        })
+    /// The generation under a key, or a new one if it was ended. It lives for at least `ttl`.
+    fn generation(&mut self, key: &str, ttl: Duration) -> String {
+        let generation = self.text(key).unwrap_or_else(new_generation);
+        self.renew(key, &generation, ttl);
+        generation
+    }
+
+    /// Lets a generation live no shorter than what depends on it. Twice as long, so that few of the
+    /// next calls write.
+    fn renew(&mut self, key: &str, generation: &str, ttl: Duration) {
+        let until = Instant::now() + Duration::from_millis(millis(ttl));
+        let lives = self.entry(key).is_some_and(|entry| until < entry.expiry.0);
+        if !lives {
+            let twice = ttl.saturating_mul(2);
+            self.set(key, generation.to_owned().into_bytes(), twice);
+        }
     }
 
     fn keys(&self, prefix: &str) -> impl Iterator<Item = &str> {
@@ -248,20 +258,14 @@ impl Data {
             .map(|(key, _)| &**key)
     }
 
-    fn set(&mut self, key: &str, value: Vec<u8>, ttl: Option<Duration>) {
+    fn set(&mut self, key: &str, value: Vec<u8>, ttl: Duration) {
         self.sweep();
         self.remove(key);
         let key: Arc<str> = key.into();
-        let expiry = ttl.map(|ttl| {
-            self.number += 1;
-            (
-                Instant::now() + Duration::from_millis(millis(ttl)),
-                self.number,
-            )
-        });
-        if let Some(expiry) = expiry {
-            self.expiring.insert(expiry, Arc::clone(&key));
-        }
+        self.number += 1;
+        let until = Instant::now() + Duration::from_millis(millis(ttl));
+        let expiry = (until, self.number);
+        self.expiring.insert(expiry, Arc::clone(&key));
         self.entries.insert(key, Entry { value, expiry });
     }
 
@@ -270,9 +274,7 @@ impl Data {
         let Some(entry) = self.entries.remove(key) else {
             return false;
         };
-        if let Some(expiry) = &entry.expiry {
-            self.expiring.remove(expiry);
-        }
+        self.expiring.remove(&entry.expiry);
         entry.lives(Instant::now())
     }
 
@@ -293,7 +295,7 @@ impl Data {
 
 impl Entry {
     fn lives(&self, now: Instant) -> bool {
-        self.expiry.is_none_or(|(at, _)| now < at)
+        now < self.expiry.0
     }
 }
 

@@ -8,7 +8,6 @@ if not is_valid(generation) then
     return wrong
   end
   generation = epoch .. ARGV[5]
-  redis.call('SET', KEYS[3], generation)
 end
 local start = generation .. ':'
 if ARGV[3] == 'missing' then
@@ -26,4 +25,5 @@ end
 if holder ~= token then
   redis.call('SET', KEYS[2], token, 'PX', ARGV[2])
 end
+renew(KEYS[3], generation, ARGV[2])
 return {'acquired', generation, 0, false}

@@ -12,4 +12,5 @@ if redis.call('GET', KEYS[3]) ~= ARGV[4] then
   return 'gone'
 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+renew(KEYS[3], ARGV[4], ARGV[3])
 return 'stored'

@@ -22,16 +22,16 @@ use crate::transport::token::{
 
 /// A script that takes the epoch of the store as its last argument.
 macro_rules! in_epoch {
-    ($file:literal) => {
-        Script::new(concat!(include_str!("epoch.lua"), include_str!($file)))
+    ($($file:literal),*) => {
+        Script::new(concat!(include_str!("epoch.lua") $(, include_str!($file))*))
     };
 }
 
 static DELETE_IF: Script = Script::new(include_str!("delete_if.lua"));
-static ACQUIRE: Script = in_epoch!("acquire.lua");
+static ACQUIRE: Script = in_epoch!("renew.lua", "acquire.lua");
 static ACQUIRE_BARE: Script = Script::new(include_str!("acquire_bare.lua"));
 static EVICT: Script = in_epoch!("evict.lua");
-static FILL: Script = Script::new(include_str!("fill.lua"));
+static FILL: Script = Script::new(concat!(include_str!("renew.lua"), include_str!("fill.lua")));
 static FILL_BARE: Script = Script::new(include_str!("fill_bare.lua"));
 static EXCHANGE_RECORDS: Script = Script::new(include_str!("exchange_records.lua"));
 
