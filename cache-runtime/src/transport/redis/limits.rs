@@ -1,7 +1,8 @@
 //! The time limit of every request on a connection for commands, with one timer for all of them.
-//! With a timer for each, 64 tasks made about a tenth fewer requests; with one lock for all of them,
-//! too (`--bench requests`).
+//! With a timer for each request, or with one lock for all of them, 64 tasks made about a tenth fewer
+//! requests (`--bench requests`).
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -21,7 +22,7 @@ const PERIOD: (Duration, Duration) = (Duration::from_millis(1), Duration::from_m
 
 /// The most unused places that a shard keeps while it has no requests.
 const MOST_UNUSED: usize = 256;
-/// Threads share a lock only if there are more of them.
+/// The number of locks. A thread's number chooses its lock.
 const SHARDS: usize = 8;
 
 /// The requests in progress, and the limit that all of them have.
@@ -29,6 +30,8 @@ pub(super) struct Limits {
     limit: Duration,
     shards: [Shard; SHARDS],
     has_timer: AtomicBool,
+    /// Refuses requests before they are sent.
+    is_closed: AtomicBool,
     /// Wakes the timer.
     news: Notify,
 }
@@ -49,7 +52,7 @@ struct Places {
     is_closed: bool,
 }
 
-/// The place of a request.
+/// A request in progress, or an unused place for one.
 #[derive(Default)]
 enum Wait {
     #[default]
@@ -70,7 +73,7 @@ pub(super) enum Ended {
     Closed,
 }
 
-/// Gives the place of a request back.
+/// The place of a request, which is given back when this is dropped.
 struct Place<'a> {
     places: &'a Mutex<Places>,
     index: usize,
@@ -82,12 +85,16 @@ impl Limits {
             limit,
             shards: Default::default(),
             has_timer: AtomicBool::new(false),
+            is_closed: AtomicBool::new(false),
             news: Notify::new(),
         })
     }
 
     /// Waits for a request. It is given up at most two looks of the timer after its limit.
     pub(super) async fn wait<T>(&self, request: impl Future<Output = T>) -> Result<T, Ended> {
+        if self.is_closed.load(Ordering::Acquire) {
+            return Err(Ended::Closed);
+        }
         let (mut request, mut place) = (pin!(request), None);
         poll_fn(|context| {
             if let Poll::Ready(done) = request.as_mut().poll(context) {
@@ -115,7 +122,9 @@ impl Limits {
             waker: waker.clone(),
         };
         let places = &self.shards[thread_number() % SHARDS].0;
-        let (index, was_idle) = places.lock().add(wait)?;
+        let added = places.lock().add(wait);
+        // A waker is the program's. It is dropped after the lock.
+        let (index, was_idle) = added.map_err(|_wait| Ended::Closed)?;
         if was_idle {
             self.news.notify_one();
         }
@@ -124,6 +133,7 @@ impl Limits {
 
     /// Gives up all requests, and ends the timer.
     pub(super) fn close(&self) {
+        self.is_closed.store(true, Ordering::Release);
         for Shard(places) in &self.shards {
             places.lock().is_closed = true;
         }
@@ -143,20 +153,23 @@ impl Limits {
         // The tasks to wake, kept because the memory is used again.
         let mut late = Vec::new();
         loop {
-            let (mut is_idle, mut is_closed) = (true, true);
-            let now = Instant::now();
+            let (mut is_empty, mut is_closed) = (true, true);
             for Shard(places) in &self.shards {
                 let mut places = places.lock();
-                places.look(now, self.limit, &mut late);
-                is_idle &= places.is_idle;
+                is_empty &= places.look(Instant::now(), self.limit, &mut late);
                 is_closed &= places.is_closed;
             }
-            late.drain(..).for_each(Waker::wake);
+            for waker in late.drain(..) {
+                // It is the program's. If it panics, the other requests still have their limit.
+                let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+            }
             if is_closed {
                 return;
             }
             let news = self.news.notified();
-            if is_idle {
+            // Only once all are empty, or requests of several threads would wake the timer each time
+            // that it finds no request of one of them.
+            if is_empty && self.shards.iter().all(|Shard(places)| places.lock().rest()) {
                 news.await;
             } else {
                 let _ = tokio::time::timeout(period, news).await;
@@ -166,10 +179,11 @@ impl Limits {
 }
 
 impl Places {
-    /// Adds a request; returns its place, and whether the timer has to be woken.
-    fn add(&mut self, wait: Wait) -> Result<(usize, bool), Ended> {
+    /// Adds a request; returns its place, and whether the timer has to be woken. Returns the request
+    /// if this is closed.
+    fn add(&mut self, wait: Wait) -> Result<(usize, bool), Wait> {
         if self.is_closed {
-            return Err(Ended::Closed);
+            return Err(wait);
         }
         let index = self.unused.pop().unwrap_or(self.waits.len());
         match self.waits.get_mut(index) {
@@ -179,8 +193,8 @@ impl Places {
         Ok((index, std::mem::take(&mut self.is_idle)))
     }
 
-    /// Ends the requests whose limit is over, or all if this is closed.
-    fn look(&mut self, now: Instant, limit: Duration, late: &mut Vec<Waker>) {
+    /// Ends the requests whose limit is over, or all if this is closed; returns whether there are none.
+    fn look(&mut self, now: Instant, limit: Duration, late: &mut Vec<Waker>) -> bool {
         for place in &mut self.waits {
             let Wait::InProgress { due, .. } = place else {
                 continue;
@@ -197,27 +211,38 @@ impl Places {
                 late.push(waker);
             }
         }
-        self.is_idle = self.unused.len() == self.waits.len();
+        self.is_empty()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.unused.len() == self.waits.len()
+    }
+
+    /// Lets the next request wake the timer; `false` if there is a request already.
+    fn rest(&mut self) -> bool {
+        self.is_idle = self.is_empty();
         if self.is_idle && self.waits.len() > MOST_UNUSED {
             (self.waits, self.unused) = Default::default();
         }
+        self.is_idle
     }
 }
 
 impl Place<'_> {
     /// Why the request was given up, if it was. If not, this waker is to be woken then.
     fn ended(&self, waker: &Waker) -> Option<Ended> {
-        let mut places = self.places.lock();
-        let replaced = match &mut places.waits[self.index] {
+        match &self.places.lock().waits[self.index] {
             Wait::Ended(ended) => return Some(*ended),
-            Wait::InProgress { waker: known, .. } if !known.will_wake(waker) => {
-                Some(std::mem::replace(known, waker.clone()))
-            }
-            _ => None,
-        };
-        drop(places);
-        // A waker is the program's. It is dropped after the lock.
-        drop(replaced);
+            Wait::InProgress { waker: known, .. } if !known.will_wake(waker) => {}
+            _ => return None,
+        }
+        // A waker is the program's. It is cloned and dropped without the lock.
+        let mut new = waker.clone();
+        match &mut self.places.lock().waits[self.index] {
+            Wait::Ended(ended) => return Some(*ended),
+            Wait::InProgress { waker, .. } => std::mem::swap(waker, &mut new),
+            Wait::Unused => {}
+        }
         None
     }
 }
@@ -244,6 +269,7 @@ fn thread_number() -> usize {
 #[cfg(test)]
 mod tests {
     use std::future::pending;
+    use std::task::Context;
 
     use super::*;
 
@@ -253,6 +279,18 @@ mod tests {
         limits.start_timer(&Handle::current());
         assert_eq!(limits.wait(pending::<()>()).await, Err(Ended::TimedOut));
         assert_eq!(limits.wait(async { 7 }).await, Ok(7));
+    }
+
+    /// A future may be polled by one task and then by another.
+    #[tokio::test]
+    async fn the_latest_task_is_woken() {
+        let limits = Limits::new(Duration::from_millis(1));
+        let mut waiting = pin!(limits.wait(pending::<()>()));
+        let mut nobody = Context::from_waker(Waker::noop());
+        assert!(waiting.as_mut().poll(&mut nobody).is_pending());
+        // The timer runs only once this task waits.
+        limits.start_timer(&Handle::current());
+        assert_eq!(waiting.await, Err(Ended::TimedOut));
     }
 
     #[tokio::test]
@@ -268,6 +306,9 @@ mod tests {
             limits.close();
             assert_eq!(waiting.await.unwrap(), Err(Ended::Closed));
             assert_eq!(limits.wait(pending::<()>()).await, Err(Ended::Closed));
+            while Arc::strong_count(&limits) > 1 {
+                tokio::task::yield_now().await;
+            }
         }
     }
 }
