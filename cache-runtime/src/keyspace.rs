@@ -198,7 +198,11 @@ impl Keyspace {
 
     /// Deletes keys of a cache whose generation is under the key `generation`. All have their
     /// namespace already. Fails if the connection leads to another server than it was opened to.
-    pub(crate) async fn evict_full(&self, generation: &str, keys: &[String]) -> Result<(), Cause> {
+    pub(crate) async fn evict_in_epoch(
+        &self,
+        generation: &str,
+        keys: &[String],
+    ) -> Result<(), Cause> {
         dispatch!(self, evict(generation, keys))
     }
 

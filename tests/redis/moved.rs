@@ -124,10 +124,10 @@ async fn what_an_earlier_move_has_left_on_another_server_is_not_served() {
 /// The publisher deletes nothing in Redis, and the instance deletes over its connection for values.
 #[tokio::test]
 async fn an_event_evicts_here_while_values_are_elsewhere() {
-    let mut instance = Instance::start(Duration::from_secs(1)).await;
+    let mut instance = Instance::start(Duration::from_secs(60)).await;
     assert_eq!(instance.read("old").await, "old");
-    let accepted = instance.moves(":values").await;
     let admin = instance.first.admin().await;
+    let accepted = instance.moves(":values").await;
     let event = r#"{"type":"user","userId":1}"#;
     assert_eq!(admin.publish("cache:users", event).await, 1);
     let events = async || instance.cache.stats().evicting_events;

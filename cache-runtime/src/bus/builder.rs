@@ -42,7 +42,8 @@ impl BusBuilder {
     /// for the instance's connections, as `bot-1:events`, `bot-1:publish` and `bot-1:values`.
     ///
     /// A Tokio runtime with several workers that makes many requests gets additional connections, as
-    /// `bot-1:publish-nearby` and `bot-1:values-nearby`. Nothing depends on them.
+    /// `bot-1:publish-nearby` and `bot-1:values-nearby`. Nothing depends on them. In a runtime without
+    /// I/O, the attempt to connect panics in a task of its own, and is not repeated.
     #[cfg(feature = "redis")]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.settings.name = name.into();

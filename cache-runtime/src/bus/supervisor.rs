@@ -266,6 +266,8 @@ impl Supervisor {
                 if let Some(cause) = self.link.cause() {
                     let silent = matches!(cause, Cause::LeaseExpired | Cause::Timeout(_));
                     self.transport.disconnect(silent.then_some(cause));
+                } else {
+                    self.transport.ends_events();
                 }
             }
             Output::Subscribe(id) => self.send(vec![id], Connection::subscribe),

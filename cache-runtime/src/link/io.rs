@@ -81,13 +81,13 @@ pub enum Input {
 pub enum Output {
     /// Open a connection. Answer with `Connected` or `Disconnected`.
     Connect,
-    /// Drop both connections; feed in nothing more that comes from them.
+    /// Drop all connections; feed in nothing more that comes from them.
     Disconnect,
     /// Send a subscription. Answer with `Confirmed`, `Refused` or `Disconnected`.
     Subscribe(ChannelId),
     /// End a subscription. Answer with `Unsubscribed` or `Disconnected`.
     Unsubscribe(ChannelId),
-    /// Publish a canary over the connection that publishes events, and ask on both connections what
+    /// Publish a canary over the connection that publishes events, and ask on all connections what
     /// the server is; answer with `Server` for each, or with `CanaryFailed`.
     SendCanary(u64),
     /// A canary is complete, which renews the lease.

@@ -8,9 +8,9 @@
 //! A channel is *live* while all of this holds:
 //! - its subscription is confirmed on the present connection;
 //! - a canary that was sent after that is complete: it has come back, and since it was sent the
-//!   server has answered on both connections that it is a primary;
+//!   server has answered on those for events and for publishing that it is a primary;
 //! - the latest complete canary was sent less than a lease ago;
-//! - every identity that the server has told on either connection is the same;
+//! - every identity that the server has told on any connection is the same;
 //! - no canary is missing that was published before one that has come back, on the same connection.
 //!
 //! When one of these ends, that is a loss. A loss flushes inline subscribers at once. It flushes

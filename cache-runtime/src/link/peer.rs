@@ -1,8 +1,8 @@
-//! The server that the two connections reach.
+//! The server that all connections reach.
 
 use crate::server_info::Identity;
 
-/// The identity that the server has told on either connection since the one for events was opened.
+/// The identity that the server has told on any connection since the one for events was opened.
 #[derive(Debug, Default)]
 pub(super) struct Peer {
     identity: Option<Identity>,

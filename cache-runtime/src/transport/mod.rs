@@ -148,6 +148,15 @@ impl Transport {
         }
     }
 
+    /// Takes note that nothing is subscribed any more, so that the connection for events has ended.
+    pub(crate) fn ends_events(&self) {
+        match self {
+            Self::InProcess(_) => {}
+            #[cfg(feature = "redis")]
+            Self::Redis(redis) => redis.ends_events(),
+        }
+    }
+
     /// Takes note that the server has just accepted a connection for events.
     pub(crate) fn reachable(&self) {
         match self {

@@ -275,7 +275,7 @@ impl Deletions {
                 wait = None;
                 continue;
             };
-            let result = keyspace.evict_full(keys.generation(), &delete).await;
+            let result = keyspace.evict_in_epoch(keys.generation(), &delete).await;
             record(&result);
             wait = result.is_err().then(|| {
                 let next = wait.map_or(BACKOFF.0, |wait: Duration| wait * 2);

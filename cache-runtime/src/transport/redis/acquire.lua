@@ -3,7 +3,7 @@
 -- generation, and the epoch.
 local generation = redis.call('GET', KEYS[3])
 if not is_valid(generation) then
-  local wrong = elsewhere()
+  local wrong = wrong_server()
   if wrong then
     return wrong
   end

@@ -1,4 +1,5 @@
-//! A connection for commands. It is opened when needed, and shared by all callers.
+//! A connection for commands. It is opened when needed, and shared by all callers, but those whose
+//! runtime has one of its own.
 
 use std::io::{self, ErrorKind::TimedOut};
 use std::sync::Arc;
@@ -62,6 +63,9 @@ const NEARBY_LIMIT: u32 = 4;
 pub(crate) enum Again {
     /// Sending it twice does no harm.
     Yes,
+    /// Sending it twice does no harm if the first can arrive no more, because its connection has
+    /// ended.
+    IfDropped,
     /// Sending it twice may do harm: another client may have used the key in between.
     No,
 }
@@ -107,8 +111,10 @@ impl Commands {
         again: Again,
         work: &W,
     ) -> Result<Result<W::Answer, Failed>, Cause> {
-        let mut may_retry = again == Again::Yes;
-        if may_retry && let Some(answer) = self.run_nearby(work).await {
+        let mut may_retry = again != Again::No;
+        if again == Again::Yes
+            && let Some(answer) = self.run_nearby(work).await
+        {
             return answer;
         }
         loop {
@@ -308,6 +314,10 @@ impl Inner {
         let Ok(handle) = io_thread::handle() else {
             return;
         };
+        // It has to lead to the same server as the one for all runtimes.
+        if self.state.lock().open.is_none() {
+            return self.nearby.not_opened(&opening, false);
+        }
         self.nearby_limits.start_timer(handle);
         let inner = Arc::clone(self);
         // The runtime that a connection is opened in drives it.
@@ -316,11 +326,12 @@ impl Inner {
             let connecting = Open::new(&inner.endpoint, &role, Open::next_number());
             match inner.closed.run_until_cancelled(connecting).await {
                 Some(Ok(open)) if inner.is_present_server(&open) => {
-                    inner.nearby.opened(&opening, open);
+                    return inner.nearby.opened(&opening, open);
                 }
                 Some(Err(cause)) => debug!(%cause, "no connection nearby"),
                 _ => {}
             }
+            inner.nearby.not_opened(&opening, true);
         });
     }
 
@@ -340,6 +351,7 @@ impl Inner {
             _ if !current => return opened,
             Ok(_) if state.is_closed => return Err(Cause::Closed),
             Ok(open) => {
+                self.nearby.keep(open.identity);
                 state.open = Some(open.clone());
                 state.away = None;
             }

@@ -10,9 +10,9 @@ local function told(section, field)
   return string.match(redis.call('INFO', section), '\n' .. field .. ':(%S+)') or ''
 end
 
--- What to answer if this is not the server of the epoch. `INFO` takes longer than all the rest of a
+-- The error to answer with if this is not the server of the epoch; otherwise false. `INFO` takes longer than all the rest of a
 -- script, so this is asked only where no generation is valid: only this server makes one.
-local function elsewhere()
+local function wrong_server()
   -- The client does not know the identity, and may lack the right to `INFO`.
   if epoch == '' then
     return false

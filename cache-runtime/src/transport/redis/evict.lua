@@ -1,5 +1,5 @@
 -- KEYS: generation, and what to delete. ARGV: the epoch.
-local wrong = not is_valid(redis.call('GET', KEYS[1])) and elsewhere()
+local wrong = not is_valid(redis.call('GET', KEYS[1])) and wrong_server()
 if wrong then
   return wrong
 end

@@ -67,7 +67,7 @@ pub(crate) async fn set_if_absent(
     command.arg(value).arg("PX").arg(millis(ttl)).arg("NX");
     let set = Request::Command(command);
     loop {
-        let stored: bool = redis.request(&set, Again::Yes, key).await?;
+        let stored: bool = redis.request(&set, Again::IfDropped, key).await?;
         if stored {
             return Ok(None);
         }
@@ -268,7 +268,7 @@ pub(crate) async fn acquire(
             let arguments = [nonce.as_bytes(), ttl.as_bytes(), seek, last.as_bytes()];
             let keys = [value, holder, absence];
             let (answer, ttl, content): (String, i64, Option<Vec<u8>>) =
-                run(redis, &ACQUIRE_BARE, &keys, &arguments, Again::Yes).await?;
+                run(redis, &ACQUIRE_BARE, &keys, &arguments, Again::IfDropped).await?;
             Ok(match (answer.as_str(), content) {
                 ("acquired", _) => token(nonce.into_bytes(), String::new()),
                 (answer, Some(content)) => {
@@ -292,7 +292,7 @@ pub(crate) async fn acquire(
                 keys: &[value, holder, generation],
                 arguments: &arguments,
             });
-            let asked = redis.request_in_epoch(generation, &request, Again::Yes, value);
+            let asked = redis.request_in_epoch(generation, &request, Again::IfDropped, value);
             let (answer, _): ((String, String, i64, Option<Vec<u8>>), _) = asked.await?;
             let (answer, generation, ttl, stored) = answer;
             let found = stored.and_then(|stored| opened(&generation, stored, time(ttl)));

@@ -1,5 +1,5 @@
 //! The transport over Redis or Valkey: one connection for events, one for publishing, and one for
-//! keys and values.
+//! keys and values. Busy runtimes of the program have further ones (`nearby.rs`).
 //!
 //! None of them is a `ConnectionManager`, because that resubscribes by itself, and a
 //! subscription that is then refused goes unnoticed. The link decides when to reconnect for events.

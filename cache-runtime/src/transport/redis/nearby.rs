@@ -5,14 +5,16 @@
 //! makes many requests gets a connection of its own.
 //!
 //! Nothing depends on it. A runtime may be blocked, or end: then the request is made again over the
-//! thread for I/O, which is why only requests that may be sent twice come here. A runtime with one
-//! worker gets no connection, because a task that blocks would block it too.
+//! thread for I/O, which is why only requests that may be sent twice come here. The same happens if
+//! the server is slow. A runtime with one worker gets no connection, because a task that blocks would
+//! block it too. With several workers, a task that blocks right after its request may still do so.
 
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Handle, Id, RuntimeFlavor};
 
 use super::open::Open;
+use crate::server_info::Identity;
 use crate::sync::Mutex;
 
 /// A runtime gets a connection after so many requests within [`BUSY_WITHIN`].
@@ -20,10 +22,11 @@ const BUSY: u32 = 100;
 const BUSY_WITHIN: Duration = Duration::from_secs(1);
 /// The most runtimes that are observed.
 const MOST_RUNTIMES: usize = 4;
-/// How long a runtime is without a connection after one failed.
-const PAUSE: Duration = Duration::from_secs(60);
-/// A connection is closed after so many heartbeats without a request.
-const MOST_UNUSED: u32 = 20;
+/// How long a runtime is without a connection after one failed: the first time, doubled each time,
+/// and the longest.
+const PAUSE: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(3600));
+/// A connection is closed when it was not used for so long.
+const UNUSED: Duration = Duration::from_secs(10);
 
 /// At most one connection for each runtime.
 #[derive(Default)]
@@ -41,11 +44,13 @@ struct Runtime {
     id: Id,
     /// Requests without a connection, and since when they are counted.
     requests: (u32, Instant),
-    /// There is no new connection until then.
-    paused_until: Option<Instant>,
+    /// There is no new connection until then, and for how long there was none.
+    paused: Option<(Instant, Duration)>,
     connection: Option<Open>,
-    /// Heartbeats since the last request.
-    unused: u32,
+    /// Whether there is an attempt to connect. If it panics, because the runtime has no I/O, there is
+    /// no other.
+    is_opening: bool,
+    used_at: Instant,
 }
 
 /// What there is for the runtime of the caller.
@@ -77,7 +82,7 @@ impl Nearby {
         };
         known.connection.take_if(|open| open.has_ended());
         if let Some(open) = &known.connection {
-            known.unused = 0;
+            known.used_at = Instant::now();
             return Found::Open(open.clone());
         }
         if known.becomes_busy() {
@@ -94,18 +99,37 @@ impl Nearby {
         }
         if let Some(runtime) = state.runtime(opening.runtime.id()) {
             runtime.connection = Some(open);
-            runtime.unused = 0;
+            runtime.is_opening = false;
+            runtime.used_at = Instant::now();
+        }
+    }
+
+    /// There was no attempt, or it has failed. After a failure there is a pause.
+    pub(super) fn not_opened(&self, opening: &Opening, has_failed: bool) {
+        let mut state = self.0.lock();
+        if let Some(runtime) = state.runtime(opening.runtime.id()) {
+            runtime.is_opening = false;
+            if has_failed {
+                runtime.pause();
+            }
+        }
+    }
+
+    /// Drops the connections that lead to another server than a new one for all runtimes.
+    pub(super) fn keep(&self, server: Option<Identity>) {
+        let mut state = self.0.lock();
+        let is_other = |open: &mut Open| open.identity != server;
+        for runtime in &mut state.runtimes {
+            runtime.connection.take_if(is_other);
         }
     }
 
     /// The connections in use. Each is asked with every heartbeat.
     pub(super) fn in_use(&self) -> Vec<Open> {
         let mut state = self.0.lock();
-        for runtime in &mut state.runtimes {
-            runtime.unused += 1;
-            if runtime.unused > MOST_UNUSED {
-                runtime.connection = None;
-            }
+        let unused = |runtime: &Runtime| runtime.used_at.elapsed() > UNUSED;
+        for runtime in state.runtimes.iter_mut().filter(|runtime| unused(runtime)) {
+            runtime.connection = None;
         }
         let open = |runtime: &Runtime| runtime.connection.clone();
         state.runtimes.iter().filter_map(open).collect()
@@ -132,8 +156,9 @@ impl Nearby {
     }
 
     pub(super) fn close(&self) {
-        self.disconnect();
-        self.0.lock().is_closed = true;
+        let mut state = self.0.lock();
+        state.is_closed = true;
+        state.runtimes.clear();
     }
 }
 
@@ -144,18 +169,22 @@ impl State {
         if let Some(known) = known {
             return self.runtimes.get_mut(known);
         }
+        let now = Instant::now();
         if self.runtimes.len() >= MOST_RUNTIMES {
-            self.runtimes.retain(|runtime| !runtime.is_forgettable());
+            // Also those of runtimes that have ended.
+            self.runtimes
+                .retain(|runtime| now - runtime.used_at <= UNUSED);
         }
         if self.runtimes.len() >= MOST_RUNTIMES {
             return None;
         }
         self.runtimes.push(Runtime {
             id,
-            requests: (0, Instant::now()),
-            paused_until: None,
+            requests: (0, now),
+            paused: None,
             connection: None,
-            unused: 0,
+            is_opening: false,
+            used_at: now,
         });
         self.runtimes.last_mut()
     }
@@ -171,21 +200,17 @@ impl Runtime {
         let now = Instant::now();
         let is_busy = now - self.requests.1 <= BUSY_WITHIN;
         self.requests = (0, now);
-        let is_paused = self.paused_until.is_some_and(|until| now < until);
-        if !is_busy || is_paused {
-            return false;
-        }
-        // Until the attempt has succeeded, there is no other.
-        self.pause();
-        true
+        self.used_at = now;
+        let is_paused = self.paused.is_some_and(|(until, _)| now < until);
+        let begins = is_busy && !is_paused && !self.is_opening;
+        self.is_opening |= begins;
+        begins
     }
 
     fn pause(&mut self) {
-        self.paused_until = Some(Instant::now() + PAUSE);
-    }
-
-    fn is_forgettable(&self) -> bool {
-        self.connection.is_none() && self.requests.1.elapsed() > BUSY_WITHIN
+        let pause = self.paused.map_or(PAUSE.0, |(_, pause)| pause * 2);
+        let pause = pause.min(PAUSE.1);
+        self.paused = Some((Instant::now() + pause, pause));
     }
 }
 

@@ -51,8 +51,8 @@ impl Open {
         })
     }
 
-    /// Whether the server has closed it. Otherwise the first command after the server closed an idle
-    /// connection would fail, and some commands must not be sent twice.
+    /// Whether the server has closed it. This is looked at before each use. Otherwise the first command
+    /// after that would fail, and some commands must not be sent twice.
     pub(super) fn has_ended(&self) -> bool {
         self.ended.load(Ordering::Acquire)
     }

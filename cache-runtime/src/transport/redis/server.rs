@@ -241,6 +241,12 @@ impl Redis {
         self.disconnect_commands(away);
     }
 
+    /// The connection for events has ended, and none follows for now. Those for commands stay, and
+    /// may be replaced by some to another server.
+    pub(crate) fn ends_events(&self) {
+        self.server.set(None);
+    }
+
     fn disconnect_commands(&self, away: Option<&Cause>) {
         self.publishing.disconnect(away);
         self.values.disconnect(away);
