@@ -59,7 +59,7 @@ async fn a_cache_in_memory_over_one_in_redis() {
             })
             .await
         };
-        let page = async || pages.try_get_or_load("7", || row()).await;
+        let page = async || pages.try_get_or_load("7", &row).await;
         suggestions
             .try_get_or_load("7", || async {
                 page().await.map(|page| format!("<{page}>"))

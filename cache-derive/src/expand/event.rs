@@ -179,9 +179,10 @@ fn method(field: &Field<'_>) -> Ident {
 fn turbofish(field: &Field<'_>) -> Option<TokenStream> {
     let mixed = Span::mixed_site();
     let ty = &field.node.ty;
-    let bound = match field.as_string {
-        Some(_) => quote_spanned!(mixed=> __p::AsString),
-        None => quote_spanned!(mixed=> __p::FieldType),
+    let bound = if field.as_string.is_some() {
+        quote_spanned!(mixed=> __p::AsString)
+    } else {
+        quote_spanned!(mixed=> __p::FieldType)
     };
     (!types::is_known(ty)).then(|| {
         let ty = itself(&quote_spanned!(mixed=> #ty), &bound);

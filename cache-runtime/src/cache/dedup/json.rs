@@ -1,7 +1,7 @@
 //! How a reservation is written.
 
 use std::collections::HashSet;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -93,7 +93,7 @@ impl Json {
         stored.push('"');
         for (key, value) in &self.more {
             let value = value(owner).unwrap_or_default();
-            stored += &format!(",{}:{value}", Value::from(&**key));
+            let _ = write!(stored, ",{}:{value}", Value::from(&**key));
         }
         stored.push('}');
         stored.into_bytes()

@@ -57,7 +57,7 @@ enum Kind {
     Bool,
     Unsigned(u8),
     Signed(u8),
-    Float(u8),
+    Float(usize),
     Char,
     Text,
     Bytes,
@@ -118,7 +118,7 @@ macro_rules! floats {
             }
             // All that are no number are the same.
             let value = if value.is_nan() { <$type>::NAN } else { value };
-            Ok(hash(Kind::Float(size_of::<$type>() as u8), value.to_bits()))
+            Ok(hash(Kind::Float(size_of::<$type>()), value.to_bits()))
         })*
     };
 }
