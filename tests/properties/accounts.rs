@@ -69,8 +69,24 @@ fn causes(stats: &CacheStats) -> [(&'static str, u64); 6] {
     ]
 }
 
+/// The cache before a call.
+struct Before {
+    stats: CacheStats,
+    /// Whether it had an entry of the key that the call stores.
+    live: bool,
+}
+
+impl Before {
+    fn new(call: &Call, stats: CacheStats, contains: impl Fn(&u8) -> bool) -> Self {
+        let live = matches!(call, Call::Store(key, _) | Call::Load(key, _) if contains(key));
+        Self { stats, live }
+    }
+}
+
 /// Checks what a call has changed: `by` is the cause for which entries leave by removals.
-fn check(call: &Call, by: &str, before: &CacheStats, after: &CacheStats, entries: usize) {
+fn check(call: &Call, by: &str, before: &Before, after: &CacheStats, entries: usize) {
+    let Before { stats, live } = before;
+    let before = stats;
     let stored = after.stored - before.stored;
     let heavy = after.too_heavy - before.too_heavy;
     assert_eq!(
@@ -87,6 +103,8 @@ fn check(call: &Call, by: &str, before: &CacheStats, after: &CacheStats, entries
         Call::Flush => &["flush"],
         Call::Read(_) | Call::Advance(_) => &[],
     };
+    let replaced = after.evictions.replaced - before.evictions.replaced;
+    assert_eq!(replaced, u64::from(*live && stored == 1), "{call:?}");
     for ((cause, before), (_, after)) in causes(before).into_iter().zip(causes(after)) {
         assert!(
             after == before || (after > before && allowed.contains(&cause)),
@@ -110,7 +128,7 @@ fn of_a_ttl_cache(calls: &[Call]) {
         .build()
         .unwrap();
     for call in calls {
-        let before = cache.stats();
+        let before = Before::new(call, cache.stats(), |key| cache.contains(key));
         match call {
             Call::Store(key, weight) => cache.insert(*key, *weight),
             Call::Load(key, weight) => drop(at_once(cache.get_or_load(key, async || *weight))),
@@ -157,7 +175,7 @@ async fn of_a_coherent_cache(calls: Vec<Call>) {
         told(&notices, 2);
     };
     for call in calls {
-        let before = cache.stats();
+        let before = Before::new(&call, cache.stats(), |key| cache.contains(key));
         match &call {
             Call::Store(key, weight) => drop(cache.begin_load(key).store(*weight)),
             Call::Load(key, weight) => {
