@@ -3,6 +3,7 @@
 //! The picture in `ARCHITECTURE.md` is drawn from the imports: `UPDATE_EXPECT=1` updates it.
 
 mod arrows;
+mod defaults;
 mod layers;
 mod picture;
 mod tree;

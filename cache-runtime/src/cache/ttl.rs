@@ -263,7 +263,7 @@ where
         self
     }
 
-    common_setters!();
+    common_setters!("defaults::TTL_CACHE_ENTRIES");
 
     /// Builds the cache.
     ///

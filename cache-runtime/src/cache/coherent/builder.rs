@@ -154,7 +154,7 @@ where
         self
     }
 
-    common_setters!();
+    common_setters!("defaults::MAX_ENTRIES");
 
     /// Builds the cache, and subscribes it to the events that evict from it.
     ///

@@ -91,9 +91,12 @@ impl<K, V> Options<K, V> {
 }
 
 /// The setters that the builders of caches in memory share. They need `options`, `K` and `V`.
+/// `default` names the default of `max_entries`.
 macro_rules! common_setters {
-    () => {
-        /// The most entries; beyond it, those read least are evicted.
+    ($default:literal) => {
+        #[doc = concat!("The most entries; [`", $default, "`](crate::", $default, ") by default.")]
+        ///
+        /// Beyond it, those read least are evicted.
         ///
         /// A cache of more than 512 entries is divided into parts, each with its share, so that
         /// some entries may be evicted a little earlier.
@@ -166,7 +169,8 @@ macro_rules! common_setters {
         }
 
         /// How long a caller waits for the load of another caller of its key, and for its turn if
-        /// [`max_concurrent_loads`](Self::max_concurrent_loads) is set; 10 s by default.
+        /// [`max_concurrent_loads`](Self::max_concurrent_loads) is set;
+        /// [`defaults::LOAD_WAIT`](crate::defaults::LOAD_WAIT) by default.
         ///
         /// A load that has taken longer is logged, and the next caller loads beside it, for whose
         /// load the others wait as long again. So a load that hangs holds up nobody for more than

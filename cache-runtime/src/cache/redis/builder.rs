@@ -132,8 +132,8 @@ impl<V, M, C> Builder<V, M, C> {
         self
     }
 
-    /// How long a caller waits for the load of another caller of its key in this process; 10 s by
-    /// default.
+    /// How long a caller waits for the load of another caller of its key in this process;
+    /// [`defaults::LOAD_WAIT`](crate::defaults::LOAD_WAIT) by default.
     ///
     /// Once a load has taken longer, the next caller looks in Redis again, and loads if the entry is
     /// missing; the others wait for it as long again. A refresh ahead of expiry may take as long,
