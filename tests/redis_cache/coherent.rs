@@ -111,6 +111,27 @@ async fn several_keys_are_evicted_everywhere(place: &Place) {
     assert_eq!(left(&there).await, ["a:2", "b:1"]);
 }
 
+/// However the event comes: published here, or by somebody who does not delete in Redis.
+async fn thousands_of_keys_evict_no_others(place: &Place) {
+    let (here, there) = filled(place).await;
+    for published_here in [true, false] {
+        let mut keys: Vec<_> = (0..5_000).map(|key| format!("key-{key}")).collect();
+        let last = if published_here { "a:1" } else { "b:2" };
+        keys.push(last.to_owned());
+        let event = TextEvent::Texts { keys };
+        if published_here {
+            here.texts.publish(&event).await.unwrap();
+        } else {
+            let payload = cache_runtime::InvalidationEvent::encode(&event).unwrap();
+            place.publish(std::str::from_utf8(&payload).unwrap()).await;
+        }
+        here.loses(last).await;
+        there.loses(last).await;
+    }
+    let fresh = Instance::new(place).await;
+    assert_eq!(left(&fresh).await, ["a:2", "b:1"], "still in Redis");
+}
+
 async fn a_prefix_is_evicted_in_memory_and_everything_in_redis(place: &Place) {
     let (here, there) = filled(place).await;
     here.texts.invalidate_group("a:").await.unwrap();
@@ -270,6 +291,7 @@ in_both_places!(
     the_event_that_everything_is_stale_evicts_everything,
     a_key_is_evicted_everywhere,
     several_keys_are_evicted_everywhere,
+    thousands_of_keys_evict_no_others,
     a_prefix_is_evicted_in_memory_and_everything_in_redis,
     everything_is_evicted_everywhere,
     an_event_that_evicts_nothing_evicts_nothing,

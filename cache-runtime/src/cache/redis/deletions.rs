@@ -14,10 +14,11 @@ use crate::io_thread::timeout;
 use crate::keyspace::Keyspace;
 use crate::sync::Mutex;
 
-/// The most keys that wait to be deleted. More keys turn into a deletion of everything.
-const KEYS: usize = 1024;
-/// The most keys that are kept of those that publishers have deleted of late.
-const RECENT: usize = 8 * KEYS;
+/// The most bytes of the keys that are deleted together, with [`OVERHEAD`]: 4 MiB. More turn into a
+/// deletion of everything.
+const KEY_BYTES: usize = 4 * 1024 * 1024;
+/// What a key takes beside its own bytes.
+const OVERHEAD: usize = 64;
 /// How long a read waits for a publisher to delete, before the task does.
 const PUBLISHER: Duration = Duration::from_millis(100);
 /// The wait after a deletion that failed: the first, doubled with each attempt, and the longest. A
@@ -48,9 +49,10 @@ struct State {
 }
 
 /// What is to be deleted.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(super) struct Batch {
     keys: HashSet<Box<str>>,
+    bytes: usize,
     everything: bool,
 }
 
@@ -63,27 +65,28 @@ impl Batch {
             Evict::Matching(_) | Evict::All => self.everything = true,
             Evict::Nothing => {}
         }
-        self.settle(KEYS);
+        self.settle();
     }
 
     fn add_key(&mut self, key: &str) {
-        if !self.everything && self.keys.len() <= KEYS && !self.keys.contains(key) {
+        if !self.everything && self.bytes <= KEY_BYTES && !self.keys.contains(key) {
+            self.bytes += key.len() + OVERHEAD;
             self.keys.insert(key.into());
         }
     }
 
-    /// More than `most` keys become everything.
-    fn settle(&mut self, most: usize) {
-        self.everything |= self.keys.len() > most;
+    /// Too many keys become everything.
+    fn settle(&mut self) {
+        self.everything |= self.bytes > KEY_BYTES;
         if self.everything {
-            self.keys = HashSet::new();
+            (self.keys, self.bytes) = (HashSet::new(), 0);
         }
     }
 
-    fn join(&mut self, other: Self, most: usize) {
+    fn join(&mut self, other: &Self) {
         self.everything |= other.everything;
-        self.keys.extend(other.keys);
-        self.settle(most);
+        other.keys.iter().for_each(|key| self.add_key(key));
+        self.settle();
     }
 
     fn covers(&self, key: &str) -> bool {
@@ -201,17 +204,15 @@ impl Deletions {
             let [recent, before] = &mut state.recent;
             *before = std::mem::take(recent);
         }
-        state.recent[0].join(batch, RECENT);
+        state.recent[0].join(&batch);
     }
 
     /// Gives the task again what publishers have deleted of late: they may have been connected to
     /// another server than this cache.
     pub(super) fn repeat(&self) {
         let mut state = self.state.lock();
-        let recent = state.recent.clone();
-        for batch in recent {
-            state.queued.join(batch, RECENT);
-        }
+        let State { queued, recent, .. } = &mut *state;
+        recent.iter().for_each(|batch| queued.join(batch));
         drop(state);
         self.news.notify_one();
     }
@@ -226,7 +227,7 @@ impl Deletions {
         published.retain(|_, batch| {
             let late = batch.covers(key);
             if late {
-                queued.join(std::mem::take(batch), RECENT);
+                queued.join(batch);
             }
             !late
         });
@@ -303,7 +304,7 @@ impl Deletions {
         let mut state = self.state.lock();
         let ran = std::mem::take(&mut state.running);
         if result.is_err() {
-            state.queued.join(ran, RECENT);
+            state.queued.join(&ran);
         }
         drop(state);
         self.failure.send_replace(result.err());
@@ -337,7 +338,7 @@ impl Begun {
         let Some(batch) = state.published.remove(&self.number) else {
             return;
         };
-        state.queued.join(batch, RECENT);
+        state.queued.join(&batch);
         if failure.is_some() {
             deletions.failure.send_replace(failure.cloned());
         }
@@ -373,10 +374,13 @@ mod tests {
     #[test]
     fn too_many_keys_turn_into_a_deletion_of_everything() {
         let deletions = Deletions::new(Duration::ZERO);
-        for key in 0..KEYS {
-            deletions.submit(&Evict::key(key.to_string()));
-        }
-        assert!(deletions.covers("0") && !deletions.covers("other"));
+        let keys = KEY_BYTES / 1024;
+        let width = 1024 - OVERHEAD;
+        let long = |number: usize| format!("{number:width$}");
+        deletions.submit(&Evict::keys((0..keys).map(long)));
+        assert!(deletions.covers(&long(0)) && !deletions.covers("other"));
+        deletions.submit(&Evict::keys((0..keys).map(long)));
+        assert!(!deletions.covers("other"), "each counts once");
         deletions.submit(&Evict::key("one more"));
         assert!(deletions.covers("other"));
         assert_eq!(take(&deletions), Some((true, 0)));
