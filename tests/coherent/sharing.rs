@@ -28,18 +28,22 @@ async fn an_event_during_a_load_costs_one_more() {
             let (cache, go_on) = (cache.clone(), Arc::clone(&go_on));
             callers.spawn(async move { cache.get_or_load("1", || held(go_on, 1)).await });
         }
-        let waiting = async || cache.stats().loads;
-        support::eventually("the load to begin", waiting, |loads| *loads == 1).await;
+        let waiting = async || (cache.stats().loads, cache.stats().misses);
+        support::eventually("all to wait", waiting, |waiting| *waiting == (1, 100)).await;
         if all {
             users.invalidate_all().await.unwrap();
         } else {
             users.invalidate_user("1").await.unwrap();
         }
+        // The event has come back, and would overtake the second load, once a later one does.
+        users.invalidate_user("2").await.unwrap();
+        let received = async || users.stats().received;
+        support::eventually("both events", received, |received| *received == 2).await;
         for _ in 0..100 {
             let (cache, go_on) = (cache.clone(), Arc::clone(&go_on));
             callers.spawn(async move { cache.get_or_load("1", || held(go_on, 2)).await });
         }
-        support::eventually("the second load", waiting, |loads| *loads == 2).await;
+        support::eventually("all to wait", waiting, |waiting| *waiting == (2, 200)).await;
         go_on.close();
         while let Some(called) = callers.join_next().await {
             called.unwrap();
