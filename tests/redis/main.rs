@@ -15,6 +15,7 @@ mod moved;
 mod nearby;
 mod overflow;
 mod primary;
+mod refused;
 mod rejected;
 mod restart;
 mod runtimes;

@@ -19,7 +19,8 @@ use crate::transport::Transport;
 /// events of all channels. Once a cache in Redis is used, it has one more for keys and values.
 ///
 /// One thread of the process does the I/O of every bus, so a bus belongs to no Tokio runtime. After
-/// a `fork`, the child lacks that thread if the parent had built a bus. Then no bus works in it.
+/// a `fork`, the child lacks that thread if the parent had built a bus. Then no bus works in it. Fork
+/// before the first bus or cache is built, or start another program in the child.
 ///
 /// Services, subscriptions, streams and caches in Redis keep the bus alive. When the last of them
 /// and the last clone of the bus are dropped, the bus ends its connections and tasks.
@@ -126,6 +127,44 @@ impl Bus {
     /// Safe: it only waits.
     pub async fn ready(&self) -> Result<(), NotReady> {
         self.shared.ready(self.shared.health(), None).await
+    }
+
+    /// Whether this process can publish, and read and write in Redis, now: for a readiness probe.
+    ///
+    /// While the bus is [live](Health::Live), this returns at once, because the server has answered
+    /// within the lease. Otherwise it asks the server. So it also tells of a process that only
+    /// publishes, whose health stays [idle](Health::Idle). Whether events arrive is what
+    /// [`health`](Self::health) tells.
+    ///
+    /// # Errors
+    ///
+    /// When the server cannot be reached, does not answer in time, is no primary, is too old, or
+    /// does not accept the credentials; when two services use one channel for different events; or
+    /// when the bus is closed. It takes at most the time to connect and the time to answer that the
+    /// builder sets.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: it only asks.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cache_runtime::Bus;
+    ///
+    /// /// The status and the text that a readiness probe is answered with.
+    /// async fn readiness(bus: &Bus) -> (u16, String) {
+    ///     match bus.check().await {
+    ///         Ok(()) => (200, "ready".to_owned()),
+    ///         Err(cause) => (503, cause.to_string()),
+    ///     }
+    /// }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # assert_eq!(readiness(&Bus::in_process()).await.0, 200);
+    /// # }
+    /// ```
+    pub async fn check(&self) -> Result<(), Cause> {
+        self.shared.check().await
     }
 
     /// Ends every subscription and connection, within 200 ms even if the server is frozen.

@@ -237,6 +237,15 @@ impl Shared {
         Ok(&self.transport)
     }
 
+    /// Whether the server can be used now, for events and for keys.
+    pub(super) async fn check(&self) -> Result<(), Cause> {
+        let transport = self.usable()?;
+        if self.checked(self.health.get()).is_live() && !transport.is_away() {
+            return Ok(());
+        }
+        transport.ask().await
+    }
+
     /// The reported health, unless its lease has ended since. A process that was stopped must not
     /// report itself as live.
     pub(crate) fn checked(&self, health: Health) -> Health {

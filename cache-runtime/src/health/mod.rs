@@ -60,7 +60,7 @@ pub enum Cause {
     Credentials(Arc<str>),
     /// The server's access rules forbid a command; the text says what to allow.
     Refused(Arc<str>),
-    /// The server is too old, or is no Redis.
+    /// The server is too old, is no Redis, or stands behind a proxy that does not pass RESP3 on.
     Version(Arc<str>),
     /// The address or another setting is unusable.
     Settings(Arc<str>),
@@ -107,7 +107,7 @@ impl fmt::Display for Cause {
             Self::Refused(what) => write!(f, "the server refuses it: {what}"),
             Self::Version(what) => write!(
                 f,
-                "the server does not speak RESP3 ({what}); Redis 6.0 or later, or Valkey, is needed"
+                "the server does not speak RESP3: {what}; expected Redis 6.0 or later, or Valkey"
             ),
             Self::Settings(what) => write!(f, "unusable setting: {what}"),
             Self::Disconnected => f.write_str("the connection ended"),

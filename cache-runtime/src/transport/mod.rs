@@ -202,6 +202,24 @@ impl Transport {
         }
     }
 
+    /// Whether the last attempts to use the server have failed.
+    pub(crate) fn is_away(&self) -> bool {
+        match self {
+            Self::InProcess(_) => false,
+            #[cfg(feature = "redis")]
+            Self::Redis(redis) => redis.is_away(),
+        }
+    }
+
+    /// Asks the server whether it can be used, on every connection for commands that is in use.
+    pub(crate) async fn ask(&self) -> Result<(), Cause> {
+        match self {
+            Self::InProcess(_) => Ok(()),
+            #[cfg(feature = "redis")]
+            Self::Redis(redis) => redis.ask().await,
+        }
+    }
+
     /// Deletes keys and then publishes a payload, in one round trip. The payload is published even if
     /// the keys cannot be deleted, unless the server turns out to be the wrong one.
     pub(crate) async fn publish(

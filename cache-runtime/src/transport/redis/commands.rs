@@ -104,6 +104,17 @@ impl Commands {
         self.connection().await.map(drop)
     }
 
+    /// Whether the server counts as away.
+    pub(super) fn is_away(&self) -> bool {
+        self.0.state.lock().away.is_some()
+    }
+
+    /// Whether a connection was asked for.
+    pub(super) fn is_used(&self) -> bool {
+        let state = self.0.state.lock();
+        state.open.is_some() || state.attempt.is_some() || state.away.is_some()
+    }
+
     /// Does some work on the connection. If the connection was dropped and the work may be done
     /// twice, does it once more on a new connection. The inner result is the server's answer.
     pub(super) async fn run<W: Work>(

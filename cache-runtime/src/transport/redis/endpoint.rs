@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
-use redis::{AsyncConnectionConfig, Client, ConnectionAddr, IntoConnectionInfo, ProtocolVersion};
+use redis::{
+    AsyncConnectionConfig, Client, ConnectionAddr, IntoConnectionInfo, ProtocolVersion, RedisError,
+};
 use tracing::debug;
 
 use super::failure::Failures;
-use super::server_info;
+use super::{address, greeting, server_info};
 use crate::health::Cause;
 use crate::io_thread;
 use crate::server_info::{Role, ServerInfo};
@@ -27,14 +29,14 @@ pub(super) struct Endpoint {
 
 impl Endpoint {
     pub(super) fn new(url: &str, settings: &Settings) -> Result<Self, Cause> {
-        // The library's message may quote the address, and with it the password.
-        let unusable = |what: &str| Cause::Settings(what.into());
-        let info = url.into_connection_info().map_err(|_| {
-            unusable(
-                "address: expected `redis://user:password@host:port/db`, `rediss://…` or \
-                 `redis+unix:///path`",
-            )
-        })?;
+        let unusable = |what: &str| Cause::Settings(format!("address: {what}").into());
+        if let Some(fault) = address::fault(url) {
+            return Err(unusable(&fault));
+        }
+        // Without a detail, which may quote the address, and with it the password.
+        let info = url
+            .into_connection_info()
+            .map_err(|error| unusable(error.category()))?;
         let given = info.redis_settings();
         // An address without a password may have the password in the place of the user name.
         let user = given.password().and(given.username());
@@ -59,10 +61,8 @@ impl Endpoint {
         if matches!(info.addr(), ConnectionAddr::TcpTls { .. }) {
             choose_cryptography();
         }
-        let client = Client::open(info).map_err(|error| {
-            let what = error.category().to_owned();
-            unusable(&format!("address {}: {what}", failures.address))
-        })?;
+        let client = Client::open(info)
+            .map_err(|error| unusable(&format!("{}: {}", failures.address, error.category())))?;
         Ok(Self {
             client,
             name: settings.name.clone(),
@@ -105,8 +105,21 @@ impl Endpoint {
                 Role::Other(role) => Err(Cause::NotPrimary(role)),
                 Role::Primary => Ok((connection, server)),
             },
-            Ok(Err(error)) => Err(self.failures.cause(&error)),
+            Ok(Err(error)) => Err(self.explained(&error).await),
             Err(_) => Err(self.failures.timeout("connecting", self.connect_timeout)),
+        }
+    }
+
+    /// Why a connection could not be opened. If the server has closed it, the server may say why.
+    async fn explained(&self, error: &RedisError) -> Cause {
+        let refusal = if greeting::may_explain(error) {
+            greeting::refusal(self.client.get_connection_info().addr()).await
+        } else {
+            None
+        };
+        match refusal {
+            Some(refusal) => self.failures.refused(&refusal),
+            None => self.failures.cause(error),
         }
     }
 }

@@ -6,13 +6,14 @@ use redis::{ErrorKind, RedisError, ServerErrorKind};
 
 use crate::health::Cause;
 use crate::settings::{AUDIT_KEY, BESIDE_PREFIX, CANARY_PREFIX};
-use crate::wire::Quoted;
+use crate::wire::{Prose, Quoted};
 
-/// The channel or key that a command names.
+/// The channel or key that a command names, or the server if it names none.
 #[derive(Clone, Copy)]
 pub(super) enum About<'a> {
     Channel(&'a str),
     Key(&'a str),
+    Server,
 }
 
 /// What is known of the server and the settings, for explanations.
@@ -33,8 +34,9 @@ impl Failures {
         match error.kind() {
             ErrorKind::Server(ServerErrorKind::NoPerm) => Cause::Refused(self.permission(error)),
             ErrorKind::AuthenticationFailed => Cause::Credentials(self.login()),
-            ErrorKind::RESP3NotSupported => Cause::Version(address.as_str().into()),
-            ErrorKind::Parse => Cause::Version(format!("{address}: {error}").into()),
+            ErrorKind::RESP3NotSupported | ErrorKind::Parse => {
+                Cause::Version(format!("{address}: {error}").into())
+            }
             _ => match error.code() {
                 Some("WRONGPASS" | "NOAUTH") => Cause::Credentials(self.login()),
                 Some(ANOTHER_SERVER) => Cause::AnotherServer,
@@ -49,6 +51,12 @@ impl Failures {
                 None => Cause::Unreachable(format!("{address}: {error}").into()),
             },
         }
+    }
+
+    /// The server refuses every connection with this error, such as `ERR max number of clients
+    /// reached`.
+    pub(super) fn refused(&self, error: &str) -> Cause {
+        Cause::Server(format!("{}: {}", self.address, Prose(error)).into())
     }
 
     pub(super) fn timeout(&self, what: &str, limit: Duration) -> Cause {

@@ -4,10 +4,12 @@
 //! None of them is a `ConnectionManager`, because that resubscribes by itself, and a
 //! subscription that is then refused goes unnoticed. The link decides when to reconnect for events.
 
+mod address;
 mod commands;
 mod endpoint;
 mod epochs;
 mod failure;
+mod greeting;
 pub(crate) mod keys;
 mod limits;
 mod nearby;

@@ -17,7 +17,7 @@ use super::request::Request;
 use super::server_info;
 use super::subscriber::Subscriber;
 use crate::health::Cause;
-use crate::server_info::{Identity, ServerInfo};
+use crate::server_info::{Identity, Role, ServerInfo};
 use crate::settings::Settings;
 use crate::sync::Mutex;
 use crate::transport::wire::{Feed, Published, Status, Wire};
@@ -84,6 +84,28 @@ impl Redis {
 
     pub(crate) async fn check(&self) -> Result<(), Cause> {
         self.publishing.check().await
+    }
+
+    /// Whether the last attempt to use a connection for commands has failed.
+    pub(crate) fn is_away(&self) -> bool {
+        self.publishing.is_away() || self.values.is_away()
+    }
+
+    /// Asks the server whether it is a primary, on every connection for commands that is in use.
+    pub(crate) async fn ask(&self) -> Result<(), Cause> {
+        let question = Question(&self.endpoint.failures.address);
+        let asked = async |commands: &Commands| {
+            let asking = self.run(commands, Again::Yes, About::Server, &question);
+            match asking.await?.role {
+                Role::Primary => Ok(()),
+                Role::Other(role) => Err(Cause::NotPrimary(role)),
+            }
+        };
+        asked(&self.publishing).await?;
+        if self.values.is_used() {
+            asked(&self.values).await?;
+        }
+        Ok(())
     }
 
     /// Deletes keys and then publishes a payload, in one round trip.
@@ -351,6 +373,18 @@ impl Work for Canary<'_> {
         let (server, [published]) = asked?;
         published.extract_error()?;
         Ok((server, open.number))
+    }
+}
+
+/// Asks for the server's role, at an address.
+struct Question<'a>(&'a str);
+
+impl Work for Question<'_> {
+    type Answer = ServerInfo;
+
+    async fn run(&self, open: &mut Open) -> RedisResult<ServerInfo> {
+        let (server, []) = server_info::ask(&mut open.connection, self.0, []).await?;
+        Ok(server)
     }
 }
 

@@ -4,7 +4,7 @@
 //! back proves nothing unless the server is a primary.
 
 use redis::aio::MultiplexedConnection;
-use redis::{Cmd, RedisResult, Value, cmd};
+use redis::{Cmd, ErrorKind, RedisResult, Value, cmd};
 
 use super::pipeline::pipeline;
 use super::sha1::sha1;
@@ -26,6 +26,11 @@ fn question() -> [Cmd; 3] {
 /// The answers to [`question`].
 fn parse(address: &str, [hello, server, replication]: [Value; 3]) -> RedisResult<ServerInfo> {
     let hello = hello.extract_error()?;
+    if !matches!(hello, Value::Map(_)) {
+        // Without RESP3, no confirmation and no message would be recognized.
+        let what = "it answers `HELLO 3` in RESP2, perhaps because a proxy stands in between";
+        return Err((ErrorKind::RESP3NotSupported, what).into());
+    }
     Ok(ServerInfo {
         role: role(address, &hello),
         identity: identity(server, replication),
