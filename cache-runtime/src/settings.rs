@@ -173,21 +173,21 @@ impl Settings {
         }
         for (what, value) in [
             ("heartbeat", self.heartbeat),
-            ("backoff", self.backoff_min),
+            ("first backoff", self.backoff_min),
             #[cfg(feature = "redis")]
-            ("connect timeout", self.connect_timeout),
+            ("connect_timeout", self.connect_timeout),
             #[cfg(feature = "redis")]
-            ("response timeout", self.response_timeout),
+            ("response_timeout", self.response_timeout),
         ] {
             if value.is_zero() {
-                return unusable(format!("{what}: expected more than zero"));
+                return unusable(format!("{what} of zero: expected more than zero"));
             }
         }
         for (what, value) in [
             ("heartbeat", self.heartbeat),
             ("lease", self.lease),
-            ("backoff", self.backoff_max),
-            ("rejection interval", self.rejection_interval),
+            ("longest backoff", self.backoff_max),
+            ("rejection_interval", self.rejection_interval),
         ] {
             if value > LONGEST {
                 return unusable(format!("{what} of {value:?}: expected at most a day"));
@@ -195,18 +195,24 @@ impl Settings {
         }
         if self.lease < self.heartbeat * 2 {
             return unusable(format!(
-                "lease of {:?}: expected at least two heartbeats of {:?}, so that one late canary is no loss",
+                "lease of {:?}: expected at least twice the heartbeat of {:?}, so that one late canary is no loss",
                 self.lease, self.heartbeat
             ));
         }
         if self.backoff_max < self.backoff_min {
             return unusable(format!(
-                "backoff from {:?} to {:?}: expected the first to be the shorter",
+                "backoff from {:?} to {:?}: expected the first not to be the longer one",
                 self.backoff_min, self.backoff_max
             ));
         }
-        if self.queue.items == 0 || self.queue.bytes == 0 || self.max_payload == 0 {
-            return unusable("queue and payload bounds: expected more than zero".to_owned());
+        if self.queue.items == 0 || self.queue.bytes == 0 {
+            return unusable(format!(
+                "queue of {} events and {} bytes: expected more than zero of both",
+                self.queue.items, self.queue.bytes
+            ));
+        }
+        if self.max_payload == 0 {
+            return unusable("max_payload of 0: expected at least 1 byte".to_owned());
         }
         Ok(())
     }

@@ -128,9 +128,9 @@ async fn payloads_beyond_the_limit_are_neither_sent_nor_received() {
     let mut events = service.events();
     let error = service.invalidate_number(1).await.unwrap_err();
     assert!(error.is_invalid_event());
-    let message = error.to_string();
+    let message = format!("{error:#}");
     assert!(
-        message.contains("`cache:numbers`") && message.contains("limit of 20"),
+        message.contains("`cache:numbers`") && message.contains("`max_payload` allows 20"),
         "{message}"
     );
     let long = br#"{"type":"number","n":1}"#;
@@ -171,17 +171,17 @@ fn unusable_settings_are_named() {
         (builder().lease(Duration::MAX), "lease"),
         (
             builder().rejection_interval(Duration::MAX),
-            "rejection interval",
+            "rejection_interval",
         ),
         (builder().heartbeat(second).lease(second), "lease of 1s"),
         (
             builder().backoff(second * 2, second),
             "backoff from 2s to 1s",
         ),
-        (builder().connect_timeout(Duration::ZERO), "connect timeout"),
+        (builder().connect_timeout(Duration::ZERO), "connect_timeout"),
         (
             builder().response_timeout(Duration::ZERO),
-            "response timeout",
+            "response_timeout",
         ),
         (builder().queue(0, 1), "queue"),
         (builder().max_payload(0), "payload"),
@@ -189,6 +189,9 @@ fn unusable_settings_are_named() {
     for (builder, expected) in cases {
         let error = builder.connect_lazy().unwrap_err();
         assert!(matches!(error.cause(), Cause::Settings(_)), "{error:?}");
-        assert!(error.to_string().contains(expected), "{expected}: {error}");
+        assert!(
+            format!("{error:#}").contains(expected),
+            "{expected}: {error}"
+        );
     }
 }

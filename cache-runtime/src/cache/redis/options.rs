@@ -82,10 +82,10 @@ impl<V> Options<V> {
         let unusable = |what: String| Err(BuildError::new(cache, what));
         let categories = self.negative_ttls.iter();
         let negative =
-            categories.map(|(category, ttl)| (format!("negative TTL {category:?}"), *ttl));
+            categories.map(|(category, ttl)| (format!("negative_ttl for {category:?}"), *ttl));
         let times = [
             ("TTL".to_owned(), self.ttl),
-            ("load lock's TTL".to_owned(), self.lock_ttl),
+            ("lock_ttl".to_owned(), self.lock_ttl),
         ];
         for (what, time) in times.into_iter().chain(negative) {
             check_time(cache, &what, time)?;
@@ -94,7 +94,7 @@ impl<V> Options<V> {
             && (ahead.is_zero() || *ahead >= self.ttl)
         {
             return unusable(format!(
-                "refresh {ahead:?} ahead: expected more than zero and less than the TTL of {:?}",
+                "refresh_ahead of {ahead:?}: expected more than zero and less than the TTL of {:?}",
                 self.ttl
             ));
         }
