@@ -46,7 +46,11 @@ fn silent(cache: &Described, found: &mut Vec<Found>) {
         if !health.is_live() {
             let meanwhile = match (&cache.state, cache.kind) {
                 (State::Unproven(_), _) => "it is read all the same, and its values may be stale",
-                (_, Kind::CoherentRedis) => "nothing is read from memory",
+                // It keeps nothing in memory, and publishers delete in Redis before they send.
+                (State::Live, Kind::CoherentRedis) => continue,
+                (_, Kind::CoherentRedis) => {
+                    "its memory is not read, and with `OnFlush::EvictRedis` neither is Redis"
+                }
                 _ => "every read loads, and nothing is stored",
             };
             let text = format!(
