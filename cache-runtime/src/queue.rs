@@ -47,6 +47,16 @@ struct State<T> {
     reader: Option<Waker>,
 }
 
+impl<T> State<T> {
+    /// Wakes the reader when something changes.
+    fn wait(&mut self, cx: &Context<'_>) {
+        match &mut self.reader {
+            Some(reader) => reader.clone_from(cx.waker()),
+            reader @ None => *reader = Some(cx.waker().clone()),
+        }
+    }
+}
+
 impl<T: Item> Queue<T> {
     pub(crate) fn new(bounds: Bounds) -> Self {
         Self {
@@ -118,6 +128,28 @@ impl<T: Item> Queue<T> {
         }
     }
 
+    /// Discards what is queued.
+    pub(crate) fn discard(&self) {
+        let mut state = self.state.lock();
+        (state.items, state.bytes) = (0, 0);
+        let queued = std::mem::take(&mut state.queued);
+        drop(state);
+        drop(queued);
+    }
+
+    /// Waits until the queue is closed.
+    pub(crate) async fn closed(&self) {
+        poll_fn(|cx| {
+            let mut state = self.state.lock();
+            if state.closed {
+                return Poll::Ready(());
+            }
+            state.wait(cx);
+            Poll::Pending
+        })
+        .await;
+    }
+
     /// Moves all queued items to `batch`, which must be empty; `false` once the queue is closed.
     pub(crate) fn poll_take(&self, cx: &mut Context<'_>, batch: &mut Vec<T>) -> Poll<bool> {
         let mut state = self.state.lock();
@@ -125,10 +157,7 @@ impl<T: Item> Queue<T> {
             return Poll::Ready(false);
         }
         if state.queued.is_empty() {
-            match &mut state.reader {
-                Some(reader) => reader.clone_from(cx.waker()),
-                reader @ None => *reader = Some(cx.waker().clone()),
-            }
+            state.wait(cx);
             return Poll::Pending;
         }
         (state.items, state.bytes) = (0, 0);

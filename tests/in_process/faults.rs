@@ -8,7 +8,7 @@ use std::time::Duration;
 use cache_runtime::__private::publish_raw;
 
 use cache_runtime::{Bus, defaults};
-use tokio::sync::mpsc::unbounded_channel;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use crate::{NumberEvent, Numbers, number, soon};
 
@@ -105,25 +105,55 @@ async fn a_panicking_handler_gets_all_at_once_and_goes_on() {
 }
 
 #[tokio::test]
-async fn a_handler_that_panics_at_all_gets_it_again_in_place_of_the_next_event() {
-    let bus = Bus::in_process();
+async fn a_handler_that_panics_at_all_gets_it_again_in_place_of_what_was_queued() {
+    let bus = Bus::local().rejection_interval(Duration::from_millis(100));
+    let bus = bus.connect_lazy().unwrap();
     let service = Numbers::new(&bus);
     let (seen, mut received) = unbounded_channel();
     let calls = AtomicUsize::new(0);
     let _subscription = service.subscribe(move |event| {
         let call = calls.fetch_add(1, Ordering::Relaxed);
-        assert!(call >= 2, "as the test wants it");
+        assert!(call >= 3, "as the test wants it");
         seen.send(event).unwrap();
     });
-    // The event and the All after it panic; the next event is covered by another All.
-    for n in 1..=3 {
-        service.invalidate_number(n).await.unwrap();
-    }
+    // The event and two calls with All panic, and no event has to come for the third.
+    service.invalidate_number(1).await.unwrap();
     assert_eq!(
         soon("an event", received.recv()).await,
         Some(NumberEvent::All)
     );
-    assert_eq!(soon("an event", received.recv()).await, Some(number(3)));
+    service.invalidate_number(2).await.unwrap();
+    assert_eq!(soon("an event", received.recv()).await, Some(number(2)));
+    assert_eq!(service.stats().panics, 3);
+}
+
+#[tokio::test]
+async fn a_handler_that_panics_at_every_event_is_called_and_logged_as_seldom_as_rejections() {
+    const EVENTS: u64 = 2_000;
+    let bus = Bus::in_process();
+    let service = Numbers::new(&bus);
+    let (seen, mut received) = unbounded_channel();
+    let panicking = |event: NumberEvent, seen: &UnboundedSender<()>| match event {
+        NumberEvent::Number { .. } => panic!("as the test wants it"),
+        NumberEvent::All => seen.send(()).unwrap(),
+    };
+    let sync_seen = seen.clone();
+    let _sync = service.subscribe(move |event| panicking(event, &sync_seen));
+    let _async = service.subscribe(move |event| {
+        let seen = seen.clone();
+        async move { panicking(event, &seen) }
+    });
+    for n in 0..EVENTS {
+        service.invalidate_number(n).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..2 {
+        soon("the All of both", received.recv()).await.unwrap();
+    }
+    let panics = service.stats().panics;
+    assert!((2..EVENTS / 4).contains(&panics), "{panics} panics");
+    // Those that wait end with the bus.
+    soon("the bus to close", bus.close()).await;
 }
 
 #[tokio::test]

@@ -1,12 +1,13 @@
 //! User handlers. Each has its own bounded queue and its own task or thread, so none delays
 //! another.
 
-use std::future::{Future, poll_fn};
+use std::future::{Future, poll_fn, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
 
 use tokio::runtime;
 use tokio::task::AbortHandle;
@@ -17,7 +18,11 @@ use super::outlet::{Delivery, Outlet};
 use super::stats::Counters;
 use crate::event::InvalidationEvent;
 use crate::io_thread;
+use crate::log_throttle::LogThrottle;
 use crate::sync::Mutex;
+
+/// Least time between two calls with `All` because of panics, whatever the bus is set to.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What a handler runs with.
 #[doc(hidden)]
@@ -27,6 +32,9 @@ pub struct HandlerContext<E> {
     pub(crate) channel: Arc<str>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) outlet: Arc<Outlet<E>>,
+    /// Least time between two calls with `All` because of panics.
+    pub(crate) interval: Duration,
+    pub(crate) panics: LogThrottle,
     /// The runtime that the handler was subscribed in, if any.
     pub(crate) runtime: Option<runtime::Handle>,
     /// Dropped when the handler has ended, which closing the bus waits for.
@@ -117,20 +125,8 @@ where
     E: InvalidationEvent,
     H: FnMut(E) + Send,
 {
-    let mut debt = Debt::default();
-    let mut batch = Vec::new();
-    while context.outlet.queue.take(&mut batch).await {
-        for delivery in batch.drain(..) {
-            let mut next = Some(debt.choose(delivery));
-            while let Some(event) = next {
-                let clean = catch_unwind(AssertUnwindSafe(|| handler(event))).is_ok();
-                next = debt.record(clean, &context);
-            }
-            if context.outlet.queue.is_closed() {
-                break;
-            }
-        }
-    }
+    let call = |event| ready(catch_unwind(AssertUnwindSafe(|| handler(event))).is_ok());
+    Driven::new(call, context).run().await;
 }
 
 async fn drive_async<E, H, F>(mut handler: H, context: HandlerContext<E>)
@@ -139,53 +135,93 @@ where
     H: FnMut(E) -> F + Send,
     F: Future<Output = ()> + Send,
 {
-    let mut debt = Debt::default();
-    let mut batch = Vec::new();
-    while context.outlet.queue.take(&mut batch).await {
-        for delivery in batch.drain(..) {
-            let mut next = Some(debt.choose(delivery));
-            while let Some(event) = next {
-                let clean = match catch_unwind(AssertUnwindSafe(|| handler(event))) {
-                    Ok(future) => caught(future).await,
-                    Err(_) => false,
-                };
-                next = debt.record(clean, &context);
+    let call = |event| {
+        let started = catch_unwind(AssertUnwindSafe(|| handler(event)));
+        async {
+            match started {
+                Ok(future) => caught(future).await,
+                Err(_) => false,
+            }
+        }
+    };
+    Driven::new(call, context).run().await;
+}
+
+/// A handler that receives the events of its queue.
+///
+/// After a panic it is called with `All` at once. After more panics within one interval, it is
+/// called with `All` when the interval ends, until that does not panic. So a handler that panics at
+/// every event costs two panics an interval, and not a flood of them in the log.
+struct Driven<E, C> {
+    /// Calls the handler; whether it ended without a panic.
+    call: C,
+    context: HandlerContext<E>,
+    /// When the handler was last called with `All` because of a panic.
+    recovered: Option<Instant>,
+}
+
+impl<E, C, F> Driven<E, C>
+where
+    E: InvalidationEvent,
+    C: FnMut(E) -> F,
+    F: Future<Output = bool>,
+{
+    fn new(call: C, context: HandlerContext<E>) -> Self {
+        Self {
+            call,
+            context,
+            recovered: None,
+        }
+    }
+
+    async fn run(mut self) {
+        let mut batch: Vec<Delivery<E>> = Vec::new();
+        while self.context.outlet.queue.take(&mut batch).await {
+            for delivery in batch.drain(..) {
+                // The `All` of a recovery that has waited covers the rest of the batch.
+                let goes_on = self.called(delivery.into_event()).await || self.recover().await;
+                if !goes_on || self.context.outlet.queue.is_closed() {
+                    break;
+                }
+            }
+        }
+    }
+
+    async fn called(&mut self, event: E) -> bool {
+        let clean = (self.call)(event).await;
+        if !clean {
+            self.context.panicked();
+        }
+        clean
+    }
+
+    /// Calls the handler with `All` until that does not panic. Returns whether it did not have to
+    /// wait, so that what was queued before still counts.
+    async fn recover(&mut self) -> bool {
+        let mut at_once = true;
+        loop {
+            let interval = self.context.interval.max(SHORTEST_INTERVAL);
+            let since = self.recovered.map(|recovered| recovered.elapsed());
+            if let Some(left) = since.and_then(|since| interval.checked_sub(since)) {
+                at_once = false;
+                let queue = &self.context.outlet.queue;
+                if io_thread::timeout(left, queue.closed()).await.is_ok() {
+                    return false;
+                }
+                queue.discard();
+            }
+            self.recovered = Some(Instant::now());
+            if self.called(E::all()).await {
+                return at_once;
             }
         }
     }
 }
 
-/// The `All` that a handler is owed after a panic.
-///
-/// The handler is called with it at once. If that call panics too, the handler receives `All`
-/// instead of its next event.
-#[derive(Debug, Default)]
-struct Debt {
-    owed: bool,
-}
-
-impl Debt {
-    fn choose<E: InvalidationEvent>(&self, delivery: Delivery<E>) -> E {
-        if self.owed {
-            E::all()
-        } else {
-            delivery.into_event()
-        }
-    }
-
-    /// Records whether a call ended without a panic. Returns the event to call the handler with at
-    /// once.
-    fn record<E: InvalidationEvent>(
-        &mut self,
-        clean: bool,
-        context: &HandlerContext<E>,
-    ) -> Option<E> {
-        let first = !clean && !self.owed;
-        self.owed = !clean;
-        if !clean {
-            context.counters.panicked(&context.channel, "handler");
-        }
-        first.then(E::all)
+impl<E> HandlerContext<E> {
+    fn panicked(&self) {
+        self.counters
+            .panicked(&self.channel, "handler", &self.panics);
     }
 }
 

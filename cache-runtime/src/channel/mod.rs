@@ -46,6 +46,7 @@ pub(crate) struct Channel<E> {
     pub(crate) counters: Arc<Counters>,
     log_events: AtomicBool,
     rejections: LogThrottle,
+    panics: LogThrottle,
     on_rejected: Option<OnRejected>,
 }
 
@@ -88,6 +89,7 @@ impl<E: InvalidationEvent> Channel<E> {
             counters: Arc::default(),
             log_events: AtomicBool::new(false),
             rejections: LogThrottle::default(),
+            panics: LogThrottle::default(),
             on_rejected,
         }
     }
@@ -153,7 +155,7 @@ impl<E: InvalidationEvent> Channel<E> {
     {
         for subscriber in subscribers {
             subscriber.apply(notice(), || {
-                self.counters.panicked(&self.name, "inline subscriber");
+                (self.counters).panicked(&self.name, "inline subscriber", &self.panics);
             });
             if let Some(raised) = raised {
                 raised.step();

@@ -3,6 +3,7 @@
 use tracing::error;
 
 use crate::counters::{count, counters};
+use crate::log_throttle::LogThrottle;
 
 counters! {
     /// Counts of what has happened in a channel on this instance since the bus was built.
@@ -30,9 +31,11 @@ counters! {
 }
 
 impl Counters {
-    /// Counts and logs a panic of a subscriber.
-    pub(super) fn panicked(&self, channel: &str, subscriber: &str) {
+    /// Counts and logs a panic of a subscriber. The log is throttled.
+    pub(super) fn panicked(&self, channel: &str, subscriber: &str, log: &LogThrottle) {
         count(&self.panics);
-        error!(channel, "{subscriber} panicked; a flush follows");
+        if let Some(skipped) = log.admit() {
+            error!(channel, skipped, "{subscriber} panicked; a flush follows");
+        }
     }
 }

@@ -18,6 +18,7 @@ use crate::channel::{ChannelStats, DeclaredChannel, Hook, Inline, Notice, Outlet
 use crate::error::{NotReady, PublishError};
 use crate::event::{EventMethods, InvalidationEvent, Publisher, Receipt};
 use crate::health::{Health, Lease};
+use crate::log_throttle::LogThrottle;
 use crate::wire::EventSchema;
 
 /// Publishes and subscribes to the events of one channel on one bus.
@@ -88,7 +89,9 @@ impl<E: InvalidationEvent> Invalidator<E> {
     /// - when the channel was down for longer than the lease;
     /// - when messages were rejected: at once for the first, and then at most once per
     ///   [`rejection_interval`](crate::bus::BusBuilder::rejection_interval);
-    /// - when its queue was full, or it panicked.
+    /// - when its queue was full;
+    /// - when it panicked: at once, and after more panics when the same interval has ended, in place
+    ///   of what was queued meanwhile.
     ///
     /// # Panics
     ///
@@ -126,6 +129,8 @@ impl<E: InvalidationEvent> Invalidator<E> {
             channel: Arc::clone(core.name()),
             counters: Arc::clone(&core.channel.counters),
             outlet: Arc::clone(&outlet),
+            interval: core.bus.settings().rejection_interval,
+            panics: LogThrottle::default(),
             runtime: runtime::Handle::try_current().ok(),
             _running: core.bus.handlers().token(),
         };
