@@ -228,7 +228,7 @@ async fn started_without_redis(database: &Database) -> Result<(), Box<dyn Error>
     let bus = instances::without_redis()?;
     let c = Instance::new(&bus)?;
     if let Err(error) = bus.ready().await {
-        println!("   [C] {error}");
+        println!("   [C] {error:#}");
     }
     let before = database.queries();
     let (first, second) = (c.is_active(database).await, c.is_active(database).await);
@@ -240,7 +240,7 @@ async fn started_without_redis(database: &Database) -> Result<(), Box<dyn Error>
     database.set_active(false);
     let service = ChannelActivationInvalidation::new(&bus);
     if let Err(error) = service.invalidate_channel(CHANNEL).await {
-        println!("   [C] deactivates it, but cannot publish it: {error}");
+        println!("   [C] deactivates it, but cannot publish it: {error:#}");
     }
     println!("   [C] active? {}", c.is_active(database).await);
     bus.close().await;

@@ -124,7 +124,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         c.stats().redis_errors
     );
     if let Err(error) = c.get("other").await {
-        println!("   [C] without a loader it cannot know: {error}");
+        println!("   [C] without a loader it cannot know: {error:#}");
     }
     away.close().await;
     instances.close().await

@@ -70,7 +70,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let away = instances::without_redis()?;
     let requests = Dedup::builder(&away, "requests").build()?;
     if let Err(error) = receive(&requests, "message-4", "C").await {
-        println!("   [C] {error}");
+        println!("   [C] {error:#}");
     }
     away.close().await;
     instances.close().await

@@ -115,14 +115,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     for name in ["A", "A"] {
         let transcribe = || async { speech.transcribe(file) };
         if let Err(error) = a.lookup_or_load(&key(file), transcribe).await {
-            println!("   [{name}] {file}: {error}");
+            println!("   [{name}] {file}: {error:#}");
         }
     }
 
     println!("\n5. A caller that needs a text");
     let load = || async { Ok::<_, io::Error>("unused".to_owned()) };
     if let Err(error) = b.try_get_or_load(&key("silence.ogg"), load).await {
-        println!("   [B] silence.ogg: {error}");
+        println!("   [B] silence.ogg: {error:#}");
     }
     instances.close().await
 }

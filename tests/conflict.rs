@@ -44,9 +44,9 @@ async fn connecting_fails_and_names_both_places() {
         .await
         .unwrap_err();
     assert!(matches!(error.cause(), Cause::Conflict(_)), "{error:?}");
-    assert_names_both(&error.to_string());
+    assert_names_both(&format!("{error:#}"));
     let error = Bus::local().connect_lazy().unwrap_err();
-    assert_names_both(&error.to_string());
+    assert_names_both(&format!("{error:#}"));
 }
 
 #[tokio::test]
@@ -54,10 +54,13 @@ async fn a_bus_that_cannot_refuse_to_be_made_carries_nothing() {
     let bus = Bus::in_process();
     let (users, personas) = (Users::new(&bus), Personas::new(&bus));
     let _subscription = users.subscribe_inline(|_event| {});
-    assert_names_both(&bus.ready().await.unwrap_err().to_string());
+    assert_names_both(&format!("{:#}", bus.ready().await.unwrap_err()));
     assert!(matches!(bus.health(), Health::Down(Cause::Conflict(_))));
     assert!(matches!(users.health(), Health::Down(Cause::Conflict(_))));
-    assert_names_both(&users.invalidate_user("1").await.unwrap_err().to_string());
+    assert_names_both(&format!(
+        "{:#}",
+        users.invalidate_user("1").await.unwrap_err()
+    ));
     assert_names_both(
         &personas
             .invalidate_persona("1")
@@ -65,7 +68,7 @@ async fn a_bus_that_cannot_refuse_to_be_made_carries_nothing() {
             .unwrap_err()
             .to_string(),
     );
-    assert_names_both(&users.ready().await.unwrap_err().to_string());
+    assert_names_both(&format!("{:#}", users.ready().await.unwrap_err()));
 }
 
 #[test]

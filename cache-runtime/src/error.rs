@@ -1,13 +1,27 @@
 //! Errors of connecting, becoming live and publishing.
 //!
-//! Each error prints its cause, so that one log line is enough, and has no `source` that repeats
-//! it.
+//! `{}` prints what has failed, and not the cause, which `source` returns. So a report that follows
+//! the sources prints each once. `{:#}` prints the sources too, on one line.
 
+use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
 use crate::health::Cause;
 use crate::wire::EncodeError;
+
+/// The most caches that an error names.
+const NAMED: usize = 8;
+
+/// Ends the text of an error: `{:#}` appends its sources.
+pub(crate) fn sources(error: &dyn Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let mut source = error.source().filter(|_| f.alternate());
+    while let Some(error) = source {
+        write!(f, ": {error}")?;
+        source = error.source();
+    }
+    Ok(())
+}
 
 /// A bus could not be built or connected.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,11 +39,16 @@ impl ConnectError {
 
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the bus could not be connected: {}", self.cause)
+        f.write_str("the bus could not be connected")?;
+        sources(self, f)
     }
 }
 
-impl std::error::Error for ConnectError {}
+impl Error for ConnectError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.cause)
+    }
+}
 
 /// The bus or a channel did not become live.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,13 +75,18 @@ impl NotReady {
 impl fmt::Display for NotReady {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.channel {
-            Some(channel) => write!(f, "channel `{channel}` is not live: {}", self.cause),
-            None => write!(f, "the bus is not live: {}", self.cause),
+            Some(channel) => write!(f, "channel `{channel}` is not live")?,
+            None => f.write_str("the bus is not live")?,
         }
+        sources(self, f)
     }
 }
 
-impl std::error::Error for NotReady {}
+impl Error for NotReady {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.cause)
+    }
+}
 
 /// An event may not have been published, or a cache could not evict in Redis.
 ///
@@ -73,8 +97,8 @@ pub struct PublishError {
     channel: Arc<str>,
     /// Why the event was not published; `None` if it was.
     reason: Option<Reason>,
-    /// A cache that could not evict, and why not.
-    not_evicted: Option<Box<(Arc<str>, Cause)>>,
+    /// The caches that could not evict, and why not.
+    not_evicted: Box<[(Arc<str>, Cause)]>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -89,7 +113,7 @@ impl PublishError {
         Self {
             channel,
             reason: Some(reason),
-            not_evicted: None,
+            not_evicted: Box::default(),
         }
     }
 
@@ -105,18 +129,17 @@ impl PublishError {
         Self::new(channel, Reason::Transport(cause))
     }
 
-    /// A cache could not evict. `sent` is the error of publishing the event itself, if there was
-    /// one.
-    pub(crate) fn not_evicted(
+    /// At least one cache could not evict. `sent` is the error of publishing the event itself, if
+    /// there was one.
+    pub(crate) fn not_evicted_from(
         channel: Arc<str>,
         sent: Option<Self>,
-        cache: Arc<str>,
-        cause: Cause,
+        caches: Vec<(Arc<str>, Cause)>,
     ) -> Self {
         Self {
             channel,
             reason: sent.and_then(|error| error.reason),
-            not_evicted: Some(Box::new((cache, cause))),
+            not_evicted: caches.into(),
         }
     }
 
@@ -134,14 +157,16 @@ impl PublishError {
         match &self.reason {
             Some(Reason::Transport(cause)) => Some(cause),
             Some(Reason::Encode(_) | Reason::TooLarge { .. }) => None,
-            None => self.not_evicted.as_ref().map(|cache| &cache.1),
+            None => self.not_evicted.first().map(|(_, cause)| cause),
         }
     }
 
-    /// The cache that could not evict in Redis. It may keep old values there until their TTL ends.
-    #[must_use]
-    pub fn not_evicted_cache(&self) -> Option<&str> {
-        self.not_evicted.as_ref().map(|cache| &*cache.0)
+    /// The caches that could not evict in Redis, each with the cause. They may keep old values there
+    /// until their TTL ends.
+    pub fn not_evicted(&self) -> impl ExactSizeIterator<Item = (&str, &Cause)> {
+        self.not_evicted
+            .iter()
+            .map(|(cache, cause)| (&**cache, cause))
     }
 
     /// Whether the event was published all the same, and only a cache could not evict.
@@ -175,37 +200,97 @@ impl PublishError {
     }
 }
 
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Encode(error) => error.fmt(f),
-            Self::TooLarge { length, limit } => {
-                write!(f, "payload of {length} bytes exceeds the limit of {limit}")
-            }
-            Self::Transport(cause) => cause.fmt(f),
-        }
-    }
-}
-
 impl fmt::Display for PublishError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let channel = &self.channel;
-        match (&self.reason, self.not_evicted.as_deref()) {
-            (Some(reason), None) => write!(f, "could not publish to channel `{channel}`: {reason}"),
-            (Some(reason), Some((cache, cause))) => write!(
+        if self.is_published() {
+            write!(f, "published to channel `{channel}`, but ")?;
+        } else {
+            write!(f, "could not publish to channel `{channel}`")?;
+        }
+        if let Some(Reason::TooLarge { length, limit }) = self.reason {
+            write!(
                 f,
-                "could not publish to channel `{channel}`: {reason}; nor could cache `{cache}` \
-                 evict in Redis: {cause}"
-            ),
-            (None, Some((cache, cause))) => write!(
-                f,
-                "published to channel `{channel}`, but cache `{cache}` could not evict in Redis: \
-                 {cause}"
-            ),
-            // No constructor makes this.
-            (None, None) => write!(f, "published to channel `{channel}`"),
+                ": the payload has {length} bytes, and `max_payload` allows {limit}"
+            )?;
+        }
+        if !self.not_evicted.is_empty() {
+            let and = if self.is_published() { "" } else { ", and " };
+            f.write_str(and)?;
+            self.write_not_evicted(f)?;
+        }
+        sources(self, f)
+    }
+}
+
+impl PublishError {
+    /// Names the caches that could not evict, with each cause that is not the source.
+    fn write_not_evicted(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.not_evicted.len() == 1 {
+            "cache "
+        } else {
+            "caches "
+        })?;
+        for (i, (cache, cause)) in self.not_evicted.iter().take(NAMED).enumerate() {
+            let comma = if i == 0 { "" } else { ", " };
+            write!(f, "{comma}`{cache}`")?;
+            if self.cause() != Some(cause) {
+                write!(f, " ({cause})")?;
+            }
+        }
+        if let Some(more @ 1..) = self.not_evicted.len().checked_sub(NAMED) {
+            write!(f, " and {more} more")?;
+        }
+        f.write_str(" could not evict in Redis")
+    }
+}
+
+impl Error for PublishError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.reason {
+            Some(Reason::Encode(error)) => Some(error),
+            Some(Reason::TooLarge { .. }) => None,
+            Some(Reason::Transport(_)) | None => self.cause().map(|cause| cause as _),
         }
     }
 }
 
-impl std::error::Error for PublishError {}
+/// At least one of several events that were published together has failed.
+///
+/// All of them have evicted on this instance, and all were tried.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PublishAllError {
+    events: usize,
+    /// Not empty. With the place of each event among all, from 0.
+    failed: Vec<(usize, PublishError)>,
+}
+
+impl PublishAllError {
+    pub(crate) fn new(events: usize, failed: Vec<(usize, PublishError)>) -> Self {
+        Self { events, failed }
+    }
+
+    /// The events that failed: the place of each among all events, from 0, and its error.
+    pub fn failed(&self) -> impl ExactSizeIterator<Item = (usize, &PublishError)> {
+        self.failed.iter().map(|(i, error)| (*i, error))
+    }
+}
+
+impl fmt::Display for PublishAllError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (failed, events) = (self.failed.len(), self.events);
+        let first = self.failed.first().map_or(0, |(i, _)| i + 1);
+        write!(
+            f,
+            "{failed} of {events} events failed, first number {first}"
+        )?;
+        sources(self, f)
+    }
+}
+
+/// The source is the error of the first event that failed.
+impl Error for PublishAllError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.failed.first().map(|(_, error)| error as _)
+    }
+}

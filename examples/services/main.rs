@@ -171,7 +171,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         };
         match (entry.publish)(json).await {
             Ok(published) => println!("-> {name}: {published}"),
-            Err(error) => println!("!! {name}: {error}"),
+            Err(error) => println!("!! {name}: {error:#}"),
         }
     }
     // The last event may still be on its way to the listener.

@@ -175,7 +175,7 @@ async fn without_a_server_it_fails() {
     let error = bus.audit().await.unwrap_err();
     assert_eq!(error.cause(), &Cause::Closed);
     assert_eq!(
-        error.to_string(),
+        format!("{error:#}"),
         "other instances could not be asked for their caches: the bus is closed"
     );
 }
@@ -189,7 +189,7 @@ async fn what_the_message_allows_is_enough_and_needed() {
     let refused = async || {
         let error = bus.audit().await.unwrap_err();
         assert!(matches!(error.cause(), Cause::Refused(_)), "{error:?}");
-        error.to_string()
+        format!("{error:#}")
     };
     let message = refused().await;
     let (_, rules) = message.split_once("ACL SETUSER app ").unwrap();

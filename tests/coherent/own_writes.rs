@@ -1,11 +1,14 @@
 //! This instance's own writes: a read after it has published must not find an older value, whether
 //! the server is up or down.
 
+use std::pin::pin;
+use std::task::{Context, Waker};
+
 use cache_runtime::Bus;
 use cache_runtime::coherent::WhileDown;
 use support::Server;
 
-use crate::{Loader, Users, builder, connect, held, live, lost};
+use crate::{Loader, UserEvent, Users, builder, connect, held, live, lost};
 
 #[tokio::test]
 async fn are_read_as_soon_as_publish_is_called() {
@@ -14,7 +17,7 @@ async fn are_read_as_soon_as_publish_is_called() {
     let loader = Loader::default();
     loader.read(&cache, "1").await;
     // Dropped before it was polled.
-    drop(users.publish(&crate::UserEvent::Renamed));
+    drop(users.publish(&UserEvent::Renamed));
     assert_eq!(
         cache.get("1"),
         Some(1),
@@ -81,4 +84,53 @@ async fn are_counted_once() {
     let stats = cache.stats();
     assert_eq!((stats.stored, stats.evictions.event), (3, 3));
     assert_eq!(stats.evictions.total(), 3);
+}
+
+#[tokio::test]
+async fn of_several_events_are_all_read_although_none_can_be_sent() {
+    let mut server = Server::start().await;
+    let bus = connect(&server.url()).await;
+    let users = Users::new(&bus);
+    let cache = builder(&users)
+        .while_down(WhileDown::ServeUntilTtl)
+        .build()
+        .unwrap();
+    users.ready().await.unwrap();
+    let loader = Loader::default();
+    for key in ["1", "2", "3"] {
+        loader.read(&cache, key).await;
+    }
+    server.kill9();
+    lost(&users).await;
+    let user = |id: &str| UserEvent::User {
+        user_id: id.to_owned(),
+    };
+    let error = users.publish_all(["1", "2"].map(user)).await.unwrap_err();
+    let failed: Vec<usize> = error.failed().map(|(i, _)| i).collect();
+    assert_eq!(failed, [0, 1]);
+    assert_eq!((cache.get("1"), cache.get("2")), (None, None));
+    assert_eq!(cache.get("3"), Some(3), "only what was published goes");
+}
+
+#[tokio::test]
+async fn of_several_events_are_evicted_before_the_first_is_sent() {
+    let bus = Bus::in_process();
+    let (users, cache) = live(&bus).await;
+    let loader = Loader::default();
+    loader.read(&cache, "1").await;
+    loader.read(&cache, "2").await;
+    let events = ["1", "2"].map(|id| UserEvent::User {
+        user_id: id.to_owned(),
+    });
+    let mut publishing = pin!(users.publish_all(events));
+    assert_eq!(
+        cache.get("1"),
+        Some(1),
+        "nothing happens until it is awaited"
+    );
+    // The first poll evicts; whoever drops the future then has evicted everything.
+    let _ = publishing
+        .as_mut()
+        .poll(&mut Context::from_waker(Waker::noop()));
+    assert_eq!((cache.get("1"), cache.get("2")), (None, None));
 }

@@ -13,7 +13,7 @@ pub(crate) async fn a_closed_bus_is_an_error(on: Backend) {
     on.bus.close().await;
     let error = dedup.reserve("1", "Ada").await.unwrap_err();
     assert!(error.is_closed(), "{error:?}");
-    let message = error.to_string();
+    let message = format!("{error:#}");
     let start = "key \"1\" of dedup `requests` could not be reserved: ";
     assert!(message.starts_with(start), "{message}");
     assert!(dedup.release("1", "Ada").await.unwrap_err().is_closed());
@@ -33,7 +33,7 @@ pub(crate) async fn a_closed_bus_is_an_error(on: Backend) {
 async fn fails(dedup: &Dedup, expected: impl Fn(&Cause) -> bool) {
     let told = |error: DedupError| {
         assert!(error.cause().is_some_and(&expected), "{error:?}");
-        assert!(error.to_string().contains("`requests`"), "{error}");
+        assert!(format!("{error:#}").contains("`requests`"), "{error}");
     };
     for key in ["reserved", "free"] {
         told(dedup.reserve(key, "Bea").await.unwrap_err());
@@ -117,7 +117,7 @@ async fn a_server_that_refuses_is_an_error_that_says_what_to_allow() {
     let error = refusing.reserve("1", "Ada").await.unwrap_err();
     let rules = "ACL SETUSER app +get +getrange +set +del +pttl +scan +eval +evalsha \
                  ~requests:* ~cache-runtime:*";
-    assert!(error.to_string().ends_with(rules), "{error}");
+    assert!(format!("{error:#}").ends_with(rules), "{error}");
     admin.run::<()>(&rules.split(' ').collect::<Vec<_>>()).await;
     let reserved = refusing.reserve("1", "Ada").await;
     assert_eq!(reserved, Ok(Reservation::Reserved));
@@ -130,7 +130,7 @@ async fn a_server_without_memory_is_an_error() {
     admin.run::<()>(&["CONFIG", "SET", "maxmemory", "1"]).await;
     let error = dedup.reserve("1", "Ada").await.unwrap_err();
     assert!(matches!(error.cause(), Some(Cause::Server(_))), "{error:?}");
-    assert!(error.to_string().contains("memory"), "{error}");
+    assert!(format!("{error:#}").contains("memory"), "{error}");
     admin.run::<()>(&["CONFIG", "SET", "maxmemory", "0"]).await;
     assert_eq!(answer(&dedup, "1").await, Reservation::Reserved);
 }

@@ -174,7 +174,7 @@ pub(crate) async fn names_keep_reservations_apart(on: Backend) {
     for name in ["", ":", "a:", "a::b", "a b", "a*", "ä", "a\n"] {
         let error = Dedup::builder(&on.bus, name).build().unwrap_err();
         assert_eq!(error.cache(), name);
-        assert!(error.to_string().contains("expected letters"), "{error}");
+        assert!(format!("{error:#}").contains("expected letters"), "{error}");
     }
     for ttl in [
         Duration::ZERO,
@@ -182,7 +182,7 @@ pub(crate) async fn names_keep_reservations_apart(on: Backend) {
         LONG * 24 * 400,
     ] {
         let error = Dedup::builder(&on.bus, "a").ttl(ttl).build().unwrap_err();
-        assert!(error.to_string().contains("TTL"), "{error}");
+        assert!(format!("{error:#}").contains("TTL"), "{error}");
     }
 }
 

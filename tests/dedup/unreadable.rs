@@ -32,7 +32,7 @@ pub(crate) async fn what_is_no_reservation_is_an_error_and_stays(on: Backend) {
             assert!(error.is_unreadable(), "{error:?}");
             assert_eq!((error.cache(), error.key()), ("requests", Some("1")));
             assert_eq!(error.cause(), None);
-            let message = error.to_string();
+            let message = format!("{error:#}");
             assert!(
                 message.contains("key \"1\" of dedup `requests`"),
                 "{message}"
@@ -46,7 +46,7 @@ pub(crate) async fn what_is_no_reservation_is_an_error_and_stays(on: Backend) {
     // Bytes that are not UTF-8.
     kv.set("requests:1", b"\xFF\xFE", LONG).await.unwrap();
     let error = dedup.reserve("1", "Ada").await.unwrap_err();
-    assert!(error.to_string().contains("of 2 bytes"), "{error}");
+    assert!(format!("{error:#}").contains("of 2 bytes"), "{error}");
     // It counts as a key, and does not affect other keys.
     assert_eq!(dedup.size().await, Ok(1));
     let other = dedup.reserve("2", "Ada").await;
@@ -73,7 +73,7 @@ async fn another_type_is_an_error_and_stays() {
     let dedup = dedup(&bus);
     let told = |error: DedupError| {
         assert!(matches!(error.cause(), Some(Cause::Server(_))), "{error:?}");
-        let message = error.to_string();
+        let message = format!("{error:#}");
         assert!(
             message.contains("key \"1\" of dedup `requests`"),
             "{message}"

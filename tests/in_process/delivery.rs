@@ -162,3 +162,37 @@ async fn publishing_all_is_an_event_like_any_other() {
         Some(NumberEvent::All)
     );
 }
+
+#[tokio::test]
+async fn several_events_published_at_once_arrive_in_order_and_a_bad_one_stops_no_other() {
+    let bus = Bus::local().max_payload(40).connect_lazy().unwrap();
+    let letters = Letters::new(&bus);
+    let mut events = letters.events();
+    let letter = |letter: &str| LetterEvent::Letter {
+        letter: letter.to_owned(),
+    };
+    let receipts = letters.publish_all(["a", "b"].map(letter)).await.unwrap();
+    assert_eq!(receipts.len(), 2);
+    let long = "x".repeat(40);
+    let error = letters
+        .publish_all(["c", &long, "d"].map(letter))
+        .await
+        .unwrap_err();
+    let failed: Vec<_> = error.failed().collect();
+    assert!(
+        matches!(failed[..], [(1, error)] if error.is_invalid_event()),
+        "{error:?}"
+    );
+    for expected in ["a", "b", "c", "d"] {
+        let event = soon("an event", events.recv()).await;
+        assert_eq!(event, Some(letter(expected)));
+    }
+    assert_eq!(letters.publish_all([]).await, Ok(Vec::new()));
+}
+
+#[test]
+fn several_events_can_be_published_without_an_executor() {
+    let numbers = Numbers::new(&Bus::in_process());
+    let receipts = numbers.publish_all([number(1), number(2)]).wait().unwrap();
+    assert_eq!(receipts.len(), 2);
+}

@@ -18,7 +18,7 @@ async fn what_the_message_allows_is_enough() {
 
     let error = all_operations(&kv).await.unwrap_err();
     assert!(matches!(error, Cause::Refused(_)), "{error:?}");
-    let message = error.to_string();
+    let message = format!("{error:#}");
     assert!(message.contains("key \"prod:a:1\""), "{message}");
     assert!(!message.contains("secret"), "{message}");
     let (_, rules) = message
@@ -45,7 +45,7 @@ async fn what_the_message_allows_is_enough() {
             .await;
         let error = all_operations(&kv).await.unwrap_err();
         assert!(matches!(error, Cause::Refused(_)), "{rule}: {error:?}");
-        assert!(error.to_string().ends_with(rules), "{rule}: {error}");
+        assert!(format!("{error:#}").ends_with(rules), "{rule}: {error}");
     }
 }
 
@@ -76,5 +76,5 @@ async fn what_a_script_may_not_do_is_told_too() {
         .await
         .unwrap_err();
     assert!(matches!(error, Cause::Refused(_)), "{error:?}");
-    assert!(error.to_string().contains("+set "), "{error}");
+    assert!(format!("{error:#}").contains("+set "), "{error}");
 }

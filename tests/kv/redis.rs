@@ -123,7 +123,7 @@ async fn another_type_is_an_error_and_stays() {
         kv.delete_if_equal("key", b"").await.unwrap_err(),
     ] {
         assert!(matches!(error, Cause::Server(_)), "{error:?}");
-        assert!(error.to_string().contains("WRONGTYPE"), "{error}");
+        assert!(format!("{error:#}").contains("WRONGTYPE"), "{error}");
     }
     assert_eq!(admin.run::<u64>(&["LLEN", "key"]).await, 1);
 }

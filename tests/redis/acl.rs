@@ -29,7 +29,7 @@ async fn one_channel_refused_leaves_the_others_alone_and_says_what_to_allow() {
         .unwrap_err();
     assert_eq!(error.channel(), Some("cache:teams"));
     assert!(matches!(error.cause(), Cause::Refused(_)), "{error:?}");
-    let message = error.to_string();
+    let message = format!("{error:#}");
     assert!(message.contains("ACL SETUSER app"), "{message}");
     assert!(message.contains("&cache:teams"), "{message}");
     assert!(!message.contains("secret"), "{message}");
@@ -41,7 +41,7 @@ async fn one_channel_refused_leaves_the_others_alone_and_says_what_to_allow() {
     .await;
     let error = teams.invalidate_user(1u64).await.unwrap_err();
     assert!(error.is_refused(), "{error:?}");
-    assert!(error.to_string().contains("&cache:teams"), "{error}");
+    assert!(format!("{error:#}").contains("&cache:teams"), "{error}");
     let health = bus.health();
     assert!(
         matches!(&health, Health::Down(Cause::Refused(_))),
@@ -71,7 +71,7 @@ async fn canaries_refused_keep_everything_down_and_say_what_to_allow() {
     let _guard = users.subscribe(|_| ());
     let error = within("an answer", users.ready()).await.unwrap_err();
     assert!(
-        error.to_string().contains("&prod:cache-runtime:canary:*"),
+        format!("{error:#}").contains("&prod:cache-runtime:canary:*"),
         "{error}"
     );
 

@@ -24,7 +24,7 @@ async fn a_wrong_password_is_reported_at_once() {
     ] {
         let error = builder(&url).connect().await.unwrap_err();
         assert!(matches!(error.cause(), Cause::Credentials(_)), "{error:?}");
-        let message = error.to_string();
+        let message = format!("{error:#}");
         assert!(message.contains("password"), "{message}");
         assert!(!message.contains(SECRET), "{message}");
 
@@ -49,7 +49,7 @@ async fn a_password_where_the_user_stands_is_not_taken_for_one() {
         .url()
         .replace("redis://", &format!("redis://{SECRET}@"));
     let error = builder(&url).connect().await.unwrap_err();
-    let message = error.to_string();
+    let message = format!("{error:#}");
     assert!(message.contains("redis://:password@host"), "{message}");
     assert!(
         !format!("{message} {error:?}").contains(SECRET),
@@ -78,7 +78,7 @@ async fn a_password_is_never_shown() {
     watched.down().await;
     let error = users.invalidate_user(2u64).await.unwrap_err();
     shown.add(&error);
-    shown.add(error.to_string());
+    shown.add(format!("{error:#}"));
     shown.add(bus.health());
     bus.close().await;
 
@@ -95,7 +95,7 @@ async fn a_password_is_never_shown() {
         shown.add(Bus::redis(&*unusable));
         let error = Bus::redis(unusable).connect().await.unwrap_err();
         shown.add(&error);
-        shown.add(error.to_string());
+        shown.add(format!("{error:#}"));
     }
 
     let shown = shown.0 + &log.text();

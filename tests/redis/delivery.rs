@@ -107,6 +107,6 @@ async fn a_publisher_reads_its_own_writes_even_when_the_server_is_away() {
     let error = users.invalidate_user(3u64).await.unwrap_err();
     assert!(seen.seen().contains(&user(3)));
     assert_eq!(error.channel(), "cache:users");
-    assert!(error.to_string().contains("`cache:users`"), "{error}");
+    assert!(format!("{error:#}").contains("`cache:users`"), "{error}");
     assert!(error.cause().is_some(), "{error:?}");
 }

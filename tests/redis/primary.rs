@@ -43,7 +43,7 @@ async fn a_replica_as_the_address_is_refused() {
     in_step(&admin).await;
 
     let error = builder(&replica.url()).connect().await.unwrap_err();
-    let text = error.to_string();
+    let text = format!("{error:#}");
     assert!(text.contains("no primary but a replica"), "{text}");
 
     let bus = builder(&replica.url()).connect_lazy().unwrap();
@@ -52,7 +52,7 @@ async fn a_replica_as_the_address_is_refused() {
     let _events = users.events();
     until("the role to be noticed", &mut health, is_replica).await;
     let error = users.invalidate_user(1).await.unwrap_err();
-    assert!(error.to_string().contains("replica"), "{error}");
+    assert!(format!("{error:#}").contains("replica"), "{error}");
 
     promote(&admin).await;
     until("the new primary to be live", &mut health, Health::is_live).await;
@@ -79,7 +79,7 @@ async fn a_demoted_primary_is_left_within_a_heartbeat() {
     until("the demotion to be noticed", &mut health, is_replica).await;
     assert_eq!(cache.get(&1), None);
     let error = users.invalidate_user(1).await.unwrap_err();
-    assert!(error.to_string().contains("replica"), "{error}");
+    assert!(format!("{error:#}").contains("replica"), "{error}");
 
     promote(&admin).await;
     until(

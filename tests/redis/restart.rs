@@ -37,7 +37,7 @@ async fn a_bus_may_be_built_before_the_server_runs() {
     let users = Users::new(&bus);
     let guard = users.subscribe(|_| ());
     let error = users.ready().await.unwrap_err();
-    assert!(error.to_string().contains("cache:users"), "{error}");
+    assert!(format!("{error:#}").contains("cache:users"), "{error}");
     drop(guard);
 
     server.restart().await;

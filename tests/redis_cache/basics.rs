@@ -93,7 +93,10 @@ async fn an_error_of_the_load_is_returned_and_nothing_is_stored(place: &Place) {
     let cache = builder(&bus).while_down(WhileDown::Fail).build().unwrap();
     let failing = || async { Err(io::Error::other("the provider is down")) };
     let error = cache.try_get_or_load("a", failing).await.unwrap_err();
-    assert_eq!(error.to_string(), "the provider is down");
+    assert_eq!(
+        format!("{error:#}"),
+        "the loader failed: the provider is down"
+    );
     assert!(matches!(error, LoadError::Load(_)));
     assert_eq!(cache.get("a").await.unwrap(), None);
     assert_eq!(cache.stats().failed_loads, 1);
@@ -187,7 +190,7 @@ async fn unusable_settings_are_named() {
         (lasting(&bus, Duration::MAX).build().err(), "at most a year"),
         (
             builder(&bus).lock_ttl(Duration::ZERO).build().err(),
-            "load lock's TTL of 0ns",
+            "lock_ttl of 0ns",
         ),
         (
             builder(&bus).load_lock(Duration::MAX).build().err(),
@@ -198,18 +201,18 @@ async fn unusable_settings_are_named() {
                 .negative_ttl("gone", Duration::ZERO)
                 .build()
                 .err(),
-            "negative TTL \"gone\"",
+            "negative_ttl for \"gone\"",
         ),
         (
             builder(&bus).refresh_ahead(LONG, load).build().err(),
-            "refresh 3600s ahead",
+            "refresh_ahead of 3600s",
         ),
         (
             builder(&bus)
                 .refresh_ahead(Duration::ZERO, load)
                 .build()
                 .err(),
-            "refresh 0ns ahead",
+            "refresh_ahead of 0ns",
         ),
         (
             builder(&bus).max_value_bytes(0).build().err(),

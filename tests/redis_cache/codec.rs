@@ -102,8 +102,8 @@ async fn a_value_that_is_too_large_is_given_to_its_caller(place: &Place) {
     }
     let error = cache.insert("a", "123456789".to_owned()).await.unwrap_err();
     assert!(error.is_too_large());
-    let expected = "an entry of cache `texts` could not be stored: 11 bytes exceed the limit of 10";
-    assert_eq!(error.to_string(), expected);
+    let expected = "an entry of cache `texts` could not be stored: it has 11 bytes, and `max_value_bytes` allows 10";
+    assert_eq!(format!("{error:#}"), expected);
     assert_eq!(cache.stats().too_large, 3);
     assert_eq!(cache.get("a").await.unwrap().as_deref(), Some("12345678"));
 }

@@ -51,7 +51,7 @@ async fn all_instances_know_that_there_is_nothing(place: &Place) {
     // A caller that needs a value receives the category as an error.
     let error = there.try_get_or_load("a", never).await.unwrap_err();
     assert_eq!(
-        error.to_string(),
+        format!("{error:#}"),
         "cache `texts` knows that there is no value: gone"
     );
     assert!(matches!(error, LoadError::Absent { .. }));

@@ -146,7 +146,7 @@ async fn a_server_that_refuses_is_told_of() {
     admin.run::<()>(&["CONFIG", "SET", "maxmemory", "1"]).await;
     assert_eq!(cache.try_get_or_load("a", || text("A")).await.unwrap(), "A");
     let error = cache.insert("a", "A".to_owned()).await.unwrap_err();
-    assert!(error.to_string().contains("OOM"), "{error}");
+    assert!(format!("{error:#}").contains("OOM"), "{error}");
     // Redis has answered, so it is asked again at once.
     admin.run::<()>(&["CONFIG", "SET", "maxmemory", "0"]).await;
     cache.insert("a", "A".to_owned()).await.unwrap();

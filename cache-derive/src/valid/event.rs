@@ -24,6 +24,7 @@ const TAKEN: &[&str] = &[
     "into",
     "invalidator",
     "publish",
+    "publish_all",
     "ready",
     "schema",
     "stats",

@@ -1,5 +1,6 @@
 //! The audit that knows of other instances.
 
+use std::error::Error;
 use std::fmt;
 use std::sync::LazyLock;
 
@@ -11,6 +12,7 @@ use super::peer::{Peer, RECORD_TTL, record};
 use super::report::Audit;
 use super::rows::assemble;
 use crate::bus::Bus;
+use crate::error::sources;
 use crate::health::Cause;
 use crate::keyspace::Keyspace;
 use crate::random;
@@ -87,12 +89,13 @@ impl AuditError {
 
 impl fmt::Display for AuditError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let cause = &self.cause;
-        write!(
-            f,
-            "other instances could not be asked for their caches: {cause}"
-        )
+        f.write_str("other instances could not be asked for their caches")?;
+        sources(self, f)
     }
 }
 
-impl std::error::Error for AuditError {}
+impl Error for AuditError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.cause)
+    }
+}

@@ -34,6 +34,8 @@ impl Receipt {
 
 /// The future that the `invalidate_…` methods return. Awaiting it publishes the event.
 ///
+/// [`publish_all`](crate::service::Invalidator::publish_all) returns one for several events.
+///
 /// # Errors
 ///
 /// As [`Invalidator::publish`](crate::service::Invalidator::publish).
@@ -42,14 +44,12 @@ impl Receipt {
 ///
 /// If it is dropped after its first poll, the event may or may not have been published.
 #[must_use = "an event is published when this is awaited"]
-pub struct Publishing<'a> {
-    future: BoxFuture<'a, Result<Receipt, PublishError>>,
+pub struct Publishing<'a, T = Receipt, E = PublishError> {
+    future: BoxFuture<'a, Result<T, E>>,
 }
 
-impl<'a> Publishing<'a> {
-    pub(crate) fn new(
-        publishing: impl Future<Output = Result<Receipt, PublishError>> + Send + 'a,
-    ) -> Self {
+impl<'a, T, E> Publishing<'a, T, E> {
+    pub(crate) fn new(publishing: impl Future<Output = Result<T, E>> + Send + 'a) -> Self {
         Self {
             future: Box::pin(publishing),
         }
@@ -87,21 +87,21 @@ impl<'a> Publishing<'a> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[track_caller]
-    pub fn wait(self) -> Result<Receipt, PublishError> {
+    pub fn wait(self) -> Result<T, E> {
         let handle = io_thread::handle().unwrap_or_else(|error| panic!("{error}"));
         handle.block_on(self)
     }
 }
 
-impl Future for Publishing<'_> {
-    type Output = Result<Receipt, PublishError>;
+impl<T, E> Future for Publishing<'_, T, E> {
+    type Output = Result<T, E>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.future.as_mut().poll(cx)
     }
 }
 
-impl fmt::Debug for Publishing<'_> {
+impl<T, E> fmt::Debug for Publishing<'_, T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Publishing").finish_non_exhaustive()
     }

@@ -7,9 +7,9 @@ use futures_util::future::join_all;
 use tracing::debug;
 
 use crate::bus::Shared;
-use crate::channel::{Channel, DeclaredChannel, Deletion, Dispatch};
+use crate::channel::{Channel, DeclaredChannel, Deletion, Dispatch, Hook};
 use crate::counters::count;
-use crate::error::PublishError;
+use crate::error::{PublishAllError, PublishError};
 use crate::event::{InvalidationEvent, Publish, Publishing, Receipt};
 use crate::health::{Cause, Health};
 use crate::transport::Published;
@@ -41,9 +41,37 @@ impl<E: InvalidationEvent> Core<E> {
     }
 
     pub(super) async fn send(&self, event: &E) -> Result<Receipt, PublishError> {
-        let hooks = self.channel.hooks.snapshot();
         // Before the first await, so that it happens even if this future is dropped later.
+        let begun = self.begin(event);
+        self.finish(event, begun).await
+    }
+
+    /// Sends several events. All evict on this instance before the first is sent.
+    pub(super) async fn send_all(&self, events: &[E]) -> Result<Vec<Receipt>, PublishAllError> {
+        let begun: Vec<_> = events.iter().map(|event| self.begin(event)).collect();
+        let all = zip(events, begun).map(|(event, begun)| self.finish(event, begun));
+        let (mut receipts, mut failed) = (Vec::new(), Vec::new());
+        for (i, sent) in join_all(all).await.into_iter().enumerate() {
+            match sent {
+                Ok(receipt) => receipts.push(receipt),
+                Err(error) => failed.push((i, error)),
+            }
+        }
+        if failed.is_empty() {
+            return Ok(receipts);
+        }
+        Err(PublishAllError::new(events.len(), failed))
+    }
+
+    /// Evicts on this instance.
+    fn begin(&self, event: &E) -> Begun<E> {
+        let hooks = self.channel.hooks.snapshot();
         let deletions = self.channel.apply_published(event, &hooks);
+        Begun { hooks, deletions }
+    }
+
+    async fn finish(&self, event: &E, begun: Begun<E>) -> Result<Receipt, PublishError> {
+        let Begun { hooks, deletions } = begun;
         let payload = self.encode(event)?;
         let (here, elsewhere): (Vec<_>, Vec<_>) = deletions
             .into_iter()
@@ -68,13 +96,11 @@ impl<E: InvalidationEvent> Core<E> {
         let here = here.into_iter().zip(iter::repeat(published.deleted));
         let failed = end(here.chain(elsewhere), overtaken);
         let sent = self.record(event, published.receivers);
-        match failed {
-            None => sent,
-            Some((cache, cause)) => {
-                let name = Arc::clone(self.name());
-                Err(PublishError::not_evicted(name, sent.err(), cache, cause))
-            }
+        if failed.is_empty() {
+            return sent;
         }
+        let name = Arc::clone(self.name());
+        Err(PublishError::not_evicted_from(name, sent.err(), failed))
     }
 
     fn encode(&self, event: &E) -> Result<Vec<u8>, PublishError> {
@@ -108,17 +134,24 @@ impl<E: InvalidationEvent> Core<E> {
     }
 }
 
+/// A publication that has evicted on this instance.
+struct Begun<E> {
+    hooks: Arc<[Arc<Hook<E>>]>,
+    /// What is to be deleted in Redis. The caches delete it by themselves if these are dropped.
+    deletions: Vec<Box<dyn Deletion>>,
+}
+
 /// Ends the deletions of a publication. If it was `overtaken` by another instance's message, what was
-/// deleted before that message has to be deleted after it, too. Returns the first cache that could
-/// not evict, and why.
+/// deleted before that message has to be deleted after it, too. Returns the caches that could not
+/// evict, and why.
 fn end(
     deletions: impl Iterator<Item = (Box<dyn Deletion>, Result<(), Cause>)>,
     overtaken: bool,
-) -> Option<(Arc<str>, Cause)> {
-    let mut failed = None;
+) -> Vec<(Arc<str>, Cause)> {
+    let mut failed = Vec::new();
     for (deletion, deleted) in deletions {
         if let Err(cause) = &deleted {
-            failed.get_or_insert_with(|| (Arc::clone(deletion.cache()), cause.clone()));
+            failed.push((Arc::clone(deletion.cache()), cause.clone()));
         }
         if overtaken {
             // The cache deletes by itself.

@@ -15,8 +15,8 @@ use crate::barrier::Barrier;
 use crate::bus::Bus;
 use crate::channel::handler::{HandlerContext, HandlerOutput};
 use crate::channel::{ChannelStats, DeclaredChannel, Hook, Inline, Notice, Outlet};
-use crate::error::{NotReady, PublishError};
-use crate::event::{EventMethods, InvalidationEvent, Publisher, Receipt};
+use crate::error::{NotReady, PublishAllError, PublishError};
+use crate::event::{EventMethods, InvalidationEvent, Publisher, Publishing, Receipt};
 use crate::health::{Health, Lease};
 use crate::log_throttle::LogThrottle;
 use crate::wire::EventSchema;
@@ -71,8 +71,52 @@ impl<E: InvalidationEvent> Invalidator<E> {
     /// If the future is dropped after its first poll, the event may or may not have been published.
     /// Its evictions on this instance and in Redis take place all the same, in Redis as long as the
     /// cache lives.
+    ///
+    /// If the first of two publications fails, `?` between them skips the second, which then evicts
+    /// nothing, not even here. Publish events of one service with
+    /// [`publish_all`](Self::publish_all). Await events of several services together, such as with
+    /// `tokio::join!`, and look at the results afterwards.
     pub async fn publish(&self, event: &E) -> Result<Receipt, PublishError> {
         self.core.send(event).await
+    }
+
+    /// Publishes several events to every instance: what one change makes stale.
+    ///
+    /// All of them evict on this instance before the first is sent, and all are sent, even if some
+    /// fail. On success there is one receipt for each event, in the order of the events.
+    ///
+    /// # Errors
+    ///
+    /// When at least one event fails as with [`publish`](Self::publish). The error says which.
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`publish`](Self::publish): after the first poll, all events evict on this instance and
+    /// in Redis, and each may or may not have been published.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use cache_runtime::{Bus, InvalidationEvent, cache_invalidation};
+    /// # #[derive(InvalidationEvent)]
+    /// # enum UserEvent { User { user_id: u64 }, All }
+    /// # #[cache_invalidation(channel = "cache:merged-users", event = UserEvent)]
+    /// # struct Users;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let users = Users::new(&Bus::in_process());
+    /// // Two accounts were merged into one.
+    /// let merged = [1, 2].map(|user_id| UserEvent::User { user_id });
+    /// users.publish_all(merged).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn publish_all(
+        &self,
+        events: impl IntoIterator<Item = E>,
+    ) -> Publishing<'_, Vec<Receipt>, PublishAllError> {
+        let events: Vec<E> = events.into_iter().collect();
+        Publishing::new(async move { self.core.send_all(&events).await })
     }
 
     /// Calls `handler` with every event of the channel, until the returned guard is dropped or the

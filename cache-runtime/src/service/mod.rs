@@ -10,7 +10,7 @@ mod subscription;
 pub(crate) use self::core::Core;
 pub use crate::channel::handler::HandlerOutput;
 pub use crate::channel::{ChannelStats, DeclaredChannel, channels};
-pub use crate::error::PublishError;
+pub use crate::error::{PublishAllError, PublishError};
 pub use crate::event::methods::{Publishing, Receipt};
 pub use invalidator::Invalidator;
 pub use locator::{AlreadyRegistered, MissingService};

@@ -1,8 +1,10 @@
 //! The error of a deduplication.
 
+use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::error::sources;
 use crate::health::Cause;
 use crate::wire::Quoted;
 
@@ -85,17 +87,19 @@ impl fmt::Display for DedupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (cache, key) = (&self.cache, Quoted(&self.key));
         match self.doing {
-            Doing::Reserve => write!(f, "key {key} of dedup `{cache}` could not be reserved: ")?,
-            Doing::Release => write!(f, "key {key} of dedup `{cache}` could not be released: ")?,
-            Doing::Count => write!(f, "the keys of dedup `{cache}` could not be counted: ")?,
+            Doing::Reserve => write!(f, "key {key} of dedup `{cache}` could not be reserved")?,
+            Doing::Release => write!(f, "key {key} of dedup `{cache}` could not be released")?,
+            Doing::Count => write!(f, "the keys of dedup `{cache}` could not be counted")?,
         }
-        match &self.reason {
-            Reason::Redis(cause) => cause.fmt(f),
-            Reason::Unreadable(found) => {
-                write!(f, "expected a reservation there, and found {found}")
-            }
+        if let Reason::Unreadable(found) = &self.reason {
+            write!(f, ": expected a reservation there, and found {found}")?;
         }
+        sources(self, f)
     }
 }
 
-impl std::error::Error for DedupError {}
+impl Error for DedupError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.cause().map(|cause| cause as _)
+    }
+}

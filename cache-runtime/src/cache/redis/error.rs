@@ -1,8 +1,10 @@
 //! The errors of a cache in Redis.
 
+use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::error::sources;
 use crate::health::Cause;
 
 /// An entry could not be read, stored or removed in Redis.
@@ -67,18 +69,24 @@ impl RedisCacheError {
 impl fmt::Display for RedisCacheError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { cache, doing, .. } = self;
-        write!(f, "an entry of cache `{cache}` could not be {doing}: ")?;
+        write!(f, "an entry of cache `{cache}` could not be {doing}")?;
         match &self.reason {
-            Reason::Redis(cause) => cause.fmt(f),
-            Reason::Encode(what) => write!(f, "the codec refuses it: {what}"),
-            Reason::TooLarge { length, limit } => {
-                write!(f, "{length} bytes exceed the limit of {limit}")
-            }
+            Reason::Redis(_) => {}
+            Reason::Encode(what) => write!(f, ": the codec refuses it: {what}")?,
+            Reason::TooLarge { length, limit } => write!(
+                f,
+                ": it has {length} bytes, and `max_value_bytes` allows {limit}"
+            )?,
         }
+        sources(self, f)
     }
 }
 
-impl std::error::Error for RedisCacheError {}
+impl Error for RedisCacheError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.cause().map(|cause| cause as _)
+    }
+}
 
 /// A read has no value to return.
 #[derive(Debug, PartialEq, Eq)]
@@ -122,21 +130,28 @@ impl<E> Clone for LoadError<E> {
     }
 }
 
-impl<E: fmt::Display> fmt::Display for LoadError<E> {
+impl<E: Error + 'static> fmt::Display for LoadError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Load(error) => error.fmt(f),
-            Self::Redis(error) => error.fmt(f),
-            Self::Absent { cache, category } => {
-                write!(
-                    f,
-                    "cache `{cache}` knows that there is no value: {category}"
-                )
+            Self::Load(_) => f.write_str("the loader failed")?,
+            Self::Redis(_) => {
+                f.write_str("Redis is away, and the cache is set not to load without it")?;
             }
+            Self::Absent { cache, category } => write!(
+                f,
+                "cache `{cache}` knows that there is no value: {category}"
+            )?,
         }
+        sources(self, f)
     }
 }
 
-/// For any error of a loader, boxed ones included. `Display` prints that error, so `source` does
-/// not return it. To reach its own source, match [`Load`](LoadError::Load).
-impl<E: fmt::Debug + fmt::Display> std::error::Error for LoadError<E> {}
+impl<E: Error + 'static> Error for LoadError<E> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Load(error) => Some(&**error),
+            Self::Redis(error) => Some(error),
+            Self::Absent { .. } => None,
+        }
+    }
+}
