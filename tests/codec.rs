@@ -356,3 +356,20 @@ proptest! {
         prop_assert_eq!(decoded.is_ok(), payload.len() <= limit);
     }
 }
+
+#[derive(Debug, Clone, PartialEq, InvalidationEvent)]
+enum Boxed {
+    Names { names: Box<[String]> },
+    All,
+}
+
+#[test]
+fn boxed_slices_are_fields() {
+    let event = Boxed::Names {
+        names: Box::new(["Ada".to_owned()]),
+    };
+    let payload = event.encode().unwrap();
+    assert_eq!(payload, br#"{"type":"names","names":["Ada"]}"#);
+    assert_eq!(Boxed::decode(&payload).unwrap(), event);
+    assert_eq!(Boxed::decode(br#"{"type":"all"}"#).unwrap(), Boxed::All);
+}

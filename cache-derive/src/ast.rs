@@ -1,6 +1,6 @@
 //! The input, as the rules and the expansion see it.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{Attribute, DataEnum, DataStruct, DeriveInput, Path, Type};
@@ -194,11 +194,38 @@ impl<'a> Service<'a> {
     }
 }
 
-/// The `#[cfg(..)]` of a field. The constructor repeats them, because an attribute macro runs
-/// before the compiler evaluates them.
-pub(crate) fn cfg(field: &syn::Field) -> impl Iterator<Item = &Attribute> {
-    let attrs = field.attrs.iter();
-    attrs.filter(|attr| attr.path().is_ident("cfg"))
+/// The `#[cfg(..)]` of a field, and what its `#[cfg_attr(..)]` add to them. The constructor repeats
+/// them, because an attribute macro runs before the compiler evaluates them.
+pub(crate) fn cfg(field: &syn::Field) -> impl Iterator<Item = TokenStream> {
+    field.attrs.iter().filter_map(|attr| {
+        let meta = attr.meta.to_token_stream().into_iter().collect();
+        let condition = condition(meta)?;
+        Some(quote_spanned!(Span::mixed_site()=> #[#condition]))
+    })
+}
+
+/// A `cfg(..)` as it is, and a `cfg_attr(.., ..)` without what is no condition. `None` if nothing is
+/// left.
+fn condition(meta: Vec<TokenTree>) -> Option<TokenStream> {
+    let [TokenTree::Ident(name), TokenTree::Group(arguments)] = &meta[..] else {
+        return None;
+    };
+    if name == "cfg" {
+        return Some(meta.into_iter().collect());
+    }
+    if name != "cfg_attr" {
+        return None;
+    }
+    let arguments: Vec<_> = arguments.stream().into_iter().collect();
+    let is_comma =
+        |token: &TokenTree| matches!(token, TokenTree::Punct(comma) if comma.as_char() == ',');
+    let mut arguments = arguments.split(is_comma);
+    let predicate: TokenStream = arguments.next()?.iter().cloned().collect();
+    let conditions: Vec<_> = arguments
+        .filter_map(|attr| condition(attr.to_vec()))
+        .collect();
+    (!conditions.is_empty())
+        .then(|| quote_spanned!(Span::mixed_site()=> #name(#predicate, #(#conditions),*)))
 }
 
 /// The runtime's path.

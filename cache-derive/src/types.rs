@@ -40,7 +40,8 @@ fn nested_defect(ty: &Type) -> Option<(Defect, &Type)> {
         | Type::Slice(_) => Some((Defect::NotData, ty)),
         Type::Path(path) => arguments(&path.path).find_map(|argument| match argument {
             GenericArgument::Lifetime(_) => Some((Defect::Borrows, ty)),
-            GenericArgument::Type(inner) => nested_defect(inner),
+            // As in `Box<[u8]>`. If the type around it cannot hold a slice, rustc says so.
+            GenericArgument::Type(inner) => nested_defect(behind(inner)),
             _ => None,
         }),
         _ => None,
@@ -301,6 +302,7 @@ mod tests {
             "my::Option<u8>",
             "[u8; 4]",
             "(u8, String)",
+            "Box<[u8]>",
         ] {
             assert_eq!(found(text), None, "{text}");
         }
@@ -314,6 +316,8 @@ mod tests {
             ("Cow<'static, str>", Defect::Borrows, "Cow<'static, str>"),
             ("Box<dyn Send>", Defect::NotData, "dyn Send"),
             ("(u8, fn())", Defect::NotData, "fn()"),
+            ("[u8]", Defect::NotData, "[u8]"),
+            ("Box<[*const u8]>", Defect::NotData, "*const u8"),
         ] {
             assert_eq!(found(text), Some((defect, at.to_owned())), "{text}");
         }

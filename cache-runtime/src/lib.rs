@@ -283,7 +283,7 @@ pub mod __private {
     pub use crate::channel::{DeclaredChannel, Logging, check_channel};
     pub use crate::event::methods::{EventMethods, Publisher};
     pub use crate::keyspace::Keyspace;
-    pub use crate::service::handle::Handle;
+    pub use crate::service::handle::{Handle, MoveDerivesBelowCacheInvalidation};
     pub use crate::settings::OnRejected;
     pub use crate::transport::{
         Acquired, Content, DeleteIf, EntryKeys, Filled, Found, Record, Seek, Stored, Token,

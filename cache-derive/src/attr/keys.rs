@@ -224,7 +224,7 @@ impl On<'_> {
             }
             Self::Enum if on_variant && on_field => (
                 "a variant or a field",
-                "move it above the one that it concerns".to_owned(),
+                "move it above the variant or the field".to_owned(),
             ),
             Self::Enum | Self::Field(_) if on_variant => (
                 "a variant",

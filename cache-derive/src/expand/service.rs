@@ -3,7 +3,7 @@
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
 use syn::ext::IdentExt;
-use syn::{Field, Type};
+use syn::{Field, Fields, Type};
 
 use super::event::{ends, itself};
 use super::{allow_arguments, allow_deprecated};
@@ -22,8 +22,10 @@ pub(crate) fn expand(service: &Service<'_>, channel: &Channel, event: &Type) -> 
     let constructor = constructor(service, &handle, &event);
     let traits = traits(service, &channel, &plain, &event);
     let allow = allow_deprecated(service.input.attrs.iter());
+    let marker = marker(service);
     quote_spanned! {mixed=>
         #item
+        #marker
         // Some generated code has the spans of the event's tokens, so lints treat it as the user's.
         #[allow(unused_qualifications)]
         #allow
@@ -107,6 +109,21 @@ fn item(service: &Service<'_>) -> TokenStream {
             #(#fields,)*
         }
     }
+}
+
+/// A value with the name of a unit struct. A derive above the attribute sees the unit struct that the
+/// user wrote, and writes its name as a value. The error then names this type.
+fn marker(service: &Service<'_>) -> Option<TokenStream> {
+    let Fields::Unit = service.data.fields else {
+        return None;
+    };
+    let (ident, krate) = (&service.input.ident, service.krate());
+    Some(quote_spanned! {Span::mixed_site()=>
+        #[doc(hidden)]
+        #[allow(dead_code, non_upper_case_globals)]
+        const #ident: #krate::__private::MoveDerivesBelowCacheInvalidation =
+            #krate::__private::MoveDerivesBelowCacheInvalidation;
+    })
 }
 
 /// The name of the field that holds the `Invalidator`: the user's, or the hidden one.

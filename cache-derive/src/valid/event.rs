@@ -238,8 +238,10 @@ fn check_as_string(cx: &Ctxt, event: &Event<'_>) {
 fn check_methods(cx: &Ctxt, event: &Event<'_>) {
     for (i, variant) in event.variants.iter().enumerate() {
         let method = &variant.method;
-        let mut earlier = event.variants[..i].iter();
-        if let Some(first) = earlier.find(|other| other.method == *method) {
+        // If they also share a name on the wire, that was reported: one cause, one error.
+        let clashes =
+            |other: &&Variant<'_>| other.method == *method && other.wire.text != variant.wire.text;
+        if let Some(first) = event.variants[..i].iter().find(clashes) {
             let msg = format!(
                 "method `{method}` is already taken by `{}`",
                 first.node.ident

@@ -20,6 +20,12 @@ pub struct Handle {
     declared: &'static DeclaredChannel,
 }
 
+/// The compiler names this type where a derive stands above `#[cache_invalidation]`: it then sees the
+/// struct that the user wrote, without the field for the [`Handle`].
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct MoveDerivesBelowCacheInvalidation;
+
 impl Handle {
     #[doc(hidden)]
     #[must_use]

@@ -77,13 +77,19 @@ pub struct Shards {
     events: Invalidator<EntryEvent>,
     #[cfg(any())]
     never: Never,
+    #[cfg_attr(all(), doc = "Nor this.", cfg(any()))]
+    nor: Never,
+    /// How many copies there are of each.
+    #[cfg_attr(all(), cfg(all()), allow(dead_code))]
+    #[cfg_attr(any(), cfg(any()))]
+    pub copies: usize,
 }
 
 impl Shards {
     /// Ten shards.
     #[must_use]
     pub fn new(bus: &::caches::Bus) -> Self {
-        Self::connect(bus, 10)
+        Self::connect(bus, 10, 2)
     }
 
     /// What the field names.

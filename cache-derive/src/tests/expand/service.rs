@@ -3,6 +3,9 @@
 pub struct UserInvalidation {
     __invalidator: ::cache_runtime::__private::Handle,
 }
+#[doc(hidden)]
+#[allow(dead_code, non_upper_case_globals)]
+const UserInvalidation: ::cache_runtime::__private::MoveDerivesBelowCacheInvalidation = ::cache_runtime::__private::MoveDerivesBelowCacheInvalidation;
 #[allow(unused_qualifications)]
 const _: () = {
     use ::cache_runtime as __rt;

@@ -1,0 +1,13 @@
+use cache_runtime::{InvalidationEvent, cache_invalidation};
+
+#[derive(InvalidationEvent)]
+pub enum UserEvent {
+    User { id: String },
+    All,
+}
+
+#[derive(Debug, Clone)]
+#[cache_invalidation(channel = "cache:users", event = UserEvent)]
+pub struct Users;
+
+fn main() {}

@@ -1,0 +1,15 @@
+use cache_runtime::{InvalidationEvent, cache_invalidation};
+
+#[derive(InvalidationEvent)]
+pub enum UserEvent {
+    User { id: String },
+    All,
+}
+
+#[derive(Clone)]
+#[cache_invalidation(channel = "cache:users", event = UserEvent)]
+pub struct Users {
+    region: String,
+}
+
+fn main() {}
