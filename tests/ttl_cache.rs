@@ -46,3 +46,18 @@ fn a_setting_that_panics_leaves_no_old_value() {
     cache.insert("key".to_owned(), 3);
     assert_eq!(cache.get("key"), Some(3));
 }
+
+#[tokio::test]
+async fn removing_a_prefix_leaves_loads_of_other_keys_alone() {
+    let cache = TtlCache::<String, u32>::builder("cache", Duration::from_secs(300))
+        .build()
+        .unwrap();
+    for key in ["a:1", "b:1"] {
+        let load = async || {
+            cache.remove_prefix("a:");
+            1
+        };
+        cache.get_or_load(key, load).await;
+    }
+    assert_eq!(cache.keys(), ["b:1"]);
+}

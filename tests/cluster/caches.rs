@@ -82,7 +82,7 @@ pub(crate) fn coherent(
     policy: WhileDown,
     ttl: Duration,
 ) -> CoherentCache<String, u64> {
-    CoherentCache::builder(format!("items, {policy:?}"), ttl)
+    CoherentCache::builder(&format!("items, {policy:?}"), ttl)
         .max_entries(2 * KEYS)
         .evict_on(items, evict)
         .while_down(policy)

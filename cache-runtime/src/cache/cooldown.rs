@@ -7,12 +7,12 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
-use equivalent::Equivalent;
 use foldhash::quality::RandomState;
 use hashlink::LinkedHashMap;
 use hashlink::linked_hash_map::RawEntryMut;
 
 use super::error::BuildError;
+use super::key::{LoadKey, LookupKey};
 use super::limits::{check_entries, check_time};
 use super::names::check_name;
 use crate::audit::{self, Audited, Bound, Described, Kind, State};
@@ -93,7 +93,7 @@ impl Start {
 impl<K: Hash + Eq + Send + Sync + 'static> Cooldown<K> {
     /// Settings of a cooldown of this length; audits and errors show the name.
     #[track_caller]
-    pub fn builder(name: impl Into<String>, period: Duration) -> Builder<K> {
+    pub fn builder(name: &str, period: Duration) -> Builder<K> {
         Builder {
             name: name.into(),
             place: Location::caller(),
@@ -109,7 +109,7 @@ impl<K: Hash + Eq + Send + Sync + 'static> Cooldown<K> {
     /// Of several callers at the same time, one starts it.
     pub fn try_start<Q>(&self, key: &Q) -> Start
     where
-        Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
+        Q: LoadKey<K> + ?Sized,
     {
         let shared = &*self.shared;
         // Removed keys are dropped after the lock is released: dropping a key is the user's code.
@@ -137,7 +137,7 @@ impl<K: Hash + Eq + Send + Sync + 'static> Cooldown<K> {
     #[must_use]
     pub fn remaining<Q>(&self, key: &Q) -> Option<Duration>
     where
-        Q: Hash + Equivalent<K> + ?Sized,
+        Q: LookupKey<K> + ?Sized,
     {
         let shared = &*self.shared;
         let mut swept = Swept::default();
@@ -152,7 +152,7 @@ impl<K: Hash + Eq + Send + Sync + 'static> Cooldown<K> {
     /// Ends the cooldown of a key; returns whether it was going on.
     pub fn reset<Q>(&self, key: &Q) -> bool
     where
-        Q: Hash + Equivalent<K> + ?Sized,
+        Q: LookupKey<K> + ?Sized,
     {
         let shared = &*self.shared;
         let mut swept = Swept::default();
@@ -197,7 +197,7 @@ impl<K: Hash + Eq + Send + Sync + 'static> Cooldown<K> {
 fn find<'a, K, Q>(started: &'a mut Started<K>, key: &Q) -> RawEntryMut<'a, K, Nanos, RandomState>
 where
     K: Hash + Eq,
-    Q: Hash + Equivalent<K> + ?Sized,
+    Q: LookupKey<K> + ?Sized,
 {
     let hash = started.hasher().hash_one(key);
     let entry = started.raw_entry_mut();

@@ -7,9 +7,8 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
-use equivalent::Equivalent;
-
 use super::error::BuildError;
+use super::key::{LoadKey, LookupKey};
 use super::memory::{CacheStats, Capacity, Engine, Options, common_setters, negative_setter};
 use crate::audit::{self, Audited, Described};
 use crate::clock::{Clock, ManualClock};
@@ -24,7 +23,9 @@ use crate::defaults;
 /// The TTL counts from when an entry was inserted, or its load began, not from its last read.
 /// Expired entries are removed when something is stored. The cache has no task. One thread of the
 /// process, `cache-clock`, keeps the time for all such caches while they are read, accurate to
-/// about 10 ms.
+/// about 10 ms. After a `fork`, the child lacks that thread: if the parent has read such a cache
+/// within the last second, entries never expire in the child. Fork before the first cache is used,
+/// or start another program in the child.
 ///
 /// # Examples
 ///
@@ -69,7 +70,7 @@ where
     /// and errors show the name, and [`Bus::audit`](crate::Bus::audit) reports caches of the same
     /// name in other instances.
     #[track_caller]
-    pub fn builder(name: impl Into<String>, ttl: Duration) -> Builder<K, V> {
+    pub fn builder(name: &str, ttl: Duration) -> Builder<K, V> {
         let capacity = Capacity::Entries(defaults::TTL_CACHE_ENTRIES);
         let mut options = Options::new(ttl, capacity);
         options.clock = Clock::Ticker;
@@ -85,7 +86,7 @@ where
     #[must_use]
     pub fn get<Q>(&self, key: &Q) -> Option<V>
     where
-        Q: Hash + Equivalent<K> + ?Sized,
+        Q: LookupKey<K> + ?Sized,
     {
         self.shared.engine.get(key)
     }
@@ -102,7 +103,7 @@ where
     /// Removes an entry; returns its value, unless it had expired.
     pub fn remove<Q>(&self, key: &Q) -> Option<V>
     where
-        Q: Hash + Equivalent<K> + ?Sized,
+        Q: LookupKey<K> + ?Sized,
     {
         self.shared.engine.remove(key)
     }
@@ -114,19 +115,20 @@ where
 
     /// Removes every entry whose key begins with `prefix`; returns how many were removed.
     ///
-    /// Loads on their way, of any key, are not stored.
+    /// Loads of such keys that are on their way are not stored.
     #[expect(clippy::must_use_candidate, reason = "the number is rarely needed")]
     pub fn remove_prefix(&self, prefix: &str) -> usize
     where
         K: AsRef<str>,
     {
-        self.retain(|key, _| !key.as_ref().starts_with(prefix))
+        let stale = |key: &K, _: Option<&V>| key.as_ref().starts_with(prefix);
+        self.shared.engine.remove_matching(stale)
     }
 
     /// Keeps only the entries that `keep` accepts; returns how many were removed.
     ///
     /// `keep` is called while a part of the cache is locked, and must not use the cache. Loads on
-    /// their way, of any key, are not stored.
+    /// their way, of any key, are not stored, because their values cannot be asked about yet.
     pub fn retain(&self, keep: impl Fn(&K, &V) -> bool) -> usize {
         let stale = |key: &K, value: Option<&V>| value.is_none_or(|value| !keep(key, value));
         self.shared.engine.remove_matching(stale)
@@ -142,9 +144,9 @@ where
     /// Dropped, it leaves nothing behind: if it was loading, the next caller loads.
     pub async fn get_or_load<Q, L, F>(&self, key: &Q, loader: L) -> V
     where
-        Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
+        Q: LoadKey<K> + ?Sized,
         L: FnOnce() -> F,
-        F: Future<Output = V>,
+        F: Future<Output = V>, // a loader that can fail: `try_get_or_load`
     {
         let loader = || async { Ok::<_, Infallible>(loader().await) };
         match self.try_get_or_load(key, loader).await {
@@ -169,9 +171,9 @@ where
     /// As [`get_or_load`](Self::get_or_load).
     pub async fn try_get_or_load<Q, L, F, E>(&self, key: &Q, loader: L) -> Result<V, Arc<E>>
     where
-        Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
+        Q: LoadKey<K> + ?Sized,
         L: FnOnce() -> F,
-        F: Future<Output = Result<V, E>>,
+        F: Future<Output = Result<V, E>>, // a loader that cannot fail: `get_or_load`
         E: Send + Sync + 'static,
     {
         let engine = &self.shared.engine;
@@ -185,7 +187,7 @@ where
     #[must_use]
     pub fn contains<Q>(&self, key: &Q) -> bool
     where
-        Q: Hash + Equivalent<K> + ?Sized,
+        Q: LookupKey<K> + ?Sized,
     {
         self.shared.engine.contains(key)
     }

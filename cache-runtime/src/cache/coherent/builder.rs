@@ -84,7 +84,7 @@ where
     /// The TTL bounds staleness that no event ends, such as that of a change whose publisher
     /// crashed before it published.
     #[track_caller]
-    pub fn builder(name: impl Into<String>, ttl: Duration) -> Builder<K, V> {
+    pub fn builder(name: &str, ttl: Duration) -> Builder<K, V> {
         Builder {
             options: Options::new(ttl, Capacity::Entries(defaults::MAX_ENTRIES)),
             plan: Plan {

@@ -13,10 +13,9 @@ use std::fmt;
 use std::hash::Hash;
 use std::sync::Arc;
 
-use equivalent::Equivalent;
-
 use super::evict::Evict;
 use super::memory::CacheStats;
+use crate::cache::key::{LoadKey, LookupKey};
 use crate::counters::Cause;
 use crate::health::Health;
 pub use builder::{Builder, HasEvents, NoEvents, WithEvents};
@@ -104,7 +103,7 @@ where
     #[must_use]
     pub fn get<Q>(&self, key: &Q) -> Option<V>
     where
-        Q: Hash + Equivalent<K> + ?Sized,
+        Q: LookupKey<K> + ?Sized,
     {
         let shared = &*self.shared;
         shared.engine.get_if(key, |now| shared.serves(now))
@@ -120,9 +119,9 @@ where
     /// Dropped, it leaves nothing behind: if it was loading, the next caller loads.
     pub async fn get_or_load<Q, L, F>(&self, key: &Q, loader: L) -> V
     where
-        Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
+        Q: LoadKey<K> + ?Sized,
         L: FnOnce() -> F,
-        F: Future<Output = V>,
+        F: Future<Output = V>, // a loader that can fail: `try_get_or_load`
     {
         let loader = || async { Ok::<_, Infallible>(loader().await) };
         match self.try_get_or_load(key, loader).await {
@@ -147,9 +146,9 @@ where
     /// As [`get_or_load`](Self::get_or_load).
     pub async fn try_get_or_load<Q, L, F, E>(&self, key: &Q, loader: L) -> Result<V, Arc<E>>
     where
-        Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
+        Q: LoadKey<K> + ?Sized,
         L: FnOnce() -> F,
-        F: Future<Output = Result<V, E>>,
+        F: Future<Output = Result<V, E>>, // a loader that cannot fail: `get_or_load`
         E: Send + Sync + 'static,
     {
         let shared = &*self.shared;
@@ -195,7 +194,7 @@ where
     /// ```
     pub fn begin_load<Q>(&self, key: &Q) -> LoadToken<'_, K, V>
     where
-        Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
+        Q: LoadKey<K> + ?Sized,
     {
         LoadToken::new(&self.shared, key)
     }
@@ -204,7 +203,7 @@ where
     #[must_use]
     pub fn contains<Q>(&self, key: &Q) -> bool
     where
-        Q: Hash + Equivalent<K> + ?Sized,
+        Q: LookupKey<K> + ?Sized,
     {
         self.shared.is_open() && self.shared.engine.contains(key)
     }

@@ -3,6 +3,9 @@
 use std::time::Duration;
 
 /// What a coherent cache does while events are not proven to arrive.
+///
+/// What a cache in Redis does while Redis is away is a
+/// [`redis::WhileDown`](crate::redis::WhileDown).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum WhileDown {

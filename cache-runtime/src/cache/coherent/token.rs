@@ -3,10 +3,9 @@
 use std::fmt;
 use std::hash::Hash;
 
-use equivalent::Equivalent;
-
 use super::shared::Shared;
 use crate::cache::error::NotStored;
+use crate::cache::key::LoadKey;
 use crate::cache::memory::LoneLoad;
 
 /// The right to store an entry, taken before its value is loaded.
@@ -25,7 +24,7 @@ where
 {
     pub(super) fn new<Q>(shared: &'a Shared<K, V>, key: &Q) -> Self
     where
-        Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
+        Q: LoadKey<K> + ?Sized,
     {
         let load = shared.engine.begin_load(key, shared.storing());
         Self { shared, load }

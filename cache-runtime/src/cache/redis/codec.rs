@@ -43,7 +43,8 @@ use super::digest::digest;
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a codec for `{V}`",
-    note = "implement `Codec<{V}>` for it; for the default, `Json`, `{V}` needs serde's `Serialize` and `DeserializeOwned`"
+    note = "the default, `Json`, needs a value that serde can write and read: add `#[derive(serde::Serialize, serde::Deserialize)]` to your own types, and the feature `rc` to serde for `Arc` and `Rc`",
+    note = "or implement `Codec<{V}>` for a type of your own, and give it to `.codec(..)`"
 )]
 pub trait Codec<V>: Send + Sync + 'static {
     /// Appends the value to `out`.
@@ -73,6 +74,7 @@ pub trait Codec<V>: Send + Sync + 'static {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Json;
 
+#[diagnostic::do_not_recommend]
 impl<V: Serialize + DeserializeOwned> Codec<V> for Json {
     fn encode(&self, value: &V, out: &mut Vec<u8>) -> Result<(), Box<dyn Error + Send + Sync>> {
         // Before the value is written, because this limits the depth.

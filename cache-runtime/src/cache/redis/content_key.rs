@@ -14,8 +14,9 @@ use serde_json::{Number, Value};
 /// SHA-256, so no other content with the same key can be made. It has 64 hexadecimal digits,
 /// whatever the length of the content. For structured content there is [`ContentKey`].
 ///
-/// Hashing takes a second for some hundred MiB: prefer the ID or the address of an attachment to
-/// its bytes where it identifies them.
+/// Hashing takes a second for some hundred MiB: prefer the ID of an attachment to its bytes, where it
+/// identifies them. An address does so only if it stays the same. A signed one changes with every
+/// signature, so nearly every read would miss: take its path without the query, or the ID in it.
 ///
 /// # Examples
 ///

@@ -278,7 +278,7 @@ where
     pub async fn get_or_load<L, F>(&self, key: &str, loader: L) -> Result<V, LoadError<Infallible>>
     where
         L: FnOnce() -> F,
-        F: Future<Output = V>,
+        F: Future<Output = V>, // a loader that can fail: `try_get_or_load`
     {
         let loader = || async { Ok(Loaded::Present(loader().await)) };
         self.present(self.lookup_or_load(key, loader).await?)
@@ -301,7 +301,7 @@ where
     pub async fn try_get_or_load<L, F, E>(&self, key: &str, loader: L) -> Result<V, LoadError<E>>
     where
         L: FnOnce() -> F,
-        F: Future<Output = Result<V, E>>,
+        F: Future<Output = Result<V, E>>, // a loader that cannot fail: `get_or_load`
         E: Send + Sync + 'static,
     {
         let loader = || async { loader().await.map(Loaded::Present) };

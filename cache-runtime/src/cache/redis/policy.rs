@@ -1,6 +1,10 @@
 //! What a cache does while Redis is away, and after events may have been lost.
 
 /// What a load does while Redis is away.
+///
+/// A coherent cache in memory does not need Redis to read, but the proof that events arrive: its
+/// policies are those of [`coherent::WhileDown`](crate::coherent::WhileDown). No policy of one fits
+/// the other, so they are two types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum WhileDown {
