@@ -163,6 +163,7 @@ impl PublishError {
 
     /// The caches that could not evict in Redis, each with the cause. They may keep old values there
     /// until their TTL ends.
+    #[must_use]
     pub fn not_evicted(&self) -> impl ExactSizeIterator<Item = (&str, &Cause)> {
         self.not_evicted
             .iter()
@@ -271,6 +272,7 @@ impl PublishAllError {
     }
 
     /// The events that failed: the place of each among all events, from 0, and its error.
+    #[must_use]
     pub fn failed(&self) -> impl ExactSizeIterator<Item = (usize, &PublishError)> {
         self.failed.iter().map(|(i, error)| (*i, error))
     }

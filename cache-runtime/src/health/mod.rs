@@ -13,7 +13,8 @@ pub(crate) use reported::Reported;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Health {
-    /// Nothing is subscribed, so nothing can be lost. A program that only publishes stays idle.
+    /// Nothing is subscribed, so nothing can be lost. A program that only publishes stays idle;
+    /// [`Bus::check`](crate::Bus::check) tells whether it can.
     Idle,
     /// Something is subscribed, and events are not proven to arrive yet.
     Connecting,
@@ -27,7 +28,8 @@ pub enum Health {
 }
 
 impl Health {
-    /// Whether events are proven to arrive.
+    /// Whether events are proven to arrive. Not for a readiness probe, because an idle bus is not
+    /// live: use [`Bus::check`](crate::Bus::check).
     #[must_use]
     pub const fn is_live(&self) -> bool {
         matches!(self, Self::Live)

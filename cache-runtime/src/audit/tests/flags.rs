@@ -49,6 +49,20 @@ fn a_cache_that_is_read_although_its_channel_is_not_live() {
 }
 
 #[test]
+fn a_cache_in_redis_is_flagged_only_if_it_reads_less_while_its_channel_is_not_live() {
+    let mut texts = coherent("texts", USERS, &Health::Connecting, [(1, 1); 3]);
+    texts.kind = Kind::CoherentRedis;
+    // It keeps nothing in memory, and publishers delete in Redis.
+    texts.state = State::Live;
+    assert_eq!(flags(&audit(vec![texts], &[])), [""; 0]);
+
+    let mut texts = coherent("texts", USERS, &Health::Connecting, [(1, 1); 3]);
+    texts.kind = Kind::CoherentRedis;
+    let text = flags(&audit(vec![texts], &[])).concat();
+    assert!(text.contains("its memory is not read"), "{text}");
+}
+
+#[test]
 fn a_channel_in_which_nothing_was_published() {
     let silent = coherent("names", USERS, &Health::Live, [(0, 0); 3]);
     let text = "minor: names: nothing was published or received in channel `cache:users` yet; \
