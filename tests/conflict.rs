@@ -61,13 +61,10 @@ async fn a_bus_that_cannot_refuse_to_be_made_carries_nothing() {
         "{:#}",
         users.invalidate_user("1").await.unwrap_err()
     ));
-    assert_names_both(
-        &personas
-            .invalidate_persona("1")
-            .await
-            .unwrap_err()
-            .to_string(),
-    );
+    assert_names_both(&format!(
+        "{:#}",
+        personas.invalidate_persona("1").await.unwrap_err()
+    ));
     assert_names_both(&format!("{:#}", users.ready().await.unwrap_err()));
 }
 

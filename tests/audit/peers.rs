@@ -166,8 +166,7 @@ async fn without_a_server_it_fails() {
     server.kill9();
     let error: AuditError = bus.audit().await.unwrap_err();
     assert!(
-        error
-            .to_string()
+        format!("{error:#}")
             .starts_with("other instances could not be asked for their caches: the "),
         "{error}"
     );

@@ -30,6 +30,7 @@ pub(crate) const RUNTIME: &[Layer] = &[
         "cache/claims.rs",
         "which keys in Redis each cache of this process uses",
     ),
+    Layer("cache/key.rs", "what entries are looked up by"),
     Layer("cache/names.rs", "rules for the names of caches"),
     Layer("cache/limits.rs", "bounds on lengths and counts"),
     Layer(

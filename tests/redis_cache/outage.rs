@@ -43,11 +43,7 @@ async fn loads_go_on_without_it() {
         matches!(error.cause(), Some(Cause::Unreachable(_))),
         "{error:?}"
     );
-    assert!(
-        error
-            .to_string()
-            .starts_with("an entry of cache `texts` could not be read: ")
-    );
+    assert!(format!("{error:#}").starts_with("an entry of cache `texts` could not be read: "));
     assert!(cache.insert("a", "B".to_owned()).await.is_err());
     assert!(cache.remove("a").await.is_err());
 
