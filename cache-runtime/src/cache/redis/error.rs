@@ -130,6 +130,7 @@ impl<E> Clone for LoadError<E> {
     }
 }
 
+/// With `{:#}`, the sources follow.
 impl<E: Error + 'static> fmt::Display for LoadError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -146,6 +147,8 @@ impl<E: Error + 'static> fmt::Display for LoadError<E> {
     }
 }
 
+/// The error of the loader is the source, so it has to be an error itself. `anyhow::Error` and boxed
+/// errors are none: match [`Load`](LoadError::Load) and make an error from the one behind the `Arc`.
 impl<E: Error + 'static> Error for LoadError<E> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
