@@ -298,7 +298,7 @@ pub(crate) async fn of_a_value_and_an_absence_one_is_there(on: Backend) {
     assert!(!kv.lookup(&a).await.unwrap().unwrap().is_absence);
     kv.put(&a, Content::Absence("gone"), LONG).await.unwrap();
     assert!(kv.lookup(&a).await.unwrap().unwrap().is_absence);
-    kv.evict(&[a.clone()]).await.unwrap();
+    kv.evict(std::slice::from_ref(&a)).await.unwrap();
     assert_eq!(kv.lookup(&a).await, Ok(None));
 }
 

@@ -144,7 +144,7 @@ async fn a_name_does_not_continue_another(place: &Place) {
     let names = ["a", "a:b", "a:b:c"];
     let build = |name: &str| RedisCache::<u8>::builder(&bus, name, LONG).build();
     for first in names {
-        let built = build(first).unwrap();
+        let cache = build(first).unwrap();
         for second in names.into_iter().filter(|second| *second != first) {
             let error = build(second).unwrap_err().to_string();
             assert!(error.contains(&format!("cache `{second}`")), "{error}");
@@ -152,7 +152,7 @@ async fn a_name_does_not_continue_another(place: &Place) {
             assert_eq!(error.matches("keys.rs:").count(), 2, "{error}");
         }
         drop(build("ab").unwrap());
-        drop(built);
+        drop(cache);
     }
 }
 

@@ -50,7 +50,8 @@ pub(super) fn ended_by(old: u64, now: u64) -> Cause {
     let behind = (now >> held)
         .wrapping_sub(old >> held)
         .clamp(1, HELD.into());
-    CAUSES[(now >> (BITS * (behind as u32 - 1))) as usize % CAUSES.len()]
+    let [cause, ..] = (now >> (u64::from(BITS) * (behind - 1))).to_le_bytes();
+    CAUSES[usize::from(cause) % CAUSES.len()]
 }
 
 #[cfg(all(test, not(shuttle)))]

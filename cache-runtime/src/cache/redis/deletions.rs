@@ -212,7 +212,9 @@ impl Deletions {
     pub(super) fn repeat(&self) {
         let mut state = self.state.lock();
         let State { queued, recent, .. } = &mut *state;
-        recent.iter().for_each(|batch| queued.join(batch));
+        for batch in recent.iter() {
+            queued.join(batch);
+        }
         drop(state);
         self.news.notify_one();
     }
