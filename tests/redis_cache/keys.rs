@@ -189,7 +189,7 @@ async fn a_namespace_and_a_name_are_no_other_namespace_and_name() {
     drop(inner);
     // What is the library's own is under no name.
     let own = Bus::redis(server.url()).namespace("p:cache-runtime");
-    let error = own.connect().await.unwrap_err().to_string();
+    let error = format!("{:#}", own.connect().await.unwrap_err());
     assert!(error.contains("the library's own"), "{error}");
     // Coherent caches have keys of their own, whatever their names.
     let (outer, inner) = (Texts::new(&short), Texts::new(&long));
