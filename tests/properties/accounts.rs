@@ -116,14 +116,10 @@ fn check(call: &Call, by: &str, before: &Before, after: &CacheStats, entries: us
     assert_eq!(reads(after) - reads(before), u64::from(reading));
 }
 
-fn weigh(_key: &u8, weight: &u32) -> u32 {
-    *weight
-}
-
 fn of_a_ttl_cache(calls: &[Call]) {
     let clock = ManualClock::new();
     let cache = TtlCache::<u8, u32>::builder("accounts", TTL)
-        .max_weight(WEIGHT, weigh)
+        .max_weight(WEIGHT, |_, weight| *weight)
         .clock(&clock)
         .build()
         .unwrap();
@@ -156,7 +152,7 @@ async fn of_a_coherent_cache(calls: Vec<Call>) {
     let service = Entries::new(&bus);
     let clock = ManualClock::new();
     let cache = CoherentCache::<u8, u32>::builder("accounts", TTL)
-        .max_weight(WEIGHT, weigh)
+        .max_weight(WEIGHT, |_, weight| *weight)
         .clock(&clock)
         .evict_on(&service, |event| match event {
             EntryEvent::Keys { keys } => Evict::keys(keys.iter().copied()),
