@@ -2,9 +2,12 @@
 //! `Send`, without a larger `recursion_limit`.
 
 use std::convert::Infallible;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use cache_runtime::redis::Loaded;
+use cache_runtime::redis::{Coherent, LoadError, Loaded};
 use cache_runtime::{
     Bus, CoherentCache, Evict, InvalidationEvent, RedisCache, TtlCache, cache_invalidation,
 };
@@ -68,4 +71,68 @@ async fn a_cache_in_memory_over_one_in_redis() {
             .map_err(|error| error.to_string())
     });
     assert_eq!(task.await.unwrap().unwrap(), "<row>");
+}
+
+/// As a service holds them: each way to read, through functions and a refresh.
+#[derive(Clone)]
+struct State {
+    pages: CoherentCache<String, String>,
+    rows: RedisCache<String, Coherent>,
+}
+
+impl State {
+    async fn row(&self, id: &str) -> Result<String, LoadError<io::Error>> {
+        let load = || async { Ok::<_, io::Error>("row".to_owned()) };
+        self.rows.try_get_or_load(id, load).await
+    }
+
+    async fn page(&self, id: &str) -> Result<String, Arc<LoadError<io::Error>>> {
+        self.pages.try_get_or_load(id, || self.row(id)).await
+    }
+
+    async fn either(&self, id: &str) -> String {
+        let row = || async {
+            let row = self.rows.get_or_load(id, || async { "row".to_owned() });
+            row.await.unwrap_or_default()
+        };
+        self.pages.get_or_load(id, row).await
+    }
+}
+
+#[tokio::test]
+async fn a_service_with_both() {
+    let bus = Bus::in_process();
+    let events = Pages::new(&bus);
+    let pages = CoherentCache::<String, String>::builder("service-pages", LONG)
+        .evict_on(&events, evict)
+        .build()
+        .unwrap();
+    let rows = RedisCache::<String>::builder(&bus, "service-rows", LONG)
+        .evict_on(&events, evict)
+        .build()
+        .unwrap();
+    let state = State { pages, rows };
+    let over = RedisCache::<String>::builder(&bus, "service-over", LONG)
+        .refresh_ahead(LONG / 2, {
+            let state = state.clone();
+            move |id| {
+                let state = state.clone();
+                async move { state.page(&id).await }
+            }
+        })
+        .build()
+        .unwrap();
+    bus.ready().await.unwrap();
+    let task = tokio::spawn({
+        let state = state.clone();
+        async move {
+            let page = state.page("7").await.unwrap();
+            let load = || async { Ok::<_, Infallible>(state.either("8").await) };
+            (page, over.try_get_or_load("9", load).await.unwrap())
+        }
+    });
+    assert_eq!(task.await.unwrap(), ("row".to_owned(), "row".to_owned()));
+    let boxed: Pin<Box<dyn Future<Output = _> + Send>> =
+        Box::pin(async move { state.page("7").await.is_ok() });
+    assert!(boxed.await);
 }
