@@ -23,9 +23,10 @@ impl Count {
     }
 }
 
-/// A shard, and how often it was read. The counters are meant to be in the cache line that locking
-/// the shard takes anyway.
-#[repr(align(128))]
+/// A shard, and how often it was read. The counters are in the cache line that locking the shard
+/// takes anyway, so a read counts before it releases the lock: another core may have the line then.
+// In this order: the compiler's own would put the counters behind the shard.
+#[repr(C, align(128))]
 pub(super) struct Part<K, V> {
     hits: Count,
     misses: Count,

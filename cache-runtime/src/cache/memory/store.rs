@@ -91,14 +91,11 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
     {
         let hash = hash(key);
         let part = self.part(hash);
-        let value = {
-            let shard = part.read();
-            let entry = shard.get(hash, key, self.generation());
-            let served = entry.filter(|entry| serve(entry.expires()));
-            served.map(|entry| entry.value.clone())
-        };
-        part.count(value.is_some());
-        value
+        let shard = part.read();
+        let entry = shard.get(hash, key, self.generation());
+        let served = entry.filter(|entry| serve(entry.expires()));
+        part.count(served.is_some());
+        served.map(|entry| entry.value.clone())
     }
 
     /// Like [`get`](Self::get), but it is not counted, and the entry must expire after
