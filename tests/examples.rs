@@ -78,8 +78,8 @@ async fn transcripts() {
         "[B] silence.ogg: no text: no-speech (requests so far: 2)",
         "long.ogg: no text: overloaded",
         "it has expired, so the service was asked again",
-        "[A] broken.ogg: error",
-        "[A] broken.ogg: error",
+        "[A] broken.ogg: the loader failed: error",
+        "[A] broken.ogg: the loader failed: error",
         "there is no value: no-speech",
     ];
     shows("transcripts", &lines).await;

@@ -216,8 +216,8 @@ async fn lead_to_the_server_of_the_connection_for_all_runtimes() {
         .run(&["CLIENT", "KILL", "ID", clients[0].get("id")])
         .await;
     assert_eq!(killed, 1);
-    let write = async || stored.insert("a", "new".to_owned()).await;
-    eventually("a new connection", write, Result::is_ok).await;
+    let write = async || stored.insert("a", "new".to_owned()).await.is_ok();
+    eventually("a new connection", write, |stored| *stored).await;
     assert_eq!(stored.get("a").await.unwrap().as_deref(), Some("new"));
 }
 
