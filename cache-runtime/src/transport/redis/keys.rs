@@ -287,9 +287,10 @@ pub(crate) async fn acquire(
                 last.as_bytes(),
                 new.as_bytes(),
             ];
+            let keys = [value, holder, generation];
             let request = Request::Script(Call {
                 script: &ACQUIRE,
-                keys: &[value, holder, generation],
+                keys: &keys,
                 arguments: &arguments,
             });
             let asked = redis.request_in_epoch(generation, &request, Again::IfDropped, value);
