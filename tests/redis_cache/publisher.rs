@@ -144,10 +144,15 @@ async fn that_is_not_polled_any_more_holds_up_no_read() {
     let server = Server::start().await;
     let bus = Bus::redis(server.url()).response_timeout(LONG);
     let here = Instance::on(bus.connect().await.unwrap()).await;
-    here.fill("a", "old").await;
-    let mut publishing = pin!(here.texts.invalidate_text("a"));
     let context = &mut Context::from_waker(Waker::noop());
-    assert!(publishing.as_mut().poll(context).is_pending());
+    let publishing = loop {
+        here.fill("a", "old").await;
+        let mut publishing = Box::pin(here.texts.invalidate_text("a"));
+        // Otherwise the server has answered already.
+        if publishing.as_mut().poll(context).is_pending() {
+            break publishing;
+        }
+    };
     let read = here.cache.try_get_or_load("a", || text("new"));
     assert_eq!(within("the value", read).await.unwrap(), "new");
     assert_eq!(here.cache.stats().redis_errors, 0);
