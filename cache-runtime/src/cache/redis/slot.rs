@@ -3,21 +3,36 @@
 //! A cluster hashes the part of a key that stands between the first `{` and the next `}`, unless
 //! that is empty; otherwise it hashes the whole key.
 
+use std::sync::LazyLock;
+
 /// How many slots a cluster has.
 const SLOTS: u16 = 16384;
 
-/// The name of another key in the slot of `key`. Different keys have different names.
+/// For each slot, a number that has it. Made at once, because a search takes a millisecond.
+static NUMBERS: LazyLock<Box<[u32]>> = LazyLock::new(|| {
+    let mut numbers = vec![None; SLOTS.into()];
+    let mut missing = numbers.len();
+    for number in 0_u32.. {
+        let place = &mut numbers[usize::from(slot(&number.to_string()))];
+        if place.is_none() {
+            *place = Some(number);
+            missing -= 1;
+        }
+        if missing == 0 {
+            break;
+        }
+    }
+    numbers.into_iter().flatten().collect()
+});
+
+/// The name of another key in the slot of `key`: in braces what a cluster hashes of the key, or a number
+/// of the same slot. Different keys have different names.
 pub(super) fn beside(key: &str) -> String {
     match hashed(key) {
         Some(tag) => format!("{{{tag}}}:{key}"),
         None if !key.contains('}') && !key.is_empty() => format!("{{{key}}}"),
         // It cannot stand between braces, so a number of the same slot does.
-        None => {
-            let slot = slot(key);
-            let tag = (0_u32..).map(|number| number.to_string());
-            let tag = tag.into_iter().find(|tag| self::slot(tag) == slot);
-            format!("{{{}}}:{key}", tag.unwrap_or_default())
-        }
+        None => format!("{{{}}}:{key}", NUMBERS[usize::from(slot(key))]),
     }
 }
 
