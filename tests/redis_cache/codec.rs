@@ -267,8 +267,25 @@ where
     }
 }
 
+/// The error of serde may quote the whole value.
+async fn the_error_of_a_refused_value_is_short(place: &Place) {
+    #[derive(Clone, Debug, Serialize, Deserialize)]
+    struct Quoted(#[serde(deserialize_with = "refuse")] String);
+    fn refuse<'de, D: serde::Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+        let text = String::deserialize(from)?;
+        Err(serde::de::Error::custom(text))
+    }
+    let on = place.instance().await;
+    let cache = RedisCache::<Quoted>::builder(&on, "quoted", LONG).build();
+    let value = Quoted("secret\n".repeat(100_000));
+    let error = cache.unwrap().insert("a", value).await.unwrap_err();
+    let error = error.to_string();
+    assert!(error.len() < 2_000 && !error.contains('\n'), "{error}");
+}
+
 in_both_places!(
     what_json_cannot_say_is_refused,
+    the_error_of_a_refused_value_is_short,
     a_value_that_does_not_decode_is_loaded_and_overwritten,
     another_instance_that_replaces_it_is_waited_for,
     a_value_of_another_version_is_loaded_anew,

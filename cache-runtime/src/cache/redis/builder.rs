@@ -91,6 +91,9 @@ impl<V, M, C> Builder<V, M, C> {
     /// keys, which are those of no other cache; that is not checked. Only for a cache that no event
     /// evicts from.
     ///
+    /// What another program stores under such a key lives as long as that program says: without a
+    /// TTL, until it is removed, and it is not refreshed ahead of expiry.
+    ///
     /// # Examples
     ///
     /// ```

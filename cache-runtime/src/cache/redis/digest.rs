@@ -257,7 +257,7 @@ struct Parts<'a> {
 }
 
 impl Parts<'_> {
-    /// Adds a part with what names it. What names two parts alike, they may change places.
+    /// Adds a part with its name. Parts of one name may change places.
     fn add<T: Serialize + ?Sized>(&mut self, name: impl Hash, part: &T) -> Result<(), Unsayable> {
         let part = part.serialize(self.within)?;
         self.sum = self.sum.wrapping_add(hash(self.kind, (name, part)));

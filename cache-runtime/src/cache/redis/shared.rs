@@ -221,6 +221,8 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         };
         if let Some(error) = error {
             count(&self.counters.unencodable);
+            // It may quote the value.
+            let error = Prose(&error).to_string();
             return Err(RedisCacheError::encode(&self.name, error));
         }
         let (length, limit) = (bytes.len(), self.options.max_value_bytes);
