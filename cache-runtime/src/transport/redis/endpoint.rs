@@ -1,7 +1,7 @@
 //! Where a server is, and how connections to it are opened.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
@@ -100,20 +100,25 @@ impl Endpoint {
             }
             Ok((connection, server))
         };
+        let begun = Instant::now();
         match io_thread::timeout(self.connect_timeout, connecting).await {
             Ok(Ok((connection, server))) => match server.role {
                 Role::Other(role) => Err(Cause::NotPrimary(role)),
                 Role::Primary => Ok((connection, server)),
             },
-            Ok(Err(error)) => Err(self.explained(&error).await),
+            Ok(Err(error)) => {
+                let left = self.connect_timeout.saturating_sub(begun.elapsed());
+                Err(self.explained(&error, left).await)
+            }
             Err(_) => Err(self.failures.timeout("connecting", self.connect_timeout)),
         }
     }
 
-    /// Why a connection could not be opened. If the server has closed it, the server may say why.
-    async fn explained(&self, error: &RedisError) -> Cause {
+    /// Why a connection could not be opened. If the server has closed it, the server may say why,
+    /// within the time that is `left`.
+    async fn explained(&self, error: &RedisError, left: Duration) -> Cause {
         let refusal = if greeting::may_explain(error) {
-            greeting::refusal(self.client.get_connection_info().addr()).await
+            greeting::refusal(self.client.get_connection_info().addr(), left).await
         } else {
             None
         };

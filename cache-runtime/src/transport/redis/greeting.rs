@@ -6,7 +6,7 @@ use std::io;
 use std::time::Duration;
 
 use redis::{ConnectionAddr, RedisError};
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::net::TcpStream;
 
 use crate::io_thread::timeout;
@@ -22,10 +22,10 @@ pub(super) fn may_explain(error: &RedisError) -> bool {
     error.is_connection_dropped() && !error.is_connection_refusal()
 }
 
-/// The error that a server answers a new connection with before it closes it. Call it in a runtime
-/// that does I/O.
-pub(super) async fn refusal(address: &ConnectionAddr) -> Option<String> {
-    let line = timeout(PATIENCE, async {
+/// The error that a server answers a new connection with before it closes it, if that comes within
+/// `limit`. Call it in a runtime that does I/O.
+pub(super) async fn refusal(address: &ConnectionAddr, limit: Duration) -> Option<String> {
+    let line = timeout(limit.min(PATIENCE), async {
         match address {
             ConnectionAddr::Tcp(host, port) => {
                 first_line(TcpStream::connect((host.as_str(), *port)).await).await
@@ -44,9 +44,8 @@ pub(super) async fn refusal(address: &ConnectionAddr) -> Option<String> {
 
 async fn first_line(connection: io::Result<impl AsyncRead + Unpin>) -> Option<String> {
     let mut said = Vec::new();
-    let read = connection.ok()?.take(LONGEST).read_to_end(&mut said).await;
-    // Also what came before an error.
-    drop(read);
-    let said = String::from_utf8_lossy(&said);
-    said.lines().next().map(str::to_owned)
+    let mut connection = BufReader::new(connection.ok()?.take(LONGEST));
+    // Also what came before an error counts.
+    let _ = connection.read_until(b'\n', &mut said).await;
+    Some(String::from_utf8_lossy(&said).into_owned())
 }
