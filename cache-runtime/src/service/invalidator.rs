@@ -54,10 +54,10 @@ impl<E: InvalidationEvent> Invalidator<E> {
     ///
     /// The entries that the event evicts from this instance's [`RedisCache`](crate::RedisCache)s
     /// are deleted in Redis just before the event is published, in the same round trip. If such a
-    /// cache is on another bus, the event is sent once that bus has deleted, or has failed to. This instance's inline subscribers
-    /// receive it before it is published too, so that the instance reads its own writes even when
-    /// the server cannot be reached. Its handlers receive the event through the bus, as on every
-    /// instance.
+    /// cache is on another bus, the event is sent once that bus has deleted, or has failed to. This
+    /// instance's inline subscribers receive it before it is published too, so that the instance
+    /// reads its own writes even when the server cannot be reached. Its handlers receive the event
+    /// through the bus, as on every instance.
     ///
     /// # Errors
     ///

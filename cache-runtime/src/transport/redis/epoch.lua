@@ -10,8 +10,9 @@ local function told(section, field)
   return string.match(redis.call('INFO', section), '\n' .. field .. ':(%S+)') or ''
 end
 
--- The error to answer with if this is not the server of the epoch; otherwise false. `INFO` takes longer than all the rest of a
--- script, so this is asked only where no generation is valid: only this server makes one.
+-- The error to answer with if this is not the server of the epoch; otherwise false. `INFO` takes
+-- longer than all the rest of a script, so this is asked only where no generation is valid: only this
+-- server makes one.
 local function wrong_server()
   -- The client does not know the identity, and may lack the right to `INFO`.
   if epoch == '' then

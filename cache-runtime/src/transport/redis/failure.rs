@@ -127,10 +127,17 @@ impl Failures {
             Some(namespace) => format!("{namespace}:*"),
             None if audit => key.to_owned(),
             None if key.starts_with(BESIDE_PREFIX) => format!("{BESIDE_PREFIX}*"),
-            None => {
-                let cache = key.split_once(':').map_or(key, |(cache, _)| cache);
-                format!("{cache}:* ~{BESIDE_PREFIX}*")
-            }
+            None => match key.split_once(':') {
+                Some((cache, _))
+                    if cache
+                        .chars()
+                        .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) =>
+                {
+                    format!("{cache}:* ~{BESIDE_PREFIX}*")
+                }
+                // A function names the keys.
+                _ => format!("PATTERN ~{BESIDE_PREFIX}*, with the pattern of the cache's keys"),
+            },
         };
         format!(
             "key {}: {}; allow it: ACL SETUSER {} {commands} ~{keys}",

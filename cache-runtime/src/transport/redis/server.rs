@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, try_join};
 use redis::{Cmd, FromRedisValue, ParsingError, Pipeline, RedisResult, Value};
 
 use super::commands::{Again, Commands, Work};
@@ -101,11 +101,13 @@ impl Redis {
                 Role::Other(role) => Err(Cause::NotPrimary(role)),
             }
         };
-        asked(&self.publishing).await?;
-        if self.values.is_used() {
-            asked(&self.values).await?;
-        }
-        Ok(())
+        let values = async {
+            if self.values.is_used() {
+                asked(&self.values).await?;
+            }
+            Ok(())
+        };
+        try_join(asked(&self.publishing), values).await.map(drop)
     }
 
     /// Deletes keys and then publishes a payload, in one round trip.
