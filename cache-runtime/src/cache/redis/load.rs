@@ -62,44 +62,33 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         {
             return Ok(cached);
         }
+        let look_further = async {
+            let turn = match self.engine.turn(key, || self.storing()).await {
+                Turn::Value(cached) => return Ok(cached),
+                Turn::Failed(error) => {
+                    count(&self.counters.misses);
+                    return Err(LoadError::clone(&error));
+                }
+                Turn::Lead(turn) => turn,
+            };
+            let (cached, kept) = match self.find_or_load(key, load, &turn).await {
+                Ok(found) => found,
+                Err(error) => {
+                    turn.fail(&Arc::new(error.clone()));
+                    return Err(error);
+                }
+            };
+            if kept != Kept::Nowhere && self.storing() == Storing::Yes {
+                // The callers in line receive it even if it may not be stored.
+                let _ = turn.finish(cached.clone());
+            } else {
+                turn.pass(cached.clone());
+            }
+            Ok(cached)
+        };
         // Boxed, so that the futures of caches over caches do not grow beyond what the compiler
         // follows. What is in memory does without.
-        Box::pin(self.get_or_load_shared(key, load)).await
-    }
-
-    /// What the caller of this key finds or loads whose turn it is.
-    async fn get_or_load_shared<L, F, E>(
-        &self,
-        key: &str,
-        load: &mut Option<L>,
-    ) -> Result<Cached<V>, LoadError<E>>
-    where
-        L: FnOnce() -> F,
-        F: Future<Output = Result<Loaded<V>, E>>,
-        E: Send + Sync + 'static,
-    {
-        let turn = match self.engine.turn(key, || self.storing()).await {
-            Turn::Value(cached) => return Ok(cached),
-            Turn::Failed(error) => {
-                count(&self.counters.misses);
-                return Err(LoadError::clone(&error));
-            }
-            Turn::Lead(turn) => turn,
-        };
-        let (cached, kept) = match self.find_or_load(key, load, &turn).await {
-            Ok(found) => found,
-            Err(error) => {
-                turn.fail(&Arc::new(error.clone()));
-                return Err(error);
-            }
-        };
-        if kept != Kept::Nowhere && self.storing() == Storing::Yes {
-            // The callers in line receive it even if it may not be stored.
-            let _ = turn.finish(cached.clone());
-        } else {
-            turn.pass(cached.clone());
-        }
-        Ok(cached)
+        Box::pin(look_further).await
     }
 
     /// The entry from Redis, or from the loader.
