@@ -1,14 +1,14 @@
 //! The generation of a store's entries. It advances when everything is evicted.
 
+use super::line::Line;
 use super::sync::{AtomicU64, Ordering};
 use crate::counters::Cause;
 
-/// Alone in its cache lines, apart from neighbours that are written often.
+/// Apart from neighbours that are written often, because every read looks at it.
 ///
 /// The upper bits count. The lower ones hold why it has advanced of late, the latest in front, so
 /// that entries of an old generation can be counted when they are dropped.
-#[repr(align(128))]
-pub(super) struct Generation(AtomicU64);
+pub(super) struct Generation(Line<AtomicU64>);
 
 const CAUSES: [Cause; 4] = [Cause::Event, Cause::Flush, Cause::Removed, Cause::Removed];
 const BITS: u32 = CAUSES.len().ilog2();
@@ -18,7 +18,7 @@ const HELD: u32 = 12;
 
 impl Generation {
     pub(super) fn new() -> Self {
-        Self(AtomicU64::new(0))
+        Self(Line::new(AtomicU64::new(0)))
     }
 
     #[inline]

@@ -1,7 +1,7 @@
 //! What the caches in memory share: a bounded store with TTLs, and one load per key.
 //!
-//! An `engine` has a `store` of `part`s, each a `shard` with `entries` and with the `load`s on their way. A
-//! caller that finds no entry takes its `turn` to load, or becomes one of the `waiters` of the
+//! An `engine` has a `store` of `part`s, each a `shard` with `entries` and with the `load`s on their
+//! way. A caller that finds no entry takes its `turn` to load, or becomes one of the `waiters` of the
 //! load. `layout` divides the store. A `generation` ends when everything is evicted, and `reclaim`
 //! frees the memory of its entries.
 
