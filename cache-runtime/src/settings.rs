@@ -16,6 +16,11 @@ pub(crate) const AUDIT_KEY: &str = "cache-runtime:audit";
 /// The prefix of all keys that only this library uses. No namespace and no cache has this name.
 pub(crate) const BESIDE_PREFIX: &str = "cache-runtime:";
 
+/// Whether names of caches, and parts of a namespace, may contain this. Access rules need not quote it.
+pub(crate) fn is_in_names(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "-_.".contains(c)
+}
+
 /// The longest heartbeat, lease, backoff and rejection interval. Longer ones are a mistake, and
 /// adding them could overflow.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
@@ -149,7 +154,7 @@ impl Settings {
 
     pub(crate) fn check(&self) -> Result<(), Cause> {
         let unusable = |what: String| Err(Cause::Settings(what.into()));
-        let spelled = |c: char| c.is_ascii_alphanumeric() || ":-_.".contains(c);
+        let spelled = |c: char| c == ':' || is_in_names(c);
         if let Some(namespace) = &self.namespace
             && (namespace.is_empty() || !namespace.chars().all(spelled))
         {

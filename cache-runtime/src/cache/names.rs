@@ -1,7 +1,7 @@
 //! Which names a cache may have.
 
 use super::error::BuildError;
-use crate::settings::BESIDE_PREFIX;
+use crate::settings::{BESIDE_PREFIX, is_in_names};
 
 /// Checks a name that only audits and errors show.
 pub(super) fn check_name(cache: &str) -> Result<(), BuildError> {
@@ -12,10 +12,9 @@ pub(super) fn check_name(cache: &str) -> Result<(), BuildError> {
     Ok(())
 }
 
-/// Checks a name that begins the keys of a cache in Redis. Access rules need not quote it.
+/// Checks a name that begins the keys of a cache in Redis.
 pub(super) fn check_key_name(cache: &str) -> Result<(), BuildError> {
-    let spelled = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    let is_part = |part: &str| !part.is_empty() && part.chars().all(spelled);
+    let is_part = |part: &str| !part.is_empty() && part.chars().all(is_in_names);
     if !cache.split(':').all(is_part) {
         let what = format!(
             "name {cache:?}: expected letters, digits, `-`, `_`, `.`, and `:` between them"

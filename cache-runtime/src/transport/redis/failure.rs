@@ -5,7 +5,7 @@ use std::time::Duration;
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
 use crate::health::Cause;
-use crate::settings::{AUDIT_KEY, BESIDE_PREFIX, CANARY_PREFIX};
+use crate::settings::{AUDIT_KEY, BESIDE_PREFIX, CANARY_PREFIX, is_in_names};
 use crate::wire::{Prose, Quoted};
 
 /// The channel or key that a command names, or the server if it names none.
@@ -128,11 +128,7 @@ impl Failures {
             None if audit => key.to_owned(),
             None if key.starts_with(BESIDE_PREFIX) => format!("{BESIDE_PREFIX}*"),
             None => match key.split_once(':') {
-                Some((cache, _))
-                    if cache
-                        .chars()
-                        .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) =>
-                {
+                Some((cache, _)) if cache.chars().all(is_in_names) => {
                     format!("{cache}:* ~{BESIDE_PREFIX}*")
                 }
                 // A function names the keys.
