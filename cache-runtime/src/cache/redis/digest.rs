@@ -270,19 +270,6 @@ impl Parts<'_> {
     }
 }
 
-impl ser::SerializeSeq for Parts<'_> {
-    type Ok = u64;
-    type Error = Unsayable;
-
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, part: &T) -> Result<(), Unsayable> {
-        self.add((), part)
-    }
-
-    fn end(self) -> Result<u64, Unsayable> {
-        Ok(self.ended())
-    }
-}
-
 impl ser::SerializeMap for Parts<'_> {
     type Ok = u64;
     type Error = Unsayable;
@@ -301,15 +288,16 @@ impl ser::SerializeMap for Parts<'_> {
     }
 }
 
-/// Parts that their place names.
-macro_rules! tuples {
-    ($($trait:ident::$method:ident,)*) => {
+/// Parts without a name of their own. Those of a sequence may change places.
+macro_rules! unnamed {
+    ($($trait:ident::$method:ident($name:expr),)*) => {
         $(impl ser::$trait for Parts<'_> {
             type Ok = u64;
             type Error = Unsayable;
 
             fn $method<T: Serialize + ?Sized>(&mut self, part: &T) -> Result<(), Unsayable> {
-                self.add(self.count, part)
+                let name = $name(&*self);
+                self.add(name, part)
             }
 
             fn end(self) -> Result<u64, Unsayable> {
@@ -319,10 +307,15 @@ macro_rules! tuples {
     };
 }
 
-tuples! {
-    SerializeTuple::serialize_element,
-    SerializeTupleStruct::serialize_field,
-    SerializeTupleVariant::serialize_field,
+fn place(parts: &Parts<'_>) -> u64 {
+    parts.count
+}
+
+unnamed! {
+    SerializeSeq::serialize_element(|_| ()),
+    SerializeTuple::serialize_element(place),
+    SerializeTupleStruct::serialize_field(place),
+    SerializeTupleVariant::serialize_field(place),
 }
 
 /// Parts that have a name.
