@@ -1,11 +1,8 @@
 -- KEYS: value, token, generation.
 -- ARGV: token and value with the generation in front of both, TTL in ms, generation.
-local holder = redis.call('GET', KEYS[2])
-if not holder then
-  return 'gone'
-end
-if holder ~= ARGV[1] then
-  return 'taken'
+local answer = lost(KEYS[2], ARGV[1])
+if answer then
+  return answer
 end
 redis.call('DEL', KEYS[2])
 if redis.call('GET', KEYS[3]) ~= ARGV[4] then

@@ -20,20 +20,20 @@ use crate::transport::token::{
     Token, bare, millis, new_generation, opened, sealed, stamp,
 };
 
-/// A script that takes the epoch of the store as its last argument.
-macro_rules! in_epoch {
+/// A script, behind the functions that it calls.
+macro_rules! script {
     ($($file:literal),*) => {
-        Script::new(concat!(include_str!("epoch.lua") $(, include_str!($file))*))
+        Script::new(concat!($(include_str!($file)),*))
     };
 }
 
-static DELETE_IF: Script = Script::new(include_str!("delete_if.lua"));
-static ACQUIRE: Script = in_epoch!("renew.lua", "acquire.lua");
-static ACQUIRE_BARE: Script = Script::new(include_str!("acquire_bare.lua"));
-static EVICT: Script = in_epoch!("evict.lua");
-static FILL: Script = Script::new(concat!(include_str!("renew.lua"), include_str!("fill.lua")));
-static FILL_BARE: Script = Script::new(include_str!("fill_bare.lua"));
-static EXCHANGE_RECORDS: Script = Script::new(include_str!("exchange_records.lua"));
+static DELETE_IF: Script = script!("delete_if.lua");
+static ACQUIRE: Script = script!("epoch.lua", "renew.lua", "acquire.lua");
+static ACQUIRE_BARE: Script = script!("acquire_bare.lua");
+static EVICT: Script = script!("epoch.lua", "evict.lua");
+static FILL: Script = script!("token.lua", "renew.lua", "fill.lua");
+static FILL_BARE: Script = script!("token.lua", "fill_bare.lua");
+static EXCHANGE_RECORDS: Script = script!("exchange_records.lua");
 
 /// About how many keys the server visits in one step of a scan.
 const STEP: usize = 1000;
