@@ -2,8 +2,8 @@
 //! bus.
 //!
 //! Callers give keys without the namespace of the bus; the operations put it in front. The keys of an
-//! entry have it already. Both backends behave alike. A command without an answer may have been carried out. It is sent again,
-//! on a new connection, only where a second execution does no harm.
+//! entry have it already. Both backends behave alike. A command without an answer may have been
+//! carried out. It is sent again, on a new connection, only where a second execution does no harm.
 //!
 //! Every operation fails when the server cannot be reached, does not answer in time, refuses the
 //! command or answers with an error. It also fails when the bus is closed, or when two services use
@@ -192,7 +192,8 @@ impl Keyspace {
     /// Deletes the values and tokens of entries. Values of loads in progress can no longer be
     /// stored.
     pub async fn evict(&self, entries: &[EntryKeys]) -> Result<(), Cause> {
-        let keys: Vec<String> = (entries.iter().flat_map(EntryKeys::evicted).cloned()).collect();
+        let entries = entries.iter().cloned();
+        let keys: Vec<String> = entries.flat_map(EntryKeys::evicted).collect();
         dispatch!(self, delete(&keys)).map(drop)
     }
 

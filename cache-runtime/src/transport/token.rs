@@ -105,12 +105,12 @@ pub enum Filled {
 
 impl EntryKeys {
     /// The keys of everything that an eviction deletes.
-    pub(crate) fn evicted(&self) -> impl Iterator<Item = &String> {
-        let absence = match &self.stored {
+    pub(crate) fn evicted(self) -> impl Iterator<Item = String> {
+        let absence = match self.stored {
             Stored::Bare { absence } => Some(absence),
             Stored::Sealed { .. } => None,
         };
-        [&self.value, &self.token].into_iter().chain(absence)
+        [self.value, self.token].into_iter().chain(absence)
     }
 }
 

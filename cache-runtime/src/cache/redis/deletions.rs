@@ -13,6 +13,7 @@ use crate::health::Cause;
 use crate::io_thread::timeout;
 use crate::keyspace::Keyspace;
 use crate::sync::Mutex;
+use crate::transport::EntryKeys;
 
 /// The most bytes of the keys that are deleted together, with [`OVERHEAD`]: 4 MiB. More turn into a
 /// deletion of everything.
@@ -100,7 +101,7 @@ impl Batch {
             return vec![keys.generation().to_owned()];
         }
         let names = self.keys.iter().map(|key| keys.of(key));
-        names.flat_map(|names| [names.value, names.token]).collect()
+        names.flat_map(EntryKeys::evicted).collect()
     }
 
     fn is_empty(&self) -> bool {
