@@ -5,7 +5,7 @@ use cache_runtime::Bus;
 use cache_runtime::coherent::WhileDown;
 use support::Server;
 
-use crate::{Loader, UserEvent, Users, builder, connect, held, live, lost};
+use crate::{Cache, Loader, UserEvent, Users, builder, connect, held, live, lost};
 
 #[tokio::test]
 async fn are_read_as_soon_as_publish_is_called() {
@@ -41,16 +41,19 @@ async fn are_read_although_the_bus_is_closed() {
     assert!(held(&cache).is_empty(), "a closed bus proves nothing");
 }
 
+/// A cache that goes on while the server is away.
+async fn serving_while_down(server: &Server) -> (Users, Cache) {
+    let users = Users::new(&connect(&server.url()).await);
+    let cache = builder(&users).while_down(WhileDown::ServeUntilTtl);
+    let cache = cache.build().unwrap();
+    users.ready().await.unwrap();
+    (users, cache)
+}
+
 #[tokio::test]
 async fn are_read_although_the_server_is_away() {
     let mut server = Server::start().await;
-    let bus = connect(&server.url()).await;
-    let users = Users::new(&bus);
-    let cache = builder(&users)
-        .while_down(WhileDown::ServeUntilTtl)
-        .build()
-        .unwrap();
-    users.ready().await.unwrap();
+    let (users, cache) = serving_while_down(&server).await;
     let loader = Loader::default();
     loader.read(&cache, "1").await;
     loader.read(&cache, "2").await;
@@ -86,13 +89,7 @@ async fn are_counted_once() {
 #[tokio::test]
 async fn of_several_events_are_all_read_although_none_can_be_sent() {
     let mut server = Server::start().await;
-    let bus = connect(&server.url()).await;
-    let users = Users::new(&bus);
-    let cache = builder(&users)
-        .while_down(WhileDown::ServeUntilTtl)
-        .build()
-        .unwrap();
-    users.ready().await.unwrap();
+    let (users, cache) = serving_while_down(&server).await;
     let loader = Loader::default();
     for key in ["1", "2", "3"] {
         loader.read(&cache, key).await;

@@ -17,6 +17,12 @@ async fn held(go_on: Arc<Semaphore>, value: u64) -> u64 {
     value
 }
 
+/// As [`held`], for a load that fails.
+async fn failing(go_on: Arc<Semaphore>) -> Result<u64, &'static str> {
+    drop(go_on.acquire().await);
+    Err("as the test wants it")
+}
+
 #[tokio::test]
 async fn an_event_during_a_load_costs_one_more() {
     for all in [false, true] {
@@ -96,13 +102,7 @@ async fn all_who_wait_share_a_failure() {
     let mut callers = JoinSet::new();
     for _ in 0..50 {
         let (cache, go_on) = (cache.clone(), Arc::clone(&go_on));
-        callers.spawn(async move {
-            let load = async || {
-                drop(go_on.acquire().await);
-                Err("as the test wants it")
-            };
-            cache.try_get_or_load("1", load).await
-        });
+        callers.spawn(async move { cache.try_get_or_load("1", || failing(go_on)).await });
     }
     let loads = async || cache.stats().loads;
     support::eventually("the load to begin", loads, |loads| *loads == 1).await;
@@ -125,11 +125,7 @@ async fn all_who_wait_share_a_failure() {
 async fn a_failure_of_another_type_is_not_shared() {
     let (_users, cache) = live(&Bus::in_process()).await;
     let go_on = Arc::new(Semaphore::new(0));
-    let failing = async || {
-        drop(go_on.acquire().await);
-        Err("as the test wants it")
-    };
-    let mut first = pin!(cache.try_get_or_load("1", failing));
+    let mut first = pin!(cache.try_get_or_load("1", || failing(Arc::clone(&go_on))));
     assert!(poll_once(first.as_mut()).is_none());
     let mut second = pin!(cache.try_get_or_load("1", async || Err::<u64, u8>(7)));
     assert!(poll_once(second.as_mut()).is_none());
@@ -143,11 +139,7 @@ async fn a_failure_of_another_type_is_not_shared() {
 async fn a_value_that_another_caller_has_stored_meanwhile_is_shared() {
     let (_users, cache) = live(&Bus::in_process()).await;
     let go_on = Arc::new(Semaphore::new(0));
-    let failing = async || {
-        drop(go_on.acquire().await);
-        Err("as the test wants it")
-    };
-    let mut first = pin!(cache.try_get_or_load("1", failing));
+    let mut first = pin!(cache.try_get_or_load("1", || failing(Arc::clone(&go_on))));
     assert!(poll_once(first.as_mut()).is_none());
     // It does not share the failure, whose type is another one.
     let mut second = pin!(cache.try_get_or_load("1", async || Err::<u64, u8>(7)));

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use cache_runtime::Bus;
 use cache_runtime::bus::Cause;
+use cache_runtime::service::PublishError;
 use support::{Direction, Proxy, Server, eventually, within};
 
 use crate::coherent::Instance;
@@ -21,6 +22,11 @@ async fn may_delete(server: &Server, may: bool) {
         .await;
 }
 
+/// The caches that an error names.
+fn not_evicted(error: &PublishError) -> Vec<&str> {
+    error.not_evicted().map(|(cache, _)| cache).collect()
+}
+
 #[tokio::test]
 async fn names_the_cache_that_could_not_evict_and_tries_again() {
     let server = Server::start().await;
@@ -32,13 +38,7 @@ async fn names_the_cache_that_could_not_evict_and_tries_again() {
 
     may_delete(&server, false).await;
     let error = here.texts.invalidate_text("a").await.unwrap_err();
-    assert_eq!(
-        error
-            .not_evicted()
-            .map(|(cache, _)| cache)
-            .collect::<Vec<_>>(),
-        ["texts"]
-    );
+    assert_eq!(not_evicted(&error), ["texts"]);
     assert!(error.is_published(), "the event has left all the same");
     assert!(!error.is_invalid_event());
     assert!(
@@ -81,13 +81,7 @@ async fn says_both_where_the_event_could_not_leave_either() {
     here.fill("a", "A").await;
     server.kill9();
     let error = here.texts.invalidate_text("a").await.unwrap_err();
-    assert_eq!(
-        error
-            .not_evicted()
-            .map(|(cache, _)| cache)
-            .collect::<Vec<_>>(),
-        ["texts"]
-    );
+    assert_eq!(not_evicted(&error), ["texts"]);
     assert!(!error.is_published());
     assert!(error.cause().is_some());
     let text_of = format!("{error:#}");
