@@ -66,6 +66,18 @@ async fn without_namespace_the_cache_is_to_be_allowed() {
     assert_eq!(kv.fill(&held, b"value", LONG).await, Ok(Filled::Stored));
 }
 
+/// Such keys come from a function of the program's, and their text may be anything.
+#[tokio::test]
+async fn keys_that_no_name_begins_need_a_pattern_of_the_programs() {
+    let server = Server::start().await;
+    let kv = patient(&server.allow_app("+@all").await).await;
+    for key in ["abc", "two words:*"] {
+        let error = kv.get(key).await.unwrap_err().to_string();
+        let advice = " ~PATTERN ~cache-runtime:*, with the pattern of the cache's keys";
+        assert!(error.ends_with(advice), "{error}");
+    }
+}
+
 /// The server reports a refusal within a script with another text than a refused command.
 #[tokio::test]
 async fn what_a_script_may_not_do_is_told_too() {
