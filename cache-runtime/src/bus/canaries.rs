@@ -1,0 +1,137 @@
+//! What the supervisor sends to prove that events arrive, and to tell publishers that they have: the
+//! canaries of this instance, and the answers to the fences of others.
+
+use std::sync::Arc;
+
+use super::fences::{Acknowledgement, Message, canary_of};
+use super::inbox::{Signal, Told};
+use super::supervisor::Supervisor;
+use crate::health::Cause;
+use crate::link::{Input, Side};
+use crate::server_info::ServerInfo;
+use crate::transport::Answer;
+
+/// The most acknowledgements of fences that are on their way. Further fences are not answered, so
+/// that their publishers wait for the end of a lease.
+const MOST_ACKNOWLEDGED: usize = 1024;
+
+impl Supervisor {
+    /// A message on the channel of fences.
+    pub(super) fn fenced(&mut self, payload: &[u8]) {
+        match Message::read(payload) {
+            Some(Message::Unlisted) => self.fences.unlisted(self.lease.now()),
+            Some(Message::Fence {
+                publisher,
+                number,
+                unanswered,
+            }) => {
+                if unanswered.contains(&self.listing.id) {
+                    self.feed(Input::Unanswered);
+                }
+                self.acknowledge(publisher, number);
+            }
+            None => {}
+        }
+    }
+
+    /// Tells the publisher of a fence that every event before it is applied.
+    fn acknowledge(&mut self, publisher: u64, number: u64) {
+        let acknowledgement = Acknowledgement {
+            number,
+            id: self.listing.id,
+            name: &self.listing.name,
+        };
+        if publisher == self.listing.id {
+            return self.fences.acknowledged(&acknowledgement);
+        }
+        while self.acknowledging.try_join_next().is_some() {}
+        if self.acknowledging.len() < MOST_ACKNOWLEDGED {
+            let (transport, canary) =
+                (self.transport.clone(), canary_of(&self.canaries, publisher));
+            let payload = acknowledgement.write();
+            self.acknowledging.spawn(async move {
+                // Without an answer, the publisher waits for the end of this instance's lease.
+                let _ = transport.publish(&canary, payload, &[]).await;
+            });
+        }
+    }
+
+    /// Publishes a canary on one connection, and asks for the server's role and identity on all.
+    pub(super) fn send_canary(&mut self, number: u64) {
+        let (transport, channel) = (self.transport.clone(), Arc::clone(&self.canary));
+        let (fence, listing) = (Arc::clone(&self.fence), Arc::clone(&self.listing));
+        let (fences, lease) = (Arc::clone(&self.fences), Arc::clone(&self.lease));
+        let published = async move {
+            let payload = number.to_string().into_bytes();
+            let answer = transport.publish_canary(&channel, payload, &listing, fences.proven());
+            let answer = answer.await?;
+            match answer.listed {
+                Ok(time) => fences.listed(number, time),
+                Err(cause) => {
+                    fences.not_listed(&cause);
+                    // The canary is complete only when the others know that this instance may be
+                    // live. One message in half a lease is enough for all that are not listed.
+                    if !fences.is_unlisted_within(listing.lease / 2, lease.now()) {
+                        let unlisted = transport.publish(&fence, Message::Unlisted.write(), &[]);
+                        unlisted.await?.receivers?;
+                    }
+                }
+            }
+            Ok((answer.server, answer.connection))
+        };
+        self.tell(number, Side::Commands, Answer::Later(Box::pin(published)));
+        let generation = self.generation;
+        for asking in self.transport.ask_others() {
+            let inbox = Arc::clone(&self.inbox);
+            self.tasks.spawn(async move {
+                if let Some((server, connection)) = asking.await {
+                    let told = Told {
+                        canary: number,
+                        side: Side::Other,
+                        connection,
+                        server,
+                    };
+                    inbox.push(Signal::Server(generation, told));
+                }
+            });
+        }
+        let Some(connection) = &self.connection else {
+            return;
+        };
+        let answer = match connection.ask() {
+            Answer::Now(answer) => Answer::Now(answer.map(|server| (server, generation))),
+            Answer::Later(answer) => {
+                let numbered = async move { answer.await.map(|server| (server, generation)) };
+                Answer::Later(Box::pin(numbered) as _)
+            }
+        };
+        self.tell(number, Side::Events, answer);
+    }
+
+    /// Passes the server's answer to the link.
+    fn tell(&mut self, canary: u64, side: Side, answer: Answer<Result<(ServerInfo, u64), Cause>>) {
+        let (inbox, generation) = (Arc::clone(&self.inbox), self.generation);
+        let signal = move |answer| match answer {
+            Ok((server, connection)) => Signal::Server(
+                generation,
+                Told {
+                    canary,
+                    side,
+                    connection,
+                    server,
+                },
+            ),
+            Err(cause) => Signal::CanaryFailed(generation, cause),
+        };
+        match answer {
+            Answer::Now(answer) => {
+                inbox.push(signal(answer));
+            }
+            Answer::Later(answer) => {
+                self.tasks.spawn(async move {
+                    let _ = inbox.push(signal(answer.await));
+                });
+            }
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Keeps the connection for events open on a bus that only publishes, so that acknowledgements arrive.
+
+use std::sync::Arc;
+
+use crate::channel::{ChannelStats, Dispatch};
+use crate::health::{Health, ProvenUntil, Reported};
+use crate::link::{Audience, ChannelId};
+use crate::settings::{LISTENING, OnRejected, Settings};
+
+/// A channel without messages.
+pub(super) struct Listening {
+    name: Arc<str>,
+    health: Reported,
+}
+
+impl Listening {
+    /// Other channels have greater ids.
+    pub(super) const ID: ChannelId = ChannelId(1);
+
+    pub(super) fn new(settings: &Settings, proven: Arc<ProvenUntil>) -> Self {
+        Self {
+            name: settings.full_name(LISTENING).into(),
+            health: Reported::new(Health::Idle, proven),
+        }
+    }
+}
+
+impl Dispatch for Listening {
+    fn id(&self) -> ChannelId {
+        Self::ID
+    }
+
+    fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    fn deliver(&self, _payload: &[u8], _max_payload: usize) -> bool {
+        true
+    }
+
+    fn on_rejected(&self) -> Option<OnRejected> {
+        Some(OnRejected::Ignore)
+    }
+
+    fn flush(&self, _audience: Audience) {}
+
+    fn health(&self) -> &Reported {
+        &self.health
+    }
+
+    fn subscribers(&self) -> usize {
+        0
+    }
+
+    fn stats(&self) -> ChannelStats {
+        ChannelStats::default()
+    }
+
+    fn close(&self) {
+        self.health.set(&Health::Closed);
+    }
+}

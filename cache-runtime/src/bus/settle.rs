@@ -1,0 +1,183 @@
+//! Waits until no instance can serve what was evicted before.
+//!
+//! The publisher sends a fence, and reads the list of live instances right after it. An instance that
+//! is not on the list has not been live since; before it is, it flushes. One that acknowledges the
+//! fence has applied every event before. One that is silent is waited for until its lease has ended.
+//! It cannot renew the lease in between: a canary that was published after the fence comes back after
+//! the fence, on the same connection. This is a lease as in Gray and Cheriton, "Leases: an efficient
+//! fault-tolerant mechanism for distributed file cache consistency" (SOSP 1989).
+//!
+//! If a silent instance has renewed its lease all the same, it has missed the fence, and perhaps
+//! events. A further fence tells it to flush.
+//!
+//! Where the list may be incomplete, everybody's lease is waited for: see [`Shared::may_be_unlisted`].
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::fences::{Message, Waiting};
+use super::shared::Shared;
+use crate::error::NotSettled;
+use crate::event::Settled;
+use crate::health::Cause;
+use crate::io_thread::{sleep, timeout};
+use crate::settings::{FENCE, INSTANCES_KEY};
+use crate::transport::{Fenced, Instances, Listed};
+
+/// How many fences are sent at most.
+const MOST_ROUNDS: u32 = 4;
+/// How often in a lease the server is asked for instances that may be live.
+const ASKED_IN_LEASE: u32 = 8;
+/// How often it is asked at most.
+const MOST_ASKED: u32 = 4 * ASKED_IN_LEASE;
+
+/// A silent instance.
+struct Silent {
+    instance: Listed,
+    /// When its lease has ended for certain.
+    ends: Instant,
+}
+
+/// What has come of one fence.
+struct Round {
+    acknowledged: HashMap<u64, Arc<str>>,
+    silent: Vec<Listed>,
+}
+
+impl Shared {
+    /// Waits until every instance has applied the events that were published before this call, or can
+    /// serve nothing that is older.
+    pub(crate) async fn settled(self: &Arc<Self>) -> Result<Settled, NotSettled> {
+        let down = NotSettled::down;
+        self.usable().map_err(down)?;
+        let listening = self.listen();
+        let live = self.ready(listening, None).await;
+        live.map_err(|not_ready| down(not_ready.cause))?;
+
+        let mut acknowledged = HashMap::new();
+        let mut expired: HashMap<u64, Arc<str>> = HashMap::new();
+        let mut missed: Vec<Listed> = Vec::new();
+        for _ in 0..MOST_ROUNDS {
+            let unanswered = missed.iter().map(|instance| instance.id).collect();
+            let round = self.round(unanswered).await?;
+            acknowledged.extend(round.acknowledged);
+            let silent = round.silent.iter();
+            expired.extend(silent.map(|silent| (silent.id, Arc::clone(&silent.name))));
+            missed = self.missed(&round.silent).await?;
+            if missed.is_empty() {
+                expired.retain(|id, _| !acknowledged.contains_key(id));
+                return Ok(Settled {
+                    acknowledged: acknowledged.into_values().collect(),
+                    expired: expired.into_values().collect(),
+                });
+            }
+        }
+        let names = missed.into_iter().map(|instance| instance.name);
+        Err(NotSettled::silent_instances(names.collect()))
+    }
+
+    /// Sends a fence, and waits for all that are subscribed to it or listed.
+    async fn round(&self, unanswered: Vec<u64>) -> Result<Round, NotSettled> {
+        let waiting = self.fences().begin();
+        let message = Message::Fence {
+            publisher: self.id(),
+            number: waiting.number,
+            unanswered,
+        };
+        let (fence, list) = (self.full(FENCE), self.full(INSTANCES_KEY));
+        let sent = self
+            .transport()
+            .publish_fence(&fence, message.write(), &list);
+        let Fenced {
+            receivers,
+            instances,
+        } = sent.await.map_err(NotSettled::down)?;
+        // Later than on the server, so that every lease is waited for a little too long.
+        let sent = Instant::now();
+        let lease = self.settings().lease;
+        let everybody = self.may_be_unlisted(instances.as_ref());
+        let instances = instances.unwrap_or_default();
+        let ends = |instance: &Listed| {
+            let left = instance.until.saturating_sub(instances.now);
+            sent + Duration::from_millis(left)
+        };
+        let mut silent: Vec<Silent> = instances
+            .listed
+            .iter()
+            .map(|instance| Silent {
+                ends: ends(instance),
+                instance: instance.clone(),
+            })
+            .collect();
+        loop {
+            if self.is_closed() {
+                return Err(NotSettled::down(Cause::Closed));
+            }
+            let acknowledged = waiting.acknowledged();
+            silent.retain(|silent| !acknowledged.contains_key(&silent.instance.id));
+            // Some subscribers may not be listed, and so may instances that are cut off.
+            let unknown = everybody || (acknowledged.len() as u64) < receivers;
+            let lease_ends = unknown.then_some(sent + lease);
+            let ends = silent.iter().map(|silent| silent.ends);
+            let now = Instant::now();
+            // The latest of those that are not over yet: until then somebody may serve.
+            let Some(latest) = ends.chain(lease_ends).filter(|ends| *ends > now).max() else {
+                let silent = silent.into_iter().map(|silent| silent.instance);
+                return Ok(Round {
+                    acknowledged,
+                    silent: silent.collect(),
+                });
+            };
+            wait(&waiting, latest - now).await;
+        }
+    }
+
+    /// The instances that were silent, and say that a canary has come back to them that was published
+    /// after the fence.
+    ///
+    /// One that has sent such a canary may not have said so yet. It is waited for until it has, or
+    /// sends no more: without canaries that come back, its connection ends with its lease.
+    async fn missed(&self, silent: &[Listed]) -> Result<Vec<Listed>, NotSettled> {
+        let (list, lease) = (self.full(INSTANCES_KEY), self.settings().lease);
+        if silent.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut asked = 0;
+        loop {
+            let instances = self.transport().instances(&list).await;
+            let instances = instances.map_err(NotSettled::down)?.unwrap_or_default();
+            let before = |now: &Listed| silent.iter().find(|before| before.id == now.id);
+            let is_renewed = |now: &&Listed| {
+                instances.now < now.until && before(now).is_some_and(|old| old.until < now.until)
+            };
+            let came_back = |now: &Listed| before(now).is_some_and(|old| old.until < now.proven);
+            let renewed: Vec<_> = instances.listed.iter().filter(is_renewed).collect();
+            if asked == MOST_ASKED || renewed.iter().all(|now| came_back(now)) {
+                return Ok(renewed.into_iter().cloned().collect());
+            }
+            asked += 1;
+            sleep(lease / ASKED_IN_LEASE).await;
+        }
+    }
+
+    /// Whether an instance that is cut off may be live without being on the list: the list began less
+    /// than a lease ago, an instance has said that it could not be listed, or this one may have missed
+    /// that because it has not listened for long enough.
+    fn may_be_unlisted(&self, instances: Option<&Instances>) -> bool {
+        if self.transport().is_gapless() {
+            return false;
+        }
+        let (lease, now) = (self.settings().lease, self.now());
+        let fences = self.fences();
+        let is_new = |instances: &Instances| instances.age.is_none_or(|age| age < lease);
+        instances.is_none_or(is_new)
+            || fences.is_unlisted_within(lease * 2, now)
+            || !fences.is_proven_for(lease * 2, now)
+    }
+}
+
+/// Waits until there is a further acknowledgement, for at most this time.
+async fn wait(waiting: &Waiting<'_>, time: Duration) {
+    let _ = timeout(time, waiting.changed.notified()).await;
+}

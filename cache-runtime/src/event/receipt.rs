@@ -1,0 +1,81 @@
+//! What publishing returns, and confirmed publishing.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+use crate::error::NotSettled;
+
+/// How many subscribers the server has handed an event to.
+///
+/// This does not prove delivery: Redis counts a subscriber that is stuck or cut off until its
+/// buffers are full. Only a [`Health`](crate::bus::Health) of `Live` proves that events arrive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Receipt {
+    receivers: u64,
+}
+
+impl Receipt {
+    pub(crate) fn new(receivers: u64) -> Self {
+        Self { receivers }
+    }
+
+    /// The number of subscribed connections when the event was published, this instance's own
+    /// included.
+    #[must_use]
+    pub fn receivers(&self) -> u64 {
+        self.receivers
+    }
+}
+
+/// Every instance has applied the events that were published before, or can serve nothing that is
+/// older.
+///
+/// [`Bus::settled`](crate::Bus::settled) returns it. An instance is named as
+/// [`BusBuilder::name`](crate::bus::BusBuilder::name) says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settled {
+    pub(crate) acknowledged: Vec<Arc<str>>,
+    pub(crate) expired: Vec<Arc<str>>,
+}
+
+impl Settled {
+    /// The instances that have answered that they have applied the events, this one included.
+    #[must_use]
+    pub fn acknowledged(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.acknowledged.iter().map(|name| &**name)
+    }
+
+    /// The instances that were silent until their lease had ended. Since then they serve nothing, and
+    /// flush before they serve again.
+    #[must_use]
+    pub fn expired(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.expired.iter().map(|name| &**name)
+    }
+}
+
+/// An event was published, and no instance can serve a value that is older.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Confirmed<T = Receipt> {
+    pub(crate) receipt: T,
+    pub(crate) settled: Settled,
+}
+
+impl<T> Confirmed<T> {
+    /// What publishing alone returns.
+    #[must_use]
+    pub fn receipt(&self) -> &T {
+        &self.receipt
+    }
+
+    /// Which instances were waited for.
+    #[must_use]
+    pub fn settled(&self) -> &Settled {
+        &self.settled
+    }
+}
+
+/// Waits until no instance can serve what was evicted before.
+pub(crate) trait Settle: Send + Sync {
+    fn settle(&self) -> BoxFuture<'_, Result<Settled, NotSettled>>;
+}
