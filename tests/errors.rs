@@ -9,6 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use cache_runtime::redis::{LoadError, Loaded, WhileDown};
+use cache_runtime::service::{ConfirmError, PublishError};
 use cache_runtime::{
     Bus, CoherentCache, Dedup, Evict, InvalidationEvent, RedisCache, Services, TtlCache,
     cache_invalidation,
@@ -124,6 +125,31 @@ async fn publishing() {
             "cannot write `UserEvent::Level`: field `level` is null in JSON, which no receiver \
              accepts",
         ],
+    );
+}
+
+#[tokio::test]
+async fn confirming() {
+    let bus = closed().await;
+    let users = Users::new(&bus);
+    let error = users.invalidate_user("1").confirmed().await.unwrap_err();
+    chain(
+        error,
+        &[
+            "not confirmed",
+            "could not publish to channel `cache:users`",
+            "the bus is closed",
+        ],
+    );
+    let error = bus.settled().await.unwrap_err();
+    let expected = [
+        "it is not known whether every instance has applied the event",
+        "the bus is closed",
+    ];
+    chain(error.clone(), &expected);
+    chain(
+        ConfirmError::<PublishError>::Settle(error),
+        &["published, but not confirmed", expected[0], expected[1]],
     );
 }
 
@@ -312,17 +338,19 @@ fn services() {
 }
 
 /// The types that the tests above cover.
-const COVERED: [&str; 14] = [
+const COVERED: [&str; 16] = [
     "AlreadyRegistered",
     "AuditError",
     "BuildError",
     "Cause",
+    "ConfirmError",
     "ConnectError",
     "DedupError",
     "EncodeError",
     "LoadError",
     "MissingService",
     "NotReady",
+    "NotSettled",
     "NotStored",
     "PublishAllError",
     "PublishError",

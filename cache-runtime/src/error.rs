@@ -88,6 +88,98 @@ impl Error for NotReady {
     }
 }
 
+/// It is not known whether every instance has applied the events that were published before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotSettled {
+    kind: Unsettled,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Unsettled {
+    Down(Cause),
+    Silent(Vec<Arc<str>>),
+}
+
+impl NotSettled {
+    pub(crate) fn down(cause: Cause) -> Self {
+        let kind = Unsettled::Down(cause);
+        Self { kind }
+    }
+
+    pub(crate) fn silent_instances(instances: Vec<Arc<str>>) -> Self {
+        let kind = Unsettled::Silent(instances);
+        Self { kind }
+    }
+
+    /// Why the instances could not be asked; `None` if they were.
+    #[must_use]
+    pub fn cause(&self) -> Option<&Cause> {
+        match &self.kind {
+            Unsettled::Down(cause) => Some(cause),
+            Unsettled::Silent(_) => None,
+        }
+    }
+
+    /// The instances that are live, and did not answer.
+    #[must_use]
+    pub fn silent(&self) -> impl ExactSizeIterator<Item = &str> {
+        let silent = match &self.kind {
+            Unsettled::Down(_) => &[][..],
+            Unsettled::Silent(instances) => instances,
+        };
+        silent.iter().map(|name| &**name)
+    }
+}
+
+impl fmt::Display for NotSettled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("it is not known whether every instance has applied the event")?;
+        if let Unsettled::Silent(instances) = &self.kind {
+            let named = instances.len().min(NAMED);
+            let more = instances.len() - named;
+            write!(f, ": no answer from {}", instances[..named].join(", "))?;
+            if more > 0 {
+                write!(f, " and {more} more")?;
+            }
+        }
+        sources(self, f)
+    }
+}
+
+impl Error for NotSettled {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.cause().map(|cause| cause as _)
+    }
+}
+
+/// An event was not confirmed.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ConfirmError<E = PublishError> {
+    /// Publishing has failed.
+    Publish(E),
+    /// The event was published. Whether every instance has applied it is not known.
+    Settle(NotSettled),
+}
+
+impl<E: Error + 'static> fmt::Display for ConfirmError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Publish(_) => "not confirmed",
+            Self::Settle(_) => "published, but not confirmed",
+        })?;
+        sources(self, f)
+    }
+}
+
+impl<E: Error + 'static> Error for ConfirmError<E> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(match self {
+            Self::Publish(error) => error,
+            Self::Settle(error) => error,
+        })
+    }
+}
+
 /// An event may not have been published, or a cache could not evict in Redis.
 ///
 /// This instance's inline subscribers and caches in memory have applied the event all the same.

@@ -13,6 +13,16 @@ pub(crate) const CANARY_PREFIX: &str = "cache-runtime:canary:";
 /// The key of the records that instances store for each other's audits.
 pub(crate) const AUDIT_KEY: &str = "cache-runtime:audit";
 
+/// The key of the list of live instances.
+pub(crate) const INSTANCES_KEY: &str = "cache-runtime:instances";
+
+/// The channel that keeps the connection for events open. Nothing is published on it.
+pub(crate) const LISTENING: &str = "cache-runtime:canary:listening";
+
+/// The channel of fences. Its name is like that of a canary, so that no further access rule is
+/// needed.
+pub(crate) const FENCE: &str = "cache-runtime:canary:fence";
+
 /// The prefix of all keys that only this library uses. No namespace and no cache has this name.
 pub(crate) const BESIDE_PREFIX: &str = "cache-runtime:";
 

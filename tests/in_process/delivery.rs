@@ -1,5 +1,6 @@
 //! Which subscribers receive which events, and in which order.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use cache_runtime::Bus;
@@ -27,6 +28,38 @@ async fn every_instance_gets_every_event_in_order() {
             assert_eq!(soon("an event", stream.recv()).await, Some(number(n)));
         }
     }
+}
+
+/// A barrier: what was published before it has been applied everywhere after it.
+#[tokio::test]
+async fn every_instance_has_applied_what_was_published_before_it_settles() {
+    let bus = Bus::in_process();
+    let publisher = Numbers::new(&bus);
+    let others: Vec<_> = (0..3).map(|_| bus.another_instance()).collect();
+    let applied = Arc::new(AtomicU64::new(0));
+    let services: Vec<_> = others.iter().map(Numbers::new).collect();
+    let subscribe = |service: &Numbers| {
+        let applied = Arc::clone(&applied);
+        service.subscribe_inline(move |_| {
+            applied.fetch_add(1, Ordering::SeqCst);
+        })
+    };
+    let _guards: Vec<_> = services.iter().map(subscribe).collect();
+    for service in &services {
+        service.ready().await.unwrap();
+    }
+    for n in 1..=100 {
+        let before = applied.load(Ordering::SeqCst);
+        let confirmed = publisher.invalidate_number(n).confirmed().await.unwrap();
+        assert_eq!(applied.load(Ordering::SeqCst) - before, 3);
+        assert_eq!(confirmed.settled().acknowledged().len(), 4);
+        publisher.invalidate_number(n).await.unwrap();
+        bus.settled().await.unwrap();
+        assert_eq!(applied.load(Ordering::SeqCst) - before, 6);
+    }
+    others[0].close().await;
+    let settled = bus.settled().await.unwrap();
+    assert_eq!(settled.acknowledged().len(), 3);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ mod acl;
 mod away;
 mod black_hole;
 mod close;
+mod confirmed;
 mod connections;
 mod credentials;
 mod delivery;

@@ -8,7 +8,8 @@ use tokio::sync::watch;
 use super::builder::{BusBuilder, Target};
 use super::shared::Shared;
 use crate::channel;
-use crate::error::{ConnectError, NotReady};
+use crate::error::{ConnectError, NotReady, NotSettled};
+use crate::event::Settled;
 use crate::health::{Cause, Health};
 use crate::settings::Settings;
 use crate::transport::Transport;
@@ -165,6 +166,51 @@ impl Bus {
     /// ```
     pub async fn check(&self) -> Result<(), Cause> {
         self.shared.check().await
+    }
+
+    /// Waits until every instance has applied the events that were published before this call, on any
+    /// channel of the bus, or can serve nothing that is older: a barrier for tests with several
+    /// instances, and what [`confirmed`](crate::service::Publishing::confirmed) waits for, where it is
+    /// said what that covers and how long it takes.
+    ///
+    /// # Errors
+    ///
+    /// When this instance is not live, the server does not answer, or an instance is live and does not
+    /// answer.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: it only waits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use cache_runtime::{Bus, CoherentCache, Evict, InvalidationEvent, cache_invalidation};
+    /// # #[derive(InvalidationEvent)]
+    /// # enum UserEvent { User { user_id: String }, All }
+    /// # #[cache_invalidation(channel = "cache:settled", event = UserEvent)]
+    /// # struct Users;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let here = Bus::in_process();
+    /// let there = here.another_instance();
+    /// # let names = CoherentCache::<String, u32>::builder("names", Duration::from_secs(9))
+    /// #     .evict_on(&Users::new(&there), |event| match event {
+    /// #         UserEvent::User { user_id } => Evict::key(user_id),
+    /// #         UserEvent::All => Evict::All,
+    /// #     })
+    /// #     .build()?;
+    /// # there.ready().await?;
+    /// names.get_or_load("7", || async { 1 }).await; // a cache of the instance `there`
+    /// Users::new(&here).invalidate_user("7").await?;
+    /// here.settled().await?;
+    /// assert_eq!(names.get("7"), None);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn settled(&self) -> Result<Settled, NotSettled> {
+        self.shared.settled().await
     }
 
     /// Ends every subscription and connection, within 200 ms even if the server is frozen.

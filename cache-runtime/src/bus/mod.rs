@@ -7,13 +7,18 @@
 // the link's outputs.
 
 mod builder;
+mod canaries;
+mod fences;
 pub(crate) mod handle;
 mod inbox;
 mod lease;
+mod listening;
+mod settle;
 mod shared;
 mod supervisor;
 
-pub use crate::error::{ConnectError, NotReady};
+pub use crate::error::{ConnectError, NotReady, NotSettled};
+pub use crate::event::receipt::Settled;
 pub use crate::health::{Cause, Health};
 pub use crate::settings::OnRejected;
 pub use builder::BusBuilder;

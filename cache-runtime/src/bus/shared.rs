@@ -3,15 +3,18 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use futures_util::future::join;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
+use super::fences::Fences;
 use super::inbox::{EVERY_GENERATION, Inbox, Signal, Wanted};
 use super::lease::Lease;
+use super::listening::Listening;
 use super::supervisor::Supervisor;
 use crate::channel::{self, Channel, DeclaredChannel, Dispatch};
 use crate::error::NotReady;
@@ -23,7 +26,7 @@ use crate::queue::Queue;
 use crate::random;
 use crate::settings::Settings;
 use crate::sync::Mutex;
-use crate::transport::{Backend, Published, Transport};
+use crate::transport::{Backend, Listing, Published, Transport};
 use crate::weak_list::WeakList;
 
 /// Longest time that [`Bus::close`](super::Bus::close) waits for the supervisor, and then again for
@@ -46,6 +49,9 @@ pub(crate) struct Shared {
     handlers: TaskTracker,
     closed: AtomicBool,
     lease: Arc<Lease>,
+    fences: Arc<Fences>,
+    /// Set when this bus first waits for other instances.
+    listening: OnceLock<Arc<Listening>>,
     /// Random and new with every start, so that canaries of others are not taken for its own.
     id: u64,
 }
@@ -79,12 +85,38 @@ impl Shared {
             table: Mutex::default(),
             health: Arc::new(Reported::new(health, lease.proven())),
             lease,
+            fences: Arc::new(Fences::new()),
+            listening: OnceLock::new(),
             handlers: TaskTracker::new(),
             closed: AtomicBool::new(false),
             id: random::number(),
         });
         BUSES.add(Arc::downgrade(&shared));
         shared
+    }
+
+    pub(super) fn fences(&self) -> &Fences {
+        &self.fences
+    }
+
+    /// The time on the clock of the lease.
+    pub(super) fn now(&self) -> Duration {
+        self.lease.now()
+    }
+
+    /// A name on the server, with the namespace.
+    pub(super) fn full(&self, name: &str) -> String {
+        self.settings.full_name(name)
+    }
+
+    /// Keeps the connection for events open from now on. Returns the health to wait for.
+    pub(super) fn listen(self: &Arc<Self>) -> &Reported {
+        let listening = self.listening.get_or_init(|| {
+            let listening = Arc::new(Listening::new(&self.settings, self.lease.proven()));
+            self.want(Arc::clone(&listening) as _);
+            listening
+        });
+        listening.health()
     }
 
     /// Every bus of the process.
@@ -127,8 +159,8 @@ impl Shared {
         declared: &DeclaredChannel,
     ) -> Arc<Channel<E>> {
         let mut table = self.table.lock();
-        // 0 is the canary channel.
-        let id = ChannelId(u32::try_from(table.channels.len() + 1).unwrap_or(u32::MAX));
+        let first = (Listening::ID.0 + 1) as usize;
+        let id = ChannelId(u32::try_from(table.channels.len() + first).unwrap_or(u32::MAX));
         let name: Arc<str> = self.settings.full_name(declared.channel()).into();
         let new = || {
             Arc::new(Channel::<E>::new(
@@ -184,6 +216,7 @@ impl Shared {
                 &self.settings,
                 self.id,
                 Arc::clone(&self.lease),
+                Arc::clone(&self.fences),
                 Arc::clone(&self.inbox),
                 self.transport.clone(),
                 Arc::clone(&self.health),
@@ -227,7 +260,7 @@ impl Shared {
         Ok(self.usable()?.backend())
     }
 
-    fn usable(&self) -> Result<&Transport, Cause> {
+    pub(super) fn usable(&self) -> Result<&Transport, Cause> {
         if let Some(cause) = &self.conflict {
             return Err(cause.clone());
         }
@@ -284,26 +317,41 @@ impl Shared {
 
     pub(super) async fn close(&self) {
         let supervisor = self.end();
-        if let Some(mut supervisor) = supervisor
-            && timeout(CLOSE_STEP, &mut supervisor).await.is_err()
-        {
-            supervisor.abort();
-        }
+        let was_live = supervisor.is_some();
+        let ended = async {
+            if let Some(mut supervisor) = supervisor
+                && timeout(CLOSE_STEP, &mut supervisor).await.is_err()
+            {
+                supervisor.abort();
+            }
+        };
+        let unlisted = async {
+            // Only now, because it serves nothing any more. Nobody need wait for its lease.
+            if was_live {
+                let listing = Listing::new(&self.settings, self.id);
+                let _ = timeout(CLOSE_STEP, self.transport.unlist(&listing)).await;
+            }
+        };
+        join(ended, unlisted).await;
+        self.transport.close();
         self.handlers.close();
         let _ = timeout(CLOSE_STEP, self.handlers.wait()).await;
     }
 
-    /// Closes every channel, the inbox and the transport. Returns the supervisor, which is ending.
+    /// Closes every channel and the inbox. Returns the supervisor, which is ending.
     fn end(&self) -> Option<JoinHandle<()>> {
         self.closed.store(true, Ordering::Release);
         let mut table = self.table.lock();
         table.wanted.clear();
         self.inbox.close();
-        self.transport.close();
         for channel in table.channels.values() {
             channel.close();
         }
+        if let Some(listening) = self.listening.get() {
+            listening.close();
+        }
         self.health.set(&Health::Closed);
+        self.fences.wake();
         table.supervisor.take()
     }
 }
@@ -328,6 +376,7 @@ fn is_obstacle(cause: &Cause) -> bool {
         | Cause::Overflow
         | Cause::AnotherServer
         | Cause::MissingCanary
+        | Cause::Unanswered
         | Cause::Oversized(_) => false,
     }
 }
@@ -337,5 +386,6 @@ impl Drop for Shared {
         if let Some(supervisor) = self.end() {
             supervisor.abort();
         }
+        self.transport.close();
     }
 }

@@ -8,14 +8,14 @@ use tokio::task::{JoinSet, coop};
 use tokio::time::timeout;
 use tracing::{debug, error, info, warn};
 
-use super::inbox::{EVERY_GENERATION, Generation, Inbox, Signal, Told};
+use super::fences::{self, Acknowledgement, Fences};
+use super::inbox::{EVERY_GENERATION, Generation, Inbox, Signal};
 use super::lease::Lease;
 use crate::channel::Dispatch;
 use crate::health::{Cause, Health, Reported};
-use crate::link::{Audience, ChannelId, Input, Link, Output, Side};
-use crate::server_info::ServerInfo;
-use crate::settings::{CANARY_PREFIX, OnRejected, Settings};
-use crate::transport::{Answer, Connection, Status, Transport, Wire};
+use crate::link::{Audience, ChannelId, Input, Link, Output};
+use crate::settings::{CANARY_PREFIX, FENCE, OnRejected, Settings};
+use crate::transport::{Answer, Connection, Listing, Status, Transport, Wire};
 
 /// How many signals are handled between two checks of the link's timeout.
 const TICK_EVERY: usize = 128;
@@ -25,23 +25,31 @@ type Command = fn(&Connection, &[Arc<str>]) -> Answer<Vec<Status>>;
 
 /// Drives one link, see the module.
 pub(super) struct Supervisor {
-    link: Link,
-    lease: Arc<Lease>,
+    pub(super) link: Link,
+    pub(super) lease: Arc<Lease>,
     /// The time on the lease's clock, when it was last read. It is not read for every message,
     /// because reading it costs more than handling a message.
     now: Duration,
-    inbox: Arc<Inbox>,
-    transport: Transport,
-    connection: Option<Connection>,
-    generation: Generation,
+    pub(super) inbox: Arc<Inbox>,
+    pub(super) transport: Transport,
+    pub(super) connection: Option<Connection>,
+    pub(super) generation: Generation,
     /// Attempts to connect and commands in progress. They end with the supervisor.
-    tasks: JoinSet<()>,
+    pub(super) tasks: JoinSet<()>,
     /// The channels, each with the number that reports of its health must name: the latest
     /// [`Wanted::channel`](super::inbox::Wanted).
     channels: HashMap<ChannelId, (Arc<dyn Dispatch>, u64)>,
     names: HashMap<Vec<u8>, ChannelId>,
     /// The name of the canary channel.
-    canary: Arc<str>,
+    pub(super) canary: Arc<str>,
+    /// What comes before the id in the name of a canary channel.
+    pub(super) canaries: Box<str>,
+    /// The name of the channel of fences. It is subscribed together with that of canaries.
+    pub(super) fence: Arc<str>,
+    pub(super) fences: Arc<Fences>,
+    /// How this instance is listed.
+    pub(super) listing: Arc<Listing>,
+    pub(super) acknowledging: JoinSet<()>,
     /// The health of the bus.
     health: Arc<Reported>,
     /// The number that reports of the bus's health must name: the latest
@@ -57,11 +65,13 @@ impl Supervisor {
         settings: &Settings,
         id: u64,
         lease: Arc<Lease>,
+        fences: Arc<Fences>,
         inbox: Arc<Inbox>,
         transport: Transport,
         health: Arc<Reported>,
     ) -> Self {
-        let canary = settings.full_name(&format!("{CANARY_PREFIX}{id:016x}"));
+        let canaries = settings.full_name(CANARY_PREFIX);
+        let canary = fences::canary_of(&canaries, id);
         Self {
             link: Link::new(settings.timings(id)),
             lease,
@@ -74,6 +84,11 @@ impl Supervisor {
             channels: HashMap::new(),
             names: HashMap::from([(canary.clone().into_bytes(), ChannelId::CANARY)]),
             canary: canary.into(),
+            canaries: canaries.into(),
+            fence: settings.full_name(FENCE).into(),
+            fences,
+            listing: Arc::new(Listing::new(settings, id)),
+            acknowledging: JoinSet::new(),
             health,
             wanted: 0,
             max_payload: settings.max_payload,
@@ -182,10 +197,13 @@ impl Supervisor {
     fn receive_wire(&mut self, wire: Wire) {
         match wire {
             Wire::Message { channel, payload } => match self.id(&channel) {
+                _ if *channel == *self.fence.as_bytes() => self.fenced(&payload),
                 Some(ChannelId::CANARY) => {
                     let number = std::str::from_utf8(&payload).ok();
                     if let Some(number) = number.and_then(|number| number.parse().ok()) {
                         self.feed(Input::Canary(number));
+                    } else if let Some(by) = Acknowledgement::read(&payload) {
+                        self.fences.acknowledged(&by);
                     }
                 }
                 Some(id) => self.message(id, &payload),
@@ -201,6 +219,13 @@ impl Supervisor {
 
     fn status(&self, status: Status) -> Option<Input> {
         Some(match status {
+            // Without fences, nobody would wait for this instance.
+            Status::Refused { channel, cause } if *channel == *self.fence.as_bytes() => {
+                Input::Disconnected(cause)
+            }
+            Status::Unsubscribed { channel } if *channel == *self.fence.as_bytes() => {
+                Input::Unsubscribed(ChannelId::CANARY)
+            }
             Status::Confirmed { channel } => Input::Confirmed {
                 channel: self.id(&channel)?,
                 gapless: self.transport.is_gapless(),
@@ -229,13 +254,15 @@ impl Supervisor {
         }
     }
 
-    fn feed(&mut self, input: Input) {
+    pub(super) fn feed(&mut self, input: Input) {
         self.now = self.lease.now();
         self.link.handle(self.now, input);
         self.carry_out();
     }
 
     fn carry_out(&mut self) {
+        let since = self.link.proven().map(|proven| proven.since);
+        self.fences.set_proven_since(since);
         // Subscriptions are sent together.
         let mut subscribing = Vec::new();
         while let Some(output) = self.link.poll_output() {
@@ -243,11 +270,11 @@ impl Supervisor {
                 subscribing.push(id);
                 continue;
             }
-            self.send(std::mem::take(&mut subscribing), Connection::subscribe);
+            self.send(&std::mem::take(&mut subscribing), Connection::subscribe);
             self.act(output);
         }
         if !subscribing.is_empty() {
-            self.send(subscribing, Connection::subscribe);
+            self.send(&subscribing, Connection::subscribe);
             // What was answered at once.
             self.carry_out();
         }
@@ -261,6 +288,7 @@ impl Supervisor {
                 // Signals of this connection that are still queued are ignored from now on.
                 self.generation += 1;
                 self.connection = None;
+                self.fences.disconnected();
                 // Commands in progress would keep the connection open.
                 self.tasks.abort_all();
                 if let Some(cause) = self.link.cause() {
@@ -270,10 +298,13 @@ impl Supervisor {
                     self.transport.ends_events();
                 }
             }
-            Output::Subscribe(id) => self.send(vec![id], Connection::subscribe),
-            Output::Unsubscribe(id) => self.send(vec![id], Connection::unsubscribe),
+            Output::Subscribe(id) => self.send(&[id], Connection::subscribe),
+            Output::Unsubscribe(id) => self.send(&[id], Connection::unsubscribe),
             Output::SendCanary(number) => self.send_canary(number),
             Output::Lease { until } => {
+                if let Some(proven) = self.link.proven() {
+                    self.fences.came_back(proven.canary);
+                }
                 self.lease.renew(until);
             }
             Output::Flush(id, audience) => {
@@ -333,8 +364,12 @@ impl Supervisor {
     }
 
     /// Sends a command for some channels, on the connection for events.
-    fn send(&mut self, ids: Vec<ChannelId>, command: Command) {
-        let names: Vec<_> = ids.into_iter().filter_map(|id| self.name(id)).collect();
+    fn send(&mut self, ids: &[ChannelId], command: Command) {
+        let mut names: Vec<_> = ids.iter().filter_map(|id| self.name(*id)).collect();
+        if ids.contains(&ChannelId::CANARY) {
+            // In front, so that it is subscribed when the canary is.
+            names.insert(0, Arc::clone(&self.fence));
+        }
         let Some(connection) = &self.connection else {
             return;
         };
@@ -365,69 +400,6 @@ impl Supervisor {
         match self.channels.get(&id) {
             Some((channel, _)) => Some(Arc::clone(channel.name())),
             None => (id == ChannelId::CANARY).then(|| Arc::clone(&self.canary)),
-        }
-    }
-
-    /// Publishes a canary on one connection, and asks for the server's role and identity on all.
-    fn send_canary(&mut self, number: u64) {
-        let (transport, channel) = (self.transport.clone(), Arc::clone(&self.canary));
-        let published = async move {
-            let payload = number.to_string().into_bytes();
-            transport.publish_canary(&channel, payload).await
-        };
-        self.tell(number, Side::Commands, Answer::Later(Box::pin(published)));
-        let generation = self.generation;
-        for asking in self.transport.ask_others() {
-            let inbox = Arc::clone(&self.inbox);
-            self.tasks.spawn(async move {
-                if let Some((server, connection)) = asking.await {
-                    let told = Told {
-                        canary: number,
-                        side: Side::Other,
-                        connection,
-                        server,
-                    };
-                    inbox.push(Signal::Server(generation, told));
-                }
-            });
-        }
-        let Some(connection) = &self.connection else {
-            return;
-        };
-        let answer = match connection.ask() {
-            Answer::Now(answer) => Answer::Now(answer.map(|server| (server, generation))),
-            Answer::Later(answer) => {
-                let numbered = async move { answer.await.map(|server| (server, generation)) };
-                Answer::Later(Box::pin(numbered) as _)
-            }
-        };
-        self.tell(number, Side::Events, answer);
-    }
-
-    /// Passes the server's answer to the link.
-    fn tell(&mut self, canary: u64, side: Side, answer: Answer<Result<(ServerInfo, u64), Cause>>) {
-        let (inbox, generation) = (Arc::clone(&self.inbox), self.generation);
-        let signal = move |answer| match answer {
-            Ok((server, connection)) => Signal::Server(
-                generation,
-                Told {
-                    canary,
-                    side,
-                    connection,
-                    server,
-                },
-            ),
-            Err(cause) => Signal::CanaryFailed(generation, cause),
-        };
-        match answer {
-            Answer::Now(answer) => {
-                inbox.push(signal(answer));
-            }
-            Answer::Later(answer) => {
-                self.tasks.spawn(async move {
-                    let _ = inbox.push(signal(answer.await));
-                });
-            }
         }
     }
 }

@@ -7,30 +7,9 @@ use std::task::{Context, Poll};
 
 use futures_util::future::BoxFuture;
 
-use crate::error::PublishError;
+use super::receipt::{Confirmed, Receipt, Settle};
+use crate::error::{ConfirmError, PublishError};
 use crate::io_thread;
-
-/// How many subscribers the server has handed an event to.
-///
-/// This does not prove delivery: Redis counts a subscriber that is stuck or cut off until its
-/// buffers are full. Only a [`Health`](crate::bus::Health) of `Live` proves that events arrive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Receipt {
-    receivers: u64,
-}
-
-impl Receipt {
-    pub(crate) fn new(receivers: u64) -> Self {
-        Self { receivers }
-    }
-
-    /// The number of subscribed connections when the event was published, this instance's own
-    /// included.
-    #[must_use]
-    pub fn receivers(&self) -> u64 {
-        self.receivers
-    }
-}
 
 /// The future that the `invalidate_…` methods return. Awaiting it publishes the event.
 ///
@@ -46,13 +25,84 @@ impl Receipt {
 #[must_use = "an event is published when this is awaited"]
 pub struct Publishing<'a, T = Receipt, E = PublishError> {
     future: BoxFuture<'a, Result<T, E>>,
+    settle: &'a dyn Settle,
 }
 
 impl<'a, T, E> Publishing<'a, T, E> {
-    pub(crate) fn new(publishing: impl Future<Output = Result<T, E>> + Send + 'a) -> Self {
+    pub(crate) fn new(
+        publishing: impl Future<Output = Result<T, E>> + Send + 'a,
+        settle: &'a dyn Settle,
+    ) -> Self {
         Self {
             future: Box::pin(publishing),
+            settle,
         }
+    }
+
+    /// Publishes the event, and then waits until no instance can serve a value that is older: each has
+    /// applied the event, or its [lease](crate::bus::BusBuilder::lease) has run out.
+    ///
+    /// Where all instances are healthy, this takes about one round trip more than publishing. One that
+    /// is cut off is waited for until its lease has ended. In the first two leases after this bus has
+    /// become live, and while an instance is not allowed to write in Redis that it is there, every call
+    /// takes a whole lease.
+    ///
+    /// On an in-process bus all instances in the process are waited for.
+    ///
+    /// # What is covered
+    ///
+    /// Every cache that the event evicts from, on every instance that uses this library over the same
+    /// server and namespace, with a lease that is no longer than this bus's. Every read that begins
+    /// after this has returned finds the new value. Not covered are
+    /// [handlers](crate::service::Invalidator::subscribe) and streams, which may still be at work,
+    /// subscribers that other libraries have written, and caches that serve
+    /// [while events are not proven to arrive](crate::coherent::WhileDown).
+    ///
+    /// The access rules of Redis have to allow the key `cache-runtime:instances`, with the namespace in
+    /// front: `+eval +time +zadd +zremrangebyscore +zrange +zrem +pexpire`.
+    ///
+    /// # Errors
+    ///
+    /// When publishing fails; or when this instance is not live, or the server does not answer; or when
+    /// an instance is live, and does not answer. If the event was published, the other instances are
+    /// about to apply it all the same.
+    ///
+    /// # Cancel safety
+    ///
+    /// As for publishing. If it is dropped while it waits, it only no longer waits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use cache_runtime::{Bus, InvalidationEvent, cache_invalidation};
+    /// # #[derive(InvalidationEvent)]
+    /// # enum UserEvent { User { id: String }, All }
+    /// # #[cache_invalidation(channel = "cache:confirmed", event = UserEvent)]
+    /// # struct Users;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let users = Users::new(&Bus::in_process());
+    /// // The user was banned in the database.
+    /// let confirmed = users.invalidate_user("42").confirmed().await?;
+    /// // Now no instance lets the user in.
+    /// for name in confirmed.settled().expired() {
+    ///     println!("{name} was cut off");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn confirmed(self) -> Publishing<'a, Confirmed<T>, ConfirmError<E>>
+    where
+        T: Send + 'a,
+        E: Send + 'a,
+    {
+        let Self { future, settle } = self;
+        let confirming = async move {
+            let receipt = future.await.map_err(ConfirmError::Publish)?;
+            let settled = settle.settle().await.map_err(ConfirmError::Settle)?;
+            Ok(Confirmed { receipt, settled })
+        };
+        Publishing::new(confirming, settle)
     }
 
     /// Publishes the event, and blocks the thread until that is done: for threads without an

@@ -82,6 +82,9 @@ pub enum Cause {
     /// A canary is missing, and one that was published after it has come back. So the connection
     /// loses messages, although it stays open.
     MissingCanary,
+    /// Another instance has waited for this one to confirm an event, and has heard nothing, although
+    /// this one was live. So messages may have been lost on their way.
+    Unanswered,
     /// A message of this many bytes has come, far more than a payload may have. The connection was
     /// ended, because only then is the memory given back that the message took.
     Oversized(usize),
@@ -129,6 +132,9 @@ impl fmt::Display for Cause {
             Self::MissingCanary => {
                 f.write_str("a canary is missing, and a later one has come back")
             }
+            Self::Unanswered => f.write_str(
+                "another instance has waited for this one to confirm an event, and has heard nothing",
+            ),
             Self::Oversized(length) => write!(
                 f,
                 "a message of {length} bytes has come, far more than the longest payload; the \

@@ -74,6 +74,7 @@ impl Link {
         self.connection = Connection::None;
         self.cause = None;
         self.canaries.end();
+        self.proven = None;
         for (_, channel) in self.touch_all() {
             channel.subscription = SubscriptionState::None;
         }

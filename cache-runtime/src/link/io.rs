@@ -72,6 +72,8 @@ pub enum Input {
     CanaryFailed(Cause),
     /// Messages that had arrived were discarded.
     Overflow,
+    /// Another instance has heard no answer to its fence, although this one was live.
+    Unanswered,
     /// Time has passed.
     Tick,
 }

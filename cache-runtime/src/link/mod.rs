@@ -45,6 +45,7 @@ use channel::SubscriptionState;
 pub use io::{Audience, ChannelId, Input, Output, Side};
 use state::Connection;
 pub use state::Link;
+pub(crate) use state::Proven;
 pub use timings::Timings;
 
 impl Link {
@@ -74,6 +75,7 @@ impl Link {
             }
             Input::CanaryFailed(cause) => self.cause = Some(cause),
             Input::Overflow => self.lose(now, &Cause::Overflow, SubscriptionState::unproven),
+            Input::Unanswered => self.lose(now, &Cause::Unanswered, SubscriptionState::unproven),
             Input::Tick => {}
         }
         self.advance(now);
@@ -120,6 +122,13 @@ impl Link {
     #[must_use]
     pub fn health(&self) -> &Health {
         &self.health
+    }
+
+    /// Since when no message can have been lost, and by which canary that is known; `None` if it is
+    /// not.
+    #[must_use]
+    pub fn proven(&self) -> Option<Proven> {
+        self.proven
     }
 
     /// Why there is no connection, or why no canary could be sent over the present one. `None` if

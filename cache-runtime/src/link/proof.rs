@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::canaries::Proof;
 use super::channel::{ChannelState, SubscriptionState};
 use super::io::{Audience, ChannelId, Output};
-use super::state::Link;
+use super::state::{Link, Proven};
 use crate::health::{Cause, Health};
 
 impl Link {
@@ -41,6 +41,10 @@ impl Link {
         };
         self.backoff.reset();
         self.cause = None;
+        self.proven = Some(Proven {
+            since: self.proven.map_or(now, |proven| proven.since),
+            canary: number,
+        });
         self.outputs.push_back(Output::Lease { until });
         for id in self.index.proven_by(number) {
             if let Some(channel) = self.channel_mut(id) {
@@ -59,6 +63,7 @@ impl Link {
     ) {
         // What is in flight was sent before the loss, and proves nothing after it.
         self.canaries.end();
+        self.proven = None;
         let next_canary = self.canaries.next();
         let mut outputs = std::mem::take(&mut self.outputs);
         for (id, channel) in self.touch_all() {

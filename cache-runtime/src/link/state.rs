@@ -25,6 +25,15 @@ pub(super) enum Connection {
     Open,
 }
 
+/// The canaries that were complete since the latest loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Proven {
+    /// When the first was. Since then no message can have been lost unnoticed.
+    pub since: Duration,
+    /// The number of the latest.
+    pub canary: u64,
+}
+
 /// The state machine of the protocol.
 ///
 /// `link/mod.rs` says what it does.
@@ -39,6 +48,8 @@ pub struct Link {
     pub(super) channels: Vec<Option<ChannelState>>,
     pub(super) index: Index,
     pub(super) canaries: Canaries,
+    /// The canaries that were complete since the latest loss; `None` if none was.
+    pub(super) proven: Option<Proven>,
     pub(super) peer: Peer,
     /// When the server last answered a subscription or an unsubscription on this connection.
     pub(super) answered: Duration,
@@ -62,6 +73,7 @@ impl Link {
             channels: vec![Some(canary)],
             index: Index::default(),
             canaries: Canaries::default(),
+            proven: None,
             peer: Peer::default(),
             answered: Duration::ZERO,
             health: Health::Idle,

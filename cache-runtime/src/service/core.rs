@@ -3,14 +3,14 @@
 use std::iter::{self, zip};
 use std::sync::Arc;
 
-use futures_util::future::join_all;
+use futures_util::future::{BoxFuture, join_all};
 use tracing::debug;
 
 use crate::bus::Shared;
 use crate::channel::{Channel, DeclaredChannel, Deletion, Dispatch, Hook};
 use crate::counters::count;
-use crate::error::{PublishAllError, PublishError};
-use crate::event::{InvalidationEvent, Publish, Publishing, Receipt};
+use crate::error::{NotSettled, PublishAllError, PublishError};
+use crate::event::{InvalidationEvent, Publish, Publishing, Receipt, Settle, Settled};
 use crate::health::{Cause, Health};
 use crate::transport::Published;
 
@@ -165,6 +165,12 @@ fn end(
 
 impl<E: InvalidationEvent> Publish<E> for Core<E> {
     fn publish(&self, event: E) -> Publishing<'_> {
-        Publishing::new(async move { self.send(&event).await })
+        Publishing::new(async move { self.send(&event).await }, self)
+    }
+}
+
+impl<E: InvalidationEvent> Settle for Core<E> {
+    fn settle(&self) -> BoxFuture<'_, Result<Settled, NotSettled>> {
+        Box::pin(self.bus.settled())
     }
 }

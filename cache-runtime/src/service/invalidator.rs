@@ -116,7 +116,8 @@ impl<E: InvalidationEvent> Invalidator<E> {
         events: impl IntoIterator<Item = E>,
     ) -> Publishing<'_, Vec<Receipt>, PublishAllError> {
         let events: Vec<E> = events.into_iter().collect();
-        Publishing::new(async move { self.core.send_all(&events).await })
+        let publishing = async move { self.core.send_all(&events).await };
+        Publishing::new(publishing, &*self.core)
     }
 
     /// Calls `handler` with every event of the channel, until the returned guard is dropped or the

@@ -12,6 +12,7 @@
 )]
 
 mod in_process;
+mod instances;
 #[cfg(feature = "redis")]
 pub(crate) mod redis;
 mod token;
@@ -27,11 +28,12 @@ use crate::server_info::ServerInfo;
 use crate::settings::Settings;
 use in_process::Attachment;
 pub(crate) use in_process::Store;
+pub(crate) use instances::{Fenced, Instances, Listed, Listing};
 pub(crate) use token::Compare;
 pub use token::{
     Acquired, Content, DeleteIf, EntryKeys, Filled, Found, Record, Seek, Stored, Token,
 };
-pub(crate) use wire::{Feed, Published, Status, Wire};
+pub(crate) use wire::{CanaryAnswer, Feed, Published, Status, Wire};
 
 /// Carries the payloads of a bus. Clones share its connections.
 #[derive(Clone)]
@@ -176,20 +178,65 @@ impl Transport {
         }
     }
 
-    /// Publishes a canary. Returns the server's role and identity, and the number of the
-    /// connection.
+    /// Lists the instance, and then publishes a canary. `proven` is when it was listed with the latest
+    /// canary that has come back, or 0.
     pub(crate) async fn publish_canary(
         &self,
         channel: &str,
         payload: Vec<u8>,
-    ) -> Result<(ServerInfo, u64), Cause> {
+        listing: &Listing,
+        proven: u64,
+    ) -> Result<CanaryAnswer, Cause> {
         match self {
             Self::InProcess(attachment) => {
                 attachment.hub().publish(channel, &payload);
-                Ok((in_process::SERVER.clone(), 0))
+                Ok(CanaryAnswer {
+                    server: in_process::SERVER.clone(),
+                    connection: 0,
+                    listed: Ok(0),
+                })
             }
             #[cfg(feature = "redis")]
-            Self::Redis(redis) => redis.publish_canary(channel, payload).await,
+            Self::Redis(redis) => {
+                redis
+                    .publish_canary(channel, payload, listing, proven)
+                    .await
+            }
+        }
+    }
+
+    /// Publishes a fence, and then reads the list of instances.
+    pub(crate) async fn publish_fence(
+        &self,
+        channel: &str,
+        payload: Vec<u8>,
+        list: &str,
+    ) -> Result<Fenced, Cause> {
+        match self {
+            Self::InProcess(attachment) => Ok(Fenced {
+                receivers: attachment.hub().publish(channel, &payload),
+                instances: Some(Instances::default()),
+            }),
+            #[cfg(feature = "redis")]
+            Self::Redis(redis) => redis.publish_fence(channel, payload, list).await,
+        }
+    }
+
+    /// The list of instances; `None` if the server does not tell.
+    pub(crate) async fn instances(&self, list: &str) -> Result<Option<Instances>, Cause> {
+        match self {
+            Self::InProcess(_) => Ok(Some(Instances::default())),
+            #[cfg(feature = "redis")]
+            Self::Redis(redis) => redis.instances(list).await,
+        }
+    }
+
+    /// Takes this instance off the list, because it serves nothing any more.
+    pub(crate) async fn unlist(&self, listing: &Listing) -> Result<(), Cause> {
+        match self {
+            Self::InProcess(_) => Ok(()),
+            #[cfg(feature = "redis")]
+            Self::Redis(redis) => redis.unlist(listing).await,
         }
     }
 

@@ -1,9 +1,10 @@
-//! What goes over the wire: messages and statuses from a connection for events, and the answer to
-//! a publication. Channel names include the namespace.
+//! What goes over the wire: messages and statuses from a connection for events, and the answers
+//! to publications. Channel names include the namespace.
 
 use std::sync::Arc;
 
 use crate::health::Cause;
+use crate::server_info::ServerInfo;
 
 /// Takes messages and statuses as they come from one connection. It must not wait.
 pub(crate) type Feed = Arc<dyn Fn(Wire) + Send + Sync>;
@@ -31,4 +32,14 @@ pub(crate) struct Published {
     /// How many subscribers the server counts.
     pub(crate) receivers: Result<u64, Cause>,
     pub(crate) deleted: Result<(), Cause>,
+}
+
+/// What a canary was answered with.
+pub(crate) struct CanaryAnswer {
+    /// The server's role and identity.
+    pub(crate) server: ServerInfo,
+    /// The number of the connection.
+    pub(crate) connection: u64,
+    /// When the instance was listed, by the server's clock in ms.
+    pub(crate) listed: Result<u64, Cause>,
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
 use crate::health::Cause;
-use crate::settings::{AUDIT_KEY, BESIDE_PREFIX, CANARY_PREFIX, is_in_names};
+use crate::settings::{AUDIT_KEY, BESIDE_PREFIX, CANARY_PREFIX, INSTANCES_KEY, is_in_names};
 use crate::wire::{Prose, Quoted};
 
 /// The channel or key that a command names, or the server if it names none.
@@ -120,12 +120,17 @@ impl Failures {
     }
 
     fn key_permission(&self, error: &RedisError, key: &str) -> std::sync::Arc<str> {
-        let audit = key.ends_with(AUDIT_KEY);
-        let commands = if audit { AUDIT_COMMANDS } else { KEY_COMMANDS };
+        let (commands, alone) = if key.ends_with(AUDIT_KEY) {
+            (AUDIT_COMMANDS, true)
+        } else if key.ends_with(INSTANCES_KEY) {
+            (LIST_COMMANDS, true)
+        } else {
+            (KEY_COMMANDS, false)
+        };
         // All keys of the namespace, or without one, all keys of the cache and what lives beside them.
         let keys = match &self.namespace {
             Some(namespace) => format!("{namespace}:*"),
-            None if audit => key.to_owned(),
+            None if alone => key.to_owned(),
             None if key.starts_with(BESIDE_PREFIX) => format!("{BESIDE_PREFIX}*"),
             None => match key.split_once(':') {
                 Some((cache, _)) if cache.chars().all(is_in_names) => {
@@ -185,6 +190,9 @@ const COMMANDS: &str = "+hello +info +client|setname +subscribe +unsubscribe +pu
 
 /// Access rules for the further commands of caches in Redis.
 const KEY_COMMANDS: &str = "+get +getrange +set +del +pttl +scan +eval +evalsha";
+
+/// Access rules for the list of instances.
+const LIST_COMMANDS: &str = "+eval +time +zadd +zremrangebyscore +zrange +zrem +pexpire";
 
 /// Access rules for the commands of an audit across instances.
 const AUDIT_COMMANDS: &str = "+eval +evalsha +time +hset +hgetall +hdel +pexpire";

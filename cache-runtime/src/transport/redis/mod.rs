@@ -10,6 +10,7 @@ mod endpoint;
 mod epochs;
 mod failure;
 mod greeting;
+mod instances;
 pub(crate) mod keys;
 mod limits;
 mod nearby;

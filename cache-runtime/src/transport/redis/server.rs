@@ -11,6 +11,7 @@ use super::commands::{Again, Commands, Work};
 use super::endpoint::Endpoint;
 use super::epochs::Epochs;
 use super::failure::{About, another_server, is_wrong_server};
+use super::instances::{Fencing, list, listed_at, unlist};
 use super::open::Open;
 use super::pipeline::{deletions, pipeline};
 use super::request::Request;
@@ -20,7 +21,8 @@ use crate::health::Cause;
 use crate::server_info::{Identity, Role, ServerInfo};
 use crate::settings::Settings;
 use crate::sync::Mutex;
-use crate::transport::wire::{Feed, Published, Status, Wire};
+use crate::transport::instances::{Fenced, Instances, Listing};
+use crate::transport::wire::{CanaryAnswer, Feed, Published, Status, Wire};
 
 /// The least time between two ends of the connection for events because of answers to commands.
 const LEAVE_EVERY: Duration = Duration::from_secs(1);
@@ -138,25 +140,73 @@ impl Redis {
         })
     }
 
-    /// Publishes a canary. Returns the server's role and identity, and the number of the
-    /// connection.
+    /// Lists the instance, and then publishes a canary. `proven` is when it was listed with the latest
+    /// canary that has come back, or 0.
     pub(crate) async fn publish_canary(
         &self,
         channel: &str,
         payload: Vec<u8>,
-    ) -> Result<(ServerInfo, u64), Cause> {
+        listing: &Listing,
+        proven: u64,
+    ) -> Result<CanaryAnswer, Cause> {
+        let failures = &self.endpoint.failures;
         let canary = Canary {
-            address: &self.endpoint.failures.address,
-            command: publish(channel, payload),
+            address: &failures.address,
+            list: list(listing, proven),
+            publish: publish(channel, payload),
         };
+        let about = About::Channel(channel);
         // Each is sent once, so that the canaries of one connection come back in order.
-        self.run(
-            &self.publishing,
-            Again::No,
-            About::Channel(channel),
-            &canary,
-        )
-        .await
+        let sent = self.run(&self.publishing, Again::No, about, &canary).await;
+        let (server, connection, listed) = sent?;
+        Ok(CanaryAnswer {
+            server,
+            connection,
+            listed: listed.map_err(|error| failures.about(&error, About::Key(&listing.list))),
+        })
+    }
+
+    /// Publishes a fence, and then reads the list of instances.
+    pub(crate) async fn publish_fence(
+        &self,
+        channel: &str,
+        payload: Vec<u8>,
+        list: &str,
+    ) -> Result<Fenced, Cause> {
+        let about = About::Channel(channel);
+        let fencing = Fencing {
+            publish: Some(publish(channel, payload)),
+            list: list.to_owned(),
+        };
+        let sent = self
+            .run(&self.publishing, Again::Yes, about, &fencing)
+            .await;
+        let (receivers, instances) = sent?;
+        Ok(Fenced {
+            receivers: self.read(receivers, about)?,
+            instances,
+        })
+    }
+
+    /// The list of instances; `None` if the server does not tell.
+    pub(crate) async fn instances(&self, list: &str) -> Result<Option<Instances>, Cause> {
+        let fencing = Fencing {
+            publish: None,
+            list: list.to_owned(),
+        };
+        let about = About::Key(list);
+        let read = self
+            .run(&self.publishing, Again::Yes, about, &fencing)
+            .await;
+        read.map(|(_, instances)| instances)
+    }
+
+    /// Takes an instance off the list.
+    pub(crate) async fn unlist(&self, listing: &Listing) -> Result<(), Cause> {
+        let request = Request::Command(unlist(listing));
+        let about = About::Key(&listing.list);
+        self.send(&self.publishing, &request, Again::Yes, about)
+            .await
     }
 
     /// Sends a request that concerns a key, and returns what it is answered with.
@@ -360,21 +410,24 @@ impl Work for Publication {
     }
 }
 
-/// Publishes, and asks for the server's role and identity in the same round trip.
+/// Lists the instance and publishes, and asks for the server's role and identity in the same round
+/// trip.
 struct Canary<'a> {
     address: &'a str,
-    command: Cmd,
+    list: Cmd,
+    publish: Cmd,
 }
 
 impl Work for Canary<'_> {
-    type Answer = (ServerInfo, u64);
+    /// The server, the number of the connection, and when the instance was listed.
+    type Answer = (ServerInfo, u64, RedisResult<u64>);
 
     async fn run(&self, open: &mut Open) -> RedisResult<Self::Answer> {
-        let also = [self.command.clone()];
+        let also = [self.list.clone(), self.publish.clone()];
         let asked = server_info::ask(&mut open.connection, self.address, also).await;
-        let (server, [published]) = asked?;
+        let (server, [listed, published]) = asked?;
         published.extract_error()?;
-        Ok((server, open.number))
+        Ok((server, open.number, listed_at(listed)?))
     }
 }
 
