@@ -4,6 +4,7 @@
 //! | Piece | What for |
 //! |---|---|
 //! | [`Server`] | a real server per test: kill, restart, freeze, look inside |
+//! | [`SentinelSet`] | a primary with replicas and Sentinels, for fail-overs |
 //! | [`Admin`] | the test's own connection to it: `CLIENT KILL`, `ACL SETUSER`, `PUBLISH` |
 //! | [`Proxy`] | a TCP proxy that delays, throttles, black-holes and cuts |
 //! | [`Relay`] | the same for RESP: connections that lose messages, or move to another server
@@ -22,6 +23,7 @@ mod process;
 mod proxy;
 mod recorder;
 mod relay;
+mod sentinel;
 mod server;
 mod wait;
 
@@ -33,6 +35,7 @@ pub use process::server_binary;
 pub use proxy::{Direction, Proxy};
 pub use recorder::Recorder;
 pub use relay::Relay;
+pub use sentinel::SentinelSet;
 pub use server::{Server, ServerBuilder};
 pub use wait::{DEADLINE, eventually, until, within};
 

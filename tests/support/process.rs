@@ -112,8 +112,10 @@ fn follow(output: PipeReader, log: &Log, phase: &watch::Sender<Phase>) {
     for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
         let line = String::from_utf8_lossy(&line);
         log.push(&line);
-        // Not a test connection: it would also succeed to another server on this port.
-        if line.to_lowercase().contains("ready to accept connections") {
+        // Not a test connection: it would also succeed to another server on this port. A Sentinel says
+        // which primaries it monitors.
+        let line = line.to_lowercase();
+        if line.contains("ready to accept connections") || line.contains("+monitor master") {
             phase.send_replace(Phase::Ready);
         }
     }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use crate::queue::Bounds;
 use crate::settings::{OnRejected, Settings};
+#[cfg(feature = "redis")]
+use crate::transport::redis::{self, Credentials};
 
 /// Settings of a bus, made by `Bus::redis` and [`Bus::local`](crate::Bus::local).
 #[must_use = "a builder does nothing until it is connected"]
@@ -18,9 +20,8 @@ pub struct BusBuilder {
 #[derive(Clone)]
 pub(super) enum Target {
     Local,
-    /// The address, which may hold a password.
     #[cfg(feature = "redis")]
-    Redis(String),
+    Redis(redis::Target),
 }
 
 impl BusBuilder {
@@ -47,6 +48,16 @@ impl BusBuilder {
     #[cfg(feature = "redis")]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.settings.name = name.into();
+        self
+    }
+
+    /// The user name and the password for Sentinels; none by default. Those of the address are for
+    /// the servers.
+    #[cfg(feature = "redis")]
+    pub fn sentinel_credentials(mut self, credentials: Credentials) -> Self {
+        if let Target::Redis(target) = &mut self.target {
+            target.sentinel_credentials = Some(credentials);
+        }
         self
     }
 

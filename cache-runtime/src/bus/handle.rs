@@ -13,6 +13,8 @@ use crate::event::Settled;
 use crate::health::{Cause, Health};
 use crate::settings::Settings;
 use crate::transport::Transport;
+#[cfg(feature = "redis")]
+use crate::transport::redis;
 
 /// Carries events between instances.
 ///
@@ -64,11 +66,46 @@ impl Bus {
 
     /// A builder of a bus over the Redis or Valkey server at an address.
     ///
-    /// The address is `redis://user:password@host:port`, `rediss://…` for TLS (with one of the
-    /// `tls-` features), or `redis+unix:///path`.
+    /// | address | leads to |
+    /// |---|---|
+    /// | `redis://user:password@host:port` | a primary |
+    /// | `redis://user:password@host1:port,host2:port` | the one of these servers that is the primary |
+    /// | `redis+unix:///path` | the same over a Unix socket |
+    /// | `redis-sentinel://user:password@host1:port,host2:port/NAME` | the primary that these Sentinels know by the name |
     ///
-    /// The database of the address is not used, because Redis does not separate channels by it;
+    /// `rediss://` and `rediss-sentinel://` use TLS, and need one of the `tls-` features. An IPv6
+    /// address is written as `[::1]`. Characters with a meaning in an address are percent-encoded in a
+    /// password.
+    ///
+    /// Behind the host, `/3` or `?db=3` (with Sentinels and sockets only the latter) is the database
+    /// of keys, 0 by default. Redis does not separate channels by it:
     /// [`namespace`](BusBuilder::namespace) keeps environments apart.
+    ///
+    /// # Several servers
+    ///
+    /// Each new connection asks all of them, and uses the one that says it is the primary. Two that say
+    /// so are an error, because another instance might choose the other one. A fail-over is noticed
+    /// when the old primary ends its connections, does not answer, or says with a heartbeat that it is
+    /// none any more. A primary that is cut off from its replicas, and still answers, is not noticed
+    /// while its connections last: Sentinels, or a cluster, know of it.
+    ///
+    /// # Sentinels
+    ///
+    /// Name all of them. Each new connection asks for the primary, and needs the answers of a majority
+    /// of them; the server then has to say itself that it is the primary. The user name and password
+    /// are for the servers, and [`sentinel_credentials`](BusBuilder::sentinel_credentials) are for the
+    /// Sentinels.
+    ///
+    /// Each Sentinel is also asked with every heartbeat, and tells of fail-overs unasked. A fail-over
+    /// is a [loss](crate#what-a-loss-is-and-what-follows) at once, also if the old primary still
+    /// answers. Publishing goes on at the new primary as soon as that is found. Channels are live
+    /// there one lease after the fail-over was noticed: until then, an instance that has not noticed
+    /// it yet may publish on the old primary, and what others cached meanwhile would not be evicted.
+    ///
+    /// If no Sentinel answers, open connections stay, and no new ones are made. An instance that is
+    /// cut off from the Sentinels together with an old primary does not notice the fail-over, and its
+    /// caches serve old values until it does. On the side of the server, `min-replicas-to-write`
+    /// does not change that, because it does not concern `PUBLISH`.
     ///
     /// # Examples
     ///
@@ -81,7 +118,7 @@ impl Bus {
     /// ```
     #[cfg(feature = "redis")]
     pub fn redis(url: impl Into<String>) -> BusBuilder {
-        BusBuilder::new(Target::Redis(url.into()))
+        BusBuilder::new(Target::Redis(redis::Target::new(url.into())))
     }
 
     /// Another instance on the same server, as if it were another process.
@@ -275,7 +312,7 @@ impl BusBuilder {
         let transport = match self.target {
             Target::Local => Transport::in_process(),
             #[cfg(feature = "redis")]
-            Target::Redis(url) => Transport::redis(&url, &self.settings).map_err(error)?,
+            Target::Redis(target) => Transport::redis(&target, &self.settings).map_err(error)?,
         };
         Ok(Bus {
             shared: Shared::new(self.settings, None, transport),

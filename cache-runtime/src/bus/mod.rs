@@ -21,6 +21,8 @@ pub use crate::error::{ConnectError, NotReady, NotSettled};
 pub use crate::event::receipt::Settled;
 pub use crate::health::{Cause, Health};
 pub use crate::settings::OnRejected;
+#[cfg(feature = "redis")]
+pub use crate::transport::redis::Credentials;
 pub use builder::BusBuilder;
 pub(crate) use handle::Bus;
 pub(crate) use shared::Shared;

@@ -375,6 +375,7 @@ fn is_obstacle(cause: &Cause) -> bool {
         | Cause::Unsubscribed
         | Cause::Overflow
         | Cause::AnotherServer
+        | Cause::Replaced(_)
         | Cause::MissingCanary
         | Cause::Unanswered
         | Cause::Oversized(_) => false,

@@ -79,6 +79,8 @@ pub enum Cause {
     NotPrimary(Arc<str>),
     /// The two connections are on two servers, or the server behind them was replaced.
     AnotherServer,
+    /// The Sentinels have named another primary: there was a fail-over. The text says where it is.
+    Replaced(Arc<str>),
     /// A canary is missing, and one that was published after it has come back. So the connection
     /// loses messages, although it stays open.
     MissingCanary,
@@ -106,8 +108,8 @@ impl fmt::Display for Cause {
             Self::Timeout(what) => write!(f, "no answer in time: {what}"),
             Self::Credentials(what) => write!(
                 f,
-                "the server did not accept the credentials: {what}; check the user name and \
-                 password of the address"
+                "the server did not accept the credentials: {what}; check the user name and the \
+                 password"
             ),
             Self::Refused(what) => write!(f, "the server refuses it: {what}"),
             Self::Version(what) => write!(
@@ -129,6 +131,7 @@ impl fmt::Display for Cause {
             Self::AnotherServer => {
                 f.write_str("the connections are on two servers, or the server was replaced")
             }
+            Self::Replaced(by) => write!(f, "the primary was replaced by {by}"),
             Self::MissingCanary => {
                 f.write_str("a canary is missing, and a later one has come back")
             }

@@ -73,8 +73,8 @@ impl Transport {
     }
 
     #[cfg(feature = "redis")]
-    pub(crate) fn redis(url: &str, settings: &Settings) -> Result<Self, Cause> {
-        Ok(Self::Redis(Arc::new(redis::Redis::new(url, settings)?)))
+    pub(crate) fn redis(target: &redis::Target, settings: &Settings) -> Result<Self, Cause> {
+        Ok(Self::Redis(redis::Redis::new(target, settings)?))
     }
 
     /// The backend that keeps keys and values.
@@ -91,7 +91,7 @@ impl Transport {
         match self {
             Self::InProcess(attachment) => format!("{:p}", attachment.hub().store()),
             #[cfg(feature = "redis")]
-            Self::Redis(redis) => redis.address().to_owned(),
+            Self::Redis(redis) => redis.store(),
         }
     }
 
@@ -102,7 +102,7 @@ impl Transport {
                 Self::InProcess(Arc::new(Attachment::new(Arc::clone(attachment.hub()))))
             }
             #[cfg(feature = "redis")]
-            Self::Redis(redis) => Self::Redis(Arc::new(redis.another_instance(settings))),
+            Self::Redis(redis) => Self::Redis(redis.another_instance(settings)),
         }
     }
 

@@ -1,25 +1,40 @@
-//! Where a server is, and how connections to it are opened.
+//! How connections to the primary are opened.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
 use redis::{
-    AsyncConnectionConfig, Client, ConnectionAddr, IntoConnectionInfo, ProtocolVersion, RedisError,
+    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo,
+    ProtocolVersion, RedisConnectionInfo, RedisError,
 };
 use tracing::debug;
 
-use super::failure::Failures;
-use super::{address, greeting, server_info};
+use super::address::{Address, describe};
+use super::failure::{Failures, Login, Source, another_server};
+use super::primary::{Primary, moved};
+use super::sentinel::{Sentinel, Sentinels};
+use super::target::Target;
+use super::{greeting, server_info};
 use crate::health::Cause;
 use crate::io_thread;
-use crate::server_info::{Role, ServerInfo};
+use crate::server_info::{Identity, Role, ServerInfo};
 use crate::settings::Settings;
+
+/// How long the servers at the other addresses have to contradict one that says it is the primary.
+/// One that is away must not delay every connection for as long as connecting may take.
+const CONTRADICTION: Duration = Duration::from_millis(100);
 
 /// The address and settings that all connections of a bus share.
 pub(super) struct Endpoint {
-    client: Client,
+    pub(super) primary: Primary,
+    login: RedisConnectionInfo,
+    tcp: TcpSettings,
+    /// The database of keys.
+    database: i64,
     name: String,
     connect_timeout: Duration,
     pub(super) response_timeout: Duration,
@@ -27,27 +42,37 @@ pub(super) struct Endpoint {
     pub(super) failures: Arc<Failures>,
 }
 
+/// A connection to a primary.
+pub(super) struct Opened {
+    pub(super) connection: MultiplexedConnection,
+    pub(super) server: ServerInfo,
+    /// How often another primary was named before.
+    pub(super) changes: u64,
+}
+
 impl Endpoint {
-    pub(super) fn new(url: &str, settings: &Settings) -> Result<Self, Cause> {
-        let unusable = |what: &str| Cause::Settings(format!("address: {what}").into());
-        if let Some(fault) = address::fault(url) {
-            return Err(unusable(&fault));
+    pub(super) fn new(target: &Target, settings: &Settings) -> Result<Self, Cause> {
+        let unusable = |what: String| Cause::Settings(format!("address: {what}").into());
+        let address = Address::parse(&target.address).map_err(unusable)?;
+        #[cfg(feature = "tls-rustls")]
+        if matches!(address.servers[0], ConnectionAddr::TcpTls { .. }) {
+            choose_cryptography();
         }
-        // Without a detail, which may quote the address, and with it the password.
-        let info = url
-            .into_connection_info()
-            .map_err(|error| unusable(error.category()))?;
-        let given = info.redis_settings();
-        // An address without a password may have the password in the place of the user name.
-        let user = given.password().and(given.username());
-        let failures = Arc::new(Failures {
-            address: describe(info.addr()),
-            user: user.map(str::to_owned),
-            has_password: given.password().is_some(),
+        let names: Vec<_> = address.servers.iter().map(describe).collect();
+        let names = names.join(", ");
+        let login = login(address.user.as_deref(), address.password.as_deref());
+        let failures = Failures {
+            address: match &address.service {
+                None => names,
+                Some(service) => format!("primary `{service}` of the Sentinels at {names}"),
+            },
+            login: Login {
+                has_password: address.password.is_some(),
+                user: address.user,
+                source: Source::Address,
+            },
             namespace: settings.namespace.clone(),
-        });
-        // Database 0, because databases do not separate channels.
-        let redis = given.clone().set_protocol(ProtocolVersion::RESP3).set_db(0);
+        };
         // The lease detects a silent server. These settings then free its socket.
         let tcp = TcpSettings::default().set_nodelay(true).set_keepalive(
             TcpKeepalive::new()
@@ -56,21 +81,50 @@ impl Endpoint {
         );
         #[cfg(target_os = "linux")]
         let tcp = tcp.set_user_timeout(settings.lease);
-        let info = info.set_redis_settings(redis).set_tcp_settings(tcp);
-        #[cfg(feature = "tls-rustls")]
-        if matches!(info.addr(), ConnectionAddr::TcpTls { .. }) {
-            choose_cryptography();
-        }
-        let client = Client::open(info)
-            .map_err(|error| unusable(&format!("{}: {}", failures.address, error.category())))?;
+        let mut servers = address.servers;
+        let first = servers[0].clone();
+        let primary = match address.service {
+            None if servers.len() == 1 => Primary::At(servers.remove(0)),
+            None => Primary::Among(servers),
+            Some(service) => {
+                let sentinels = servers.into_iter();
+                let sentinels = sentinels.map(|address| sentinel(address, target, &tcp));
+                let sentinels = sentinels.collect::<Result<_, _>>().map_err(unusable)?;
+                let sentinels = Sentinels::new(sentinels, service, settings.response_timeout);
+                Primary::Told {
+                    sentinels: Arc::new(sentinels),
+                    like: first,
+                }
+            }
+        };
         Ok(Self {
-            client,
+            primary,
+            login,
+            tcp,
+            database: address.database,
             name: settings.name.clone(),
             connect_timeout: settings.connect_timeout,
             response_timeout: settings.response_timeout,
             max_payload: settings.max_payload,
-            failures,
+            failures: Arc::new(failures),
         })
+    }
+
+    /// The same for another instance.
+    pub(super) fn another(&self) -> Self {
+        Self {
+            primary: self.primary.another(),
+            login: self.login.clone(),
+            tcp: self.tcp.clone(),
+            name: self.name.clone(),
+            failures: Arc::clone(&self.failures),
+            ..*self
+        }
+    }
+
+    /// Where the keys are: the address without credentials, and the database.
+    pub(super) fn store(&self) -> String {
+        format!("{}/{}", self.failures.address, self.database)
     }
 
     /// Connects to a primary, logs in and names the connection `name:role`. The runtime that
@@ -79,63 +133,221 @@ impl Endpoint {
         &self,
         role: &str,
         config: AsyncConnectionConfig,
-    ) -> Result<(MultiplexedConnection, ServerInfo), Cause> {
+    ) -> Result<Opened, Cause> {
+        let begun = Instant::now();
+        let left = || self.connect_timeout.saturating_sub(begun.elapsed());
+        let late = || self.failures.timeout("connecting", self.connect_timeout);
+        let found = io_thread::timeout(left(), self.find()).await;
+        let (address, changes) = found.unwrap_or_else(|_| Err(late()))?;
+        let failures = self.failures.at(describe(&address));
+        let connecting = self.connect(role, config, address.clone(), &failures.address);
+        let (connection, server) = match io_thread::timeout(left(), connecting).await {
+            Ok(Ok(opened)) => opened,
+            Ok(Err(error)) => return Err(explained(&failures, &address, &error, left()).await),
+            Err(_) => return Err(late()),
+        };
+        if let Role::Other(role) = server.role {
+            return Err(Cause::NotPrimary(role));
+        }
+        if changes != self.primary.changes() {
+            return Err(failures.cause(&another_server()));
+        }
+        Ok(Opened {
+            connection,
+            server,
+            changes,
+        })
+    }
+
+    /// The address of the primary, and how often another one was named before. Whether it says itself
+    /// that it is the primary has to be asked on the connection.
+    async fn find(&self) -> Result<(ConnectionAddr, u64), Cause> {
+        match &self.primary {
+            Primary::At(address) => Ok((address.clone(), 0)),
+            Primary::Among(addresses) => Ok((self.among(addresses).await?, 0)),
+            Primary::Told { sentinels, like } => {
+                let (master, changes) = sentinels.find().await?;
+                Ok((moved(like, master.host, master.port), changes))
+            }
+        }
+    }
+
+    /// The address whose server says that it is the primary. It is an error if two say so, because
+    /// other instances may find the other one.
+    async fn among(&self, addresses: &[ConnectionAddr]) -> Result<ConnectionAddr, Cause> {
+        let asking = |address: &ConnectionAddr| {
+            let address = address.clone();
+            async move {
+                let failures = self.failures.at(describe(&address));
+                let config = AsyncConnectionConfig::new();
+                let asked = self.connect("find", config, address.clone(), &failures.address);
+                let answer = asked.await.map_err(|error| failures.cause(&error));
+                (address, answer.map(|(_, server)| server))
+            }
+        };
+        let mut all: FuturesUnordered<_> = addresses.iter().map(asking).collect();
+        let mut found: Option<(ConnectionAddr, Option<Identity>)> = None;
+        let mut failed = Vec::new();
+        loop {
+            let next = all.next();
+            let next = match &found {
+                None => next.await,
+                Some(_) => io_thread::timeout(CONTRADICTION, next)
+                    .await
+                    .unwrap_or(None),
+            };
+            let (address, identity) = match next {
+                None => break,
+                Some((_, Err(cause))) => {
+                    failed.push(cause);
+                    continue;
+                }
+                Some((address, Ok(server))) => match server.role {
+                    Role::Primary => (address, server.identity),
+                    Role::Other(role) => {
+                        failed.push(Cause::NotPrimary(role));
+                        continue;
+                    }
+                },
+            };
+            match &found {
+                None => found = Some((address, identity)),
+                // Two names of one server.
+                Some((_, known)) if known.is_some() && *known == identity => {}
+                Some((first, _)) => {
+                    let (first, second) = (describe(first), describe(&address));
+                    let what = format!(
+                        "address: {first} and {second} both say that they are a primary; expected \
+                         one primary and its replicas"
+                    );
+                    return Err(Cause::Settings(what.into()));
+                }
+            }
+        }
+        found
+            .map(|(address, _)| address)
+            .ok_or_else(|| none(&failed))
+    }
+
+    async fn connect(
+        &self,
+        role: &str,
+        config: AsyncConnectionConfig,
+        address: ConnectionAddr,
+        described: &str,
+    ) -> Result<(MultiplexedConnection, ServerInfo), RedisError> {
         let config = config
-            // The timeout below covers every step.
+            // The callers have a timeout that covers every step.
             .set_connection_timeout(None)
             // Callers wait with a limit of their own, because they may have no runtime.
             .set_response_timeout(None);
-        let connecting = async {
-            let mut connection = self
-                .client
-                .get_multiplexed_async_connection_with_config(&config)
-                .await?;
-            let mut name = redis::cmd("CLIENT");
-            name.arg("SETNAME").arg(format!("{}:{role}", self.name));
-            let address = &self.failures.address;
-            let (server, [named]) = server_info::ask(&mut connection, address, [name]).await?;
-            if let Err(error) = named.extract_error() {
-                // A connection without a name works as well.
-                debug!(%error, "the connection could not be named");
-            }
-            Ok((connection, server))
-        };
-        let begun = Instant::now();
-        match io_thread::timeout(self.connect_timeout, connecting).await {
-            Ok(Ok((connection, server))) => match server.role {
-                Role::Other(role) => Err(Cause::NotPrimary(role)),
-                Role::Primary => Ok((connection, server)),
-            },
-            Ok(Err(error)) => {
-                let left = self.connect_timeout.saturating_sub(begun.elapsed());
-                Err(self.explained(&error, left).await)
-            }
-            Err(_) => Err(self.failures.timeout("connecting", self.connect_timeout)),
+        let info = info(address, self.login.clone(), &self.tcp)?;
+        let client = Client::open(info)?;
+        let connecting = client.get_multiplexed_async_connection_with_config(&config);
+        let mut connection = connecting.await?;
+        let mut name = redis::cmd("CLIENT");
+        name.arg("SETNAME").arg(format!("{}:{role}", self.name));
+        let (server, [named]) = server_info::ask(&mut connection, described, [name]).await?;
+        if let Err(error) = named.extract_error() {
+            // A connection without a name works as well.
+            debug!(%error, "the connection could not be named");
         }
-    }
-
-    /// Why a connection could not be opened. If the server has closed it, the server may say why,
-    /// within the time that is `left`.
-    async fn explained(&self, error: &RedisError, left: Duration) -> Cause {
-        let refusal = if greeting::may_explain(error) {
-            greeting::refusal(self.client.get_connection_info().addr(), left).await
-        } else {
-            None
-        };
-        match refusal {
-            Some(refusal) => self.failures.refused(&refusal),
-            None => self.failures.cause(error),
+        if self.database != 0 {
+            let mut select = redis::cmd("SELECT");
+            let select = select.arg(self.database);
+            let () = select.query_async(&mut connection).await?;
         }
+        Ok((connection, server))
     }
 }
 
-fn describe(address: &ConnectionAddr) -> String {
-    match address {
-        ConnectionAddr::Tcp(host, port) => format!("{host}:{port}"),
-        ConnectionAddr::TcpTls { host, port, .. } => format!("{host}:{port} (TLS)"),
-        ConnectionAddr::Unix(path) => path.display().to_string(),
-        _ => "an unknown address".to_owned(),
+/// Why a connection could not be opened. If the server has closed it, the server may say why,
+/// within the time that is `left`.
+async fn explained(
+    failures: &Failures,
+    address: &ConnectionAddr,
+    error: &RedisError,
+    left: Duration,
+) -> Cause {
+    let refusal = if greeting::may_explain(error) {
+        greeting::refusal(address, left).await
+    } else {
+        None
+    };
+    match refusal {
+        Some(refusal) => failures.refused(&refusal),
+        None => failures.cause(error),
     }
+}
+
+/// Why none of several addresses is the primary.
+fn none(failed: &[Cause]) -> Cause {
+    // What an operator can mend, before what may pass.
+    let passes = |cause: &&Cause| {
+        matches!(
+            cause,
+            Cause::Unreachable(_) | Cause::Timeout(_) | Cause::NotPrimary(_)
+        )
+    };
+    if let Some(cause) = failed.iter().find(|cause| !passes(cause)) {
+        return cause.clone();
+    }
+    let each = failed.iter().map(|cause| match cause {
+        Cause::NotPrimary(role) => role.to_string(),
+        cause => cause.to_string(),
+    });
+    let all = each.collect::<Vec<_>>().join("; ").into();
+    if failed
+        .iter()
+        .any(|cause| matches!(cause, Cause::NotPrimary(_)))
+    {
+        Cause::NotPrimary(all)
+    } else {
+        Cause::Unreachable(all)
+    }
+}
+
+fn sentinel(
+    address: ConnectionAddr,
+    target: &Target,
+    tcp: &TcpSettings,
+) -> Result<Sentinel, String> {
+    let credentials = target.sentinel_credentials.as_ref();
+    let user = credentials.and_then(|known| known.user.as_deref());
+    let password = credentials.map(|known| &*known.password);
+    let failures = Failures {
+        address: format!("Sentinel {}", describe(&address)),
+        login: Login {
+            user: user.map(str::to_owned),
+            has_password: password.is_some(),
+            source: Source::Sentinels,
+        },
+        namespace: None,
+    };
+    let client = info(address, login(user, password), tcp).and_then(Client::open);
+    let client = client.map_err(|error| error.category().to_owned())?;
+    Ok(Sentinel { client, failures })
+}
+
+fn info(
+    address: ConnectionAddr,
+    login: RedisConnectionInfo,
+    tcp: &TcpSettings,
+) -> Result<ConnectionInfo, RedisError> {
+    let info = address.into_connection_info()?;
+    let info = info.set_redis_settings(login);
+    Ok(info.set_tcp_settings(tcp.clone()))
+}
+
+fn login(user: Option<&str>, password: Option<&str>) -> RedisConnectionInfo {
+    let mut login = RedisConnectionInfo::default().set_protocol(ProtocolVersion::RESP3);
+    if let Some(user) = user {
+        login = login.set_username(user);
+    }
+    if let Some(password) = password {
+        login = login.set_password(password);
+    }
+    login
 }
 
 /// Installs a cryptography provider if the process has none, because rustls would panic without

@@ -17,15 +17,38 @@ pub(super) enum About<'a> {
 }
 
 /// What is known of the server and the settings, for explanations.
+#[derive(Clone)]
 pub(super) struct Failures {
     /// The address, without credentials.
     pub(super) address: String,
-    pub(super) user: Option<String>,
-    pub(super) has_password: bool,
+    pub(super) login: Login,
     pub(super) namespace: Option<String>,
 }
 
+/// Who logs in, and where that was set.
+#[derive(Clone)]
+pub(super) struct Login {
+    pub(super) user: Option<String>,
+    pub(super) has_password: bool,
+    pub(super) source: Source,
+}
+
+/// Where a user name and a password were set.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    Address,
+    Sentinels,
+}
+
 impl Failures {
+    /// The same for one of several addresses.
+    pub(super) fn at(&self, address: String) -> Self {
+        Self {
+            address,
+            ..self.clone()
+        }
+    }
+
     pub(super) fn cause(&self, error: &RedisError) -> Cause {
         let address = &self.address;
         if error.is_timeout() {
@@ -78,26 +101,42 @@ impl Failures {
     }
 
     fn user(&self) -> &str {
-        self.user.as_deref().unwrap_or("default")
+        self.login.user.as_deref().unwrap_or("default")
     }
 
     fn login(&self) -> std::sync::Arc<str> {
         let (user, address) = (self.user(), &self.address);
-        if self.has_password {
-            format!("user `{user}` at {address}").into()
-        } else {
-            format!(
-                "{address} wants a password, and the address has none; expected \
-                 `redis://:password@host` or `redis://user:password@host`"
-            )
-            .into()
+        if self.login.has_password {
+            return format!("user `{user}` at {address}").into();
         }
+        let expected = match self.login.source {
+            Source::Address => {
+                "the address has none; expected `redis://:password@host` or \
+                 `redis://user:password@host`"
+            }
+            Source::Sentinels => {
+                "none is set; expected `BusBuilder::sentinel_credentials`, because those of the \
+                 address are for the servers"
+            }
+        };
+        format!("{address} wants a password, and {expected}").into()
     }
 
     fn permission(&self, error: &RedisError) -> std::sync::Arc<str> {
+        let commands = match self.login.source {
+            Source::Sentinels => SENTINEL_COMMANDS,
+            Source::Address => COMMANDS,
+        };
+        let detail = error.detail().unwrap_or("no permission");
+        // Only an address with a database needs it.
+        let select = if detail.contains("select") {
+            " +select"
+        } else {
+            ""
+        };
         format!(
-            "{}; allow it: ACL SETUSER {} {COMMANDS}",
-            error.detail().unwrap_or("no permission"),
+            "{}: {detail}; allow it: ACL SETUSER {} {commands}{select}",
+            self.address,
             self.user()
         )
         .into()
@@ -187,6 +226,9 @@ fn in_script(error: &RedisError) -> bool {
 
 /// Access rules for the commands of a bus.
 const COMMANDS: &str = "+hello +info +client|setname +subscribe +unsubscribe +publish";
+
+/// Access rules on a Sentinel.
+const SENTINEL_COMMANDS: &str = "+hello +sentinel +subscribe &+switch-master &+promoted-slave";
 
 /// Access rules for the further commands of caches in Redis.
 const KEY_COMMANDS: &str = "+get +getrange +set +del +pttl +scan +eval +evalsha";

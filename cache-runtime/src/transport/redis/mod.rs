@@ -6,6 +6,7 @@
 
 mod address;
 mod commands;
+mod credentials;
 mod endpoint;
 mod epochs;
 mod failure;
@@ -16,11 +17,17 @@ mod limits;
 mod nearby;
 mod open;
 mod pipeline;
+mod primary;
 mod request;
+mod sentinel;
 mod server;
 mod server_info;
 mod sha1;
 mod subscriber;
+mod target;
+mod watch;
 
+pub use credentials::Credentials;
 pub(crate) use server::Redis;
 pub(crate) use subscriber::Subscriber;
+pub(crate) use target::Target;

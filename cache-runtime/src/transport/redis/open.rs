@@ -21,6 +21,8 @@ pub(super) struct Open {
     pub(super) connection: MultiplexedConnection,
     /// The server's identity, as it answered when the connection was opened.
     pub(super) identity: Option<Identity>,
+    /// How often another primary was named before it was opened.
+    pub(super) changes: u64,
     ended: Arc<AtomicBool>,
 }
 
@@ -42,11 +44,12 @@ impl Open {
                 Ok::<(), SendError>(())
             }
         });
-        let (connection, server) = endpoint.open(role, config).await?;
+        let opened = endpoint.open(role, config).await?;
         Ok(Self {
             number,
-            connection,
-            identity: server.identity,
+            connection: opened.connection,
+            identity: opened.server.identity,
+            changes: opened.changes,
             ended,
         })
     }

@@ -1,11 +1,12 @@
 //! A server: its address, the connections for commands, and new ones for events.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
-use futures_util::future::{BoxFuture, try_join};
+use futures_util::future::{BoxFuture, join, try_join};
 use redis::{Cmd, FromRedisValue, ParsingError, Pipeline, RedisResult, Value};
+use tokio::task::AbortHandle;
 
 use super::commands::{Again, Commands, Work};
 use super::endpoint::Endpoint;
@@ -14,10 +15,14 @@ use super::failure::{About, another_server, is_wrong_server};
 use super::instances::{Fencing, list, listed_at, unlist};
 use super::open::Open;
 use super::pipeline::{deletions, pipeline};
+use super::primary::Primary;
 use super::request::Request;
 use super::server_info;
 use super::subscriber::Subscriber;
+use super::target::Target;
+use super::watch::watch;
 use crate::health::Cause;
+use crate::io_thread;
 use crate::server_info::{Identity, Role, ServerInfo};
 use crate::settings::Settings;
 use crate::sync::Mutex;
@@ -41,30 +46,39 @@ pub(crate) struct Redis {
     left: Mutex<Option<Instant>>,
     /// Is told when the server turns out to be the wrong one.
     feed: OnceLock<Feed>,
+    /// Ends the watch over the Sentinels.
+    watch: Option<AbortHandle>,
+    lease: Duration,
 }
 
 impl Redis {
-    pub(crate) fn new(url: &str, settings: &Settings) -> Result<Self, Cause> {
-        let endpoint = Endpoint::new(url, settings)?;
-        Ok(Self::at(Arc::new(endpoint), settings))
+    pub(crate) fn new(target: &Target, settings: &Settings) -> Result<Arc<Self>, Cause> {
+        Ok(Self::at(Endpoint::new(target, settings)?, settings))
     }
 
-    fn at(endpoint: Arc<Endpoint>, settings: &Settings) -> Self {
-        let pause = settings.backoff_min;
-        Self {
+    fn at(endpoint: Endpoint, settings: &Settings) -> Arc<Self> {
+        let (endpoint, pause) = (Arc::new(endpoint), settings.backoff_min);
+        Arc::new_cyclic(|this| Self {
             publishing: Commands::new("publish", Arc::clone(&endpoint), pause),
             values: Commands::new("values", Arc::clone(&endpoint), pause),
+            watch: follow_sentinels(this.clone(), &endpoint, settings),
+            lease: settings.lease,
             endpoint,
             epochs: Epochs::default(),
             server: Expected::default(),
             left: Mutex::default(),
             feed: OnceLock::new(),
-        }
+        })
     }
 
     /// The same server, with connections of its own.
-    pub(crate) fn another_instance(&self, settings: &Settings) -> Self {
-        Self::at(Arc::clone(&self.endpoint), settings)
+    pub(crate) fn another_instance(&self, settings: &Settings) -> Arc<Self> {
+        Self::at(self.endpoint.another(), settings)
+    }
+
+    /// Where the keys are: the address without its credentials, and the database.
+    pub(crate) fn store(&self) -> String {
+        self.endpoint.store()
     }
 
     /// The address without its credentials.
@@ -79,9 +93,20 @@ impl Redis {
     }
 
     pub(crate) async fn subscriber(&self, feed: Feed) -> Result<Subscriber, Cause> {
+        self.after_fail_over().await;
         let subscriber = Subscriber::open(&self.endpoint, feed).await?;
         self.server.set(subscriber.server().identity);
         Ok(subscriber)
+    }
+
+    /// After a fail-over, another instance may publish on the old primary for as long as it has not
+    /// noticed. What this one caches meanwhile would never be evicted, so it is not live so soon.
+    async fn after_fail_over(&self) {
+        let sentinels = self.endpoint.primary.sentinels();
+        let Some(changed) = sentinels.and_then(|sentinels| sentinels.changed()) else {
+            return;
+        };
+        io_thread::sleep(self.lease.saturating_sub(changed.elapsed())).await;
     }
 
     pub(crate) async fn check(&self) -> Result<(), Cause> {
@@ -266,6 +291,7 @@ impl Redis {
         loop {
             let work = OnServer {
                 server: &self.server,
+                primary: &self.endpoint.primary,
                 work,
             };
             let failed = match commands.run(again, &work).await? {
@@ -284,6 +310,16 @@ impl Redis {
             if !std::mem::take(&mut first) {
                 return Err(cause);
             }
+        }
+    }
+
+    /// Drops every connection, because the Sentinels name another primary.
+    fn replaced(&self, by: &str) {
+        let cause = Cause::Replaced(by.into());
+        self.disconnect_commands(None);
+        self.server.set(None);
+        if let Some(feed) = self.feed.get() {
+            feed(Wire::Status(Status::Disconnected(cause)));
         }
     }
 
@@ -345,7 +381,41 @@ impl Redis {
     pub(crate) fn close(&self) {
         self.publishing.close();
         self.values.close();
+        if let Some(watch) = &self.watch {
+            watch.abort();
+        }
     }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// Watches the Sentinels, if there are any, until it is aborted.
+fn follow_sentinels(
+    redis: Weak<Redis>,
+    endpoint: &Endpoint,
+    settings: &Settings,
+) -> Option<AbortHandle> {
+    let sentinels = Arc::clone(endpoint.primary.sentinels()?);
+    let (heartbeat, limit) = (settings.heartbeat, settings.response_timeout);
+    let watching = async move {
+        let replaced = async {
+            let mut known = 0;
+            loop {
+                let by;
+                (known, by) = sentinels.replaced(known).await;
+                let Some(redis) = redis.upgrade() else {
+                    return;
+                };
+                redis.replaced(&by);
+            }
+        };
+        join(replaced, watch(Arc::clone(&sentinels), heartbeat, limit)).await;
+    };
+    Some(io_thread::spawn(watching)?.abort_handle())
 }
 
 fn publish(channel: &str, payload: Vec<u8>) -> Cmd {
@@ -374,6 +444,7 @@ impl Expected {
 /// Work that is not done on a connection that was opened to another server.
 struct OnServer<'a, W> {
     server: &'a Expected,
+    primary: &'a Primary,
     work: &'a W,
 }
 
@@ -381,7 +452,7 @@ impl<W: Work> Work for OnServer<'_, W> {
     type Answer = W::Answer;
 
     async fn run(&self, open: &mut Open) -> RedisResult<Self::Answer> {
-        if self.server.is_another(open.identity) {
+        if self.server.is_another(open.identity) || open.changes != self.primary.changes() {
             return Err(another_server());
         }
         self.work.run(open).await

@@ -52,15 +52,20 @@ pub(super) async fn ask<const N: usize>(
 }
 
 fn role(address: &str, hello: &Value) -> Role {
-    match field(hello, "role") {
-        Some("master") => Role::Primary,
-        Some(role) => Role::Other(format!("{role} ({address})").into()),
+    let other = match field(hello, "role") {
+        Some("master") => return Role::Primary,
+        Some(role) => format!("{role} ({address})"),
         // A Sentinel has a mode and no role.
-        None => {
-            let mode = field(hello, "mode").unwrap_or("server that does not tell its role");
-            Role::Other(format!("{mode} ({address})").into())
-        }
-    }
+        None => match field(hello, "mode") {
+            Some("sentinel") => format!(
+                "Sentinel ({address}; an address that asks it is \
+                     `redis-sentinel://{address}/NAME`)"
+            ),
+            Some(mode) => format!("{mode} ({address})"),
+            None => format!("server that does not tell its role ({address})"),
+        },
+    };
+    Role::Other(other.into())
 }
 
 fn field<'a>(hello: &'a Value, name: &str) -> Option<&'a str> {

@@ -49,10 +49,10 @@ impl Subscriber {
             Ok::<(), SendError>(())
         };
         let config = AsyncConnectionConfig::new().set_push_sender(receive);
-        let (connection, server) = endpoint.open("events", config).await?;
+        let opened = endpoint.open("events", config).await?;
         Ok(Self {
-            connection,
-            server,
+            connection: opened.connection,
+            server: opened.server,
             response_timeout: endpoint.response_timeout,
             failures: Arc::clone(&endpoint.failures),
         })

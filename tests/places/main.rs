@@ -1,0 +1,6 @@
+//! Where servers are found, and what becomes of a bus when the primary is another one.
+
+mod database;
+mod fixture;
+mod sentinels;
+mod several;
