@@ -91,7 +91,15 @@ impl Instance {
 /// A value that one instance changes and publishes, and another reads through its cache.
 pub(crate) struct Traffic {
     ends: Arc<AtomicBool>,
-    tasks: [JoinHandle<u64>; 2],
+    write: JoinHandle<Writes>,
+    read: JoinHandle<u64>,
+}
+
+/// How often a change was published, and was acknowledged or not.
+#[derive(Default)]
+pub(crate) struct Writes {
+    pub(crate) acknowledged: u64,
+    pub(crate) failed: u64,
 }
 
 /// What has been published and acknowledged: each version, and when.
@@ -115,16 +123,16 @@ impl Traffic {
         );
         Self {
             ends,
-            tasks: [tokio::spawn(write), tokio::spawn(read)],
+            write: tokio::spawn(write),
+            read: tokio::spawn(read),
         }
     }
 
-    /// Ends it; returns how often a change was acknowledged, and how many reads there were. Panics if
-    /// a read was older than the last change that was acknowledged a lease before.
-    pub(crate) async fn end(self) -> (u64, u64) {
+    /// Ends it; returns what was written, and how many reads there were. Panics if a read was older
+    /// than the last change that was acknowledged a lease before.
+    pub(crate) async fn end(self) -> (Writes, u64) {
         self.ends.store(true, Ordering::SeqCst);
-        let [writes, reads] = self.tasks;
-        (writes.await.unwrap(), reads.await.unwrap())
+        (self.write.await.unwrap(), self.read.await.unwrap())
     }
 }
 
@@ -133,17 +141,19 @@ async fn write(
     version: Arc<AtomicU64>,
     acknowledged: Acknowledged,
     ends: Arc<AtomicBool>,
-) -> u64 {
-    let mut count = 0;
+) -> Writes {
+    let mut writes = Writes::default();
     while !ends.load(Ordering::SeqCst) {
         let new = version.fetch_add(1, Ordering::SeqCst) + 1;
         if users.invalidate_user(1).await.is_ok() {
             acknowledged.lock().unwrap().push((new, Instant::now()));
-            count += 1;
+            writes.acknowledged += 1;
+        } else {
+            writes.failed += 1;
         }
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
-    count
+    writes
 }
 
 async fn read(

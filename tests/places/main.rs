@@ -1,5 +1,6 @@
 //! Where servers are found, and what becomes of a bus when the primary is another one.
 
+mod credentials;
 mod database;
 mod fixture;
 mod sentinels;

@@ -1,12 +1,16 @@
 //! The builder of a bus: its settings.
 
+#[cfg(feature = "redis")]
+use std::error::Error;
 use std::fmt;
+#[cfg(feature = "redis")]
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::queue::Bounds;
 use crate::settings::{OnRejected, Settings};
 #[cfg(feature = "redis")]
-use crate::transport::redis::{self, Credentials};
+use crate::transport::redis::{self, Credentials, Source};
 
 /// Settings of a bus, made by `Bus::redis` and [`Bus::local`](crate::Bus::local).
 #[must_use = "a builder does nothing until it is connected"]
@@ -48,6 +52,52 @@ impl BusBuilder {
     #[cfg(feature = "redis")]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.settings.name = name.into();
+        self
+    }
+
+    /// An async function that is asked for the user name and the password, instead of the address:
+    /// for passwords that are rotated, and tokens of managed services.
+    ///
+    /// It is asked for each new connection, so credentials that have changed are used without a new
+    /// bus. If they [expire](Credentials::expires_in), it is also asked before that, for each open
+    /// connection, which then logs in again; subscriptions and requests on it are not disturbed. A
+    /// server that closes connections whose credentials have expired thus causes no loss.
+    ///
+    /// The function runs on the library's thread for I/O, in a Tokio runtime, and must not block: move
+    /// blocking work to `spawn_blocking`. It counts towards
+    /// [`connect_timeout`](Self::connect_timeout). An error or a panic of it is the
+    /// [cause](super::Cause::Credentials) why there is no connection; the error's text is shown, so it
+    /// must not contain a secret.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    ///
+    /// use cache_runtime::Bus;
+    /// use cache_runtime::bus::Credentials;
+    ///
+    /// # async fn token() -> std::io::Result<String> { Ok(String::new()) }
+    /// # async fn connect() -> Result<(), cache_runtime::bus::ConnectError> {
+    /// let bus = Bus::redis("rediss://cache.example.com")
+    ///     .credentials(|| async {
+    ///         let token = token().await?;
+    ///         Ok(Credentials::new("bot", token).expires_in(Duration::from_secs(15 * 60)))
+    ///     })
+    ///     .connect()
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "redis")]
+    pub fn credentials<F, A>(mut self, ask: F) -> Self
+    where
+        F: Fn() -> A + Send + Sync + 'static,
+        A: Future<Output = Result<Credentials, Box<dyn Error + Send + Sync>>> + Send + 'static,
+    {
+        if let Target::Redis(target) = &mut self.target {
+            target.credentials = Some(Source::Function(Arc::new(move || Box::pin(ask()))));
+        }
         self
     }
 

@@ -6,6 +6,7 @@
 #[cfg(test)]
 mod tests;
 
+use super::credentials::Credentials;
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo};
 
 /// The schemes of addresses, with TLS or without.
@@ -40,8 +41,7 @@ pub(super) struct Address {
     pub(super) service: Option<String>,
     /// The database of keys.
     pub(super) database: i64,
-    pub(super) user: Option<String>,
-    pub(super) password: Option<String>,
+    pub(super) credentials: Option<Credentials>,
 }
 
 /// The part of an address on the network behind its `//`.
@@ -98,8 +98,7 @@ impl Address {
             servers: Vec::new(),
             service,
             database,
-            user: None,
-            password: None,
+            credentials: None,
         };
         for host in &network.hosts {
             let port = port(&scheme, host)?;
@@ -115,9 +114,8 @@ impl Address {
     fn add(&mut self, info: &ConnectionInfo) {
         let given = info.redis_settings();
         // An address without a password may have the password in the place of the user name.
-        let user = given.password().and(given.username());
-        self.user = user.map(str::to_owned);
-        self.password = given.password().map(str::to_owned);
+        let credentials = |password| Credentials::new(given.username().unwrap_or(""), password);
+        self.credentials = given.password().map(credentials);
         self.servers.push(info.addr().clone());
     }
 }
@@ -153,8 +151,7 @@ fn unix(scheme: &str, rest: &str, address: &str) -> Result<Address, String> {
         servers: Vec::new(),
         service: None,
         database: parameter(query)?.unwrap_or(0),
-        user: None,
-        password: None,
+        credentials: None,
     };
     address_parsed.add(&client(address)?);
     Ok(address_parsed)
@@ -296,9 +293,12 @@ fn port(scheme: &str, host: &str) -> Result<Option<u16>, String> {
 
 /// An address for messages, without credentials.
 pub(super) fn describe(address: &ConnectionAddr) -> String {
-    let of = |host: &str, port| match host.contains(':') {
-        true => format!("[{host}]:{port}"),
-        false => format!("{host}:{port}"),
+    let of = |host: &str, port| {
+        if host.contains(':') {
+            format!("[{host}]:{port}")
+        } else {
+            format!("{host}:{port}")
+        }
     };
     match address {
         ConnectionAddr::Tcp(host, port) => of(host, port),

@@ -9,12 +9,14 @@ use redis::aio::MultiplexedConnection;
 use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
 use redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo,
-    ProtocolVersion, RedisConnectionInfo, RedisError,
+    RedisConnectionInfo, RedisError,
 };
+use tokio_util::task::AbortOnDropHandle;
 use tracing::debug;
 
 use super::address::{Address, describe};
-use super::failure::{Failures, Login, Source, another_server};
+use super::credentials::{Source, login};
+use super::failure::{Failures, Login, Place, another_server};
 use super::primary::{Primary, moved};
 use super::sentinel::{Sentinel, Sentinels};
 use super::target::Target;
@@ -31,7 +33,7 @@ const CONTRADICTION: Duration = Duration::from_millis(100);
 /// The address and settings that all connections of a bus share.
 pub(super) struct Endpoint {
     pub(super) primary: Primary,
-    login: RedisConnectionInfo,
+    credentials: Source,
     tcp: TcpSettings,
     /// The database of keys.
     database: i64,
@@ -48,6 +50,8 @@ pub(super) struct Opened {
     pub(super) server: ServerInfo,
     /// How often another primary was named before.
     pub(super) changes: u64,
+    /// Keeps the connection logged in.
+    pub(super) renewal: Option<AbortOnDropHandle<()>>,
 }
 
 impl Endpoint {
@@ -60,17 +64,25 @@ impl Endpoint {
         }
         let names: Vec<_> = address.servers.iter().map(describe).collect();
         let names = names.join(", ");
-        let login = login(address.user.as_deref(), address.password.as_deref());
+        let (credentials, login) = match (&target.credentials, address.credentials) {
+            (None, given) => {
+                let user = given.as_ref().and_then(|given| given.user.as_deref());
+                let login = Login::new(user, given.is_some(), Place::Address);
+                (Source::Fixed(given), login)
+            }
+            (Some(source), None) => (source.clone(), Login::new(None, true, Place::Function)),
+            (Some(_), Some(_)) => {
+                let what = "it has a password, and `BusBuilder::credentials` is given as well; \
+                            leave out one of them";
+                return Err(unusable(what.to_owned()));
+            }
+        };
         let failures = Failures {
             address: match &address.service {
                 None => names,
                 Some(service) => format!("primary `{service}` of the Sentinels at {names}"),
             },
-            login: Login {
-                has_password: address.password.is_some(),
-                user: address.user,
-                source: Source::Address,
-            },
+            login,
             namespace: settings.namespace.clone(),
         };
         // The lease detects a silent server. These settings then free its socket.
@@ -99,7 +111,7 @@ impl Endpoint {
         };
         Ok(Self {
             primary,
-            login,
+            credentials,
             tcp,
             database: address.database,
             name: settings.name.clone(),
@@ -114,7 +126,7 @@ impl Endpoint {
     pub(super) fn another(&self) -> Self {
         Self {
             primary: self.primary.another(),
-            login: self.login.clone(),
+            credentials: self.credentials.clone(),
             tcp: self.tcp.clone(),
             name: self.name.clone(),
             failures: Arc::clone(&self.failures),
@@ -137,10 +149,13 @@ impl Endpoint {
         let begun = Instant::now();
         let left = || self.connect_timeout.saturating_sub(begun.elapsed());
         let late = || self.failures.timeout("connecting", self.connect_timeout);
-        let found = io_thread::timeout(left(), self.find()).await;
+        let asked = io_thread::timeout(left(), self.credentials.ask(&self.failures)).await;
+        let credentials = asked.unwrap_or_else(|_| Err(late()))?;
+        let login = login(credentials.as_ref());
+        let found = io_thread::timeout(left(), self.find(&login)).await;
         let (address, changes) = found.unwrap_or_else(|_| Err(late()))?;
         let failures = self.failures.at(describe(&address));
-        let connecting = self.connect(role, config, address.clone(), &failures.address);
+        let connecting = self.connect(role, config, address.clone(), login, &failures.address);
         let (connection, server) = match io_thread::timeout(left(), connecting).await {
             Ok(Ok(opened)) => opened,
             Ok(Err(error)) => return Err(explained(&failures, &address, &error, left()).await),
@@ -152,19 +167,22 @@ impl Endpoint {
         if changes != self.primary.changes() {
             return Err(failures.cause(&another_server()));
         }
+        let limit = self.response_timeout;
+        let renewal = (self.credentials).renew(credentials.as_ref(), &connection, limit, &failures);
         Ok(Opened {
             connection,
             server,
             changes,
+            renewal,
         })
     }
 
     /// The address of the primary, and how often another one was named before. Whether it says itself
     /// that it is the primary has to be asked on the connection.
-    async fn find(&self) -> Result<(ConnectionAddr, u64), Cause> {
+    async fn find(&self, login: &RedisConnectionInfo) -> Result<(ConnectionAddr, u64), Cause> {
         match &self.primary {
             Primary::At(address) => Ok((address.clone(), 0)),
-            Primary::Among(addresses) => Ok((self.among(addresses).await?, 0)),
+            Primary::Among(addresses) => Ok((self.among(addresses, login).await?, 0)),
             Primary::Told { sentinels, like } => {
                 let (master, changes) = sentinels.find().await?;
                 Ok((moved(like, master.host, master.port), changes))
@@ -174,13 +192,17 @@ impl Endpoint {
 
     /// The address whose server says that it is the primary. It is an error if two say so, because
     /// other instances may find the other one.
-    async fn among(&self, addresses: &[ConnectionAddr]) -> Result<ConnectionAddr, Cause> {
+    async fn among(
+        &self,
+        addresses: &[ConnectionAddr],
+        login: &RedisConnectionInfo,
+    ) -> Result<ConnectionAddr, Cause> {
         let asking = |address: &ConnectionAddr| {
-            let address = address.clone();
+            let (address, login) = (address.clone(), login.clone());
             async move {
                 let failures = self.failures.at(describe(&address));
                 let config = AsyncConnectionConfig::new();
-                let asked = self.connect("find", config, address.clone(), &failures.address);
+                let asked = self.connect("find", config, address.clone(), login, &failures.address);
                 let answer = asked.await.map_err(|error| failures.cause(&error));
                 (address, answer.map(|(_, server)| server))
             }
@@ -234,6 +256,7 @@ impl Endpoint {
         role: &str,
         config: AsyncConnectionConfig,
         address: ConnectionAddr,
+        login: RedisConnectionInfo,
         described: &str,
     ) -> Result<(MultiplexedConnection, ServerInfo), RedisError> {
         let config = config
@@ -241,7 +264,7 @@ impl Endpoint {
             .set_connection_timeout(None)
             // Callers wait with a limit of their own, because they may have no runtime.
             .set_response_timeout(None);
-        let info = info(address, self.login.clone(), &self.tcp)?;
+        let info = info(address, login, &self.tcp)?;
         let client = Client::open(info)?;
         let connecting = client.get_multiplexed_async_connection_with_config(&config);
         let mut connection = connecting.await?;
@@ -314,17 +337,12 @@ fn sentinel(
 ) -> Result<Sentinel, String> {
     let credentials = target.sentinel_credentials.as_ref();
     let user = credentials.and_then(|known| known.user.as_deref());
-    let password = credentials.map(|known| &*known.password);
     let failures = Failures {
         address: format!("Sentinel {}", describe(&address)),
-        login: Login {
-            user: user.map(str::to_owned),
-            has_password: password.is_some(),
-            source: Source::Sentinels,
-        },
+        login: Login::new(user, credentials.is_some(), Place::Sentinels),
         namespace: None,
     };
-    let client = info(address, login(user, password), tcp).and_then(Client::open);
+    let client = info(address, login(credentials), tcp).and_then(Client::open);
     let client = client.map_err(|error| error.category().to_owned())?;
     Ok(Sentinel { client, failures })
 }
@@ -337,17 +355,6 @@ fn info(
     let info = address.into_connection_info()?;
     let info = info.set_redis_settings(login);
     Ok(info.set_tcp_settings(tcp.clone()))
-}
-
-fn login(user: Option<&str>, password: Option<&str>) -> RedisConnectionInfo {
-    let mut login = RedisConnectionInfo::default().set_protocol(ProtocolVersion::RESP3);
-    if let Some(user) = user {
-        login = login.set_username(user);
-    }
-    if let Some(password) = password {
-        login = login.set_password(password);
-    }
-    login
 }
 
 /// Installs a cryptography provider if the process has none, because rustls would panic without

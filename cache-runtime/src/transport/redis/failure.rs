@@ -1,11 +1,13 @@
 //! Explains failures: the cause, and what to allow or change.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
 use crate::health::Cause;
 use crate::settings::{AUDIT_KEY, BESIDE_PREFIX, CANARY_PREFIX, INSTANCES_KEY, is_in_names};
+use crate::sync::Mutex;
 use crate::wire::{Prose, Quoted};
 
 /// The channel or key that a command names, or the server if it names none.
@@ -28,16 +30,33 @@ pub(super) struct Failures {
 /// Who logs in, and where that was set.
 #[derive(Clone)]
 pub(super) struct Login {
-    pub(super) user: Option<String>,
-    pub(super) has_password: bool,
-    pub(super) source: Source,
+    /// A function may name another one at any time.
+    user: Arc<Mutex<Option<String>>>,
+    has_password: bool,
+    place: Place,
 }
 
 /// Where a user name and a password were set.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Source {
+pub(super) enum Place {
     Address,
+    Function,
     Sentinels,
+}
+
+impl Login {
+    pub(super) fn new(user: Option<&str>, has_password: bool, place: Place) -> Self {
+        Self {
+            user: Arc::new(Mutex::new(user.map(str::to_owned))),
+            has_password,
+            place,
+        }
+    }
+
+    /// Takes note of the user that logs in.
+    pub(super) fn is(&self, user: Option<String>) {
+        *self.user.lock() = user;
+    }
 }
 
 impl Failures {
@@ -100,21 +119,26 @@ impl Failures {
         }
     }
 
-    fn user(&self) -> &str {
-        self.login.user.as_deref().unwrap_or("default")
+    fn user(&self) -> String {
+        let user = self.login.user.lock().clone();
+        user.unwrap_or_else(|| "default".to_owned())
     }
 
-    fn login(&self) -> std::sync::Arc<str> {
+    fn login(&self) -> Arc<str> {
         let (user, address) = (self.user(), &self.address);
         if self.login.has_password {
-            return format!("user `{user}` at {address}").into();
+            let by = match self.login.place {
+                Place::Function => ", as the function given to `BusBuilder::credentials` says",
+                Place::Address | Place::Sentinels => "",
+            };
+            return format!("user `{user}` at {address}{by}").into();
         }
-        let expected = match self.login.source {
-            Source::Address => {
+        let expected = match self.login.place {
+            Place::Address | Place::Function => {
                 "the address has none; expected `redis://:password@host` or \
                  `redis://user:password@host`"
             }
-            Source::Sentinels => {
+            Place::Sentinels => {
                 "none is set; expected `BusBuilder::sentinel_credentials`, because those of the \
                  address are for the servers"
             }
@@ -122,10 +146,10 @@ impl Failures {
         format!("{address} wants a password, and {expected}").into()
     }
 
-    fn permission(&self, error: &RedisError) -> std::sync::Arc<str> {
-        let commands = match self.login.source {
-            Source::Sentinels => SENTINEL_COMMANDS,
-            Source::Address => COMMANDS,
+    fn permission(&self, error: &RedisError) -> Arc<str> {
+        let commands = match self.login.place {
+            Place::Sentinels => SENTINEL_COMMANDS,
+            Place::Address | Place::Function => COMMANDS,
         };
         let detail = error.detail().unwrap_or("no permission");
         // Only an address with a database needs it.
@@ -142,7 +166,7 @@ impl Failures {
         .into()
     }
 
-    fn channel_permission(&self, error: &RedisError, channel: &str) -> std::sync::Arc<str> {
+    fn channel_permission(&self, error: &RedisError, channel: &str) -> Arc<str> {
         // Each instance has its own canary channel, so the pattern covers all of them.
         let own = channel.contains(CANARY_PREFIX);
         let pattern = match (&self.namespace, own) {
@@ -158,7 +182,7 @@ impl Failures {
         .into()
     }
 
-    fn key_permission(&self, error: &RedisError, key: &str) -> std::sync::Arc<str> {
+    fn key_permission(&self, error: &RedisError, key: &str) -> Arc<str> {
         let (commands, alone) = if key.ends_with(AUDIT_KEY) {
             (AUDIT_COMMANDS, true)
         } else if key.ends_with(INSTANCES_KEY) {

@@ -28,6 +28,7 @@ mod target;
 mod watch;
 
 pub use credentials::Credentials;
+pub(crate) use credentials::Source;
 pub(crate) use server::Redis;
 pub(crate) use subscriber::Subscriber;
 pub(crate) use target::Target;

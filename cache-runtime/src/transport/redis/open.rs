@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use redis::aio::{MultiplexedConnection, SendError};
 use redis::{AsyncConnectionConfig, PushInfo, PushKind};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::endpoint::Endpoint;
 use crate::health::Cause;
@@ -24,6 +25,7 @@ pub(super) struct Open {
     /// How often another primary was named before it was opened.
     pub(super) changes: u64,
     ended: Arc<AtomicBool>,
+    _renewal: Option<Arc<AbortOnDropHandle<()>>>,
 }
 
 impl Open {
@@ -50,6 +52,7 @@ impl Open {
             connection: opened.connection,
             identity: opened.server.identity,
             changes: opened.changes,
+            _renewal: opened.renewal.map(Arc::new),
             ended,
         })
     }

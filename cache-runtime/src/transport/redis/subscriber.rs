@@ -10,6 +10,8 @@ use futures_util::stream;
 use redis::aio::{MultiplexedConnection, SendError};
 use redis::{AsyncConnectionConfig, PushInfo, PushKind, RedisResult, Value};
 
+use tokio_util::task::AbortOnDropHandle;
+
 use super::endpoint::Endpoint;
 use super::failure::{About, Failures};
 use super::server_info;
@@ -36,6 +38,7 @@ pub(crate) struct Subscriber {
     server: ServerInfo,
     response_timeout: Duration,
     failures: Arc<Failures>,
+    _renewal: Option<AbortOnDropHandle<()>>,
 }
 
 impl Subscriber {
@@ -53,6 +56,7 @@ impl Subscriber {
         Ok(Self {
             connection: opened.connection,
             server: opened.server,
+            _renewal: opened.renewal,
             response_timeout: endpoint.response_timeout,
             failures: Arc::clone(&endpoint.failures),
         })

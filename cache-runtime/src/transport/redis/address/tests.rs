@@ -112,6 +112,9 @@ fn credentials_are_decoded() {
     let Ok(parsed) = Address::parse("redis://ada:p%23@a:1,b:2") else {
         panic!("it can be used");
     };
-    assert_eq!(parsed.user.as_deref(), Some("ada"));
-    assert_eq!(parsed.password.as_deref(), Some("p#"));
+    let Some(credentials) = parsed.credentials else {
+        panic!("it has a password");
+    };
+    assert_eq!(credentials.user.as_deref(), Some("ada"));
+    assert_eq!(credentials.password, "p#");
 }
