@@ -198,8 +198,10 @@
 //! | feature | default | what for |
 //! |---|---|---|
 //! | `redis` | yes | the Redis transport; without it there is only the in-process bus |
-//! | `tls-rustls` | | `rediss://` addresses through rustls and the system's certificates |
+//! | `tls-rustls` | | `rediss://` addresses through rustls |
 //! | `tls-native-tls` | | `rediss://` addresses through the platform's own TLS library |
+//!
+//! With TLS, the system's certificates are trusted, or those given to `BusBuilder::tls_authority`.
 //!
 //! rustls uses ring, unless the program has installed another provider.
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -5,3 +5,4 @@ mod database;
 mod fixture;
 mod sentinels;
 mod several;
+mod tls;

@@ -25,7 +25,7 @@ pub struct BusBuilder {
 pub(super) enum Target {
     Local,
     #[cfg(feature = "redis")]
-    Redis(redis::Target),
+    Redis(Box<redis::Target>),
 }
 
 impl BusBuilder {
@@ -97,6 +97,36 @@ impl BusBuilder {
     {
         if let Target::Redis(target) = &mut self.target {
             target.credentials = Some(Source::Function(Arc::new(move || Box::pin(ask()))));
+        }
+        self
+    }
+
+    /// The certificates of private authorities, in PEM, instead of the system's. For an address with
+    /// TLS; Sentinels use them too.
+    ///
+    /// Several may follow each other in one text. They are only read when the bus is connected, where
+    /// unusable ones are an error.
+    #[cfg(any(feature = "tls-rustls", feature = "tls-native-tls"))]
+    pub fn tls_authority(mut self, certificates: impl Into<Vec<u8>>) -> Self {
+        if let Target::Redis(target) = &mut self.target {
+            target.tls.authority = Some(certificates.into());
+        }
+        self
+    }
+
+    /// The certificate and the private key, in PEM, by which the server knows this client.
+    ///
+    /// The certificates of authorities in between may follow the client's own. With `tls-native-tls`,
+    /// and without `tls-rustls`, the key has to be PKCS #8: it begins with
+    /// `-----BEGIN PRIVATE KEY-----`.
+    #[cfg(any(feature = "tls-rustls", feature = "tls-native-tls"))]
+    pub fn tls_identity(
+        mut self,
+        certificate: impl Into<Vec<u8>>,
+        key: impl Into<Vec<u8>>,
+    ) -> Self {
+        if let Target::Redis(target) = &mut self.target {
+            target.tls.identity = Some((certificate.into(), key.into()));
         }
         self
     }

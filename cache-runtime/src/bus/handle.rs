@@ -73,7 +73,9 @@ impl Bus {
     /// | `redis+unix:///path` | the same over a Unix socket |
     /// | `redis-sentinel://user:password@host1:port,host2:port/NAME` | the primary that these Sentinels know by the name |
     ///
-    /// `rediss://` and `rediss-sentinel://` use TLS, and need one of the `tls-` features. An IPv6
+    /// `rediss://` and `rediss-sentinel://` use TLS, and need one of the `tls-` features. Private
+    /// authorities and certificates of the client are given to the builder's `tls_authority` and
+    /// `tls_identity`. An IPv6
     /// address is written as `[::1]`. Characters with a meaning in an address are percent-encoded in a
     /// password.
     ///
@@ -118,7 +120,7 @@ impl Bus {
     /// ```
     #[cfg(feature = "redis")]
     pub fn redis(url: impl Into<String>) -> BusBuilder {
-        BusBuilder::new(Target::Redis(redis::Target::new(url.into())))
+        BusBuilder::new(Target::Redis(Box::new(redis::Target::new(url.into()))))
     }
 
     /// Another instance on the same server, as if it were another process.

@@ -49,7 +49,7 @@ impl Credentials {
     /// When to ask for new ones.
     fn renew_after(&self) -> Option<Duration> {
         let expires_in = self.expires_in?;
-        Some((expires_in - expires_in / 4).max(RENEW_EVERY))
+        Some((expires_in / 4 * 3).max(RENEW_EVERY))
     }
 }
 

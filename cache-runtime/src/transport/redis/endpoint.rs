@@ -93,7 +93,9 @@ impl Endpoint {
         );
         #[cfg(target_os = "linux")]
         let tcp = tcp.set_user_timeout(settings.lease);
-        let mut servers = address.servers;
+        let servers = address.servers.into_iter();
+        let servers = servers.map(|server| target.tls.at(server).map_err(unusable));
+        let mut servers = servers.collect::<Result<Vec<_>, _>>()?;
         let first = servers[0].clone();
         let primary = match address.service {
             None if servers.len() == 1 => Primary::At(servers.remove(0)),
@@ -159,6 +161,10 @@ impl Endpoint {
         let (connection, server) = match io_thread::timeout(left(), connecting).await {
             Ok(Ok(opened)) => opened,
             Ok(Err(error)) => return Err(explained(&failures, &address, &error, left()).await),
+            Err(_) if matches!(address, ConnectionAddr::TcpTls { .. }) => {
+                let what = "connecting with TLS, which a server without TLS does not answer,";
+                return Err(self.failures.timeout(what, self.connect_timeout));
+            }
             Err(_) => return Err(late()),
         };
         if let Role::Other(role) = server.role {
@@ -297,8 +303,13 @@ async fn explained(
     } else {
         None
     };
+    let is_plain = matches!(address, ConnectionAddr::Tcp(..));
     match refusal {
         Some(refusal) => failures.refused(&refusal),
+        None if is_plain && greeting::may_explain(error) => {
+            let what = "a port for TLS, which ends such connections, needs `rediss://`";
+            Cause::Unreachable(format!("{}: {error}; {what}", failures.address).into())
+        }
         None => failures.cause(error),
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
+use super::tls;
 use crate::health::Cause;
 use crate::settings::{AUDIT_KEY, BESIDE_PREFIX, CANARY_PREFIX, INSTANCES_KEY, is_in_names};
 use crate::sync::Mutex;
@@ -76,8 +77,10 @@ impl Failures {
         match error.kind() {
             ErrorKind::Server(ServerErrorKind::NoPerm) => Cause::Refused(self.permission(error)),
             ErrorKind::AuthenticationFailed => Cause::Credentials(self.login()),
-            ErrorKind::RESP3NotSupported | ErrorKind::Parse => {
-                Cause::Version(format!("{address}: {error}").into())
+            ErrorKind::RESP3NotSupported => Cause::Version(format!("{address}: {error}").into()),
+            ErrorKind::Parse => {
+                let what = "its answer is none of Redis; a port for TLS needs `rediss://`";
+                Cause::Version(format!("{address}: {what}").into())
             }
             _ => match error.code() {
                 Some("WRONGPASS" | "NOAUTH") => Cause::Credentials(self.login()),
@@ -90,7 +93,10 @@ impl Failures {
                     }
                     Cause::Server(format!("{address}: {code} {detail}").into())
                 }
-                None => Cause::Unreachable(format!("{address}: {error}").into()),
+                None => Cause::Unreachable(match tls::explained(error) {
+                    Some(meaning) => format!("{address}: {meaning} ({error})").into(),
+                    None => format!("{address}: {error}").into(),
+                }),
             },
         }
     }

@@ -25,6 +25,7 @@ mod server_info;
 mod sha1;
 mod subscriber;
 mod target;
+mod tls;
 mod watch;
 
 pub use credentials::Credentials;

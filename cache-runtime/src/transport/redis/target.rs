@@ -1,6 +1,7 @@
 //! What a bus connects to, as the program says it.
 
 use super::credentials::{Credentials, Source};
+use super::tls::Tls;
 
 /// An address, and what it does not say. The address may hold a password.
 #[derive(Clone)]
@@ -10,6 +11,7 @@ pub(crate) struct Target {
     pub(crate) credentials: Option<Source>,
     /// For Sentinels. Those of the address are for the servers.
     pub(crate) sentinel_credentials: Option<Credentials>,
+    pub(crate) tls: Tls,
 }
 
 impl Target {
@@ -18,6 +20,7 @@ impl Target {
             address,
             credentials: None,
             sentinel_credentials: None,
+            tls: Tls::default(),
         }
     }
 }
