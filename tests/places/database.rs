@@ -40,7 +40,8 @@ async fn keys_are_in_the_database_of_the_address_and_events_reach_everyone() {
         let load = || async { name.to_owned() };
         assert_eq!(cache.get_or_load("1", load).await.unwrap(), name);
     }
-    assert_eq!(keys(&server, 0).await, 0);
+    // The list of instances.
+    assert_eq!(keys(&server, 0).await, 1);
     // The value and the generation.
     assert_eq!(keys(&server, 3).await, 2);
     assert_eq!(keys(&server, 4).await, 2);
@@ -86,4 +87,27 @@ async fn a_database_that_cannot_be_used_is_named() {
     let error = builder(&format!("{url}/3")).connect().await.unwrap_err();
     let text = format!("{error:#}");
     assert!(text.contains("+select"), "{text}");
+}
+
+/// Channels belong to no database, and neither does the list of those who are waited for.
+#[tokio::test]
+async fn instances_with_other_databases_are_waited_for() {
+    let server = Server::start().await;
+    let names = ["/3", "?db=4", ""];
+    let mut buses = Vec::new();
+    for place in names {
+        let builder = Bus::redis(format!("{}{place}", server.url())).name(format!("in{place}"));
+        let bus = builder.connect().await.unwrap();
+        Users::new(&bus).subscribe_inline(|_| ()).detach();
+        bus.ready().await.unwrap();
+        buses.push(bus);
+    }
+    for bus in &buses {
+        let settled = bus.settled().await.unwrap();
+        assert_eq!(settled.acknowledged().len(), 3, "{settled:?}");
+    }
+    let admin = server.admin().await;
+    let count = ["ZCOUNT", "cache-runtime:instances", "0", "+inf"];
+    let listed: u64 = admin.run(&count).await;
+    assert!(listed >= 3, "{listed} elements");
 }

@@ -136,6 +136,11 @@ impl Endpoint {
         }
     }
 
+    /// The database of keys.
+    pub(super) fn database(&self) -> i64 {
+        self.database
+    }
+
     /// Where the keys are: the address without credentials, and the database.
     pub(super) fn store(&self) -> String {
         format!("{}/{}", self.failures.address, self.database)

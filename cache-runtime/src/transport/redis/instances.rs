@@ -10,18 +10,52 @@ use super::pipeline::pipeline;
 use crate::transport::instances::{Instances, Listing};
 use crate::transport::token::millis;
 
-/// Short enough to be sent in full each time.
+/// The scripts are short enough to be sent in full each time.
 const LIST: &str = include_str!("list.lua");
+const READ: &str =
+    "return {redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES'), redis.call('TIME')}";
+const UNLIST: &str = "return redis.call('ZREM', KEYS[1], ARGV[1], ARGV[2])";
 
-/// Lists an instance, for the length of its lease. `proven` is what listing was answered with for the
-/// latest canary that has come back, or 0.
-pub(super) fn list(listing: &Listing, proven: u64) -> Cmd {
-    let mut command = cmd("EVAL");
-    command.arg(LIST).arg(1).arg(&listing.list);
-    command.arg(listing.element());
-    command.arg(millis(listing.lease));
-    command.arg(listing.proof()).arg(proven);
-    command
+/// The list of a server. Channels belong to no database, so the list is in the same one for all
+/// instances, whatever the database of their keys.
+#[derive(Clone, Copy)]
+pub(super) struct List<'a> {
+    pub(super) key: &'a str,
+    pub(super) is_elsewhere: bool,
+}
+
+impl List<'_> {
+    fn script(self, code: &str) -> Cmd {
+        let mut command = cmd("EVAL");
+        if self.is_elsewhere {
+            // Within a script, this holds for the script only.
+            command.arg(format!("redis.call('SELECT', 0)\n{code}"));
+        } else {
+            command.arg(code);
+        }
+        command.arg(1).arg(self.key);
+        command
+    }
+
+    /// Lists an instance, for the length of its lease. `proven` is what listing was answered with for
+    /// the latest canary that has come back, or 0.
+    pub(super) fn add(self, listing: &Listing, proven: u64) -> Cmd {
+        let mut command = self.script(LIST);
+        command.arg(listing.element()).arg(millis(listing.lease));
+        command.arg(listing.proof()).arg(proven);
+        command
+    }
+
+    /// Takes an instance off the list.
+    pub(super) fn remove(self, listing: &Listing) -> Cmd {
+        let mut command = self.script(UNLIST);
+        command.arg(listing.element()).arg(listing.proof());
+        command
+    }
+
+    pub(super) fn read(self) -> Cmd {
+        self.script(READ)
+    }
 }
 
 /// When the instance was listed, by the server's clock in ms, and if it was not, why not.
@@ -43,19 +77,11 @@ fn is_alone(error: &RedisError) -> bool {
     error.code() == Some("NOREPLICAS") || error.to_string().contains("-NOREPLICAS ")
 }
 
-/// Takes an instance off the list.
-pub(super) fn unlist(listing: &Listing) -> Cmd {
-    let mut command = cmd("ZREM");
-    command.arg(&listing.list).arg(listing.element());
-    command.arg(listing.proof());
-    command
-}
-
 /// Publishes, and then reads the list.
 pub(super) struct Fencing {
     /// `None` to read only.
     pub(super) publish: Option<Cmd>,
-    pub(super) list: String,
+    pub(super) read: Cmd,
 }
 
 impl Work for Fencing {
@@ -63,24 +89,17 @@ impl Work for Fencing {
     type Answer = (Value, Option<Instances>);
 
     async fn run(&self, open: &mut Open) -> RedisResult<Self::Answer> {
-        let mut range = cmd("ZRANGE");
-        range.arg(&self.list).arg(0).arg(-1).arg("WITHSCORES");
-        let commands = self.publish.iter().cloned().chain([range, cmd("TIME")]);
-        let answers: Vec<Value> = pipeline(commands).query_async(&mut open.connection).await?;
-        let mut answers = answers.into_iter();
-        let published = match &self.publish {
-            Some(_) => answers.next().unwrap_or(Value::Nil).extract_error()?,
-            None => Value::Nil,
-        };
-        let mut told = || answers.next().unwrap_or(Value::Nil).extract_error();
-        let (range, time) = (told(), told());
-        let (range, time) = match (range, time) {
-            (Ok(range), Ok(time)) => (range, time),
-            (Err(error), _) | (_, Err(error)) if is_wrong_server(&error) => return Err(error),
-            _ => return Ok((published, None)),
-        };
-        let elements = redis::from_redis_value(range)?;
-        let instances = Instances::read(elements, redis::from_redis_value(time)?);
-        Ok((published, Some(instances)))
+        let commands = self.publish.iter().chain([&self.read]).cloned();
+        let mut answers: Vec<Value> = pipeline(commands).query_async(&mut open.connection).await?;
+        let list = answers.pop().unwrap_or(Value::Nil).extract_error();
+        let published = answers.pop().unwrap_or(Value::Nil).extract_error()?;
+        match list {
+            Ok(list) => {
+                let (elements, time) = redis::from_redis_value(list)?;
+                Ok((published, Some(Instances::read(elements, time))))
+            }
+            Err(error) if is_wrong_server(&error) => Err(error),
+            Err(_) => Ok((published, None)),
+        }
     }
 }

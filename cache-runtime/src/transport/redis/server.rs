@@ -12,7 +12,7 @@ use super::commands::{Again, Commands, Work};
 use super::endpoint::Endpoint;
 use super::epochs::Epochs;
 use super::failure::{About, another_server, is_wrong_server};
-use super::instances::{Fencing, list, listed_at, unlist};
+use super::instances::{Fencing, List, listed_at};
 use super::open::Open;
 use super::pipeline::{deletions, pipeline};
 use super::primary::Primary;
@@ -177,7 +177,7 @@ impl Redis {
         let failures = &self.endpoint.failures;
         let canary = Canary {
             address: &failures.address,
-            list: list(listing, proven),
+            list: self.list(&listing.list).add(listing, proven),
             publish: publish(channel, payload),
         };
         let about = About::Channel(channel);
@@ -201,7 +201,7 @@ impl Redis {
         let about = About::Channel(channel);
         let fencing = Fencing {
             publish: Some(publish(channel, payload)),
-            list: list.to_owned(),
+            read: self.list(list).read(),
         };
         let sent = self
             .run(&self.publishing, Again::Yes, about, &fencing)
@@ -217,7 +217,7 @@ impl Redis {
     pub(crate) async fn instances(&self, list: &str) -> Result<Option<Instances>, Cause> {
         let fencing = Fencing {
             publish: None,
-            list: list.to_owned(),
+            read: self.list(list).read(),
         };
         let about = About::Key(list);
         let read = self
@@ -226,9 +226,16 @@ impl Redis {
         read.map(|(_, instances)| instances)
     }
 
+    fn list<'a>(&self, key: &'a str) -> List<'a> {
+        List {
+            key,
+            is_elsewhere: self.endpoint.database() != 0,
+        }
+    }
+
     /// Takes an instance off the list.
     pub(crate) async fn unlist(&self, listing: &Listing) -> Result<(), Cause> {
-        let request = Request::Command(unlist(listing));
+        let request = Request::Command(self.list(&listing.list).remove(listing));
         let about = About::Key(&listing.list);
         self.send(&self.publishing, &request, Again::Yes, about)
             .await
