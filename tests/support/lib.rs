@@ -43,3 +43,8 @@ pub use wait::{DEADLINE, eventually, until, within};
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// The same for the guide to running.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/running.md")]
+struct Running;

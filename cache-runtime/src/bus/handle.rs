@@ -106,8 +106,9 @@ impl Bus {
     ///
     /// If no Sentinel answers, open connections stay, and no new ones are made. An instance that is
     /// cut off from the Sentinels together with an old primary does not notice the fail-over, and its
-    /// caches serve old values until it does. On the side of the server, `min-replicas-to-write`
-    /// does not change that, because it does not concern `PUBLISH`.
+    /// caches serve old values until it does. With `min-replicas-to-write` the old primary refuses
+    /// writes after a while (`min-replicas-max-lag`), and with them the list of instances: then the bus
+    /// is not live there, if access rules allow it to write that list.
     ///
     /// # Examples
     ///
