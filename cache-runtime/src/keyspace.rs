@@ -67,6 +67,11 @@ impl Keyspace {
         self.bus.store()
     }
 
+    /// Whether keys are in slots of a cluster, so that one command may name keys of one slot only.
+    pub(crate) fn has_slots(&self) -> bool {
+        self.bus.is_cluster()
+    }
+
     /// The number by which audits know the bus.
     pub(crate) fn bus_id(&self) -> u64 {
         self.bus.id()

@@ -230,6 +230,7 @@ mod random;
 mod server_info;
 pub mod service;
 mod settings;
+mod slot;
 mod sync;
 mod transport;
 mod weak_list;

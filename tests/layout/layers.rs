@@ -99,6 +99,7 @@ pub(crate) const RUNTIME: &[Layer] = &[
         "weak references to live objects, for audits",
     ),
     Layer("server_info.rs", "what a server says of itself"),
+    Layer("slot.rs", "the slots of a cluster"),
     Layer("place.rs", "a source location"),
     Layer("sync.rs", "locks without poisoning"),
     Layer("random.rs", "ids and nonces"),

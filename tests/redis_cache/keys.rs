@@ -224,7 +224,8 @@ async fn the_keys_of_an_entry_are_in_one_slot() {
     let is_ok = |state: &String| state.contains("cluster_state:ok");
     eventually("the cluster to be complete", state, is_ok).await;
 
-    let bus = connect(&server).await;
+    let url = server.url().replace("redis://", "redis-cluster://");
+    let bus = Bus::redis(url).connect().await.unwrap();
     let events = Texts::new(&bus);
     let plain = builder(&bus).load_lock(LONG).build().unwrap();
     let coherent = builder(&bus).evict_on(&events, evict).build().unwrap();

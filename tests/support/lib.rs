@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`Server`] | a real server per test: kill, restart, freeze, look inside |
 //! | [`SentinelSet`] | a primary with replicas and Sentinels, for fail-overs |
+//! | [`RedisCluster`] | six servers that are a cluster |
 //! | [`Admin`] | the test's own connection to it: `CLIENT KILL`, `ACL SETUSER`, `PUBLISH` |
 //! | [`Proxy`] | a TCP proxy that delays, throttles, black-holes and cuts |
 //! | [`Relay`] | the same for RESP: connections that lose messages, or move to another server
@@ -22,6 +23,7 @@ mod port;
 mod process;
 mod proxy;
 mod recorder;
+mod redis_cluster;
 mod relay;
 mod sentinel;
 mod server;
@@ -34,6 +36,7 @@ pub use in_turn::in_turn;
 pub use process::server_binary;
 pub use proxy::{Direction, Proxy};
 pub use recorder::Recorder;
+pub use redis_cluster::RedisCluster;
 pub use relay::Relay;
 pub use sentinel::SentinelSet;
 pub use server::{Server, ServerBuilder};

@@ -54,7 +54,7 @@ pub(super) fn uses() -> Vec<Channel> {
             };
             let this = Use {
                 bus: bus.id(),
-                health: bus.checked(channel.health().get()),
+                health: bus.checked(channel.health()),
                 stats: channel.stats(),
                 subscribers: channel.subscribers(),
             };

@@ -12,13 +12,13 @@ use crate::error::{ConnectError, NotReady, NotSettled};
 use crate::event::Settled;
 use crate::health::{Cause, Health};
 use crate::settings::Settings;
-use crate::transport::Transport;
 #[cfg(feature = "redis")]
 use crate::transport::redis;
+use crate::transport::{Servers, Transport};
 
 /// Carries events between instances.
 ///
-/// A bus has one connection for publishing. Once something is subscribed, it has one more for the
+/// A bus has one connection for publishing, or in a cluster one for each primary that it uses. Once something is subscribed, it has one more for the
 /// events of all channels. Once a cache in Redis is used, it has one more for keys and values.
 ///
 /// One thread of the process does the I/O of every bus, so a bus belongs to no Tokio runtime. After
@@ -55,7 +55,11 @@ impl Bus {
     #[must_use]
     pub fn in_process() -> Self {
         Self {
-            shared: Shared::new(Settings::default(), conflict(), Transport::in_process()),
+            shared: Shared::new(
+                Settings::default(),
+                conflict(),
+                Servers::One(Transport::in_process()),
+            ),
         }
     }
 
@@ -73,11 +77,12 @@ impl Bus {
     /// | `redis+unix:///path` | the same over a Unix socket |
     /// | `redis-sentinel://user:password@host1:port,host2:port/NAME` | the primary that these Sentinels know by the name |
     ///
-    /// `rediss://` and `rediss-sentinel://` use TLS, and need one of the `tls-` features. Private
-    /// authorities and certificates of the client are given to the builder's `tls_authority` and
-    /// `tls_identity`. An IPv6
-    /// address is written as `[::1]`. Characters with a meaning in an address are percent-encoded in a
-    /// password.
+    /// | `redis-cluster://user:password@host1:port,host2:port` | the cluster of these nodes |
+    ///
+    /// `rediss://`, `rediss-sentinel://` and `rediss-cluster://` use TLS, and need one of the `tls-`
+    /// features. Private authorities and certificates of the client are given to the builder's
+    /// `tls_authority` and `tls_identity`. An IPv6 address is written as `[::1]`. Characters with a
+    /// meaning in an address are percent-encoded in a password.
     ///
     /// Behind the host, `/3` or `?db=3` (with Sentinels and sockets only the latter) is the database
     /// of keys, 0 by default. Redis does not separate channels by it:
@@ -131,12 +136,12 @@ impl Bus {
     /// does not close the other.
     #[must_use]
     pub fn another_instance(&self) -> Self {
-        let (settings, transport) = (self.shared.settings(), self.shared.transport());
+        let (settings, servers) = (self.shared.settings(), self.shared.servers());
         Self {
             shared: Shared::new(
                 settings.clone(),
                 conflict(),
-                transport.another_instance(settings),
+                servers.another_instance(settings),
             ),
         }
     }
@@ -144,7 +149,7 @@ impl Bus {
     /// Whether events are proven to arrive now, in every channel that has subscribers.
     #[must_use]
     pub fn health(&self) -> Health {
-        self.shared.checked(self.shared.health().get())
+        self.shared.checked(self.shared.health())
     }
 
     /// The health of the bus as it changes. It shows the end of a lease a moment later than
@@ -274,7 +279,7 @@ impl Bus {
 impl fmt::Debug for Bus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Bus")
-            .field("transport", self.shared.transport())
+            .field("transport", self.shared.servers())
             .field("health", &self.health())
             .finish_non_exhaustive()
     }
@@ -295,7 +300,7 @@ impl BusBuilder {
     /// Safe: an unfinished connection is closed.
     pub async fn connect(self) -> Result<Bus, ConnectError> {
         let bus = self.connect_lazy()?;
-        let connected = bus.shared.transport().check().await;
+        let connected = bus.shared.servers().check().await;
         connected.map_err(|cause| ConnectError { cause })?;
         Ok(bus)
     }
@@ -312,13 +317,13 @@ impl BusBuilder {
         if let Some(cause) = conflict() {
             return Err(error(cause));
         }
-        let transport = match self.target {
-            Target::Local => Transport::in_process(),
+        let servers = match self.target {
+            Target::Local => Servers::One(Transport::in_process()),
             #[cfg(feature = "redis")]
-            Target::Redis(target) => Transport::redis(&target, &self.settings).map_err(error)?,
+            Target::Redis(target) => Servers::redis(&target, &self.settings).map_err(error)?,
         };
         Ok(Bus {
-            shared: Shared::new(self.settings, None, transport),
+            shared: Shared::new(self.settings, None, servers),
         })
     }
 }

@@ -12,10 +12,12 @@ mod fences;
 pub(crate) mod handle;
 mod inbox;
 mod lease;
+mod links;
 mod listening;
 mod settle;
 mod shared;
 mod supervisor;
+mod table;
 
 pub use crate::error::{ConnectError, NotReady, NotSettled};
 pub use crate::event::receipt::Settled;

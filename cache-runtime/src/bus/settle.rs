@@ -23,7 +23,7 @@ use crate::event::Settled;
 use crate::health::Cause;
 use crate::io_thread::{sleep, timeout};
 use crate::settings::{FENCE, INSTANCES_KEY};
-use crate::transport::{Fenced, Instances, Listed};
+use crate::transport::{Fenced, Instances, Listed, Transport};
 
 /// How many fences are sent at most.
 const MOST_ROUNDS: u32 = 4;
@@ -50,7 +50,7 @@ impl Shared {
     /// serve nothing that is older.
     pub(crate) async fn settled(self: &Arc<Self>) -> Result<Settled, NotSettled> {
         let down = NotSettled::down;
-        self.usable().map_err(down)?;
+        self.transport().map_err(down)?;
         let listening = self.listen();
         let live = self.ready(listening, None).await;
         live.map_err(|not_ready| down(not_ready.cause))?;
@@ -86,9 +86,11 @@ impl Shared {
             unanswered,
         };
         let (fence, list) = (self.full(FENCE), self.full(INSTANCES_KEY));
-        let sent = self
-            .transport()
-            .publish_fence(&fence, message.write(), &list);
+        let sent = self.transport().map_err(NotSettled::down)?.publish_fence(
+            &fence,
+            message.write(),
+            &list,
+        );
         let Fenced {
             receivers,
             instances,
@@ -145,7 +147,11 @@ impl Shared {
         }
         let mut asked = 0;
         loop {
-            let instances = self.transport().instances(&list).await;
+            let instances = self
+                .transport()
+                .map_err(NotSettled::down)?
+                .instances(&list)
+                .await;
             let instances = instances.map_err(NotSettled::down)?.unwrap_or_default();
             let before = |now: &Listed| silent.iter().find(|before| before.id == now.id);
             let is_renewed = |now: &&Listed| {
@@ -165,7 +171,7 @@ impl Shared {
     /// than a lease ago, an instance has said that it could not be listed, or this one may have missed
     /// that because it has not listened for long enough.
     fn may_be_unlisted(&self, instances: Option<&Instances>) -> bool {
-        if self.transport().is_gapless() {
+        if self.transport().is_ok_and(Transport::is_gapless) {
             return false;
         }
         let (lease, now) = (self.settings().lease, self.now());

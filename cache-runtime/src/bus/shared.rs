@@ -1,32 +1,34 @@
 //! The state that all handles of a bus share: its channels, its connections and its supervisor.
 
 use std::any::Any;
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use futures_util::future::join;
+use futures_util::future::{join, join_all};
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
 use super::fences::Fences;
-use super::inbox::{EVERY_GENERATION, Inbox, Signal, Wanted};
 use super::lease::Lease;
+use super::links::Link;
 use super::listening::Listening;
-use super::supervisor::Supervisor;
+use super::table::{Combination, Table};
 use crate::channel::{self, Channel, DeclaredChannel, Dispatch};
 use crate::error::NotReady;
 use crate::event::InvalidationEvent;
-use crate::health::{Cause, Health, Reported};
+#[cfg(feature = "redis")]
+use crate::health::Combined;
+use crate::health::{Cause, Health, ProvenUntil, Reported};
 use crate::io_thread::{self, timeout};
 use crate::link::ChannelId;
-use crate::queue::Queue;
 use crate::random;
 use crate::settings::Settings;
 use crate::sync::Mutex;
-use crate::transport::{Backend, Listing, Published, Transport};
+#[cfg(feature = "redis")]
+use crate::transport::redis::Cluster;
+use crate::transport::{Backend, Listing, Published, Servers, Transport};
 use crate::weak_list::WeakList;
 
 /// Longest time that [`Bus::close`](super::Bus::close) waits for the supervisor, and then again for
@@ -41,55 +43,72 @@ pub(crate) struct Shared {
     settings: Settings,
     /// Two services that use one channel for different events. Then the bus carries no events.
     conflict: Option<Cause>,
-    transport: Transport,
-    inbox: Arc<Inbox>,
+    servers: Servers,
     table: Mutex<Table>,
     health: Arc<Reported>,
+    /// In a cluster, what `health` is made of.
+    combined: Option<Combination>,
+    /// The lease of every channel; `None` in a cluster, where each has its own.
+    proven: Option<Arc<ProvenUntil>>,
     /// The handlers that run.
     handlers: TaskTracker,
     closed: AtomicBool,
+    /// The lease of the only link; not used in a cluster.
     lease: Arc<Lease>,
     fences: Arc<Fences>,
     /// Set when this bus first waits for other instances.
     listening: OnceLock<Arc<Listening>>,
-    /// Random and new with every start, so that canaries of others are not taken for its own.
+    /// Random and new with every start.
     id: u64,
 }
 
-/// The channels in use, and the task that serves them.
-#[derive(Default)]
-struct Table {
-    channels: HashMap<Arc<str>, Arc<dyn Dispatch>>,
-    /// How many subscribers each channel has.
-    wanted: HashMap<ChannelId, usize>,
-    supervisor: Option<JoinHandle<()>>,
-}
-
 impl Shared {
-    pub(super) fn new(
-        settings: Settings,
-        conflict: Option<Cause>,
-        transport: Transport,
-    ) -> Arc<Self> {
+    pub(super) fn new(settings: Settings, conflict: Option<Cause>, servers: Servers) -> Arc<Self> {
         let conflict = conflict.or_else(|| io_thread::handle().err().map(Cause::Unreachable));
         let health = match &conflict {
             Some(cause) => Health::Down(cause.clone()),
             None => Health::Idle,
         };
+        let (id, fences) = (random::number(), Arc::new(Fences::new()));
+        let mut table = Table::new(Arc::clone(&fences));
         let lease = Arc::new(Lease::new(settings.lease));
+        let (health, combined, proven) = match &servers {
+            Servers::One(transport) => {
+                let link = Link::new(&settings, (id, None), transport.clone(), Arc::clone(&lease));
+                // The health of the link is that of the bus.
+                let reported = Arc::clone(&link.health);
+                reported.set(&health);
+                table.add(link);
+                (reported, None, Some(lease.proven()))
+            }
+            #[cfg(feature = "redis")]
+            Servers::Cluster(_) => {
+                let whole = Arc::new(Reported::new(health, Arc::default()));
+                let combined = Combination {
+                    links: Combined::new(Arc::clone(&whole)),
+                    unserved: Arc::new(Reported::new(Health::Idle, Arc::default())),
+                };
+                if conflict.is_none() {
+                    combined.links.add(&combined.unserved);
+                }
+                table.combined = Some(combined.clone());
+                (whole, Some(combined), None)
+            }
+        };
         let shared = Arc::new(Self {
-            transport,
-            inbox: Arc::new(Queue::new(settings.inbox())),
+            servers,
             settings,
             conflict,
-            table: Mutex::default(),
-            health: Arc::new(Reported::new(health, lease.proven())),
+            table: Mutex::new(table),
+            health,
+            combined,
+            proven,
             lease,
-            fences: Arc::new(Fences::new()),
+            fences,
             listening: OnceLock::new(),
             handlers: TaskTracker::new(),
             closed: AtomicBool::new(false),
-            id: random::number(),
+            id,
         });
         BUSES.add(Arc::downgrade(&shared));
         shared
@@ -113,7 +132,8 @@ impl Shared {
     pub(super) fn listen(self: &Arc<Self>) -> &Reported {
         let listening = self.listening.get_or_init(|| {
             let listening = Arc::new(Listening::new(&self.settings, self.lease.proven()));
-            self.want(Arc::clone(&listening) as _);
+            let channel: Arc<dyn Dispatch> = Arc::clone(&listening) as _;
+            self.want(&channel);
             listening
         });
         listening.health()
@@ -137,8 +157,20 @@ impl Shared {
         &self.settings
     }
 
-    pub(super) fn transport(&self) -> &Transport {
-        &self.transport
+    pub(super) fn servers(&self) -> &Servers {
+        &self.servers
+    }
+
+    /// What carries the fences.
+    pub(super) fn transport(&self) -> Result<&Transport, Cause> {
+        match self.usable()? {
+            Servers::One(transport) => Ok(transport),
+            #[cfg(feature = "redis")]
+            Servers::Cluster(_) => {
+                let what = "a cluster: publications cannot be confirmed there";
+                Err(Cause::Settings(what.into()))
+            }
+        }
     }
 
     pub(super) fn health(&self) -> &Reported {
@@ -166,7 +198,7 @@ impl Shared {
             Arc::new(Channel::<E>::new(
                 id,
                 Arc::clone(&name),
-                self.lease.proven(),
+                self.proven.clone().unwrap_or_default(),
                 channel::on_rejected(declared.channel()),
             ))
         };
@@ -190,7 +222,7 @@ impl Shared {
     }
 
     /// Counts one more subscriber. The first subscribes the channel.
-    pub(crate) fn want(self: &Arc<Self>, channel: Arc<dyn Dispatch>) {
+    pub(crate) fn want(self: &Arc<Self>, channel: &Arc<dyn Dispatch>) {
         let mut table = self.table.lock();
         if self.is_closed() {
             return channel.health().set(&Health::Closed);
@@ -198,46 +230,21 @@ impl Shared {
         if self.conflict.is_some() {
             return channel.health().set(&self.health.get());
         }
-        let wanted = table.wanted.entry(channel.id()).or_default();
-        *wanted += 1;
-        if *wanted > 1 {
-            return;
-        }
-        let wanted = Wanted {
-            channel: channel.health().want(),
-            bus: self.health.want(),
-        };
-        if table.supervisor.is_none() {
-            let inbox = Arc::clone(&self.inbox);
-            self.transport.attach(Arc::new(move |wire| {
-                inbox.push(Signal::Wire(EVERY_GENERATION, wire));
-            }));
-            let supervisor = Supervisor::new(
-                &self.settings,
-                self.id,
-                Arc::clone(&self.lease),
-                Arc::clone(&self.fences),
-                Arc::clone(&self.inbox),
-                self.transport.clone(),
-                Arc::clone(&self.health),
-            );
-            table.supervisor = io_thread::spawn(supervisor.run());
-        }
         // Under the lock, so that subscriptions and unsubscriptions are queued in order.
-        self.inbox.push(Signal::Subscribe(channel, wanted));
+        let carrier = self.servers.carrier(channel.name());
+        table.want(&self.settings, channel, carrier.as_ref());
+        #[cfg(feature = "redis")]
+        if let Servers::Cluster(cluster) = &self.servers
+            && table.mover.is_none()
+        {
+            let moving = move_channels(Arc::downgrade(self), Arc::clone(cluster));
+            table.mover = io_thread::spawn(moving);
+        }
     }
 
     /// Counts one fewer subscriber. The last unsubscribes the channel.
     pub(crate) fn unwant(&self, channel: &dyn Dispatch) {
-        let mut table = self.table.lock();
-        let Some(wanted) = table.wanted.get_mut(&channel.id()) else {
-            return;
-        };
-        *wanted -= 1;
-        if *wanted == 0 {
-            table.wanted.remove(&channel.id());
-            self.inbox.push(Signal::Unsubscribe(channel.id()));
-        }
+        self.table.lock().unwant(channel);
     }
 
     /// Deletes keys and then publishes a payload.
@@ -252,7 +259,12 @@ impl Shared {
 
     /// What tells the keys and values of one server from those of another.
     pub(crate) fn store(&self) -> String {
-        self.transport.store()
+        self.servers.store()
+    }
+
+    /// Whether a cluster carries the bus.
+    pub(crate) fn is_cluster(&self) -> bool {
+        self.combined.is_some()
     }
 
     /// Where keys and values are.
@@ -260,47 +272,58 @@ impl Shared {
         Ok(self.usable()?.backend())
     }
 
-    pub(super) fn usable(&self) -> Result<&Transport, Cause> {
+    pub(super) fn usable(&self) -> Result<&Servers, Cause> {
         if let Some(cause) = &self.conflict {
             return Err(cause.clone());
         }
         if self.is_closed() {
             return Err(Cause::Closed);
         }
-        Ok(&self.transport)
+        Ok(&self.servers)
     }
 
     /// Whether the server can be used now, for events and for keys.
     pub(super) async fn check(&self) -> Result<(), Cause> {
-        let transport = self.usable()?;
-        if self.checked(self.health.get()).is_live() && !transport.is_away() {
+        let servers = self.usable()?;
+        if self.checked(&self.health).is_live() && !servers.is_away() {
             return Ok(());
         }
-        transport.ask().await
+        servers.ask().await
     }
 
     /// The reported health, unless its lease has ended since. A process that was stopped must not
     /// report itself as live.
-    pub(crate) fn checked(&self, health: Health) -> Health {
-        if health.is_live() && !self.lease.holds() {
+    pub(crate) fn checked(&self, reported: &Reported) -> Health {
+        let health = reported.get();
+        if health.is_live() && !self.is_proven(reported) {
             return Health::Down(Cause::LeaseExpired);
         }
         health
     }
 
+    /// Whether the lease of a channel or of the bus holds, if it is reported as live.
+    fn is_proven(&self, reported: &Reported) -> bool {
+        match &self.combined {
+            Some(combined) if std::ptr::eq(reported, Arc::as_ptr(&self.health)) => {
+                combined.links.is_proven()
+            }
+            _ => reported.lease().is_proven(),
+        }
+    }
+
     pub(crate) async fn ready(
         &self,
-        health: &Reported,
+        reported: &Reported,
         channel: Option<&Arc<str>>,
     ) -> Result<(), NotReady> {
         let settled = |health: &Health| match health {
-            Health::Live => self.checked(health.clone()).is_live(),
+            Health::Live => self.is_proven(reported),
             Health::Closed | Health::Idle => true,
             Health::Connecting => false,
             Health::Down(cause) => is_obstacle(cause),
         };
         // This cannot fail, because the sender outlives the wait.
-        let health = match health.watch().wait_for(settled).await {
+        let health = match reported.watch().wait_for(settled).await {
             Ok(health) => health.clone(),
             Err(_) => Health::Closed,
         };
@@ -316,43 +339,82 @@ impl Shared {
     }
 
     pub(super) async fn close(&self) {
-        let supervisor = self.end();
-        let was_live = supervisor.is_some();
+        let mut supervisors = self.end();
+        let was_live = !supervisors.is_empty();
         let ended = async {
-            if let Some(mut supervisor) = supervisor
-                && timeout(CLOSE_STEP, &mut supervisor).await.is_err()
-            {
-                supervisor.abort();
+            let ended = join_all(supervisors.iter_mut());
+            if timeout(CLOSE_STEP, ended).await.is_err() {
+                supervisors.iter().for_each(JoinHandle::abort);
             }
         };
         let unlisted = async {
             // Only now, because it serves nothing any more. Nobody need wait for its lease.
-            if was_live {
+            if let Servers::One(transport) = &self.servers
+                && was_live
+            {
                 let listing = Listing::new(&self.settings, self.id);
-                let _ = timeout(CLOSE_STEP, self.transport.unlist(&listing)).await;
+                let _ = timeout(CLOSE_STEP, transport.unlist(&listing)).await;
             }
         };
         join(ended, unlisted).await;
-        self.transport.close();
+        self.servers.close();
         self.handlers.close();
         let _ = timeout(CLOSE_STEP, self.handlers.wait()).await;
     }
 
-    /// Closes every channel and the inbox. Returns the supervisor, which is ending.
-    fn end(&self) -> Option<JoinHandle<()>> {
+    /// Closes every channel and link. Returns the supervisors, which are ending.
+    fn end(&self) -> Vec<JoinHandle<()>> {
         self.closed.store(true, Ordering::Release);
         let mut table = self.table.lock();
-        table.wanted.clear();
-        self.inbox.close();
-        for channel in table.channels.values() {
-            channel.close();
-        }
+        let supervisors = table.close();
         if let Some(listening) = self.listening.get() {
             listening.close();
         }
         self.health.set(&Health::Closed);
         self.fences.wake();
-        table.supervisor.take()
+        supervisors
+    }
+
+    /// Moves the channels whose slots have moved, and tells them that events may have been lost.
+    #[cfg(feature = "redis")]
+    fn move_all(&self, map: Result<(), Cause>, retry: bool) {
+        let moved = {
+            let mut table = self.table.lock();
+            match map {
+                _ if self.is_closed() => return,
+                Ok(()) => table.move_all(&self.settings, &self.servers, retry),
+                Err(cause) => {
+                    table.settle_unserved(Some(&cause));
+                    Vec::new()
+                }
+            }
+        };
+        for channel in moved {
+            tracing::debug!(channel = %channel.name(), "flush: another node serves the channel");
+            // Handlers too, because it may take the new link more than a lease to be live.
+            channel.flush(crate::link::Audience::Everyone);
+        }
+    }
+}
+
+/// In a cluster, keeps each channel on the node that serves its slot.
+#[cfg(feature = "redis")]
+async fn move_channels(bus: std::sync::Weak<Shared>, cluster: Arc<Cluster>) {
+    use std::time::Instant;
+
+    let mut retried = Instant::now();
+    loop {
+        let map = cluster.refresh().await.map(drop);
+        let Some(shared) = bus.upgrade() else { return };
+        let (heartbeat, pause) = (shared.settings.heartbeat, shared.settings.backoff_min);
+        let retry = retried.elapsed() >= heartbeat;
+        if retry {
+            retried = Instant::now();
+        }
+        shared.move_all(map, retry);
+        drop(shared);
+        io_thread::sleep(pause).await;
+        let _ = timeout(heartbeat, cluster.moved()).await;
     }
 }
 
@@ -376,6 +438,7 @@ fn is_obstacle(cause: &Cause) -> bool {
         | Cause::Overflow
         | Cause::AnotherServer
         | Cause::Replaced(_)
+        | Cause::Moved(_)
         | Cause::MissingCanary
         | Cause::Unanswered
         | Cause::Oversized(_) => false,
@@ -384,9 +447,7 @@ fn is_obstacle(cause: &Cause) -> bool {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        if let Some(supervisor) = self.end() {
-            supervisor.abort();
-        }
-        self.transport.close();
+        self.end().iter().for_each(JoinHandle::abort);
+        self.servers.close();
     }
 }

@@ -15,6 +15,7 @@ use crate::channel::Dispatch;
 use crate::health::{Cause, Health, Reported};
 use crate::link::{Audience, ChannelId, Input, Link, Output};
 use crate::settings::{CANARY_PREFIX, FENCE, OnRejected, Settings};
+use crate::slot::number_in;
 use crate::transport::{Answer, Connection, Listing, Status, Transport, Wire};
 
 /// How many signals are handled between two checks of the link's timeout.
@@ -27,6 +28,8 @@ type Command = fn(&Connection, &[Arc<str>]) -> Answer<Vec<Status>>;
 pub(super) struct Supervisor {
     pub(super) link: Link,
     pub(super) lease: Arc<Lease>,
+    /// Whether each channel has a lease of its own, because it may move to another link.
+    leases: bool,
     /// The time on the lease's clock, when it was last read. It is not read for every message,
     /// because reading it costs more than handling a message.
     now: Duration,
@@ -61,20 +64,27 @@ pub(super) struct Supervisor {
 }
 
 impl Supervisor {
+    /// `id` is random and new with every start, so that canaries of others are not taken for its own;
+    /// `slot` is that of the canary channel in a cluster.
     pub(super) fn new(
         settings: &Settings,
-        id: u64,
+        (id, slot): (u64, Option<u16>),
         lease: Arc<Lease>,
         fences: Arc<Fences>,
         inbox: Arc<Inbox>,
         transport: Transport,
         health: Arc<Reported>,
     ) -> Self {
+        // In a cluster, what belongs to the link is in a slot of its node.
+        let tag = slot.map_or_else(String::new, |slot| format!(":{{{}}}", number_in(slot)));
         let canaries = settings.full_name(CANARY_PREFIX);
-        let canary = fences::canary_of(&canaries, id);
+        let canary = fences::canary_of(&canaries, id) + &tag;
+        let mut listing = Listing::new(settings, id);
+        listing.list = format!("{}{tag}", listing.list).into();
         Self {
             link: Link::new(settings.timings(id)),
             lease,
+            leases: slot.is_some(),
             now: Duration::ZERO,
             inbox,
             transport,
@@ -85,9 +95,9 @@ impl Supervisor {
             names: HashMap::from([(canary.clone().into_bytes(), ChannelId::CANARY)]),
             canary: canary.into(),
             canaries: canaries.into(),
-            fence: settings.full_name(FENCE).into(),
+            fence: (settings.full_name(FENCE) + &tag).into(),
             fences,
-            listing: Arc::new(Listing::new(settings, id)),
+            listing: Arc::new(listing),
             acknowledging: JoinSet::new(),
             health,
             wanted: 0,
@@ -306,6 +316,14 @@ impl Supervisor {
                     self.fences.came_back(proven.canary);
                 }
                 self.lease.renew(until);
+                if self.leases {
+                    let lease = &self.lease;
+                    for (channel, heard) in self.channels.values() {
+                        channel
+                            .health()
+                            .renew(*heard, || lease.left(until), lease.length());
+                    }
+                }
             }
             Output::Flush(id, audience) => {
                 if let Some((channel, _)) = self.channels.get(&id) {

@@ -24,6 +24,8 @@ pub(crate) struct ProvenUntil {
     wall: AtomicU64,
     /// On the clock that goes on while the machine sleeps.
     asleep_too: AtomicU64,
+    /// On the same clock, without the margin.
+    exact: AtomicU64,
 }
 
 impl ProvenUntil {
@@ -33,7 +35,10 @@ impl ProvenUntil {
     /// is too short, and not too long.
     pub(crate) fn renew(&self, left: impl FnOnce() -> Duration, lease: Duration) {
         let (asleep_too, wall, until) = (clock::asleep_too(), clock::wall(), clock::precise());
-        let left = nanos(left().saturating_sub(MARGIN.min(lease / 4)));
+        let left = left();
+        self.exact
+            .store(asleep_too + nanos(left), Ordering::Release);
+        let left = nanos(left.saturating_sub(MARGIN.min(lease / 4)));
         self.asleep_too.store(asleep_too + left, Ordering::Release);
         self.wall.store(wall + left, Ordering::Release);
         self.until.store(until + left, Ordering::Release);
@@ -53,8 +58,8 @@ impl ProvenUntil {
 /// The lease of one channel.
 #[derive(Debug, Default)]
 pub(crate) struct Lease {
-    /// All channels of a bus share it, so that the cost of a heartbeat does not grow with their
-    /// number. It applies to this channel while the channel is live.
+    /// All channels of a bus over one server share it, so that the cost of a heartbeat does not grow with
+    /// their number. In a cluster each channel has its own, because it may move. It applies to this channel while the channel is live.
     proven: Arc<ProvenUntil>,
     live: AtomicBool,
     /// When the latest proof ended; 0 if there was none.
@@ -74,6 +79,17 @@ impl Lease {
         // `live` is read last. If the channel was lost and became live again in between, it has
         // been flushed.
         self.proven.holds_at(now) && self.live.load(Ordering::Acquire)
+    }
+
+    /// Whether canaries prove that events arrive now, by the precise clock. It applies while the channel
+    /// is reported as live.
+    pub(crate) fn is_proven(&self) -> bool {
+        clock::asleep_too() < self.proven.exact.load(Ordering::Acquire)
+    }
+
+    /// As [`ProvenUntil::renew`].
+    pub(super) fn renew(&self, left: impl FnOnce() -> Duration, lease: Duration) {
+        self.proven.renew(left, lease);
     }
 
     /// When the proof ends or has ended, on the clock that goes on while the machine sleeps. `None`

@@ -1,11 +1,13 @@
 //! Whether events are proven to arrive, and why not.
 
+mod combined;
 mod lease;
 mod reported;
 
 use std::fmt;
 use std::sync::Arc;
 
+pub(crate) use combined::Combined;
 pub(crate) use lease::{Lease, ProvenUntil};
 pub(crate) use reported::Reported;
 
@@ -81,6 +83,8 @@ pub enum Cause {
     AnotherServer,
     /// The Sentinels have named another primary: there was a fail-over. The text says where it is.
     Replaced(Arc<str>),
+    /// Another node of the cluster serves the slot of a channel or a key, or is taking it over.
+    Moved(Arc<str>),
     /// A canary is missing, and one that was published after it has come back. So the connection
     /// loses messages, although it stays open.
     MissingCanary,
@@ -114,7 +118,8 @@ impl fmt::Display for Cause {
             Self::Refused(what) => write!(f, "the server refuses it: {what}"),
             Self::Version(what) => write!(
                 f,
-                "the server does not speak RESP3: {what}; expected Redis 6.0 or later, or Valkey"
+                "the server is too old, or does not speak RESP3: {what}; expected Redis 6.0 or later, \
+                 Redis 7.0 or later in a cluster, or Valkey"
             ),
             Self::Settings(what) => write!(f, "unusable setting: {what}"),
             Self::Disconnected => f.write_str("the connection ended"),
@@ -132,6 +137,7 @@ impl fmt::Display for Cause {
                 f.write_str("the connections are on two servers, or the server was replaced")
             }
             Self::Replaced(by) => write!(f, "the primary was replaced by {by}"),
+            Self::Moved(what) => write!(f, "another node of the cluster serves it: {what}"),
             Self::MissingCanary => {
                 f.write_str("a canary is missing, and a later one has come back")
             }

@@ -1,7 +1,8 @@
 //! The health of a channel or a bus, as the supervisor last reported it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -13,13 +14,14 @@ use super::lease::{Lease, ProvenUntil};
 /// The supervisor learns of a first subscriber some time after it has come. Reports that it makes
 /// before that do not apply to the new subscriber. So [`want`](Self::want) returns a number, and
 /// only reports that name the latest number are taken.
-#[derive(Debug)]
 pub(crate) struct Reported {
     health: watch::Sender<Health>,
     /// The same for caches. Changed under the lock of `health`.
     lease: Arc<Lease>,
     /// How often a first subscriber has come. Changed under the lock of `health`.
     wanted: AtomicU64,
+    /// Called after every change.
+    observer: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 impl Reported {
@@ -28,6 +30,19 @@ impl Reported {
             health: watch::Sender::new(health),
             lease: Arc::new(Lease::new(proven)),
             wanted: AtomicU64::new(0),
+            observer: OnceLock::new(),
+        }
+    }
+
+    /// Has a function called after every change. Called at most once.
+    pub(super) fn observe(&self, observer: impl Fn() + Send + Sync + 'static) {
+        // A second call changes nothing.
+        let _ = self.observer.set(Box::new(observer));
+    }
+
+    fn changed(&self) {
+        if let Some(observer) = self.observer.get() {
+            observer();
         }
     }
 
@@ -45,6 +60,29 @@ impl Reported {
 
     pub(crate) fn set(&self, health: &Health) {
         self.health.send_modify(|known| self.replace(known, health));
+        self.changed();
+    }
+
+    /// As [`set`](Self::set), unless it is closed or is the same.
+    pub(super) fn settle(&self, health: &Health) {
+        self.health.send_if_modified(|known| {
+            let news = *known != Health::Closed && known != health;
+            if news {
+                self.replace(known, health);
+            }
+            news
+        });
+    }
+
+    /// Renews the lease, unless another supervisor serves the channel by now: see
+    /// [`report`](Self::report).
+    pub(crate) fn renew(&self, wanted: u64, left: impl FnOnce() -> Duration, lease: Duration) {
+        self.health.send_if_modified(|_| {
+            if self.wanted.load(Ordering::Relaxed) == wanted {
+                self.lease.renew(left, lease);
+            }
+            false
+        });
     }
 
     fn replace(&self, known: &mut Health, health: &Health) {
@@ -59,13 +97,14 @@ impl Reported {
             wanted = self.wanted.fetch_add(1, Ordering::Relaxed) + 1;
             self.replace(known, &Health::Connecting);
         });
+        self.changed();
         wanted
     }
 
     /// Takes a report, unless it was made before the supervisor knew of the latest first
     /// subscriber.
     pub(crate) fn report(&self, wanted: u64, health: &Health) {
-        self.health.send_if_modified(|known| {
+        let changed = self.health.send_if_modified(|known| {
             let news = self.wanted.load(Ordering::Relaxed) == wanted
                 && *known != Health::Closed
                 && known != health;
@@ -74,5 +113,8 @@ impl Reported {
             }
             news
         });
+        if changed {
+            self.changed();
+        }
     }
 }

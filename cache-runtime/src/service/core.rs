@@ -27,12 +27,13 @@ impl<E: InvalidationEvent> Core<E> {
     }
 
     pub(crate) fn health(&self) -> Health {
-        self.bus.checked(self.channel.health.get())
+        self.bus.checked(&self.channel.health)
     }
 
     /// Counts one more subscriber of the channel.
     pub(super) fn want(&self) {
-        self.bus.want(Arc::clone(&self.channel) as _);
+        let channel: Arc<dyn Dispatch> = Arc::clone(&self.channel) as _;
+        self.bus.want(&channel);
     }
 
     /// Counts one fewer subscriber of the channel.

@@ -15,6 +15,7 @@ mod in_process;
 mod instances;
 #[cfg(feature = "redis")]
 pub(crate) mod redis;
+mod servers;
 mod token;
 mod wire;
 
@@ -29,6 +30,7 @@ use crate::settings::Settings;
 use in_process::Attachment;
 pub(crate) use in_process::Store;
 pub(crate) use instances::{Fenced, Instances, Listed, Listing};
+pub(crate) use servers::Servers;
 pub(crate) use token::Compare;
 pub use token::{
     Acquired, Content, DeleteIf, EntryKeys, Filled, Found, Record, Seek, Stored, Token,
@@ -54,7 +56,7 @@ pub(crate) enum Connection {
 pub(crate) enum Backend<'a> {
     InProcess(&'a Store),
     #[cfg(feature = "redis")]
-    Redis(&'a redis::Redis),
+    Redis(redis::Nodes<'a>),
 }
 
 /// The answer to a command or question on a [`Connection`]: at once, or by a future.
@@ -72,9 +74,15 @@ impl Transport {
         Self::InProcess(Arc::default())
     }
 
-    #[cfg(feature = "redis")]
-    pub(crate) fn redis(target: &redis::Target, settings: &Settings) -> Result<Self, Cause> {
-        Ok(Self::Redis(redis::Redis::new(target, settings)?))
+    /// Whether this is the same transport, with the same connections.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::InProcess(a), Self::InProcess(b)) => Arc::ptr_eq(a, b),
+            #[cfg(feature = "redis")]
+            (Self::Redis(a), Self::Redis(b)) => Arc::ptr_eq(a, b),
+            #[cfg(feature = "redis")]
+            _ => false,
+        }
     }
 
     /// The backend that keeps keys and values.
@@ -82,7 +90,7 @@ impl Transport {
         match self {
             Self::InProcess(attachment) => Backend::InProcess(attachment.hub().store()),
             #[cfg(feature = "redis")]
-            Self::Redis(redis) => Backend::Redis(redis),
+            Self::Redis(redis) => Backend::Redis(redis::Nodes::One(redis)),
         }
     }
 
@@ -111,7 +119,7 @@ impl Transport {
         matches!(self, Self::InProcess(_))
     }
 
-    /// Called once, before the first subscription. In process, gives `feed` all messages from now
+    /// Called before the first subscription of a link. In process, gives `feed` all messages from now
     /// on. With Redis, `feed` is told when an answer shows that the server is the wrong one.
     pub(crate) fn attach(&self, feed: Feed) {
         match self {

@@ -94,11 +94,11 @@ impl Batch {
         self.everything || self.keys.contains(key)
     }
 
-    /// The keys in Redis to delete. Without the key of the generation, no value of the cache can be
+    /// The keys in Redis to delete. Without the keys of the generations, no value of the cache can be
     /// found, and each expires by its TTL.
     pub(super) fn in_redis(&self, keys: &Keys) -> Vec<String> {
         if self.everything {
-            return vec![keys.generation().to_owned()];
+            return keys.generations();
         }
         let names = self.keys.iter().map(|key| keys.of(key));
         names.flat_map(EntryKeys::evicted).collect()
@@ -279,7 +279,7 @@ impl Deletions {
                 wait = None;
                 continue;
             };
-            let result = keyspace.evict_in_epoch(keys.generation(), &delete).await;
+            let result = keys.evict(keyspace, &delete).await;
             record(&result);
             wait = result.is_err().then(|| {
                 let next = wait.map_or(BACKOFF.0, |wait: Duration| wait * 2);

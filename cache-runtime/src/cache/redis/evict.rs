@@ -181,8 +181,7 @@ impl<V: Clone + Send + Sync + 'static> Deletion for ByPublisher<V> {
     }
 
     fn carry_out(&self) -> BoxFuture<'_, Result<(), Cause>> {
-        let generation = self.cache.keys.generation();
-        Box::pin(self.cache.keyspace.evict_in_epoch(generation, &self.keys))
+        Box::pin(self.cache.keys.evict(&self.cache.keyspace, &self.keys))
     }
 
     fn finish(self: Box<Self>, result: &Result<(), Cause>) {

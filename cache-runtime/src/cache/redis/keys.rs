@@ -1,8 +1,11 @@
 //! The keys of a cache in Redis.
 
-use super::slot::beside;
+use futures_util::future::try_join_all;
+
+use crate::health::Cause;
 use crate::keyspace::Keyspace;
 use crate::settings::BESIDE_PREFIX;
+use crate::slot::{beside, slot_of};
 use crate::transport::{EntryKeys, Stored};
 
 /// The whole key of an entry, after the namespace.
@@ -24,10 +27,24 @@ enum Layout {
         /// The namespace, and what follows it.
         key_by: Option<(String, KeyBy)>,
     },
-    /// Of a coherent cache. All of its keys are in one slot, because every entry depends on the
-    /// generation.
-    Sealed { prefix: String, generation: String },
+    /// Of a coherent cache. All keys of a group are in one slot, because every entry depends on the
+    /// generation of its group.
+    Sealed {
+        /// What the keys of every group begin with.
+        prefix: String,
+        groups: Vec<Group>,
+    },
 }
+
+/// A part of the entries of a coherent cache, with a generation of its own. On one server there is
+/// one group.
+struct Group {
+    prefix: String,
+    generation: String,
+}
+
+/// How many groups a coherent cache has in a cluster, so that several nodes share its entries.
+const GROUPS: u16 = 16;
 
 impl Keys {
     pub(super) fn bare(
@@ -45,9 +62,22 @@ impl Keys {
     }
 
     pub(super) fn sealed(keyspace: &Keyspace, cache: &str, max_bytes: usize) -> Self {
-        let prefix = keyspace.full(&format!("{BESIDE_PREFIX}coherent:{{{cache}}}:"));
-        let generation = format!("{prefix}g");
-        let layout = Layout::Sealed { prefix, generation };
+        let start = keyspace.full(&format!("{BESIDE_PREFIX}coherent:{{{cache}"));
+        let group = |prefix: String| Group {
+            generation: format!("{prefix}g"),
+            prefix,
+        };
+        let layout = if keyspace.has_slots() {
+            let groups = (0..GROUPS).map(|number| group(format!("{start}:{number}}}:")));
+            Layout::Sealed {
+                groups: groups.collect(),
+                prefix: format!("{start}:"),
+            }
+        } else {
+            let prefix = format!("{start}}}:");
+            let groups = vec![group(prefix.clone())];
+            Layout::Sealed { prefix, groups }
+        };
         Self { layout, max_bytes }
     }
 
@@ -82,22 +112,43 @@ impl Keys {
                     max_bytes,
                 }
             }
-            Layout::Sealed { prefix, generation } => EntryKeys {
-                value: format!("{prefix}v:{key}"),
-                token: format!("{prefix}t:{key}"),
-                stored: Stored::Sealed {
-                    generation: generation.clone(),
-                },
-                max_bytes,
-            },
+            Layout::Sealed { groups, .. } => {
+                let Group { prefix, generation } =
+                    &groups[usize::from(slot_of(key)) % groups.len()];
+                EntryKeys {
+                    value: format!("{prefix}v:{key}"),
+                    token: format!("{prefix}t:{key}"),
+                    stored: Stored::Sealed {
+                        generation: generation.clone(),
+                    },
+                    max_bytes,
+                }
+            }
         }
     }
 
-    /// The key of the generation; empty for a cache that is not coherent.
-    pub(super) fn generation(&self) -> &str {
+    fn groups(&self) -> &[Group] {
         match &self.layout {
-            Layout::Bare { .. } => "",
-            Layout::Sealed { generation, .. } => generation,
+            Layout::Bare { .. } => &[],
+            Layout::Sealed { groups, .. } => groups,
         }
+    }
+
+    /// The keys of all generations; none for a cache that is not coherent.
+    pub(super) fn generations(&self) -> Vec<String> {
+        let groups = self.groups().iter();
+        groups.map(|group| group.generation.clone()).collect()
+    }
+
+    /// Deletes keys of a coherent cache, those of each group together.
+    pub(super) async fn evict(&self, keyspace: &Keyspace, keys: &[String]) -> Result<(), Cause> {
+        let groups = self.groups().iter().map(|group| {
+            let keys = keys.iter().filter(|key| key.starts_with(&group.prefix));
+            (&group.generation, keys.cloned().collect::<Vec<_>>())
+        });
+        let evictions = groups
+            .filter(|(_, keys)| !keys.is_empty())
+            .map(async |(generation, keys)| keyspace.evict_in_epoch(generation, &keys).await);
+        try_join_all(evictions).await.map(drop)
     }
 }

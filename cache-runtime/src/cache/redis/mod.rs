@@ -26,7 +26,6 @@ mod options;
 mod policy;
 mod refresh;
 mod shared;
-mod slot;
 mod stats;
 
 use std::convert::Infallible;
@@ -107,13 +106,16 @@ use shared::Shared;
 /// The part in braces is what a cluster hashes, so the three are in one slot. It is the key with its
 /// namespace; or, of a key with a part in braces of its own, that part, with the key after it.
 ///
-/// Only instances of a coherent cache can read its keys, which are in one slot:
+/// Only instances of a coherent cache can read its keys:
 ///
 /// | key | holds | TTL |
 /// |---|---|---|
 /// | `cache-runtime:coherent:{name}:v:KEY` | an entry | that of the entry |
 /// | `cache-runtime:coherent:{name}:t:KEY` | the token of the load under way | [`lock_ttl`](Builder::lock_ttl) |
 /// | `cache-runtime:coherent:{name}:g` | the generation | renewed, so that it outlives every entry and load |
+///
+/// In a cluster, `{name}` is `{name:G}` with a group `G` from 0 to 15, which the key's slot decides. Each
+/// group is in one slot and has a generation of its own, so that several nodes share the entries.
 ///
 /// An entry is the generation, `:+` and the value, or the generation, `:-` and the category. If that
 /// is not the current generation, or there is none, the entry counts as missing.

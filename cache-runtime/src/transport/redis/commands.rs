@@ -236,7 +236,7 @@ impl Commands {
         let inner = Arc::clone(&self.0);
         let asking = async move {
             let endpoint = &inner.endpoint;
-            let asking = server_info::ask(&mut open.connection, &endpoint.failures.address, []);
+            let asking = server_info::ask(&mut open.connection, &endpoint.failures, []);
             let asked = io_thread::timeout(endpoint.response_timeout, asking).await;
             let Ok(Ok((server, []))) = asked else {
                 inner.nearby.failed(open.number);

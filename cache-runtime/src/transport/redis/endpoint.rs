@@ -11,6 +11,7 @@ use redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo,
     RedisConnectionInfo, RedisError,
 };
+use tokio::sync::Notify;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::debug;
 
@@ -37,6 +38,8 @@ pub(super) struct Endpoint {
     tcp: TcpSettings,
     /// The database of keys.
     database: i64,
+    /// In a cluster, told when slots may have moved to other nodes.
+    pub(super) moves: Option<Arc<Notify>>,
     name: String,
     connect_timeout: Duration,
     pub(super) response_timeout: Duration,
@@ -55,7 +58,8 @@ pub(super) struct Opened {
 }
 
 impl Endpoint {
-    pub(super) fn new(target: &Target, settings: &Settings) -> Result<Self, Cause> {
+    /// The server at an address, or a node of a cluster.
+    pub(super) fn new(target: &Target, settings: &Settings, cluster: bool) -> Result<Self, Cause> {
         let unusable = |what: String| Cause::Settings(format!("address: {what}").into());
         let address = Address::parse(&target.address).map_err(unusable)?;
         #[cfg(feature = "tls-rustls")]
@@ -84,6 +88,7 @@ impl Endpoint {
             },
             login,
             namespace: settings.namespace.clone(),
+            cluster,
         };
         // The lease detects a silent server. These settings then free its socket.
         let tcp = TcpSettings::default().set_nodelay(true).set_keepalive(
@@ -116,6 +121,7 @@ impl Endpoint {
             credentials,
             tcp,
             database: address.database,
+            moves: None,
             name: settings.name.clone(),
             connect_timeout: settings.connect_timeout,
             response_timeout: settings.response_timeout,
@@ -132,6 +138,7 @@ impl Endpoint {
             tcp: self.tcp.clone(),
             name: self.name.clone(),
             failures: Arc::clone(&self.failures),
+            moves: None,
             ..*self
         }
     }
@@ -146,9 +153,52 @@ impl Endpoint {
         format!("{}/{}", self.failures.address, self.database)
     }
 
+    /// Another node of the cluster, with the same credentials. `moves` is told when slots may have
+    /// moved.
+    pub(super) fn node(&self, host: &str, port: u16, moves: &Arc<Notify>) -> Self {
+        let Primary::At(seed) = &self.primary else {
+            unreachable!("a node has one address");
+        };
+        let address = moved(seed, host.to_owned(), port);
+        Self {
+            failures: Arc::new(self.failures.at(describe(&address))),
+            primary: Primary::At(address),
+            moves: Some(Arc::clone(moves)),
+            ..self.another()
+        }
+    }
+
+    /// The host of a node of a cluster.
+    pub(super) fn host(&self) -> &str {
+        match &self.primary {
+            Primary::At(ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. }) => host,
+            _ => "",
+        }
+    }
+
+    /// In a cluster, tells that slots may have moved.
+    pub(super) fn may_have_moved(&self) {
+        if let Some(moves) = &self.moves {
+            moves.notify_one();
+        }
+    }
+
     /// Connects to a primary, logs in and names the connection `name:role`. The runtime that
     /// it is called in drives the connection.
     pub(super) async fn open(
+        &self,
+        role: &str,
+        config: AsyncConnectionConfig,
+    ) -> Result<Opened, Cause> {
+        let opened = self.reach(role, config).await?;
+        match opened.server.role {
+            Role::Other(role) => Err(Cause::NotPrimary(role)),
+            Role::Primary => Ok(opened),
+        }
+    }
+
+    /// As [`open`](Self::open), to a server of any role.
+    pub(super) async fn reach(
         &self,
         role: &str,
         config: AsyncConnectionConfig,
@@ -162,7 +212,7 @@ impl Endpoint {
         let found = io_thread::timeout(left(), self.find(&login)).await;
         let (address, changes) = found.unwrap_or_else(|_| Err(late()))?;
         let failures = self.failures.at(describe(&address));
-        let connecting = self.connect(role, config, address.clone(), login, &failures.address);
+        let connecting = self.connect(role, config, address.clone(), login, &failures);
         let (connection, server) = match io_thread::timeout(left(), connecting).await {
             Ok(Ok(opened)) => opened,
             Ok(Err(error)) => return Err(explained(&failures, &address, &error, left()).await),
@@ -172,9 +222,6 @@ impl Endpoint {
             }
             Err(_) => return Err(late()),
         };
-        if let Role::Other(role) = server.role {
-            return Err(Cause::NotPrimary(role));
-        }
         if changes != self.primary.changes() {
             return Err(failures.cause(&another_server()));
         }
@@ -213,7 +260,7 @@ impl Endpoint {
             async move {
                 let failures = self.failures.at(describe(&address));
                 let config = AsyncConnectionConfig::new();
-                let asked = self.connect("find", config, address.clone(), login, &failures.address);
+                let asked = self.connect("find", config, address.clone(), login, &failures);
                 let answer = asked.await.map_err(|error| failures.cause(&error));
                 (address, answer.map(|(_, server)| server))
             }
@@ -268,7 +315,7 @@ impl Endpoint {
         config: AsyncConnectionConfig,
         address: ConnectionAddr,
         login: RedisConnectionInfo,
-        described: &str,
+        failures: &Failures,
     ) -> Result<(MultiplexedConnection, ServerInfo), RedisError> {
         let config = config
             // The callers have a timeout that covers every step.
@@ -281,7 +328,7 @@ impl Endpoint {
         let mut connection = connecting.await?;
         let mut name = redis::cmd("CLIENT");
         name.arg("SETNAME").arg(format!("{}:{role}", self.name));
-        let (server, [named]) = server_info::ask(&mut connection, described, [name]).await?;
+        let (server, [named]) = server_info::ask(&mut connection, failures, [name]).await?;
         if let Err(error) = named.extract_error() {
             // A connection without a name works as well.
             debug!(%error, "the connection could not be named");
@@ -357,6 +404,7 @@ fn sentinel(
         address: format!("Sentinel {}", describe(&address)),
         login: Login::new(user, credentials.is_some(), Place::Sentinels),
         namespace: None,
+        cluster: false,
     };
     let client = info(address, login(credentials), tcp).and_then(Client::open);
     let client = client.map_err(|error| error.category().to_owned())?;

@@ -26,6 +26,8 @@ pub(super) struct Failures {
     pub(super) address: String,
     pub(super) login: Login,
     pub(super) namespace: Option<String>,
+    /// Whether the address is that of a cluster.
+    pub(super) cluster: bool,
 }
 
 /// Who logs in, and where that was set.
@@ -86,6 +88,14 @@ impl Failures {
                 Some("WRONGPASS" | "NOAUTH") => Cause::Credentials(self.login()),
                 Some(ANOTHER_SERVER) => Cause::AnotherServer,
                 Some("NOPROTO") => Cause::Version(address.as_str().into()),
+                Some(NO_SHARDED_PUBSUB) => {
+                    Cause::Version(format!("{address} has no sharded pub/sub").into())
+                }
+                Some(OTHER_MODE) => Cause::Settings(self.other_mode()),
+                Some(code @ ("MOVED" | "ASK" | "TRYAGAIN")) if self.cluster => {
+                    let detail = error.detail().unwrap_or_default();
+                    Cause::Moved(format!("{address}: {code} {detail}").into())
+                }
                 Some(code) => {
                     let detail = error.detail().unwrap_or_default();
                     if detail.starts_with("unknown command") && detail.contains("HELLO") {
@@ -152,10 +162,43 @@ impl Failures {
         format!("{address} wants a password, and {expected}").into()
     }
 
+    fn other_mode(&self) -> Arc<str> {
+        let address = &self.address;
+        if self.cluster {
+            format!("address: {address} is no node of a cluster; expected `redis://{address}`")
+        } else {
+            format!(
+                "address: {address} is a node of a cluster; expected `redis-cluster://{address}`"
+            )
+        }
+        .into()
+    }
+
+    /// Access rules for the commands of a bus.
+    fn commands(&self) -> String {
+        if self.cluster {
+            let key = self.own_key("*");
+            format!(
+                "+hello +info +client|setname +ssubscribe +sunsubscribe +spublish +cluster|slots \
+                 +cluster|info +exists ~{key}"
+            )
+        } else {
+            "+hello +info +client|setname +subscribe +unsubscribe +publish".to_owned()
+        }
+    }
+
+    /// A key that only this library uses, with the namespace.
+    pub(super) fn own_key(&self, key: &str) -> String {
+        match &self.namespace {
+            Some(namespace) => format!("{namespace}:{BESIDE_PREFIX}{key}"),
+            None => format!("{BESIDE_PREFIX}{key}"),
+        }
+    }
+
     fn permission(&self, error: &RedisError) -> Arc<str> {
         let commands = match self.login.place {
-            Place::Sentinels => SENTINEL_COMMANDS,
-            Place::Address | Place::Function => COMMANDS,
+            Place::Sentinels => SENTINEL_COMMANDS.to_owned(),
+            Place::Address | Place::Function => self.commands(),
         };
         let detail = error.detail().unwrap_or("no permission");
         // Only an address with a database needs it.
@@ -181,9 +224,10 @@ impl Failures {
             (_, false) => channel.to_owned(),
         };
         format!(
-            "channel `{channel}`: {}; allow it: ACL SETUSER {} {COMMANDS} &{pattern}",
+            "channel `{channel}`: {}; allow it: ACL SETUSER {} {} &{pattern}",
             error.detail().unwrap_or("no permission"),
-            self.user()
+            self.user(),
+            self.commands()
         )
         .into()
     }
@@ -227,14 +271,29 @@ pub(super) fn another_server() -> RedisError {
     redis::make_extension_error(ANOTHER_SERVER.to_owned(), None)
 }
 
-/// Whether the answer comes from a server that cannot serve as the primary now.
+/// The error of a server that is a node of a cluster although the address is none of a cluster, or the
+/// other way round.
+const OTHER_MODE: &str = "OTHERMODE";
+
+pub(super) fn other_mode() -> RedisError {
+    redis::make_extension_error(OTHER_MODE.to_owned(), None)
+}
+
+/// The error of a node that is too old for a cluster.
+const NO_SHARDED_PUBSUB: &str = "NOSHARDEDPUBSUB";
+
+pub(super) fn no_sharded_pubsub() -> RedisError {
+    redis::make_extension_error(NO_SHARDED_PUBSUB.to_owned(), None)
+}
+
+/// Whether the answer comes from a server that cannot serve as the primary now. A node of a cluster
+/// that does not have one slot may be the primary of others.
 pub(super) fn is_wrong_server(error: &RedisError) -> bool {
     let codes = [
         "READONLY",
         "MASTERDOWN",
         "CLUSTERDOWN",
         "LOADING",
-        "MOVED",
         "UNBLOCKED",
         ANOTHER_SERVER,
     ];
@@ -253,9 +312,6 @@ fn in_script(error: &RedisError) -> bool {
     let error = error.to_string();
     told.iter().any(|told| error.contains(told))
 }
-
-/// Access rules for the commands of a bus.
-const COMMANDS: &str = "+hello +info +client|setname +subscribe +unsubscribe +publish";
 
 /// Access rules on a Sentinel.
 const SENTINEL_COMMANDS: &str = "+hello +sentinel +subscribe &+switch-master &+promoted-slave";

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use redis::{Cmd, FromRedisValue, cmd};
 
-use super::Redis;
 use super::commands::Again;
 use super::pipeline::{MOST_DELETED, deletions};
 use super::request::{Call, Request, Script};
+use super::{Nodes, Redis};
 use crate::health::Cause;
 use crate::random::nonce;
 use crate::transport::token::{
@@ -38,13 +38,13 @@ static EXCHANGE_RECORDS: Script = script!("exchange_records.lua");
 /// About how many keys the server visits in one step of a scan.
 const STEP: usize = 1000;
 
-pub(crate) async fn get(redis: &Redis, key: &str) -> Result<Option<Vec<u8>>, Cause> {
+pub(crate) async fn get(redis: Nodes<'_>, key: &str) -> Result<Option<Vec<u8>>, Cause> {
     let request = Request::Command(on("GET", key));
     redis.request(&request, Again::Yes, key).await
 }
 
 pub(crate) async fn set(
-    redis: &Redis,
+    redis: Nodes<'_>,
     key: &str,
     value: &[u8],
     ttl: Duration,
@@ -56,7 +56,7 @@ pub(crate) async fn set(
 }
 
 pub(crate) async fn set_if_absent(
-    redis: &Redis,
+    redis: Nodes<'_>,
     key: &str,
     value: &[u8],
     ttl: Duration,
@@ -81,13 +81,13 @@ pub(crate) async fn set_if_absent(
     }
 }
 
-pub(crate) async fn delete(redis: &Redis, keys: &[String]) -> Result<u64, Cause> {
+pub(crate) async fn delete(redis: Nodes<'_>, keys: &[String]) -> Result<u64, Cause> {
     let mut deleted = 0;
-    for command in deletions(keys) {
+    for (key, command) in deletions(keys, redis.has_slots()) {
         // If the command is sent twice, the second may delete a newer value. That only costs a
         // load.
         let request = Request::Command(command);
-        let answer: u64 = redis.request(&request, Again::Yes, &keys[0]).await?;
+        let answer: u64 = redis.request(&request, Again::Yes, key).await?;
         deleted += answer;
     }
     Ok(deleted)
@@ -95,7 +95,11 @@ pub(crate) async fn delete(redis: &Redis, keys: &[String]) -> Result<u64, Cause>
 
 /// Deletes entries of a cache with a generation, or the generation; but only on the server that the
 /// connection was opened to.
-pub(crate) async fn evict(redis: &Redis, generation: &str, keys: &[String]) -> Result<(), Cause> {
+pub(crate) async fn evict(
+    redis: Nodes<'_>,
+    generation: &str,
+    keys: &[String],
+) -> Result<(), Cause> {
     for chunk in keys.chunks(MOST_DELETED) {
         let mut all = vec![generation];
         all.extend(chunk.iter().map(String::as_str));
@@ -112,7 +116,7 @@ pub(crate) async fn evict(redis: &Redis, generation: &str, keys: &[String]) -> R
 }
 
 pub(crate) async fn delete_if(
-    redis: &Redis,
+    redis: Nodes<'_>,
     key: &str,
     value: &[u8],
     compare: Compare,
@@ -130,27 +134,42 @@ pub(crate) async fn delete_if(
     })
 }
 
-pub(crate) async fn count(redis: &Redis, prefix: &str) -> Result<u64, Cause> {
+pub(crate) async fn count(redis: Nodes<'_>, prefix: &str) -> Result<u64, Cause> {
     // A scan may return a key twice. Hashes are kept, because they are smaller than keys.
     let (hasher, mut seen) = (RandomState::new(), HashSet::new());
     let pattern = pattern(prefix);
-    let mut cursor = 0;
-    loop {
+    let scan = |cursor: u64| {
         let mut command = cmd("SCAN");
         command.arg(cursor).arg("MATCH").arg(&pattern);
         command.arg("COUNT").arg(STEP);
-        let request = Request::Command(command);
-        let (next, keys): (u64, Vec<Vec<u8>>) = redis.request(&request, Again::Yes, prefix).await?;
-        seen.extend(keys.into_iter().map(|key| hasher.hash_one(key)));
-        if next == 0 {
-            return Ok(seen.len() as u64);
+        Request::Command(command)
+    };
+    let mut count = async |redis: &Redis| {
+        let mut cursor = 0;
+        loop {
+            let request = scan(cursor);
+            let asked = redis.request(&request, Again::Yes, prefix);
+            let (next, keys): (u64, Vec<Vec<u8>>) = asked.await?;
+            seen.extend(keys.into_iter().map(|key| hasher.hash_one(key)));
+            if next == 0 {
+                return Ok(());
+            }
+            cursor = next;
         }
-        cursor = next;
+    };
+    match redis {
+        Nodes::One(redis) => count(redis).await?,
+        Nodes::Cluster(cluster) => {
+            for redis in cluster.map().await?.nodes() {
+                count(redis).await?;
+            }
+        }
     }
+    Ok(seen.len() as u64)
 }
 
 pub(crate) async fn exchange_records(
-    redis: &Redis,
+    redis: Nodes<'_>,
     key: &str,
     process: &str,
     content: &[u8],
@@ -183,7 +202,7 @@ fn pattern(prefix: &str) -> String {
     pattern
 }
 
-pub(crate) async fn lookup(redis: &Redis, names: &EntryKeys) -> Result<Option<Found>, Cause> {
+pub(crate) async fn lookup(redis: Nodes<'_>, names: &EntryKeys) -> Result<Option<Found>, Cause> {
     match &names.stored {
         Stored::Bare { absence } => lookup_bare(redis, names, absence).await,
         Stored::Sealed { generation } => lookup_sealed(redis, names, generation).await,
@@ -194,7 +213,7 @@ pub(crate) async fn lookup(redis: &Redis, names: &EntryKeys) -> Result<Option<Fo
 type Bare = (i64, Vec<u8>, i64, Option<Vec<u8>>);
 
 async fn lookup_bare(
-    redis: &Redis,
+    redis: Nodes<'_>,
     names: &EntryKeys,
     absence: &str,
 ) -> Result<Option<Found>, Cause> {
@@ -225,7 +244,7 @@ async fn lookup_bare(
 type Sealed = (i64, Vec<u8>, Option<String>);
 
 async fn lookup_sealed(
-    redis: &Redis,
+    redis: Nodes<'_>,
     names: &EntryKeys,
     generation: &str,
 ) -> Result<Option<Found>, Cause> {
@@ -243,7 +262,7 @@ async fn lookup_sealed(
 }
 
 pub(crate) async fn acquire(
-    redis: &Redis,
+    redis: Nodes<'_>,
     names: &EntryKeys,
     seek: Seek,
     ttl: Duration,
@@ -307,7 +326,7 @@ pub(crate) async fn acquire(
 }
 
 pub(crate) async fn fill(
-    redis: &Redis,
+    redis: Nodes<'_>,
     token: &Token,
     content: &Content<'_>,
     ttl: Duration,
@@ -335,14 +354,14 @@ pub(crate) async fn fill(
     })
 }
 
-pub(crate) async fn give_up(redis: &Redis, token: &Token) -> Result<(), Cause> {
+pub(crate) async fn give_up(redis: Nodes<'_>, token: &Token) -> Result<(), Cause> {
     let arguments: [&[u8]; 2] = [&token.stamp, b"whole"];
     let key = [&*token.names.token];
     run(redis, &DELETE_IF, &key, &arguments, Again::Yes).await
 }
 
 pub(crate) async fn put(
-    redis: &Redis,
+    redis: Nodes<'_>,
     names: &EntryKeys,
     content: &Content<'_>,
     ttl: Duration,
@@ -362,7 +381,7 @@ pub(crate) async fn put(
 
 /// Runs a script. Errors name the first of its keys.
 async fn run<T: FromRedisValue>(
-    redis: &Redis,
+    redis: Nodes<'_>,
     script: &'static Script,
     keys: &[&str],
     arguments: &[&[u8]],

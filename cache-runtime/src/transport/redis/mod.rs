@@ -5,6 +5,8 @@
 //! subscription that is then refused goes unnoticed. The link decides when to reconnect for events.
 
 mod address;
+mod cluster;
+mod cluster_address;
 mod commands;
 mod credentials;
 mod endpoint;
@@ -15,6 +17,7 @@ mod instances;
 pub(crate) mod keys;
 mod limits;
 mod nearby;
+mod nodes;
 mod open;
 mod pipeline;
 mod primary;
@@ -23,13 +26,17 @@ mod sentinel;
 mod server;
 mod server_info;
 mod sha1;
+mod slots;
 mod subscriber;
 mod target;
 mod tls;
 mod watch;
 
+pub(crate) use cluster::Cluster;
+pub(crate) use cluster_address::addresses;
 pub use credentials::Credentials;
 pub(crate) use credentials::Source;
+pub(crate) use nodes::Nodes;
 pub(crate) use server::Redis;
 pub(crate) use subscriber::Subscriber;
 pub(crate) use target::Target;

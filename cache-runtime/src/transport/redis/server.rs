@@ -1,7 +1,7 @@
 //! A server: its address, the connections for commands, and new ones for events.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use futures_util::future::{BoxFuture, join, try_join};
@@ -11,13 +11,14 @@ use tokio::task::AbortHandle;
 use super::commands::{Again, Commands, Work};
 use super::endpoint::Endpoint;
 use super::epochs::Epochs;
-use super::failure::{About, another_server, is_wrong_server};
+use super::failure::{About, Failures, another_server, is_wrong_server};
 use super::instances::{Fencing, List, listed_at};
 use super::open::Open;
 use super::pipeline::{deletions, pipeline};
 use super::primary::Primary;
 use super::request::Request;
 use super::server_info;
+use super::slots::{Slots, View};
 use super::subscriber::Subscriber;
 use super::target::Target;
 use super::watch::watch;
@@ -25,6 +26,7 @@ use crate::health::Cause;
 use crate::io_thread;
 use crate::server_info::{Identity, Role, ServerInfo};
 use crate::settings::Settings;
+use crate::slot::{number_in, slot_of};
 use crate::sync::Mutex;
 use crate::transport::instances::{Fenced, Instances, Listing};
 use crate::transport::wire::{CanaryAnswer, Feed, Published, Status, Wire};
@@ -45,7 +47,7 @@ pub(crate) struct Redis {
     /// When the server was last left because it was the wrong one.
     left: Mutex<Option<Instant>>,
     /// Is told when the server turns out to be the wrong one.
-    feed: OnceLock<Feed>,
+    feed: Mutex<Option<Feed>>,
     /// Ends the watch over the Sentinels.
     watch: Option<AbortHandle>,
     lease: Duration,
@@ -53,10 +55,11 @@ pub(crate) struct Redis {
 
 impl Redis {
     pub(crate) fn new(target: &Target, settings: &Settings) -> Result<Arc<Self>, Cause> {
-        Ok(Self::at(Endpoint::new(target, settings)?, settings))
+        Ok(Self::at(Endpoint::new(target, settings, false)?, settings))
     }
 
-    fn at(endpoint: Endpoint, settings: &Settings) -> Arc<Self> {
+    /// The server, or a node of a cluster, at an endpoint.
+    pub(super) fn at(endpoint: Endpoint, settings: &Settings) -> Arc<Self> {
         let (endpoint, pause) = (Arc::new(endpoint), settings.backoff_min);
         Arc::new_cyclic(|this| Self {
             publishing: Commands::new("publish", Arc::clone(&endpoint), pause),
@@ -67,7 +70,7 @@ impl Redis {
             epochs: Epochs::default(),
             server: Expected::default(),
             left: Mutex::default(),
-            feed: OnceLock::new(),
+            feed: Mutex::default(),
         })
     }
 
@@ -86,15 +89,15 @@ impl Redis {
         &self.endpoint.failures.address
     }
 
-    /// Called once. The feed is told when a server answers that it is the wrong one.
+    /// The feed is told when a server answers that it is the wrong one. It replaces an earlier one.
     pub(crate) fn attach(&self, feed: Feed) {
-        // A second call changes nothing.
-        let _ = self.feed.set(feed);
+        *self.feed.lock() = Some(feed);
     }
 
     pub(crate) async fn subscriber(&self, feed: Feed) -> Result<Subscriber, Cause> {
         self.after_fail_over().await;
-        let subscriber = Subscriber::open(&self.endpoint, feed).await?;
+        let opened = Subscriber::open(&self.endpoint, feed).await;
+        let subscriber = opened.inspect_err(|_| self.endpoint.may_have_moved())?;
         self.server.set(subscriber.server().identity);
         Ok(subscriber)
     }
@@ -118,9 +121,33 @@ impl Redis {
         self.publishing.is_away() || self.values.is_away()
     }
 
+    /// Whether a connection for commands was asked for.
+    pub(super) fn is_used(&self) -> bool {
+        self.publishing.is_used() || self.values.is_used()
+    }
+
+    /// What the node says of the slots of its cluster.
+    pub(super) async fn view(&self) -> Result<View, Cause> {
+        let asked = self.run(&self.publishing, Again::Yes, About::Server, &Slots);
+        let answers = asked.await?;
+        Ok(View::parse(answers, self.endpoint.host()))
+    }
+
+    /// Deletes keys of a node of a cluster.
+    pub(super) async fn delete(&self, keys: &[String]) -> Result<(), Cause> {
+        let cluster = self.endpoint.failures.cluster;
+        for (key, command) in deletions(keys, cluster) {
+            let request = Request::Command(command);
+            // Deleting twice costs a load at most.
+            let deleted: u64 = self.request(&request, Again::Yes, key).await?;
+            let _ = deleted;
+        }
+        Ok(())
+    }
+
     /// Asks the server whether it is a primary, on every connection for commands that is in use.
     pub(crate) async fn ask(&self) -> Result<(), Cause> {
-        let question = Question(&self.endpoint.failures.address);
+        let question = Question(&self.endpoint.failures);
         let asked = async |commands: &Commands| {
             let asking = self.run(commands, Again::Yes, About::Server, &question);
             match asking.await?.role {
@@ -144,8 +171,10 @@ impl Redis {
         payload: Vec<u8>,
         delete: &[String],
     ) -> Result<Published, Cause> {
-        let (command, about) = (publish(channel, payload), About::Channel(channel));
-        let Some(first) = delete.first() else {
+        let (command, about) = (self.publication(channel, payload), About::Channel(channel));
+        let is_node = self.endpoint.failures.cluster;
+        let first = delete.first();
+        if first.is_none() && !is_node {
             let request = Request::Command(command);
             // Events are idempotent.
             let sent = self.send(&self.publishing, &request, Again::Yes, about);
@@ -153,16 +182,36 @@ impl Redis {
                 receivers: Ok(sent.await?),
                 deleted: Ok(()),
             });
+        }
+        let deletions = deletions(delete, is_node);
+        let deletions = deletions.into_iter().map(|(_, command)| command);
+        let check = is_node.then(|| {
+            let mut check = redis::cmd("EXISTS");
+            let key = format!("{{{}}}", number_in(slot_of(channel)));
+            check.arg(self.endpoint.failures.own_key(&key));
+            check
+        });
+        let work = Publication {
+            commands: pipeline(deletions.chain([command]).chain(check)),
+            is_checked: is_node,
         };
-        let work = Publication(pipeline(deletions(delete).chain([command])));
         // Deleting twice costs a load at most.
         let (deleted, receivers) = self.run(&self.publishing, Again::Yes, about, &work).await?;
         let failures = &self.endpoint.failures;
         let receivers = receivers.map_err(|error| failures.about(&error, about));
         Ok(Published {
             receivers: receivers.and_then(|receivers| self.read(receivers, about)),
-            deleted: deleted.map_err(|error| failures.about(&error, About::Key(first))),
+            deleted: deleted.map_err(|error| {
+                failures.about(&error, About::Key(first.map_or("", String::as_str)))
+            }),
         })
+    }
+
+    fn publication(&self, channel: &str, payload: Vec<u8>) -> Cmd {
+        let cluster = self.endpoint.failures.cluster;
+        let mut command = redis::cmd(if cluster { "SPUBLISH" } else { "PUBLISH" });
+        command.arg(channel).arg(payload);
+        command
     }
 
     /// Lists the instance, and then publishes a canary. `proven` is when it was listed with the latest
@@ -176,9 +225,9 @@ impl Redis {
     ) -> Result<CanaryAnswer, Cause> {
         let failures = &self.endpoint.failures;
         let canary = Canary {
-            address: &failures.address,
+            failures,
             list: self.list(&listing.list).add(listing, proven),
-            publish: publish(channel, payload),
+            publish: self.publication(channel, payload),
         };
         let about = About::Channel(channel);
         // Each is sent once, so that the canaries of one connection come back in order.
@@ -200,7 +249,7 @@ impl Redis {
     ) -> Result<Fenced, Cause> {
         let about = About::Channel(channel);
         let fencing = Fencing {
-            publish: Some(publish(channel, payload)),
+            publish: Some(self.publication(channel, payload)),
             read: self.list(list).read(),
         };
         let sent = self
@@ -325,7 +374,8 @@ impl Redis {
         let cause = Cause::Replaced(by.into());
         self.disconnect_commands(None);
         self.server.set(None);
-        if let Some(feed) = self.feed.get() {
+        let feed = self.feed.lock().clone();
+        if let Some(feed) = feed {
             feed(Wire::Status(Status::Disconnected(cause)));
         }
     }
@@ -333,6 +383,7 @@ impl Redis {
     /// Drops every connection, because the server is the wrong one.
     fn leave(&self, cause: &Cause) {
         self.disconnect_commands(None);
+        self.endpoint.may_have_moved();
         // A server that is loading, or a node of a cluster, goes on answering so: the connection for
         // events, which may be sound, is not ended over and over.
         let recently = {
@@ -343,7 +394,8 @@ impl Redis {
             }
             recently
         };
-        if let Some(feed) = self.feed.get()
+        let feed = self.feed.lock().clone();
+        if let Some(feed) = feed
             && !recently
         {
             self.server.set(None);
@@ -355,6 +407,7 @@ impl Redis {
     /// cause, the server counts as away until a connection succeeds.
     pub(crate) fn disconnect(&self, away: Option<&Cause>) {
         self.server.set(None);
+        self.endpoint.may_have_moved();
         self.disconnect_commands(away);
     }
 
@@ -425,12 +478,6 @@ fn follow_sentinels(
     Some(io_thread::spawn(watching)?.abort_handle())
 }
 
-fn publish(channel: &str, payload: Vec<u8>) -> Cmd {
-    let mut command = redis::cmd("PUBLISH");
-    command.arg(channel).arg(payload);
-    command
-}
-
 /// The server that every connection must lead to. Zero if that is unknown. Every request reads it, so
 /// it is no lock.
 #[derive(Default)]
@@ -466,15 +513,27 @@ impl<W: Work> Work for OnServer<'_, W> {
     }
 }
 
-/// Deletes, and publishes with the last command.
-struct Publication(Pipeline);
+/// Deletes, and then publishes.
+///
+/// In a cluster, a replica accepts `SPUBLISH` as well, and so does a node that is cut off from most
+/// others. So the last command reads a key of the channel's slot, which neither allows.
+struct Publication {
+    commands: Pipeline,
+    is_checked: bool,
+}
 
 impl Work for Publication {
     type Answer = (RedisResult<()>, RedisResult<Value>);
 
     async fn run(&self, open: &mut Open) -> RedisResult<Self::Answer> {
-        let mut answers: Vec<Value> = self.0.query_async(&mut open.connection).await?;
-        let published = answers.pop().unwrap_or(Value::Nil).extract_error();
+        let mut answers: Vec<Value> = self.commands.query_async(&mut open.connection).await?;
+        let mut last = || answers.pop().unwrap_or(Value::Nil).extract_error();
+        let check = if self.is_checked { last().err() } else { None };
+        let published = match check {
+            // Only the primary answers with `ASK`, while the slot is being moved.
+            Some(error) if error.code() != Some("ASK") => last().and(Err(error)),
+            _ => last(),
+        };
         let mut deleted = answers.into_iter().map(Value::extract_error);
         let deleted = deleted.try_for_each(|answer| answer.map(drop));
         for error in [published.as_ref().err(), deleted.as_ref().err()] {
@@ -491,7 +550,7 @@ impl Work for Publication {
 /// Lists the instance and publishes, and asks for the server's role and identity in the same round
 /// trip.
 struct Canary<'a> {
-    address: &'a str,
+    failures: &'a Failures,
     list: Cmd,
     publish: Cmd,
 }
@@ -502,15 +561,15 @@ impl Work for Canary<'_> {
 
     async fn run(&self, open: &mut Open) -> RedisResult<Self::Answer> {
         let also = [self.list.clone(), self.publish.clone()];
-        let asked = server_info::ask(&mut open.connection, self.address, also).await;
+        let asked = server_info::ask(&mut open.connection, self.failures, also).await;
         let (server, [listed, published]) = asked?;
         published.extract_error()?;
         Ok((server, open.number, listed_at(listed)?))
     }
 }
 
-/// Asks for the server's role, at an address.
-struct Question<'a>(&'a str);
+/// Asks for the server's role.
+struct Question<'a>(&'a Failures);
 
 impl Work for Question<'_> {
     type Answer = ServerInfo;

@@ -6,12 +6,17 @@
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, ErrorKind, RedisResult, Value, cmd};
 
+use super::failure::{Failures, no_sharded_pubsub, other_mode};
 use super::pipeline::pipeline;
 use super::sha1::sha1;
 use crate::server_info::{Identity, Role, ServerInfo};
 
 /// The commands that ask. A user may lack the right to `INFO`. Then the identity is unknown.
-fn question() -> [Cmd; 3] {
+///
+/// A node of a cluster is also asked whether the cluster is up. One that is cut off from most others
+/// says that it is not, and still carries the messages of its clients, unless
+/// `cluster-allow-pubsubshard-when-down` forbids that.
+fn question(cluster: bool) -> impl Iterator<Item = Cmd> {
     let mut hello = cmd("HELLO");
     hello.arg("3");
     // Before Redis 7, one `INFO` takes one section.
@@ -20,19 +25,44 @@ fn question() -> [Cmd; 3] {
         info.arg(name);
         info
     };
-    [hello, section("server"), section("replication")]
+    let cluster = cluster.then(|| {
+        let mut info = cmd("CLUSTER");
+        info.arg("INFO");
+        info
+    });
+    let all = [hello, section("server"), section("replication")];
+    all.into_iter().chain(cluster)
 }
 
 /// The answers to [`question`].
-fn parse(address: &str, [hello, server, replication]: [Value; 3]) -> RedisResult<ServerInfo> {
+fn parse(
+    failures: &Failures,
+    [hello, server, replication]: [Value; 3],
+    cluster: Option<Value>,
+) -> RedisResult<ServerInfo> {
     let hello = hello.extract_error()?;
     if !matches!(hello, Value::Map(_)) {
         // Without RESP3, no confirmation and no message would be recognized.
         let what = "it answers `HELLO 3` in RESP2, perhaps because a proxy stands in between";
         return Err((ErrorKind::RESP3NotSupported, what).into());
     }
+    if (field(&hello, "mode") == Some("cluster")) != failures.cluster {
+        return Err(other_mode());
+    }
+    let mut role = role(&failures.address, &hello);
+    if let Some(cluster) = cluster {
+        if is_too_old(field(&hello, "version")) {
+            return Err(no_sharded_pubsub());
+        }
+        let cluster = cluster.extract_error()?;
+        if role == Role::Primary && line(&cluster, "cluster_state").as_deref() != Some("ok") {
+            role = Role::Other(
+                format!("node of a cluster that is down ({})", failures.address).into(),
+            );
+        }
+    }
     Ok(ServerInfo {
-        role: role(address, &hello),
+        role,
         identity: identity(server, replication),
     })
 }
@@ -40,14 +70,15 @@ fn parse(address: &str, [hello, server, replication]: [Value; 3]) -> RedisResult
 /// Asks on a connection, together with other commands; returns their answers.
 pub(super) async fn ask<const N: usize>(
     connection: &mut MultiplexedConnection,
-    address: &str,
+    failures: &Failures,
     also: [Cmd; N],
 ) -> RedisResult<(ServerInfo, [Value; N])> {
-    let commands = pipeline(question().into_iter().chain(also));
+    let commands = pipeline(question(failures.cluster).chain(also));
     let answers: Vec<Value> = commands.query_async(connection).await?;
     let mut answers = answers.into_iter();
     let mut next = || answers.next().unwrap_or(Value::Nil);
-    let server = parse(address, [next(), next(), next()])?;
+    let told = [next(), next(), next()];
+    let server = parse(failures, told, failures.cluster.then(&mut next))?;
     Ok((server, std::array::from_fn(|_| next())))
 }
 
@@ -84,17 +115,25 @@ fn text(value: &Value) -> Option<&str> {
     }
 }
 
+/// Whether a version is known to have no sharded pub/sub, which Redis has since 7.0.
+fn is_too_old(version: Option<&str>) -> bool {
+    let major = version.and_then(|version| version.split('.').next()?.parse().ok());
+    major.is_some_and(|major: u32| major < 7)
+}
+
+/// What `INFO` tells under a name.
+pub(super) fn line(info: &Value, name: &str) -> Option<String> {
+    let mut lines = text(info)?.lines();
+    let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    value.map(|value| value.trim().to_owned())
+}
+
 /// The `run_id` of a server differs after every start, and its `master_replid` after it was a replica.
 fn identity(server: Value, replication: Value) -> Option<Identity> {
     let (server, replication) = (
         server.extract_error().ok()?,
         replication.extract_error().ok()?,
     );
-    let line = |info: &Value, name: &str| {
-        let mut lines = text(info)?.lines();
-        let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-        value.map(|value| value.trim().to_owned())
-    };
     let ids = [
         line(&server, "run_id")?,
         line(&replication, "master_replid")?,
@@ -102,4 +141,20 @@ fn identity(server: Value, replication: Value) -> Option<Identity> {
     // The start of a SHA-1, which scripts can compute on the server.
     let hash = sha1(&ids.concat());
     u64::from_str_radix(&hash[..16], 16).ok().map(Identity)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_too_old;
+
+    #[test]
+    fn sharded_pubsub_needs_redis_7() {
+        for version in ["6.2.14", "4.0.10"] {
+            assert!(is_too_old(Some(version)), "{version}");
+        }
+        for version in ["7.0.15", "9.1.0", "10.0.0", "unknown"] {
+            assert!(!is_too_old(Some(version)), "{version}");
+        }
+        assert!(!is_too_old(None));
+    }
 }

@@ -14,6 +14,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::endpoint::Endpoint;
 use super::failure::{About, Failures};
+use super::pipeline::pipeline;
 use super::server_info;
 use crate::health::Cause;
 use crate::io_thread::timeout;
@@ -39,10 +40,11 @@ pub(crate) struct Subscriber {
     response_timeout: Duration,
     failures: Arc<Failures>,
     _renewal: Option<AbortOnDropHandle<()>>,
+    endpoint: Arc<Endpoint>,
 }
 
 impl Subscriber {
-    pub(super) async fn open(endpoint: &Endpoint, feed: Feed) -> Result<Self, Cause> {
+    pub(super) async fn open(endpoint: &Arc<Endpoint>, feed: Feed) -> Result<Self, Cause> {
         let oversized = OVERSIZED.max(endpoint.max_payload.saturating_mul(2));
         // This runs inside the client's driver, so it must not wait. A feed never waits.
         let receive = move |push: PushInfo| {
@@ -59,11 +61,15 @@ impl Subscriber {
             _renewal: opened.renewal,
             response_timeout: endpoint.response_timeout,
             failures: Arc::clone(&endpoint.failures),
+            endpoint: Arc::clone(endpoint),
         })
     }
 
     /// Confirmations are pushed, in order with the messages. The future returns only failures.
     pub(crate) fn subscribe(&self, channels: &[Arc<str>]) -> BoxFuture<'static, Vec<Status>> {
+        if self.failures.cluster {
+            return self.sharded(Sharded::Subscribe, channels);
+        }
         let limit = self.response_timeout;
         let (connection, failures) = (self.connection.clone(), Arc::clone(&self.failures));
         let batches: Vec<Vec<_>> = channels.chunks(BATCH).map(<[_]>::to_vec).collect();
@@ -79,6 +85,9 @@ impl Subscriber {
 
     /// Ends subscriptions. As for [`subscribe`](Self::subscribe), the future returns only failures.
     pub(crate) fn unsubscribe(&self, channels: &[Arc<str>]) -> BoxFuture<'static, Vec<Status>> {
+        if self.failures.cluster {
+            return self.sharded(Sharded::Unsubscribe, channels);
+        }
         let (mut connection, limit) = (self.connection.clone(), self.response_timeout);
         let failures = Arc::clone(&self.failures);
         let channels = channels.to_vec();
@@ -95,6 +104,49 @@ impl Subscriber {
         })
     }
 
+    /// Sends a command of sharded pub/sub for each channel, because one command may name channels of one
+    /// slot only. The future returns only failures.
+    fn sharded(&self, kind: Sharded, channels: &[Arc<str>]) -> BoxFuture<'static, Vec<Status>> {
+        let (mut connection, limit) = (self.connection.clone(), self.response_timeout);
+        let endpoint = Arc::clone(&self.endpoint);
+        let channels = channels.to_vec();
+        Box::pin(async move {
+            let (failures, mut failed) = (&endpoint.failures, Vec::new());
+            for batch in channels.chunks(BATCH) {
+                let commands = batch.iter().map(|channel| {
+                    let mut command = redis::cmd(match kind {
+                        Sharded::Subscribe => "SSUBSCRIBE",
+                        Sharded::Unsubscribe => "SUNSUBSCRIBE",
+                    });
+                    command.arg(&**channel);
+                    command
+                });
+                let sent = pipeline(commands);
+                let answered = within(limit, sent.query_async(&mut connection)).await;
+                let answers: Vec<Value> = match answered {
+                    Ok(answers) => answers,
+                    Err(error) => {
+                        failed.extend(failure(Err(error), &batch[0], failures));
+                        break;
+                    }
+                };
+                for (channel, answer) in batch.iter().zip(answers) {
+                    match (kind, answer.extract_error()) {
+                        (Sharded::Unsubscribe, Err(error)) => {
+                            let cause = failures.about(&error, About::Channel(channel));
+                            failed.push(Status::Disconnected(cause));
+                        }
+                        (_, answer) => failed.extend(failure(answer.map(drop), channel, failures)),
+                    }
+                }
+            }
+            if !failed.is_empty() {
+                endpoint.may_have_moved();
+            }
+            failed
+        })
+    }
+
     /// The server's role and identity, as it answered when the connection was opened.
     pub(crate) fn server(&self) -> &ServerInfo {
         &self.server
@@ -105,13 +157,21 @@ impl Subscriber {
         let (mut connection, limit) = (self.connection.clone(), self.response_timeout);
         let failures = Arc::clone(&self.failures);
         Box::pin(async move {
-            let asking = server_info::ask(&mut connection, &failures.address, []);
+            let asking = server_info::ask(&mut connection, &failures, []);
             let asked = within(limit, asking).await;
             asked
                 .map(|(server, [])| server)
                 .map_err(|error| failures.cause(&error))
         })
     }
+}
+
+/// A command of sharded pub/sub.
+#[derive(Clone, Copy)]
+enum Sharded {
+    Subscribe,
+    /// A connection that cannot end a subscription is of no use.
+    Unsubscribe,
 }
 
 /// Subscribes with one command. The server refuses the whole command if it refuses one of its
@@ -169,15 +229,17 @@ fn translate(push: PushInfo, oversized: usize) -> Option<Wire> {
         _ => None,
     };
     let status = match push.kind {
-        PushKind::Message => {
+        PushKind::Message | PushKind::SMessage => {
             let (channel, payload) = (bytes()?, bytes()?);
             if payload.len() <= oversized {
                 return Some(Wire::Message { channel, payload });
             }
             Status::Disconnected(Cause::Oversized(payload.len()))
         }
-        PushKind::Subscribe => Status::Confirmed { channel: bytes()? },
-        PushKind::Unsubscribe => Status::Unsubscribed { channel: bytes()? },
+        PushKind::Subscribe | PushKind::SSubscribe => Status::Confirmed { channel: bytes()? },
+        PushKind::Unsubscribe | PushKind::SUnsubscribe => {
+            Status::Unsubscribed { channel: bytes()? }
+        }
         PushKind::Disconnection => Status::Disconnected(Cause::Disconnected),
         _ => return None,
     };

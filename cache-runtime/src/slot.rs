@@ -1,4 +1,4 @@
-//! Keys beside another key, in the same slot of a cluster.
+//! The slots of a cluster, and keys beside another key, in the same slot.
 //!
 //! A cluster hashes the part of a key that stands between the first `{` and the next `}`, unless
 //! that is empty; otherwise it hashes the whole key.
@@ -6,7 +6,7 @@
 use std::sync::LazyLock;
 
 /// How many slots a cluster has.
-const SLOTS: u16 = 16384;
+pub(crate) const SLOTS: u16 = 16384;
 
 /// For each slot, a number that has it. Made at once, because a search takes a millisecond.
 static NUMBERS: LazyLock<Box<[u32]>> = LazyLock::new(|| {
@@ -27,13 +27,23 @@ static NUMBERS: LazyLock<Box<[u32]>> = LazyLock::new(|| {
 
 /// The name of another key in the slot of `key`: in braces what a cluster hashes of the key, or a number
 /// of the same slot. Different keys have different names.
-pub(super) fn beside(key: &str) -> String {
+pub(crate) fn beside(key: &str) -> String {
     match hashed(key) {
         Some(tag) => format!("{{{tag}}}:{key}"),
         None if !key.contains('}') && !key.is_empty() => format!("{{{key}}}"),
         // It cannot stand between braces, so a number of the same slot does.
-        None => format!("{{{}}}:{key}", NUMBERS[usize::from(slot(key))]),
+        None => format!("{{{}}}:{key}", number_in(slot(key))),
     }
+}
+
+/// A number that has a slot as a text.
+pub(crate) fn number_in(slot: u16) -> u32 {
+    NUMBERS[usize::from(slot % SLOTS)]
+}
+
+/// The slot of a key or a channel.
+pub(crate) fn slot_of(key: &str) -> u16 {
+    slot(hashed(key).unwrap_or(key))
 }
 
 /// The part of a key that a cluster hashes, where that is not the whole key.
@@ -87,7 +97,6 @@ mod tests {
         assert_eq!(slot("123456789"), 0x31c3);
         for key in KEYS {
             let beside = beside(key);
-            let slot_of = |key| slot(hashed(key).unwrap_or(key));
             assert_eq!(
                 slot_of(&format!("prefix:{beside}")),
                 slot_of(key),

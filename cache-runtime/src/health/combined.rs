@@ -1,0 +1,64 @@
+//! The health of a bus that is made of several parts: the links to the nodes of a cluster.
+
+#![cfg_attr(
+    not(feature = "redis"),
+    allow(dead_code, reason = "only a cluster has several links")
+)]
+
+use std::sync::Arc;
+
+use super::{Health, Reported};
+use crate::sync::Mutex;
+
+/// Live if every part in use is; otherwise the first cause.
+pub(crate) struct Combined {
+    whole: Arc<Reported>,
+    parts: Mutex<Vec<Arc<Reported>>>,
+}
+
+impl Combined {
+    pub(crate) fn new(whole: Arc<Reported>) -> Arc<Self> {
+        Arc::new(Self {
+            whole,
+            parts: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn add(self: &Arc<Self>, part: &Arc<Reported>) {
+        let combined = Arc::downgrade(self);
+        part.observe(move || {
+            if let Some(combined) = combined.upgrade() {
+                combined.update();
+            }
+        });
+        self.parts.lock().push(Arc::clone(part));
+        self.update();
+    }
+
+    pub(crate) fn remove(&self, part: &Arc<Reported>) {
+        self.parts.lock().retain(|other| !Arc::ptr_eq(other, part));
+        self.update();
+    }
+
+    /// Whether canaries prove now that events arrive over every part that is reported as live.
+    pub(crate) fn is_proven(&self) -> bool {
+        let parts = self.parts.lock();
+        let mut live = parts.iter().filter(|part| part.get().is_live());
+        live.all(|part| part.lease().is_proven())
+    }
+
+    /// Reports the health of the whole. Under the lock, so that the latest report is the newest.
+    fn update(&self) {
+        let parts = self.parts.lock();
+        let mut whole = Health::Idle;
+        for part in parts.iter().map(|part| part.get()) {
+            whole = match (whole, part) {
+                (down @ Health::Down(_), _) | (_, down @ Health::Down(_)) => down,
+                (Health::Connecting, _) | (_, Health::Connecting) => Health::Connecting,
+                (Health::Live, _) | (_, Health::Live) => Health::Live,
+                (whole, _) => whole,
+            };
+        }
+        self.whole.settle(&whole);
+    }
+}

@@ -1,0 +1,449 @@
+//! A cluster: which node serves a slot. Each node is a [`Redis`] with connections of its own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, FutureExt, Shared, join_all, try_join_all};
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use redis::{AsyncConnectionConfig, FromRedisValue};
+use tokio::sync::Notify;
+
+use super::Redis;
+use super::commands::Again;
+use super::endpoint::Endpoint;
+use super::request::Request;
+use super::slots::{View, checked, question};
+use super::target::Target;
+use crate::health::Cause;
+use crate::io_thread::{self, timeout};
+use crate::settings::Settings;
+use crate::slot::{SLOTS, slot_of};
+use crate::sync::Mutex;
+use crate::transport::wire::Published;
+
+/// How many nodes are asked for the slots at a time. One of them may not have heard of a fail-over.
+const ASKED: usize = 3;
+
+/// How long to wait for the other nodes, once one has answered.
+const GRACE: Duration = Duration::from_millis(50);
+
+/// How often a request is sent that finds its slot moved.
+const ATTEMPTS: u32 = 3;
+
+/// A cluster, as one instance uses it.
+pub(crate) struct Cluster {
+    /// Nodes to begin with.
+    seeds: Vec<Arc<Endpoint>>,
+    settings: Settings,
+    state: Mutex<State>,
+    /// Told when slots may have moved.
+    moves: Arc<Notify>,
+}
+
+#[derive(Default)]
+struct State {
+    map: Option<Arc<SlotMap>>,
+    /// The search for the map in progress. All callers that wait for it get its result.
+    search: Option<(u64, Search)>,
+    searches: u64,
+}
+
+type Search = Shared<BoxFuture<'static, Result<Arc<SlotMap>, Cause>>>;
+
+/// The primary of each slot.
+pub(crate) struct SlotMap {
+    /// For each slot, a place in `nodes`.
+    owners: Box<[Option<u16>]>,
+    nodes: Vec<Node>,
+}
+
+struct Node {
+    host: String,
+    port: u16,
+    redis: Arc<Redis>,
+}
+
+impl SlotMap {
+    /// The primary of the slot of a channel or a key.
+    pub(crate) fn primary(&self, name: &str) -> Option<&Arc<Redis>> {
+        self.owner(slot_of(name))
+    }
+
+    pub(crate) fn owner(&self, slot: u16) -> Option<&Arc<Redis>> {
+        let owner = self.owners[usize::from(slot % SLOTS)]?;
+        Some(&self.nodes[usize::from(owner)].redis)
+    }
+
+    fn find(&self, name: &str) -> Result<&Arc<Redis>, Cause> {
+        let missing = || Cause::Moved(format!("no node serves slot {}", slot_of(name)).into());
+        self.primary(name).ok_or_else(missing)
+    }
+
+    pub(super) fn nodes(&self) -> impl Iterator<Item = &Arc<Redis>> {
+        self.nodes.iter().map(|node| &node.redis)
+    }
+}
+
+impl Cluster {
+    pub(crate) fn new(targets: &[Target], settings: &Settings) -> Result<Self, Cause> {
+        let seed = |target: &Target| Endpoint::new(target, settings, true).map(Arc::new);
+        let seeds = targets.iter().map(seed).collect::<Result<_, _>>()?;
+        Ok(Self::at(seeds, settings))
+    }
+
+    fn at(seeds: Vec<Arc<Endpoint>>, settings: &Settings) -> Self {
+        Self {
+            seeds,
+            settings: settings.clone(),
+            state: Mutex::default(),
+            moves: Arc::default(),
+        }
+    }
+
+    /// The same cluster, with connections of its own.
+    pub(crate) fn another_instance(&self, settings: &Settings) -> Self {
+        Self::at(self.seeds.clone(), settings)
+    }
+
+    /// The addresses of the seeds, without credentials.
+    pub(crate) fn address(&self) -> String {
+        let seeds = self.seeds.iter();
+        let addresses: Vec<_> = seeds.map(|seed| &*seed.failures.address).collect();
+        addresses.join(",")
+    }
+
+    /// Waits until slots may have moved.
+    pub(crate) async fn moved(&self) {
+        self.moves.notified().await;
+    }
+
+    /// The map, if it is known.
+    pub(crate) fn known(&self) -> Option<Arc<SlotMap>> {
+        self.state.lock().map.clone()
+    }
+
+    /// The map. It is asked for if it is not known.
+    pub(crate) async fn map(self: &Arc<Self>) -> Result<Arc<SlotMap>, Cause> {
+        match self.known() {
+            Some(map) => Ok(map),
+            None => self.refresh().await,
+        }
+    }
+
+    /// Asks for the map. It stays the same object if nothing has changed.
+    pub(crate) async fn refresh(self: &Arc<Self>) -> Result<Arc<SlotMap>, Cause> {
+        let search = {
+            let mut state = self.state.lock();
+            match &state.search {
+                Some((_, search)) => search.clone(),
+                None => self.search(&mut state)?,
+            }
+        };
+        search.await
+    }
+
+    fn search(self: &Arc<Self>, state: &mut State) -> Result<Search, Cause> {
+        state.searches += 1;
+        let number = state.searches;
+        let cluster = Arc::clone(self);
+        let (map, searching) = (state.map.clone(), Arc::clone(self));
+        // On the thread for I/O, because connections are opened there.
+        let handle = io_thread::handle().map_err(Cause::Unreachable)?;
+        let task = handle.spawn(async move {
+            let found = searching.find(map.as_deref(), number).await;
+            searching.found(number, map, found)
+        });
+        let search = async move {
+            let ended = task.await;
+            // If the task panicked, the search has to end here.
+            ended.unwrap_or_else(|_| cluster.found(number, None, Err(Cause::Stopped)))
+        };
+        let search = search.boxed().shared();
+        state.search = Some((number, search.clone()));
+        Ok(search)
+    }
+
+    fn found(
+        &self,
+        number: u64,
+        old: Option<Arc<SlotMap>>,
+        found: Result<View, Cause>,
+    ) -> Result<Arc<SlotMap>, Cause> {
+        let map = found.and_then(|view| self.mapped(old, &view));
+        let mut state = self.state.lock();
+        state.search.take_if(|(search, _)| *search == number);
+        if let Ok(map) = &map {
+            state.map = Some(Arc::clone(map));
+        }
+        map
+    }
+
+    /// The newest view of some nodes: of the present primaries, or else of the seeds.
+    async fn find(&self, map: Option<&SlotMap>, number: u64) -> Result<View, Cause> {
+        let mut nodes: Vec<_> = map.into_iter().flat_map(SlotMap::nodes).collect();
+        if !nodes.is_empty() {
+            let first = usize::try_from(number).unwrap_or(0) % nodes.len();
+            nodes.rotate_left(first);
+            // Those with a connection first.
+            nodes.sort_by_key(|redis| !redis.is_used());
+            let views = nodes.iter().take(ASKED).map(|redis| redis.view().boxed());
+            if let Ok(view) = newest(views.collect()).await {
+                return Ok(view);
+            }
+        }
+        let seeds = self.seeds.iter().map(|seed| ask_seed(seed).boxed());
+        newest(seeds.collect()).await
+    }
+
+    /// The map of a view, with the nodes of the old map where they are the same.
+    fn mapped(&self, old: Option<Arc<SlotMap>>, view: &View) -> Result<Arc<SlotMap>, Cause> {
+        let mut map = SlotMap {
+            owners: vec![None; SLOTS.into()].into(),
+            nodes: Vec::new(),
+        };
+        for range in &view.ranges {
+            let is_here = |node: &Node| node.host == range.host && node.port == range.port;
+            let known = map.nodes.iter().position(is_here);
+            let owner = if let Some(known) = known {
+                known
+            } else {
+                let mut kept = old.iter().flat_map(|old| &old.nodes);
+                let redis = match kept.find(|node| is_here(node)) {
+                    Some(kept) => Arc::clone(&kept.redis),
+                    None => self.node(&range.host, range.port),
+                };
+                map.nodes.push(Node {
+                    host: range.host.clone(),
+                    port: range.port,
+                    redis,
+                });
+                map.nodes.len() - 1
+            };
+            let slots = usize::from(range.first)..=usize::from(range.last.min(SLOTS - 1));
+            if let Some(owners) = map.owners.get_mut(slots) {
+                owners.fill(u16::try_from(owner).ok());
+            }
+        }
+        if map.nodes.is_empty() {
+            return Err(Cause::Server(
+                format!("{}: no node serves a slot", self.address()).into(),
+            ));
+        }
+        let same = |old: &Arc<SlotMap>| {
+            (0..SLOTS).all(|slot| match (old.owner(slot), map.owner(slot)) {
+                (Some(old), Some(new)) => Arc::ptr_eq(old, new),
+                (old, new) => old.is_none() && new.is_none(),
+            })
+        };
+        Ok(match old {
+            Some(old) if same(&old) => old,
+            _ => Arc::new(map),
+        })
+    }
+
+    fn node(&self, host: &str, port: u16) -> Arc<Redis> {
+        let endpoint = self.seeds[0].node(host, port, &self.moves);
+        Redis::at(endpoint, &self.settings)
+    }
+
+    /// Whether the last attempts to use a node have failed.
+    pub(crate) fn is_away(&self) -> bool {
+        let map = self.known();
+        map.is_some_and(|map| map.nodes().any(|redis| redis.is_away()))
+    }
+
+    /// Asks every primary whether it can be used.
+    pub(crate) async fn ask(self: &Arc<Self>) -> Result<(), Cause> {
+        let map = self.refresh().await?;
+        try_join_all(map.nodes().map(|redis| redis.ask()))
+            .await
+            .map(drop)
+    }
+
+    /// Deletes keys and then publishes a payload. What is on the node of the channel takes one round
+    /// trip; keys on other nodes are deleted before.
+    pub(crate) async fn publish(
+        self: &Arc<Self>,
+        channel: &str,
+        payload: Vec<u8>,
+        delete: &[String],
+    ) -> Result<Published, Cause> {
+        let mut map = self.map().await?;
+        for _ in 1..ATTEMPTS {
+            let published = publish_on(&map, channel, payload.clone(), delete).await;
+            // All of it is sent again. Events are idempotent, and deleting twice costs a load.
+            let has_moved = match &published {
+                Ok(Published { receivers, deleted }) => moved(receivers) || moved(deleted),
+                Err(_) => moved(&published),
+            };
+            if !has_moved {
+                if let Ok(Published { receivers, .. }) = &published {
+                    self.notice(receivers);
+                }
+                self.notice(&published);
+                return published;
+            }
+            map = self.follow(&map).await?;
+        }
+        publish_on(&map, channel, payload, delete).await
+    }
+
+    /// Sends a request to the node of its key.
+    pub(super) async fn request<T: FromRedisValue>(
+        self: &Arc<Self>,
+        request: &Request<'_>,
+        again: Again,
+        key: &str,
+    ) -> Result<T, Cause> {
+        let mut map = self.map().await?;
+        for _ in 1..ATTEMPTS {
+            let answer = map.find(key)?.request(request, again, key).await;
+            if !moved(&answer) {
+                self.notice(&answer);
+                return answer;
+            }
+            map = self.follow(&map).await?;
+        }
+        map.find(key)?.request(request, again, key).await
+    }
+
+    /// As [`Redis::request_in_epoch`], on the node of the generation.
+    pub(super) async fn request_in_epoch<T: FromRedisValue>(
+        self: &Arc<Self>,
+        generation: &str,
+        request: &Request<'_>,
+        again: Again,
+        key: &str,
+    ) -> Result<(T, String), Cause> {
+        let mut map = self.map().await?;
+        for _ in 1..ATTEMPTS {
+            let redis = map.find(generation)?;
+            let answer = redis
+                .request_in_epoch(generation, request, again, key)
+                .await;
+            if !moved(&answer) {
+                self.notice(&answer);
+                return answer;
+            }
+            map = self.follow(&map).await?;
+        }
+        let redis = map.find(generation)?;
+        redis
+            .request_in_epoch(generation, request, again, key)
+            .await
+    }
+
+    /// Asks for the map in the background if a node cannot be used, because another may take over.
+    fn notice<T>(self: &Arc<Self>, answer: &Result<T, Cause>) {
+        let unusable = |cause: &Cause| {
+            !matches!(
+                cause,
+                Cause::Refused(_) | Cause::Credentials(_) | Cause::Closed
+            )
+        };
+        if answer.as_ref().err().is_some_and(unusable) {
+            self.moves.notify_one();
+            let mut state = self.state.lock();
+            if state.search.is_none() {
+                drop(self.search(&mut state));
+            }
+        }
+    }
+
+    /// The present map, after a node has answered that a slot has moved since `old`.
+    async fn follow(self: &Arc<Self>, old: &Arc<SlotMap>) -> Result<Arc<SlotMap>, Cause> {
+        self.moves.notify_one();
+        let map = self.refresh().await?;
+        if Arc::ptr_eq(&map, old) {
+            // The nodes that were asked have not heard of it yet, or the slot is being moved.
+            io_thread::sleep(self.settings.backoff_min).await;
+        }
+        Ok(map)
+    }
+
+    /// Ends the connections of all nodes.
+    pub(crate) fn close(&self) {
+        let map = self.known();
+        map.iter()
+            .flat_map(|map| map.nodes())
+            .for_each(|redis| redis.close());
+    }
+}
+
+fn moved<T>(answer: &Result<T, Cause>) -> bool {
+    matches!(answer, Err(Cause::Moved(_)))
+}
+
+async fn publish_on(
+    map: &SlotMap,
+    channel: &str,
+    payload: Vec<u8>,
+    delete: &[String],
+) -> Result<Published, Cause> {
+    let here = map.find(channel)?;
+    let (mut keys, mut elsewhere) = (Vec::new(), Vec::<(&Arc<Redis>, Vec<String>)>::new());
+    for key in delete {
+        let node = map.find(key)?;
+        if Arc::ptr_eq(node, here) {
+            keys.push(key.clone());
+            continue;
+        }
+        match elsewhere
+            .iter_mut()
+            .find(|(other, _)| Arc::ptr_eq(node, other))
+        {
+            Some((_, keys)) => keys.push(key.clone()),
+            None => elsewhere.push((node, vec![key.clone()])),
+        }
+    }
+    let deletions = elsewhere.iter().map(|(node, keys)| node.delete(keys));
+    let deleted: Result<(), Cause> = join_all(deletions).await.into_iter().collect();
+    let published = here.publish(channel, payload, &keys).await?;
+    Ok(Published {
+        deleted: deleted.and(published.deleted),
+        ..published
+    })
+}
+
+/// The newest of the views that come within a moment after the first.
+async fn newest(asked: Vec<BoxFuture<'_, Result<View, Cause>>>) -> Result<View, Cause> {
+    let mut asked: FuturesUnordered<_> = asked.into_iter().collect();
+    let (mut newest, mut cause): (Option<View>, _) = (None, None);
+    loop {
+        let next = match &newest {
+            None => asked.next().await,
+            Some(_) => timeout(GRACE, asked.next()).await.unwrap_or(None),
+        };
+        match next {
+            Some(Ok(view))
+                if newest
+                    .as_ref()
+                    .is_some_and(|known| known.epoch >= view.epoch) => {}
+            Some(Ok(view)) => newest = Some(view),
+            Some(Err(failed)) => cause = cause.or(Some(failed)),
+            None => break,
+        }
+    }
+    newest.ok_or_else(|| cause.unwrap_or(Cause::Disconnected))
+}
+
+/// Asks a seed, which may be a replica, on a connection for this question only.
+async fn ask_seed(seed: &Endpoint) -> Result<View, Cause> {
+    let config = AsyncConnectionConfig::new();
+    let mut opened = seed.reach("slots", config).await?;
+    let asking = async {
+        question()
+            .query_async(&mut opened.connection)
+            .await
+            .and_then(checked)
+    };
+    match timeout(seed.response_timeout, asking).await {
+        Ok(answers) => {
+            let answers = answers.map_err(|error| seed.failures.cause(&error))?;
+            Ok(View::parse(answers, seed.host()))
+        }
+        Err(_) => Err(seed
+            .failures
+            .timeout("asking for the slots", seed.response_timeout)),
+    }
+}

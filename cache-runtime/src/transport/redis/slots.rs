@@ -1,0 +1,103 @@
+//! What a node of a cluster says of its slots.
+
+use redis::{Pipeline, RedisResult, Value, cmd};
+
+use super::commands::Work;
+use super::open::Open;
+use super::pipeline::pipeline;
+use super::server_info::line;
+
+/// Which primaries serve which slots, as one node says.
+#[derive(Debug, Default)]
+pub(super) struct View {
+    /// Grows with every fail-over and every slot that moves, and spreads through the cluster: of two
+    /// views, the one with the greater epoch is the newer one.
+    pub(super) epoch: u64,
+    pub(super) ranges: Vec<Range>,
+}
+
+/// Slots with one primary.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Range {
+    pub(super) first: u16,
+    pub(super) last: u16,
+    pub(super) host: String,
+    pub(super) port: u16,
+}
+
+/// The commands that ask for a [`View`].
+pub(super) fn question() -> Pipeline {
+    let commands = ["INFO", "SLOTS"].map(|topic| {
+        let mut command = cmd("CLUSTER");
+        command.arg(topic);
+        command
+    });
+    pipeline(commands)
+}
+
+/// Asks a node for its view.
+pub(super) struct Slots;
+
+impl Work for Slots {
+    type Answer = [Value; 2];
+
+    async fn run(&self, open: &mut Open) -> RedisResult<Self::Answer> {
+        let answers = question().query_async(&mut open.connection).await?;
+        checked(answers)
+    }
+}
+
+/// The answers to [`question`], unless one of them is an error.
+pub(super) fn checked(answers: Vec<Value>) -> RedisResult<[Value; 2]> {
+    let mut answers = answers.into_iter();
+    let mut next = || answers.next().unwrap_or(Value::Nil).extract_error();
+    Ok([next()?, next()?])
+}
+
+impl View {
+    /// The answers of a node that was asked at `host`.
+    pub(super) fn parse([info, slots]: [Value; 2], host: &str) -> Self {
+        let epoch = line(&info, "cluster_current_epoch");
+        let ranges = match &slots {
+            Value::Array(ranges) => ranges.iter().filter_map(|range| Range::parse(range, host)),
+            _ => return Self::default(),
+        };
+        Self {
+            epoch: epoch.and_then(|epoch| epoch.parse().ok()).unwrap_or(0),
+            ranges: ranges.collect(),
+        }
+    }
+}
+
+impl Range {
+    /// First and last slot, and the nodes, the primary first. A node is a host, a port, and more.
+    fn parse(range: &Value, asked: &str) -> Option<Self> {
+        let Value::Array(range) = range else {
+            return None;
+        };
+        let [
+            Value::Int(first),
+            Value::Int(last),
+            Value::Array(primary),
+            ..,
+        ] = &range[..]
+        else {
+            return None;
+        };
+        let [host, Value::Int(port), ..] = &primary[..] else {
+            return None;
+        };
+        let host = match host {
+            Value::BulkString(host) => String::from_utf8_lossy(host).into_owned(),
+            _ => String::new(),
+        };
+        // Without a host, it is the one that was asked; `?` stands for a missing host name.
+        let unknown = host.is_empty() || host == "?";
+        Some(Self {
+            first: u16::try_from(*first).ok()?,
+            last: u16::try_from(*last).ok()?,
+            host: if unknown { asked.to_owned() } else { host },
+            port: u16::try_from(*port).ok()?,
+        })
+    }
+}

@@ -1,0 +1,7 @@
+//! A cluster of three shards: each has a channel of its own.
+
+mod caches;
+mod failover;
+mod fixture;
+mod migration;
+mod refused;

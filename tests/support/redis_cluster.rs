@@ -1,0 +1,218 @@
+//! A Redis Cluster: three primaries, each with a replica.
+
+use std::ops::RangeInclusive;
+
+use crate::port::Port;
+use crate::{Admin, Server, eventually};
+
+/// Three primaries with the numbers 0 to 2, and the replica of each with a number that is 3 higher.
+#[derive(Debug)]
+pub struct RedisCluster {
+    nodes: Vec<Server>,
+    ids: Vec<String>,
+    _bus_ports: Vec<Port>,
+}
+
+/// The number of primaries.
+const SHARDS: usize = 3;
+
+const SLOTS: usize = 16384;
+
+fn slots(shard: usize) -> RangeInclusive<usize> {
+    // As `shard` divides: the slots for which `slot * 3 / 16384` is the shard.
+    (shard * SLOTS).div_ceil(SHARDS)..=((shard + 1) * SLOTS).div_ceil(SHARDS) - 1
+}
+
+impl RedisCluster {
+    /// Starts the servers, and waits until they are a cluster.
+    ///
+    /// # Panics
+    ///
+    /// If they do not become one.
+    pub async fn start() -> Self {
+        // A busy machine must not make a shard fail over.
+        Self::start_with("15000").await
+    }
+
+    /// As [`start`](Self::start). A shard fails over about a second after its primary fell silent.
+    ///
+    /// # Panics
+    ///
+    /// If they do not become one.
+    pub async fn start_to_fail_over() -> Self {
+        Self::start_with("700").await
+    }
+
+    async fn start_with(node_timeout: &'static str) -> Self {
+        let mut starting = Vec::new();
+        for _ in 0..2 * SHARDS {
+            starting.push(tokio::spawn(async move {
+                let port = Port::reserve();
+                let server = Server::builder()
+                    .option("cluster-enabled", "yes")
+                    .option("cluster-port", &port.number().to_string())
+                    .option("cluster-node-timeout", node_timeout)
+                    .option("cluster-require-full-coverage", "no")
+                    .option("cluster-allow-replica-migration", "no")
+                    .option("cluster-replica-validity-factor", "0")
+                    .option("repl-diskless-sync-delay", "0");
+                (server.start().await, port)
+            }));
+        }
+        let (mut nodes, mut bus_ports) = (Vec::new(), Vec::new());
+        for started in starting {
+            let (node, port) = started.await.expect("it started");
+            nodes.push(node);
+            bus_ports.push(port);
+        }
+        let mut cluster = Self {
+            nodes,
+            ids: Vec::new(),
+            _bus_ports: bus_ports,
+        };
+        cluster.form().await;
+        cluster
+    }
+
+    async fn form(&mut self) {
+        let (first, first_bus) = (self.nodes[0].port(), self._bus_ports[0].number());
+        for (number, node) in self.nodes.iter().enumerate() {
+            let admin = node.admin().await;
+            self.ids.push(admin.run(&["CLUSTER", "MYID"]).await);
+            let epoch = (number + 1).to_string();
+            admin
+                .run::<()>(&["CLUSTER", "SET-CONFIG-EPOCH", &epoch])
+                .await;
+            if number < SHARDS {
+                let range = slots(number);
+                let (from, to) = (range.start().to_string(), range.end().to_string());
+                admin
+                    .run::<()>(&["CLUSTER", "ADDSLOTSRANGE", &from, &to])
+                    .await;
+            }
+            if number > 0 {
+                let (port, bus) = (first.to_string(), first_bus.to_string());
+                admin
+                    .run::<()>(&["CLUSTER", "MEET", "127.0.0.1", &port, &bus])
+                    .await;
+            }
+        }
+        for (number, node) in self.nodes.iter().enumerate().skip(SHARDS) {
+            let admin = node.admin().await;
+            let primary = &self.ids[number - SHARDS];
+            let follow = async || {
+                admin
+                    .try_run::<()>(&["CLUSTER", "REPLICATE", primary])
+                    .await
+            };
+            eventually("the replica to know its primary", follow, Result::is_ok)
+                .await
+                .expect("it knows it");
+        }
+        for number in 0..2 * SHARDS {
+            let says = async || {
+                let admin = self.nodes[number].admin().await;
+                let nodes: String = admin.run(&["CLUSTER", "NODES"]).await;
+                let info: String = admin.run(&["CLUSTER", "INFO"]).await;
+                let replication: String = admin.run(&["INFO", "replication"]).await;
+                (nodes, info, replication)
+            };
+            let whole = |(nodes, info, replication): &(String, String, String)| {
+                let ready = number < SHARDS || replication.contains("master_link_status:up");
+                ready
+                    && info.contains("cluster_state:ok")
+                    && info.contains("cluster_size:3")
+                    && nodes.matches(" slave ").count() + nodes.matches(",slave ").count() == SHARDS
+            };
+            eventually("the cluster to be whole", says, whole).await;
+        }
+    }
+
+    /// The `redis-cluster://` address, which names two of the nodes.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let [first, second] = [&self.nodes[2], &self.nodes[4]].map(Server::port);
+        format!("redis-cluster://127.0.0.1:{first},127.0.0.1:{second}")
+    }
+
+    /// The number of the primary that served the slot of a name at the start.
+    #[must_use]
+    pub fn shard(slot: usize) -> usize {
+        slot * SHARDS / SLOTS
+    }
+
+    /// The slot of a key or a channel.
+    ///
+    /// # Panics
+    ///
+    /// If the node does not answer.
+    pub async fn key_slot(&self, name: &str) -> usize {
+        self.nodes[2]
+            .admin()
+            .await
+            .run(&["CLUSTER", "KEYSLOT", name])
+            .await
+    }
+
+    /// A node.
+    #[must_use]
+    pub fn node(&self, number: usize) -> &Server {
+        &self.nodes[number]
+    }
+
+    /// Kills a node.
+    pub fn kill(&mut self, number: usize) {
+        self.nodes[number].kill9();
+    }
+
+    /// Waits until a node serves slots as a primary.
+    ///
+    /// # Panics
+    ///
+    /// If it does not become one.
+    pub async fn promoted(&self, number: usize) {
+        let admin = self.nodes[number].admin().await;
+        let says = async || admin.run::<String>(&["CLUSTER", "NODES"]).await;
+        let primary = |nodes: &String| {
+            let own = nodes.lines().find(|line| line.contains("myself"));
+            let serves = |own: &str| {
+                own.rsplit(' ')
+                    .next()
+                    .is_some_and(|last| last.contains('-'))
+            };
+            own.is_some_and(|own| own.contains("myself,master") && serves(own))
+        };
+        eventually("the replica to take over", says, primary).await;
+    }
+
+    /// Moves a slot with its keys from one primary to another, which takes several steps. Calls
+    /// `between` before the last.
+    ///
+    /// # Panics
+    ///
+    /// If a node refuses a step.
+    pub async fn migrate(&self, slot: usize, from: usize, to: usize, between: impl AsyncFnOnce()) {
+        let (source, target) = (self.nodes[from].admin().await, self.nodes[to].admin().await);
+        let slot = slot.to_string();
+        let set = async |admin: &Admin, what: &[&str]| {
+            let command = [&["CLUSTER", "SETSLOT", &slot], what].concat();
+            admin.run::<()>(&command).await;
+        };
+        set(&target, &["IMPORTING", &self.ids[from]]).await;
+        set(&source, &["MIGRATING", &self.ids[to]]).await;
+        let port = self.nodes[to].port().to_string();
+        loop {
+            let list = ["CLUSTER", "GETKEYSINSLOT", &slot, "100"];
+            let keys: Vec<String> = source.run(&list).await;
+            if keys.is_empty() {
+                break;
+            }
+            let mut command = vec!["MIGRATE", "127.0.0.1", &port, "", "0", "5000", "KEYS"];
+            command.extend(keys.iter().map(String::as_str));
+            source.run::<String>(&command).await;
+        }
+        between().await;
+        set(&target, &["NODE", &self.ids[to]]).await;
+        set(&source, &["NODE", &self.ids[to]]).await;
+    }
+}
