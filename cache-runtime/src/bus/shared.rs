@@ -167,7 +167,7 @@ impl Shared {
             Servers::One(transport) => Ok(transport),
             #[cfg(feature = "redis")]
             Servers::Cluster(_) => {
-                let what = "a cluster: publications cannot be confirmed there";
+                let what = "a cluster has no fences";
                 Err(Cause::Settings(what.into()))
             }
         }

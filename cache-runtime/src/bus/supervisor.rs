@@ -80,7 +80,7 @@ impl Supervisor {
         let canaries = settings.full_name(CANARY_PREFIX);
         let canary = fences::canary_of(&canaries, id) + &tag;
         let mut listing = Listing::new(settings, id);
-        listing.list = format!("{}{tag}", listing.list).into();
+        listing.list = format!("{}{tag}", listing.list);
         Self {
             link: Link::new(settings.timings(id)),
             lease,

@@ -47,6 +47,8 @@ impl<'a, T, E> Publishing<'a, T, E> {
     /// become live, and while an instance is not allowed to write in Redis that it is there, every call
     /// takes a whole lease.
     ///
+    /// In a Redis Cluster, every call takes a whole lease, and nobody is asked.
+    ///
     /// On an in-process bus all instances in the process are waited for.
     ///
     /// # What is covered

@@ -32,6 +32,10 @@ impl Servers {
         Ok(Self::Cluster(Arc::new(Cluster::new(&nodes, settings)?)))
     }
 
+    pub(crate) fn is_cluster(&self) -> bool {
+        !matches!(self, Self::One(_))
+    }
+
     /// The backend that keeps keys and values.
     pub(crate) fn backend(&self) -> Backend<'_> {
         match self {
