@@ -18,8 +18,9 @@ use crate::transport::{Servers, Transport};
 
 /// Carries events between instances.
 ///
-/// A bus has one connection for publishing, or in a cluster one for each primary that it uses. Once something is subscribed, it has one more for the
-/// events of all channels. Once a cache in Redis is used, it has one more for keys and values.
+/// A bus has one connection for publishing, or in a cluster one for each primary that it uses. Once
+/// something is subscribed, it has one more for the events of all channels. Once a cache in Redis is
+/// used, it has one more for keys and values.
 ///
 /// One thread of the process does the I/O of every bus, so a bus belongs to no Tokio runtime. After
 /// a `fork`, the child lacks that thread if the parent had built a bus. Then no bus works in it. Fork
@@ -76,7 +77,6 @@ impl Bus {
     /// | `redis://user:password@host1:port,host2:port` | the one of these servers that is the primary |
     /// | `redis+unix:///path` | the same over a Unix socket |
     /// | `redis-sentinel://user:password@host1:port,host2:port/NAME` | the primary that these Sentinels know by the name |
-    ///
     /// | `redis-cluster://user:password@host1:port,host2:port` | the cluster of these nodes |
     ///
     /// `rediss://`, `rediss-sentinel://` and `rediss-cluster://` use TLS, and need one of the `tls-`
