@@ -30,7 +30,7 @@ install_toolchain() {
 # Checks without features and with all: features only add code, so other sets need no check.
 check() {
   local features
-  for features in '' redis,tls-rustls,tls-native-tls; do
+  for features in '' redis,tls-rustls,tls-native-tls,outbox-sqlite,outbox-postgres; do
     printf 'features: %s\n' "${features:-none}"
     # A separate build folder, because toolchains do not share build results.
     CARGO_TARGET_DIR=$target/msrv rustup run "$version" cargo check --locked "$@" \
@@ -73,6 +73,8 @@ publish = false
 redis = ["cache-runtime/redis"]
 tls-rustls = ["cache-runtime/tls-rustls"]
 tls-native-tls = ["cache-runtime/tls-native-tls"]
+outbox-sqlite = ["cache-runtime/outbox-sqlite"]
+outbox-postgres = ["cache-runtime/outbox-postgres"]
 
 [dependencies]
 cache-runtime = { path = "cache-runtime", default-features = false }

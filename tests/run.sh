@@ -1,13 +1,16 @@
 #!/usr/bin/env bash
-# Runs all tests. They need a Redis or Valkey server, which tests/server.sh finds or installs.
+# Runs all tests. They need a Redis or Valkey server, which tests/server.sh finds or installs, and
+# PostgreSQL, which tests/postgres.sh finds or installs. To compile, they need SQLite.
 #
 #   bash tests/run.sh [arguments for `cargo test`]
-#   REDIS_SERVER=/path/to/redis-server bash tests/run.sh
+#   REDIS_SERVER=/path/to/redis-server POSTGRES_BIN=/path/to/bin bash tests/run.sh
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 REDIS_SERVER=$(bash tests/server.sh)
-export REDIS_SERVER
+POSTGRES_BIN=$(bash tests/postgres.sh)
+export REDIS_SERVER POSTGRES_BIN
+bash tests/sqlite.sh
 
 # Whether the arguments choose no particular tests. Only then does the checker run.
 everything_is_asked_for() {

@@ -41,3 +41,9 @@ pub const NEGATIVE_TTL: Duration = Duration::from_secs(30);
 pub const LOAD_WAIT: Duration = Duration::from_secs(10);
 /// How long one load of a `RedisCache` may keep other instances from loading: 30 s.
 pub const LOAD_LOCK_TTL: Duration = Duration::from_secs(30);
+/// Longest time from one look of a relay at its outbox to the next: 1 s.
+pub const OUTBOX_POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// How long a relay that has ended keeps others from publishing: 10 s.
+pub const OUTBOX_LEASE: Duration = Duration::from_secs(10);
+/// Most rows that a relay publishes at a time: 256.
+pub const OUTBOX_BATCH: usize = 256;

@@ -200,6 +200,8 @@
 //! | `redis` | yes | the Redis transport; without it there is only the in-process bus |
 //! | `tls-rustls` | | `rediss://` addresses through rustls |
 //! | `tls-native-tls` | | `rediss://` addresses through the platform's own TLS library |
+//! | `outbox-sqlite` | | the [`transactional_outbox`] in SQLite, by `rusqlite` |
+//! | `outbox-postgres` | | the [`transactional_outbox`] in PostgreSQL, by `tokio-postgres` |
 //!
 //! With TLS, the system's certificates are trusted, or those given to `BusBuilder::tls_authority`.
 //!
@@ -232,6 +234,7 @@ pub mod service;
 mod settings;
 mod slot;
 mod sync;
+pub mod transactional_outbox;
 mod transport;
 mod weak_list;
 mod wire;

@@ -42,6 +42,10 @@ pub(crate) const RUNTIME: &[Layer] = &[
         "every cache and channel in one table, and what looks wrong",
     ),
     Layer(
+        "transactional_outbox/",
+        "events that are committed as rows, and the relay that publishes them",
+    ),
+    Layer(
         "service/",
         "what an annotated struct can do: publish, subscribe; services by type",
     ),

@@ -9,6 +9,7 @@
 //! | [`Admin`] | the test's own connection to it: `CLIENT KILL`, `ACL SETUSER`, `PUBLISH` |
 //! | [`Proxy`] | a TCP proxy that delays, throttles, black-holes and cuts |
 //! | [`Relay`] | the same for RESP: connections that lose messages, or move to another server
+//! | [`Postgres`] | a PostgreSQL server of the test's own, and databases in it |
 //! | [`Child`] | a second process: this test binary again, an example, or any program |
 //! | [`Recorder`] | a handler that records the events it receives |
 //! | [`block_on`] | waits without a Tokio runtime |
@@ -20,6 +21,7 @@ mod block_on;
 mod child;
 mod in_turn;
 mod port;
+mod postgres;
 mod process;
 mod proxy;
 mod recorder;
@@ -33,6 +35,7 @@ pub use admin::{Admin, Client};
 pub use block_on::block_on;
 pub use child::{Child, role};
 pub use in_turn::in_turn;
+pub use postgres::Postgres;
 pub use process::server_binary;
 pub use proxy::{Direction, Proxy};
 pub use recorder::Recorder;

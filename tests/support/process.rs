@@ -83,6 +83,13 @@ impl Process {
         kill_process(self.pid(), Signal::CONT).expect("the process is our child");
     }
 
+    /// Ends a server that cleans up at SIGQUIT.
+    pub(crate) fn quit(&mut self) {
+        // It fails only if the process has ended by itself.
+        let _ = kill_process(self.pid(), Signal::QUIT);
+        drop(self.child.wait());
+    }
+
     pub(crate) fn log(&self) -> String {
         self.log.read()
     }

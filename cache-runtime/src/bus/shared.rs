@@ -1,12 +1,14 @@
 //! The state that all handles of a bus share: its channels, its connections and its supervisor.
 
 use std::any::Any;
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use futures_util::future::{join, join_all};
+use futures_util::future::{BoxFuture, join, join_all};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
@@ -16,7 +18,7 @@ use super::links::Link;
 use super::listening::Listening;
 use super::table::{Combination, Table};
 use crate::channel::{self, Channel, DeclaredChannel, Dispatch};
-use crate::error::NotReady;
+use crate::error::{NotReady, PublishError};
 use crate::event::InvalidationEvent;
 #[cfg(feature = "redis")]
 use crate::health::Combined;
@@ -34,6 +36,12 @@ use crate::weak_list::WeakList;
 /// Longest time that [`Bus::close`](super::Bus::close) waits for the supervisor, and then again for
 /// the handlers.
 const CLOSE_STEP: Duration = Duration::from_millis(90);
+
+/// Publishes the event that was encoded as a payload, or the channel's `All` for `None`, as its
+/// service does.
+pub(crate) type PublishPayload = dyn Fn(&Arc<Shared>, Option<Vec<u8>>) -> BoxFuture<'static, Result<(), PublishError>>
+    + Send
+    + Sync;
 
 /// All buses of the process, for audits.
 static BUSES: WeakList<Shared> = WeakList::new();
@@ -58,6 +66,10 @@ pub(crate) struct Shared {
     fences: Arc<Fences>,
     /// Set when this bus first waits for other instances.
     listening: OnceLock<Arc<Listening>>,
+    /// Marked as changed after a commit of rows that a relay is to publish.
+    committed: watch::Sender<()>,
+    /// By the name on the wire, of the channels that have a service.
+    pub(super) publishers: Mutex<HashMap<Arc<str>, Arc<PublishPayload>>>,
     /// Random and new with every start.
     id: u64,
 }
@@ -106,6 +118,8 @@ impl Shared {
             lease,
             fences,
             listening: OnceLock::new(),
+            committed: watch::Sender::default(),
+            publishers: Mutex::default(),
             handlers: TaskTracker::new(),
             closed: AtomicBool::new(false),
             id,
@@ -255,6 +269,22 @@ impl Shared {
         delete: &[String],
     ) -> Result<Published, Cause> {
         self.usable()?.publish(channel, payload, delete).await
+    }
+
+    /// Asks the server whether it is the primary, also while the bus is live.
+    pub(crate) async fn confirm(&self) -> Result<(), Cause> {
+        self.usable()?.ask().await
+    }
+
+    /// Marked as changed after a commit of rows that a relay is to publish.
+    pub(crate) fn committed(&self) -> &watch::Sender<()> {
+        &self.committed
+    }
+
+    /// Waits until the bus is closed.
+    pub(crate) async fn closed(&self) {
+        let closed = |health: &Health| matches!(health, Health::Closed);
+        drop(self.health.watch().wait_for(closed).await);
     }
 
     /// What tells the keys and values of one server from those of another.

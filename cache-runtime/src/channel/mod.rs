@@ -165,7 +165,7 @@ impl<E: InvalidationEvent> Channel<E> {
 
     /// Counts and logs a rejected message. The log is throttled, so that a publisher cannot flood
     /// it.
-    fn rejected(&self, reason: &str) {
+    pub(crate) fn rejected(&self, reason: &str) {
         count(&self.counters.rejected);
         if let Some(skipped) = self.rejections.admit() {
             warn!(channel = %self.name, reason, skipped, "message rejected");
@@ -178,7 +178,7 @@ impl<E: InvalidationEvent> Channel<E> {
         }
     }
 
-    fn decode(payload: &[u8], max_payload: usize) -> Result<E, String> {
+    pub(crate) fn decode(payload: &[u8], max_payload: usize) -> Result<E, String> {
         // A field's `Deserialize` is user code, which may panic.
         catch_unwind(AssertUnwindSafe(|| E::decode_within(payload, max_payload)))
             .map_err(|_| "the decoder panicked".to_owned())?

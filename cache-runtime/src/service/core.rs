@@ -64,6 +64,11 @@ impl<E: InvalidationEvent> Core<E> {
         Err(PublishAllError::new(events.len(), failed))
     }
 
+    /// Evicts on this instance, and in Redis in the background.
+    pub(crate) fn evict_here(&self, event: &E) {
+        drop(self.begin(event));
+    }
+
     /// Evicts on this instance.
     fn begin(&self, event: &E) -> Begun<E> {
         let hooks = self.channel.hooks.snapshot();
@@ -104,7 +109,7 @@ impl<E: InvalidationEvent> Core<E> {
         Err(PublishError::not_evicted_from(name, sent.err(), failed))
     }
 
-    fn encode(&self, event: &E) -> Result<Vec<u8>, PublishError> {
+    pub(crate) fn encode(&self, event: &E) -> Result<Vec<u8>, PublishError> {
         let name = self.name();
         let payload = event
             .encode()

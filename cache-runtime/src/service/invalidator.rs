@@ -10,11 +10,12 @@ use tokio::sync::watch;
 use tracing::info;
 
 use super::core::Core;
+use super::payload;
 use super::subscription::{Events, HookGuard, OutletGuard, Subscription};
 use crate::barrier::Barrier;
 use crate::bus::Bus;
 use crate::channel::handler::{HandlerContext, HandlerOutput};
-use crate::channel::{ChannelStats, DeclaredChannel, Hook, Inline, Notice, Outlet};
+use crate::channel::{ChannelStats, DeclaredChannel, Dispatch, Hook, Inline, Notice, Outlet};
 use crate::error::{NotReady, PublishAllError, PublishError};
 use crate::event::{EventMethods, InvalidationEvent, Publisher, Publishing, Receipt};
 use crate::health::{Health, Lease};
@@ -35,9 +36,11 @@ impl<E: InvalidationEvent> Invalidator<E> {
     #[must_use]
     pub fn new(bus: &Bus, declared: &'static DeclaredChannel) -> Self {
         let bus = bus.shared();
+        let channel = bus.channel::<E>(declared);
+        bus.set_publisher(channel.name(), payload::publisher(&channel, declared));
         Self::of(Arc::new(Core {
             bus: Arc::clone(bus),
-            channel: bus.channel::<E>(declared),
+            channel,
             declared,
         }))
     }

@@ -4,6 +4,7 @@ mod core;
 pub(crate) mod handle;
 mod invalidator;
 pub(crate) mod locator;
+mod payload;
 mod service_trait;
 mod subscription;
 
