@@ -1,10 +1,10 @@
 //! Several relays of one table.
 
 use cache_runtime::Bus;
-use cache_runtime::transactional_outbox::Relay;
+use cache_runtime::transactional_outbox::{Relay, Store};
 
 use crate::database::{Database, End, Halt};
-use crate::fixture::{Instance, LONG, SHORT, UserEvent, empty, relay};
+use crate::fixture::{Instance, LONG, SHORT, UserEvent, Users, empty, relay};
 
 const EVENTS: u64 = 60;
 
@@ -41,6 +41,48 @@ async fn take_turns_with_sqlite() {
 #[tokio::test]
 async fn take_turns_with_postgres() {
     take_turns(Database::postgres().await).await;
+}
+
+/// `future` makes the lease one that was taken in the future, as if the clock had been set back since.
+async fn have_the_lease_one_at_a_time(database: Database, future: &str) {
+    let users = Users::new(&Bus::in_process());
+    let outbox = database.outbox();
+    let take = async |owner, lease| {
+        let rows = outbox.take(owner, lease, i64::MIN, 10).await.unwrap();
+        rows.map(|rows| rows.iter().map(|row| row.id).collect::<Vec<_>>())
+    };
+    assert_eq!(
+        take("a", LONG).await,
+        Some(vec![]),
+        "without rows, nobody needs it"
+    );
+    database.change(&users, 7, End::Commit).await;
+    assert_eq!(take("a", LONG).await, Some(vec![1]));
+    assert_eq!(take("b", LONG).await, None);
+    assert_eq!(take("a", LONG).await, Some(vec![1]));
+    outbox.delete("b", &[], true).await.unwrap();
+    assert_eq!(take("b", LONG).await, None, "it is not its own");
+    database.run(future).await;
+    assert_eq!(take("b", LONG).await, Some(vec![1]));
+    assert_eq!(take("a", LONG).await, None);
+    outbox.delete("b", &[], true).await.unwrap();
+    assert_eq!(take("a", SHORT).await, Some(vec![1]));
+    let taken = async || take("b", LONG).await;
+    support::eventually("the end of the lease", taken, Option::is_some).await;
+    outbox.delete("b", &[1], true).await.unwrap();
+    assert_eq!(take("a", LONG).await, Some(vec![]));
+}
+
+#[tokio::test]
+async fn have_the_lease_one_at_a_time_with_sqlite() {
+    let future = "UPDATE cache_outbox_lease SET taken = taken + 60000";
+    have_the_lease_one_at_a_time(Database::sqlite(), future).await;
+}
+
+#[tokio::test]
+async fn have_the_lease_one_at_a_time_with_postgres() {
+    let future = "UPDATE cache_outbox_lease SET taken = taken + interval '1 minute'";
+    have_the_lease_one_at_a_time(Database::postgres().await, future).await;
 }
 
 /// A relay that is stuck with the lease holds up others for no longer than the lease.
