@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use cache_runtime::redis::{LoadError, Loaded, WhileDown};
 use cache_runtime::service::{ConfirmError, PublishError};
+use cache_runtime::transactional_outbox::{AddError, sqlite};
 use cache_runtime::{
     Bus, CoherentCache, Dedup, Evict, InvalidationEvent, RedisCache, Services, TtlCache,
     cache_invalidation,
@@ -337,8 +338,35 @@ fn services() {
     chain(twice, &[&text]);
 }
 
+#[test]
+fn adding_to_an_outbox() {
+    let users = Users::new(&Bus::in_process());
+    let mut database = rusqlite::Connection::open_in_memory().unwrap();
+    chain(
+        sqlite::add(&database, &users, &UserEvent::All).unwrap_err(),
+        &[
+            "the event could not be added to the outbox: the connection is not in a transaction; \
+             begin one for it and the change",
+        ],
+    );
+    let transaction = database.transaction().unwrap();
+    let unwritable = UserEvent::Level { level: f64::NAN };
+    chain(
+        sqlite::add(&transaction, &users, &unwritable).unwrap_err(),
+        &[
+            "the event could not be added to the outbox",
+            "could not publish to channel `cache:users`",
+            "cannot write `UserEvent::Level`: field `level` is null in JSON, which no receiver \
+             accepts",
+        ],
+    );
+    let error = sqlite::add(&transaction, &users, &UserEvent::All).unwrap_err();
+    assert!(matches!(error, AddError::Database(_)), "{error:?}");
+}
+
 /// The types that the tests above cover.
-const COVERED: [&str; 16] = [
+const COVERED: [&str; 17] = [
+    "AddError",
     "AlreadyRegistered",
     "AuditError",
     "BuildError",
