@@ -95,7 +95,7 @@ async fn publishing() {
     chain(
         users.invalidate_user("1").await.unwrap_err(),
         &[
-            "could not publish to channel `cache:users`",
+            "the event for channel `cache:users` is refused and will not be sent",
             "the bus is closed",
         ],
     );
@@ -106,7 +106,7 @@ async fn publishing() {
             .unwrap_err(),
         &[
             "2 of 2 events failed, first number 1",
-            "could not publish to channel `cache:users`",
+            "the event for channel `cache:users` is refused and will not be sent",
             "the bus is closed",
         ],
     );
@@ -115,14 +115,14 @@ async fn publishing() {
     chain(
         users.invalidate_user("1".repeat(20)).await.unwrap_err(),
         &[
-            "could not publish to channel `cache:users`: the payload has 47 bytes, and \
-             `max_payload` allows 20",
+            "the event for channel `cache:users` is refused and will not be sent: the payload has 47 \
+             bytes, and `max_payload` allows 20",
         ],
     );
     chain(
         users.invalidate_level(f64::NAN).await.unwrap_err(),
         &[
-            "could not publish to channel `cache:users`",
+            "the event for channel `cache:users` is refused and will not be sent",
             "cannot write `UserEvent::Level`: field `level` is null in JSON, which no receiver \
              accepts",
         ],

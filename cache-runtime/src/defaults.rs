@@ -27,6 +27,10 @@ pub const INBOX_MESSAGES: usize = 8 * 1024;
 /// Most bytes of all channels that wait to be received before they collapse into a flush: 4 MiB, or
 /// twice the longest payload if that is more.
 pub const INBOX_BYTES: usize = 4 * 1024 * 1024;
+/// Most events that wait to be sent again, before those of a channel collapse into one `All`: 1,024.
+pub const OUTBOX_EVENTS: usize = 1024;
+/// Most bytes that wait to be sent again, before those of a channel collapse into one `All`: 2 MiB.
+pub const OUTBOX_BYTES: usize = 2 * 1024 * 1024;
 /// Most entries of a `CoherentCache` or a `Cooldown`: 10,000.
 pub const MAX_ENTRIES: usize = 10_000;
 /// Most entries of a `TtlCache`: 100.

@@ -180,10 +180,23 @@ impl<E: Error + 'static> Error for ConfirmError<E> {
     }
 }
 
-/// An event may not have been published, or a cache could not evict in Redis.
+/// What becomes of an event that the server did not take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// The outbox sends it.
+    Deferred,
+    /// It would be sent later, but the outbox is off.
+    Off,
+    /// It is never sent.
+    Refused,
+}
+
+/// An event was not published yet, is refused, or a cache could not evict in Redis.
 ///
-/// This instance's inline subscribers and caches in memory have applied the event all the same.
-/// Other instances may not have: publish the event again, or rely on their TTL.
+/// This instance's inline subscribers and caches in memory have applied the event all the same. A
+/// [deferred](Self::is_deferred) event will be sent, so nothing need be done. A
+/// [refused](Self::is_refused) one will not: other instances serve what it evicts until their TTL
+/// ends.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PublishError {
     channel: Arc<str>,
@@ -197,7 +210,7 @@ pub struct PublishError {
 enum Reason {
     Encode(EncodeError),
     TooLarge { length: usize, limit: usize },
-    Transport(Cause),
+    Transport(Cause, Fate),
 }
 
 impl PublishError {
@@ -217,8 +230,8 @@ impl PublishError {
         Self::new(channel, Reason::TooLarge { length, limit })
     }
 
-    pub(crate) fn transport(channel: Arc<str>, cause: Cause) -> Self {
-        Self::new(channel, Reason::Transport(cause))
+    pub(crate) fn transport(channel: Arc<str>, cause: Cause, fate: Fate) -> Self {
+        Self::new(channel, Reason::Transport(cause, fate))
     }
 
     /// At least one cache could not evict. `sent` is the error of publishing the event itself, if
@@ -247,7 +260,7 @@ impl PublishError {
     #[must_use]
     pub fn cause(&self) -> Option<&Cause> {
         match &self.reason {
-            Some(Reason::Transport(cause)) => Some(cause),
+            Some(Reason::Transport(cause, _)) => Some(cause),
             Some(Reason::Encode(_) | Reason::TooLarge { .. }) => None,
             None => self.not_evicted.first().map(|(_, cause)| cause),
         }
@@ -266,6 +279,26 @@ impl PublishError {
     #[must_use]
     pub fn is_published(&self) -> bool {
         self.reason.is_none()
+    }
+
+    /// Whether the event was not published, and the bus will send it by itself: as soon as the server
+    /// takes it, or until the bus is closed.
+    ///
+    /// The server could not be reached, did not answer in time, or answered that it cannot serve now.
+    /// If it did not answer, it may have published the event all the same. Then it does so twice.
+    #[must_use]
+    pub fn is_deferred(&self) -> bool {
+        matches!(self.reason, Some(Reason::Transport(_, Fate::Deferred)))
+    }
+
+    /// Whether the event was not published, and will not be.
+    ///
+    /// It is invalid or too large; the server's access rules forbid it; two services use the channel
+    /// for different events; the bus was closed; or the [outbox](crate::bus::BusBuilder::outbox) is
+    /// off.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        !self.is_published() && !self.is_deferred()
     }
 
     /// Whether the event cannot be encoded, or is too large. Publishing it again fails again.
@@ -288,7 +321,7 @@ impl PublishError {
 
     /// Whether the server's access rules forbid the command.
     #[must_use]
-    pub fn is_refused(&self) -> bool {
+    pub fn is_forbidden(&self) -> bool {
         matches!(self.cause(), Some(Cause::Refused(_)))
     }
 }
@@ -296,10 +329,19 @@ impl PublishError {
 impl fmt::Display for PublishError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let channel = &self.channel;
-        if self.is_published() {
-            write!(f, "published to channel `{channel}`, but ")?;
-        } else {
-            write!(f, "could not publish to channel `{channel}`")?;
+        match &self.reason {
+            None => write!(f, "published to channel `{channel}`, but ")?,
+            Some(Reason::Transport(_, Fate::Deferred)) => write!(
+                f,
+                "the event for channel `{channel}` is deferred and will be sent later"
+            )?,
+            Some(_) => write!(
+                f,
+                "the event for channel `{channel}` is refused and will not be sent"
+            )?,
+        }
+        if let Some(Reason::Transport(_, Fate::Off)) = self.reason {
+            f.write_str(", because the outbox is off")?;
         }
         if let Some(Reason::TooLarge { length, limit }) = self.reason {
             write!(
@@ -343,7 +385,7 @@ impl Error for PublishError {
         match &self.reason {
             Some(Reason::Encode(error)) => Some(error),
             Some(Reason::TooLarge { .. }) => None,
-            Some(Reason::Transport(_)) | None => self.cause().map(|cause| cause as _),
+            Some(Reason::Transport(..)) | None => self.cause().map(|cause| cause as _),
         }
     }
 }
@@ -367,6 +409,12 @@ impl PublishAllError {
     #[must_use]
     pub fn failed(&self) -> impl ExactSizeIterator<Item = (usize, &PublishError)> {
         self.failed.iter().map(|(i, error)| (*i, error))
+    }
+
+    /// Whether every event that failed is [deferred](PublishError::is_deferred).
+    #[must_use]
+    pub fn is_deferred(&self) -> bool {
+        self.failed.iter().all(|(_, error)| error.is_deferred())
     }
 }
 

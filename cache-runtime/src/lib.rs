@@ -226,6 +226,7 @@ mod io_thread;
 mod keyspace;
 mod link;
 mod log_throttle;
+mod outbox;
 mod place;
 mod queue;
 mod random;

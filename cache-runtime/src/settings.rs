@@ -94,6 +94,7 @@ pub(crate) struct Settings {
     #[cfg(feature = "redis")]
     pub(crate) response_timeout: Duration,
     pub(crate) queue: Bounds,
+    pub(crate) outbox: Bounds,
     pub(crate) max_payload: usize,
     pub(crate) on_rejected: OnRejected,
 }
@@ -116,6 +117,10 @@ impl Default for Settings {
             queue: Bounds {
                 items: defaults::QUEUE_EVENTS,
                 bytes: defaults::QUEUE_BYTES,
+            },
+            outbox: Bounds {
+                items: defaults::OUTBOX_EVENTS,
+                bytes: defaults::OUTBOX_BYTES,
             },
             max_payload: defaults::MAX_PAYLOAD,
             on_rejected: OnRejected::default(),

@@ -58,6 +58,10 @@ pub(crate) const RUNTIME: &[Layer] = &[
         "one connection pair for all channels, and the task that supervises it",
     ),
     Layer(
+        "outbox/",
+        "events that the server has not taken yet, until it takes them",
+    ),
+    Layer(
         "transport/",
         "what carries payloads and keeps keys: the process, or Redis",
     ),

@@ -40,7 +40,7 @@ async fn one_channel_refused_leaves_the_others_alone_and_says_what_to_allow() {
     })
     .await;
     let error = teams.invalidate_user(1u64).await.unwrap_err();
-    assert!(error.is_refused(), "{error:?}");
+    assert!(error.is_forbidden() && error.is_refused(), "{error:?}");
     assert!(format!("{error:#}").contains("&cache:teams"), "{error}");
     let health = bus.health();
     assert!(

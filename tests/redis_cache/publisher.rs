@@ -85,8 +85,8 @@ async fn says_both_where_the_event_could_not_leave_either() {
     assert!(!error.is_published());
     assert!(error.cause().is_some());
     let text_of = format!("{error:#}");
-    let start = "could not publish to channel `cache:texts`, and cache `texts` could not evict in \
-                 Redis: ";
+    let start = "the event for channel `cache:texts` is deferred and will be sent later, and cache \
+                 `texts` could not evict in Redis: ";
     assert!(text_of.starts_with(start), "{text_of}");
     assert_eq!(here.texts.stats().publish_failures, 1);
 }

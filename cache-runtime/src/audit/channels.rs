@@ -1,12 +1,15 @@
 //! The channels of the program, as the buses of this process see them.
 
+use std::time::Duration;
+
 use crate::bus::Shared;
 use crate::channel::{self, ChannelStats, DeclaredChannel};
-use crate::health::Health;
+use crate::health::{Cause, Health};
 use crate::place::Place;
 use crate::wire::EventSchema;
 
 /// The channel of a service under one name, and its use on every bus that has it.
+#[derive(Clone)]
 pub(super) struct Channel {
     pub(super) service: &'static str,
     pub(super) schema: &'static EventSchema,
@@ -38,6 +41,8 @@ pub(super) struct Use {
     pub(super) health: Health,
     pub(super) stats: ChannelStats,
     pub(super) subscribers: usize,
+    /// For how long the server has not taken what is in the outbox of the bus, and why.
+    pub(super) stuck: Option<(Duration, Cause)>,
 }
 
 /// The channels of every service of the program.
@@ -57,6 +62,10 @@ pub(super) fn uses() -> Vec<Channel> {
                 health: bus.checked(channel.health()),
                 stats: channel.stats(),
                 subscribers: channel.subscribers(),
+                stuck: bus
+                    .outbox()
+                    .stuck()
+                    .map(|(since, cause)| (since.elapsed(), cause)),
             };
             match all[first..].iter_mut().find(|other| other.name == name) {
                 Some(known) => known.uses.push(this),

@@ -1,14 +1,21 @@
 //! What looks wrong in an audit, and what to do about it.
 
+use std::time::Duration;
+
+use super::channels::Channel;
 use super::enrolled::Described;
 use super::peer::Peer;
 use super::report::{Flag, Kind, Risk, Row, State, why};
 use super::source::{Evicts, Seen};
 use super::table::{Length, list};
 
+/// How long events may be in an outbox before that is flagged.
+const STUCK: Duration = Duration::from_secs(10);
+
 /// Sets the flags of all rows. `caches[i]` is the cache of `rows[i]`; the rows after them are
-/// channels.
-pub(super) fn raise(rows: &mut [Row], caches: &[Described], peers: &[Peer]) {
+/// `channels`.
+pub(super) fn raise(rows: &mut [Row], caches: &[Described], channels: &[Channel], peers: &[Peer]) {
+    let all = channels;
     let mut channels: Vec<String> = Vec::new();
     for (i, row) in rows.iter_mut().enumerate() {
         let mut found = Vec::new();
@@ -21,6 +28,9 @@ pub(super) fn raise(rows: &mut [Row], caches: &[Described], peers: &[Peer]) {
         } else if !channels.contains(&row.name) {
             channels.push(row.name.clone());
             idle_events(row, caches, peers, &mut found);
+        }
+        if let Some(channel) = i.checked_sub(caches.len()).and_then(|i| all.get(i)) {
+            stuck(channel, &mut found);
         }
         let about = |(risk, text)| Flag {
             about: row.name.clone(),
@@ -65,6 +75,23 @@ fn silent(cache: &Described, found: &mut Vec<Found>) {
                  change of a value is published afterwards"
             );
             found.push((Risk::Minor, text));
+        }
+    }
+}
+
+/// Flags a channel whose events are in an outbox for long.
+fn stuck(channel: &Channel, found: &mut Vec<Found>) {
+    for usage in &channel.uses {
+        let (events, Some((time, cause))) = (usage.stats.in_outbox(), &usage.stuck) else {
+            continue;
+        };
+        if events > 0 && *time > STUCK {
+            let text = format!(
+                "events in the outbox: {events}. For {} the server has not taken them: {cause}. \
+                 Until it does, other instances may serve what they evict",
+                Length(*time)
+            );
+            found.push((Risk::Critical, text));
         }
     }
 }

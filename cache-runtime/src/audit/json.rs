@@ -108,6 +108,11 @@ object! { Traffic as traffic {
     "publishFailures": traffic.stats.publish_failures,
     "flushes": traffic.stats.flushes,
     "overflows": traffic.stats.overflows,
+    "deferred": traffic.stats.deferred,
+    "resent": traffic.stats.resent,
+    "collapsed": traffic.stats.collapsed,
+    "givenUp": traffic.stats.given_up,
+    "inOutbox": traffic.stats.in_outbox(),
     "panics": traffic.stats.panics,
 } }
 

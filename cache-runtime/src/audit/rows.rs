@@ -23,7 +23,7 @@ pub(super) fn assemble(mut caches: Vec<Described>, channels: &[Channel], peers: 
             .iter()
             .map(|channel| self::channel(channel, &caches)),
     );
-    flags::raise(&mut rows, &caches, peers);
+    flags::raise(&mut rows, &caches, channels, peers);
     Audit { rows }
 }
 
@@ -154,6 +154,10 @@ fn sum(stats: impl Iterator<Item = ChannelStats>) -> ChannelStats {
         publish_failures: sum.publish_failures + stats.publish_failures,
         flushes: sum.flushes + stats.flushes,
         overflows: sum.overflows + stats.overflows,
+        deferred: sum.deferred + stats.deferred,
+        resent: sum.resent + stats.resent,
+        collapsed: sum.collapsed + stats.collapsed,
+        given_up: sum.given_up + stats.given_up,
         panics: sum.panics + stats.panics,
     })
 }

@@ -102,6 +102,7 @@ fn channel(name: &str, uses: impl IntoIterator<Item = (Health, ChannelStats, usi
                 health,
                 stats,
                 subscribers,
+                stuck: None,
             })
             .collect(),
     }

@@ -197,6 +197,21 @@ impl BusBuilder {
         self
     }
 
+    /// Most events and most bytes that the outbox keeps, which sends again what the server has not
+    /// taken. Zero events turn it off.
+    ///
+    /// When there are too many, the events of the channel with the most bytes become one `All`. Each
+    /// channel may keep one `All` beyond these bounds. An event takes its payload and 64 bytes. By
+    /// default [`defaults::OUTBOX_EVENTS`](crate::defaults::OUTBOX_EVENTS) and
+    /// [`defaults::OUTBOX_BYTES`](crate::defaults::OUTBOX_BYTES).
+    pub fn outbox(mut self, events: usize, bytes: usize) -> Self {
+        self.settings.outbox = Bounds {
+            items: events,
+            bytes,
+        };
+        self
+    }
+
     /// Longest payload in bytes, sent or received;
     /// [`defaults::MAX_PAYLOAD`](crate::defaults::MAX_PAYLOAD) by default.
     pub fn max_payload(mut self, bytes: usize) -> Self {

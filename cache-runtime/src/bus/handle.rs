@@ -2,15 +2,17 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
 use super::builder::{BusBuilder, Target};
-use super::shared::Shared;
+use super::shared::{CLOSE_STEP, Shared};
 use crate::channel;
 use crate::error::{ConnectError, NotReady, NotSettled};
 use crate::event::Settled;
 use crate::health::{Cause, Health};
+use crate::outbox::Unsent;
 use crate::settings::Settings;
 #[cfg(feature = "redis")]
 use crate::transport::redis;
@@ -28,6 +30,11 @@ use crate::transport::{Servers, Transport};
 ///
 /// Services, subscriptions, streams and caches in Redis keep the bus alive. When the last of them
 /// and the last clone of the bus are dropped, the bus ends its connections and tasks.
+///
+/// An event that the server does not take is kept in the bus's outbox, which sends it again until the
+/// server takes it or the bus is closed. If the last handle is dropped meanwhile, the outbox goes on for
+/// one second, unless the process ends; a line in the log says how many events of which channels are
+/// left then. [`close`](Self::close) waits for it.
 ///
 /// A clone is the same bus. [`another_instance`](Self::another_instance) stands for another
 /// process.
@@ -263,12 +270,41 @@ impl Bus {
     /// Async handlers are cancelled at their next await. Sync handlers finish their event on their
     /// threads. Publishing fails afterwards. Other instances are not affected.
     ///
+    /// If events are in the outbox, they are sent for up to 90 ms of this time. Those that are to be
+    /// sent later are sent now. Returns what the server has not taken, which is also logged.
+    ///
     /// # Cancel safety
     ///
     /// The first poll closes the bus. If the future is dropped after that, `close` only does not
-    /// wait for tasks and handlers to end.
-    pub async fn close(&self) {
-        self.shared.close().await;
+    /// wait for the outbox, tasks and handlers to end.
+    pub async fn close(&self) -> Unsent {
+        self.close_within(CLOSE_STEP).await
+    }
+
+    /// As [`close`](Self::close), but sends what is in the outbox for up to `limit`. It returns sooner
+    /// once everything was sent.
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`close`](Self::close). The outbox goes on until `limit` has passed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use cache_runtime::Bus;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let bus = Bus::in_process();
+    /// let unsent = bus.close_within(Duration::from_secs(5)).await;
+    /// if !unsent.is_empty() {
+    ///     eprintln!("{unsent}"); // 3 events were not sent: 3 of cache:users
+    /// }
+    /// # }
+    /// ```
+    pub async fn close_within(&self, limit: Duration) -> Unsent {
+        self.shared.close(limit).await
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::channel::{ChannelStats, Dispatch};
+use crate::channel::{ChannelStats, Counters, Dispatch};
 use crate::health::{Health, ProvenUntil, Reported};
 use crate::link::{Audience, ChannelId};
 use crate::settings::{LISTENING, OnRejected, Settings};
@@ -11,6 +11,7 @@ use crate::settings::{LISTENING, OnRejected, Settings};
 pub(super) struct Listening {
     name: Arc<str>,
     health: Reported,
+    counters: Counters,
 }
 
 impl Listening {
@@ -21,6 +22,7 @@ impl Listening {
         Self {
             name: settings.full_name(LISTENING).into(),
             health: Reported::new(Health::Idle, proven),
+            counters: Counters::default(),
         }
     }
 }
@@ -53,7 +55,15 @@ impl Dispatch for Listening {
     }
 
     fn stats(&self) -> ChannelStats {
-        ChannelStats::default()
+        self.counters.snapshot()
+    }
+
+    fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    fn all(&self) -> Vec<u8> {
+        Vec::new()
     }
 
     fn close(&self) {

@@ -23,6 +23,7 @@ mod table;
 pub use crate::error::{ConnectError, NotReady, NotSettled};
 pub use crate::event::receipt::Settled;
 pub use crate::health::{Cause, Health};
+pub use crate::outbox::Unsent;
 pub use crate::settings::OnRejected;
 #[cfg(feature = "redis")]
 pub use crate::transport::redis::Credentials;

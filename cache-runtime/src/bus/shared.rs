@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use futures_util::future::{BoxFuture, join, join_all};
+use futures_util::future::{BoxFuture, join_all, join3};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
@@ -25,6 +25,7 @@ use crate::health::Combined;
 use crate::health::{Cause, Health, ProvenUntil, Reported};
 use crate::io_thread::{self, timeout};
 use crate::link::ChannelId;
+use crate::outbox::{Outbox, Unsent};
 use crate::random;
 use crate::settings::Settings;
 use crate::sync::Mutex;
@@ -33,9 +34,12 @@ use crate::transport::redis::Cluster;
 use crate::transport::{Backend, Listing, Published, Servers, Transport};
 use crate::weak_list::WeakList;
 
-/// Longest time that [`Bus::close`](super::Bus::close) waits for the supervisor, and then again for
-/// the handlers.
-const CLOSE_STEP: Duration = Duration::from_millis(90);
+/// Longest time that [`Bus::close`](super::Bus::close) waits for the outbox and the supervisor, and then
+/// again for the handlers.
+pub(super) const CLOSE_STEP: Duration = Duration::from_millis(90);
+
+/// How long the outbox goes on after the last handle was dropped.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// Publishes the event that was encoded as a payload, or the channel's `All` for `None`, as its
 /// service does.
@@ -58,6 +62,7 @@ pub(crate) struct Shared {
     combined: Option<Combination>,
     /// The lease of every channel; `None` in a cluster, where each has its own.
     proven: Option<Arc<ProvenUntil>>,
+    outbox: Outbox,
     /// The handlers that run.
     handlers: TaskTracker,
     closed: AtomicBool,
@@ -107,7 +112,9 @@ impl Shared {
                 (whole, Some(combined), None)
             }
         };
+        let outbox = Outbox::new(&settings, servers.clone(), Arc::clone(&health));
         let shared = Arc::new(Self {
+            outbox,
             servers,
             settings,
             conflict,
@@ -189,6 +196,15 @@ impl Shared {
 
     pub(super) fn health(&self) -> &Reported {
         &self.health
+    }
+
+    pub(crate) fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
+    /// Whether events are proven to arrive now, in every channel that has subscribers here.
+    pub(crate) fn is_live(&self) -> bool {
+        self.checked(&self.health).is_live()
     }
 
     pub(crate) fn handlers(&self) -> &TaskTracker {
@@ -315,7 +331,7 @@ impl Shared {
     /// Whether the server can be used now, for events and for keys.
     pub(super) async fn check(&self) -> Result<(), Cause> {
         let servers = self.usable()?;
-        if self.checked(&self.health).is_live() && !servers.is_away() {
+        if self.is_live() && !servers.is_away() {
             return Ok(());
         }
         servers.ask().await
@@ -368,7 +384,8 @@ impl Shared {
         })
     }
 
-    pub(super) async fn close(&self) {
+    /// Sends what is in the outbox until `limit` has passed.
+    pub(super) async fn close(&self, limit: Duration) -> Unsent {
         let mut supervisors = self.end();
         let was_live = !supervisors.is_empty();
         let ended = async {
@@ -386,10 +403,11 @@ impl Shared {
                 let _ = timeout(CLOSE_STEP, transport.unlist(&listing)).await;
             }
         };
-        join(ended, unlisted).await;
+        let ((), (), unsent) = join3(ended, unlisted, self.outbox.close(limit)).await;
         self.servers.close();
         self.handlers.close();
         let _ = timeout(CLOSE_STEP, self.handlers.wait()).await;
+        unsent
     }
 
     /// Closes every channel and link. Returns the supervisors, which are ending.
@@ -478,6 +496,6 @@ fn is_obstacle(cause: &Cause) -> bool {
 impl Drop for Shared {
     fn drop(&mut self) {
         self.end().iter().for_each(JoinHandle::abort);
-        self.servers.close();
+        self.outbox.abandon(LINGER);
     }
 }

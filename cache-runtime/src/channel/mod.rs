@@ -66,6 +66,9 @@ pub(crate) trait Dispatch: Any + Send + Sync {
     /// How many caches, inline subscribers, handlers and streams there are.
     fn subscribers(&self) -> usize;
     fn stats(&self) -> ChannelStats;
+    fn counters(&self) -> &Counters;
+    /// The payload of the event that says that everything is stale.
+    fn all(&self) -> Vec<u8>;
     /// Sets the health to closed, and closes the queues of handlers and streams.
     fn close(&self);
 }
@@ -259,6 +262,16 @@ impl<E: InvalidationEvent> Dispatch for Channel<E> {
 
     fn stats(&self) -> ChannelStats {
         self.counters.snapshot()
+    }
+
+    fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    fn all(&self) -> Vec<u8> {
+        // It has no fields that could not be written. An empty payload would be rejected, and would
+        // evict everything too.
+        E::all().encode().unwrap_or_default()
     }
 
     fn close(&self) {

@@ -24,9 +24,31 @@ counters! {
             flushes,
             /// How often the queue of a handler or stream was full and collapsed into one `All`.
             overflows,
+            /// Events that were put into the outbox, to be sent later: those that the server did not
+            /// take, those whose publication was given up while it was in progress, and those of a
+            /// [`Change`](crate::service::Change) that are published once more.
+            deferred,
+            /// Events of the outbox that the server has taken.
+            resent,
+            /// Events of the outbox that another one covers: an equal one, or the `All` that too many
+            /// events became.
+            collapsed,
+            /// Events of the outbox that are not sent any more: the server's access rules forbid it,
+            /// or the bus was closed.
+            given_up,
             /// Panics of handlers and inline subscribers.
             panics,
         }
+    }
+}
+
+impl ChannelStats {
+    /// How many events are in the outbox now.
+    #[must_use]
+    pub fn in_outbox(&self) -> u64 {
+        let gone = self.resent + self.collapsed + self.given_up;
+        // The counters are not read at one moment.
+        self.deferred.saturating_sub(gone)
     }
 }
 

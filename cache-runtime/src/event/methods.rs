@@ -21,7 +21,7 @@ use crate::io_thread;
 ///
 /// # Cancel safety
 ///
-/// If it is dropped after its first poll, the event may or may not have been published.
+/// If it is dropped after its first poll, the outbox sends the event.
 #[must_use = "an event is published when this is awaited"]
 pub struct Publishing<'a, T = Receipt, E = PublishError> {
     future: BoxFuture<'a, Result<T, E>>,

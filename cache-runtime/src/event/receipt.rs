@@ -13,11 +13,12 @@ use crate::error::NotSettled;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Receipt {
     receivers: u64,
+    proven: bool,
 }
 
 impl Receipt {
-    pub(crate) fn new(receivers: u64) -> Self {
-        Self { receivers }
+    pub(crate) fn new(receivers: u64, proven: bool) -> Self {
+        Self { receivers, proven }
     }
 
     /// The number of subscribed connections when the event was published, this instance's own
@@ -25,6 +26,16 @@ impl Receipt {
     #[must_use]
     pub fn receivers(&self) -> u64 {
         self.receivers
+    }
+
+    /// Whether the bus was [live](crate::bus::Health::Live) when the server answered: a canary of
+    /// this instance had come back within the lease, from a server that said that it was a primary.
+    ///
+    /// If not, the server may be one that other instances are not connected to. It is `false` for
+    /// an instance that only publishes, because it subscribes to nothing and sends no canaries.
+    #[must_use]
+    pub fn is_proven(&self) -> bool {
+        self.proven
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures_util::future::{BoxFuture, join_all};
 use tracing::debug;
 
+use super::sending::Sending;
 use crate::bus::Shared;
 use crate::channel::{Channel, DeclaredChannel, Deletion, Dispatch, Hook};
 use crate::counters::count;
@@ -70,15 +71,25 @@ impl<E: InvalidationEvent> Core<E> {
     }
 
     /// Evicts on this instance.
-    fn begin(&self, event: &E) -> Begun<E> {
+    pub(super) fn begin(&self, event: &E) -> Begun<E> {
         let hooks = self.channel.hooks.snapshot();
         let deletions = self.channel.apply_published(event, &hooks);
-        Begun { hooks, deletions }
+        let payload = self.encode(event);
+        let channel = Arc::clone(&self.channel) as _;
+        Begun {
+            hooks,
+            deletions,
+            sending: payload.map(|payload| Sending::new(self.bus.outbox(), channel, payload)),
+        }
     }
 
-    async fn finish(&self, event: &E, begun: Begun<E>) -> Result<Receipt, PublishError> {
-        let Begun { hooks, deletions } = begun;
-        let payload = self.encode(event)?;
+    pub(super) async fn finish(&self, event: &E, begun: Begun<E>) -> Result<Receipt, PublishError> {
+        let Begun {
+            hooks,
+            deletions,
+            sending,
+        } = begun;
+        let sending = sending?;
         let (here, elsewhere): (Vec<_>, Vec<_>) = deletions
             .into_iter()
             .partition(|deletion| deletion.bus() == self.bus.id());
@@ -86,8 +97,9 @@ impl<E: InvalidationEvent> Core<E> {
         let deleted = join_all(elsewhere.iter().map(|elsewhere| elsewhere.carry_out())).await;
         let elsewhere = zip(elsewhere, deleted);
 
-        let echo = self.channel.expect_echo(&payload, &hooks);
-        let published = self.bus.publish(self.name(), payload, &keys).await;
+        let payload = sending.payload();
+        let echo = self.channel.expect_echo(payload, &hooks);
+        let published = self.bus.publish(self.name(), payload.to_vec(), &keys).await;
         let published = published.unwrap_or_else(|cause| Published {
             receivers: Err(cause.clone()),
             deleted: Err(cause),
@@ -101,7 +113,7 @@ impl<E: InvalidationEvent> Core<E> {
         };
         let here = here.into_iter().zip(iter::repeat(published.deleted));
         let failed = end(here.chain(elsewhere), overtaken);
-        let sent = self.record(event, published.receivers);
+        let sent = self.record(event, sending, published.receivers);
         if failed.is_empty() {
             return sent;
         }
@@ -121,8 +133,13 @@ impl<E: InvalidationEvent> Core<E> {
         Ok(payload)
     }
 
-    /// Counts and logs a publication.
-    fn record(&self, event: &E, receivers: Result<u64, Cause>) -> Result<Receipt, PublishError> {
+    /// Counts and logs a publication. If it has failed, the outbox may keep the event.
+    fn record(
+        &self,
+        event: &E,
+        sending: Sending,
+        receivers: Result<u64, Cause>,
+    ) -> Result<Receipt, PublishError> {
         let (name, counters) = (self.name(), &self.channel.counters);
         match receivers {
             Ok(receivers) => {
@@ -130,21 +147,25 @@ impl<E: InvalidationEvent> Core<E> {
                 if self.declared.logging().publish {
                     debug!(channel = %name, event = %event.describe(), receivers, "event published");
                 }
-                Ok(Receipt::new(receivers))
+                sending.published();
+                Ok(Receipt::new(receivers, self.bus.is_live()))
             }
             Err(cause) => {
-                count(&counters.publish_failures);
-                Err(PublishError::transport(Arc::clone(name), cause))
+                let fate = sending.failed(&cause);
+                Err(PublishError::transport(Arc::clone(name), cause, fate))
             }
         }
     }
 }
 
 /// A publication that has evicted on this instance.
-struct Begun<E> {
+///
+/// If this is dropped, it takes place all the same: the caches delete in Redis by themselves, and the
+/// outbox sends the event.
+pub(super) struct Begun<E> {
     hooks: Arc<[Arc<Hook<E>>]>,
-    /// What is to be deleted in Redis. The caches delete it by themselves if these are dropped.
     deletions: Vec<Box<dyn Deletion>>,
+    pub(super) sending: Result<Sending, PublishError>,
 }
 
 /// Ends the deletions of a publication. If it was `overtaken` by another instance's message, what was

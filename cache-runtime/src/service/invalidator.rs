@@ -64,16 +64,21 @@ impl<E: InvalidationEvent> Invalidator<E> {
     ///
     /// # Errors
     ///
-    /// When the event cannot be encoded or is too large; when the server cannot be reached, refuses
-    /// the event or does not answer in time; when the bus is closed; when two services use one
-    /// channel for different events; or when the event was published, but a cache in Redis could
-    /// not evict. The error names the channel, the cause and the cache.
+    /// - The event is [deferred](PublishError::is_deferred): the server cannot be reached, does not
+    ///   answer in time, or cannot serve now. The bus keeps the event in its
+    ///   [outbox](crate::bus::BusBuilder::outbox) and sends it as soon as possible.
+    /// - The event is [refused](PublishError::is_refused), and will not be sent: it cannot be
+    ///   encoded or is too large; the server's access rules forbid it; the bus is closed; two services
+    ///   use one channel for different events; or the outbox is off.
+    /// - The event was published, but a cache in Redis could not evict.
+    ///
+    /// The error names the channel, the cause and the cache.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped after its first poll, the event may or may not have been published.
-    /// Its evictions on this instance and in Redis take place all the same, in Redis as long as the
-    /// cache lives.
+    /// If the future is dropped after its first poll, the outbox sends the event, which may have been
+    /// published already. Its evictions on this instance and in Redis take place too, in Redis as long
+    /// as the cache lives.
     ///
     /// If the first of two publications fails, `?` between them skips the second, which then evicts
     /// nothing, not even here. Publish events of one service with
@@ -95,7 +100,7 @@ impl<E: InvalidationEvent> Invalidator<E> {
     /// # Cancel safety
     ///
     /// As for [`publish`](Self::publish): after the first poll, all events evict on this instance and
-    /// in Redis, and each may or may not have been published.
+    /// in Redis, and the outbox sends those that may not have been published.
     ///
     /// # Examples
     ///

@@ -5,6 +5,7 @@ pub(crate) mod handle;
 mod invalidator;
 pub(crate) mod locator;
 mod payload;
+mod sending;
 mod service_trait;
 mod subscription;
 

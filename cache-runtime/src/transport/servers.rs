@@ -11,6 +11,7 @@ use crate::health::Cause;
 use crate::settings::Settings;
 
 /// What carries a bus.
+#[derive(Clone)]
 pub(crate) enum Servers {
     One(Transport),
     #[cfg(feature = "redis")]

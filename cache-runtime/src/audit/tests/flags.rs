@@ -77,6 +77,24 @@ fn a_channel_in_which_nothing_was_published() {
 }
 
 #[test]
+fn a_channel_whose_events_are_not_taken() {
+    let mut users = channel(USERS, live(1));
+    users.uses[0].stats.deferred = 5;
+    users.uses[0].stats.resent = 2;
+    users.uses[0].stuck = Some((MINUTE, Cause::Disconnected));
+    let text = "critical: cache:users: events in the outbox: 3. For 1 min the server has not taken \
+                them: the connection ended. Until it does, other instances may serve what they \
+                evict";
+    assert_eq!(flags(&audit(vec![], &[users.clone()])), [text]);
+
+    let mut quick = users.clone();
+    quick.uses[0].stuck = Some((Duration::from_secs(1), Cause::Disconnected));
+    assert_eq!(flags(&audit(vec![], &[quick])), [""; 0]);
+    users.uses[0].stats.resent = 5;
+    assert_eq!(flags(&audit(vec![], &[users])), [""; 0]);
+}
+
+#[test]
 fn ttl_caches_of_one_name_in_this_process() {
     let caches = vec![
         cache("suggestions", Kind::Ttl),

@@ -1,0 +1,219 @@
+//! The task that sends what an outbox keeps.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures_util::future::{Either, join_all, select};
+use tokio::sync::watch;
+use tokio::time::sleep_until;
+use tracing::{debug, warn};
+
+use super::pending::Due;
+use super::shared::Shared;
+use crate::backoff::Backoff;
+use crate::counters::count;
+use crate::health::{Cause, Health};
+use crate::random;
+
+/// How many events of a channel are sent at a time. After a failure, the others wait.
+const AT_A_TIME: usize = 32;
+
+/// Sends until the bus is closed. Then it sends what is left until the deadline.
+pub(super) async fn run(outbox: Arc<Shared>) {
+    {
+        let work = pin!(work(&outbox));
+        let deadline = pin!(deadline(&outbox));
+        select(work, deadline).await;
+    }
+    let mut state = outbox.state.lock();
+    let unsent = state.pending.give_up();
+    state.unsent = unsent.clone();
+    state.is_sending = false;
+    let is_abandoned = state.is_abandoned;
+    drop(state);
+    if is_abandoned {
+        outbox.servers.close();
+    }
+    if !unsent.is_empty() {
+        warn!("the bus was closed: {unsent}");
+    }
+}
+
+/// Ends at the deadline, once there is one.
+async fn deadline(outbox: &Shared) {
+    let mut deadline = outbox.deadline.subscribe();
+    // Cannot fail, because the outbox holds the sender.
+    let at = deadline.wait_for(Option::is_some).await;
+    let at = at.ok().and_then(|at| *at);
+    if let Some(at) = at {
+        sleep_until(at.into()).await;
+    }
+}
+
+/// Ends when the bus is closed and everything was sent.
+async fn work(outbox: &Arc<Shared>) {
+    let (first, longest) = outbox.backoff;
+    let mut backoff = Backoff::new(first, longest, random::number());
+    let mut health = outbox.health.watch();
+    loop {
+        let at = {
+            let state = outbox.state.lock();
+            // While the bus is being closed, nothing waits for its time.
+            let next = state.pending.next();
+            let next = next.map(|at| if state.is_closed { Instant::now() } else { at });
+            if state.is_closed && next.is_none() {
+                return;
+            }
+            next.max(next.and(state.retry_at))
+        };
+        match woken(outbox, &mut health, at).await {
+            Woken::News => continue,
+            Woken::Live => {
+                backoff.reset();
+                outbox.state.lock().retry_at = None;
+                continue;
+            }
+            Woken::Time => {}
+        }
+        if send_due(outbox).await {
+            backoff.reset();
+        } else {
+            let wait = backoff.next();
+            outbox.state.lock().retry_at = Some(Instant::now() + wait);
+        }
+    }
+}
+
+enum Woken {
+    News,
+    /// The bus has become live.
+    Live,
+    Time,
+}
+
+async fn woken(
+    outbox: &Shared,
+    health: &mut watch::Receiver<Health>,
+    at: Option<Instant>,
+) -> Woken {
+    let time = pin!(async {
+        match at {
+            Some(at) => sleep_until(at.into()).await,
+            None => std::future::pending().await,
+        }
+    });
+    let live = pin!(async {
+        // Cannot fail, because the outbox holds the sender.
+        while health.changed().await.is_ok() {
+            if health.borrow_and_update().is_live() {
+                return;
+            }
+        }
+    });
+    let news = pin!(outbox.news.notified());
+    match select(select(news, live), time).await {
+        Either::Left((Either::Left(_), _)) => Woken::News,
+        Either::Left((Either::Right(_), _)) => Woken::Live,
+        Either::Right(_) => Woken::Time,
+    }
+}
+
+/// Sends every event whose time has come. Returns whether the server has taken them, or never will.
+async fn send_due(outbox: &Arc<Shared>) -> bool {
+    let taken = {
+        let mut state = outbox.state.lock();
+        let mut now = Instant::now();
+        if state.is_closed {
+            now = now.max(state.pending.last().unwrap_or(now));
+        }
+        state.pending.take(now)
+    };
+    let channels = taken.into_iter().map(|due| {
+        // What is not sent is put back. All have to be held from here on, for when this is dropped.
+        let due = due.into_iter().map(|due| InFlight::new(outbox, due));
+        send_in_turn(outbox, due.collect())
+    });
+    let sent = join_all(channels.collect::<Vec<_>>()).await;
+    let all = sent.iter().all(|sent| *sent);
+    if all {
+        outbox.state.lock().stuck = None;
+    }
+    all
+}
+
+/// Sends the events of one channel. Another one may be on a server that does not answer.
+async fn send_in_turn(outbox: &Shared, events: Vec<InFlight>) -> bool {
+    let mut events = events.into_iter();
+    loop {
+        let some: Vec<_> = events.by_ref().take(AT_A_TIME).collect();
+        if some.is_empty() {
+            return true;
+        }
+        let sent = join_all(some.into_iter().map(|event| send(outbox, event))).await;
+        if sent.contains(&false) {
+            return false;
+        }
+    }
+}
+
+/// Sends an event. It needs no deletions in Redis: those of a cache here that are not done yet are
+/// the cache's, and whoever receives the event deletes again. So does this instance, because it does
+/// not take the event for one whose deletions are done.
+async fn send(outbox: &Shared, event: InFlight) -> bool {
+    let Due {
+        channel, payload, ..
+    } = &event.due;
+    let (name, counters) = (channel.name(), channel.counters());
+    let payload = payload.to_vec();
+    let published = outbox.servers.publish(name, payload, &[]).await;
+    match published.and_then(|published| published.receivers) {
+        Ok(receivers) => {
+            count(&counters.resent);
+            debug!(channel = %name, receivers, "deferred event published");
+        }
+        Err(cause @ Cause::Refused(_)) => {
+            count(&counters.given_up);
+            if let Some(skipped) = outbox.refusals.admit() {
+                warn!(channel = %name, %cause, skipped, "deferred event given up");
+            }
+        }
+        Err(cause) => {
+            let mut state = outbox.state.lock();
+            let since = state.stuck.as_ref().map(|(since, _)| *since);
+            state.stuck = Some((since.unwrap_or_else(Instant::now), cause));
+            return false;
+        }
+    }
+    event.done();
+    true
+}
+
+/// An event that is being sent. It is put back when this is dropped before it is done.
+struct InFlight {
+    outbox: Arc<Shared>,
+    due: Due,
+    is_done: bool,
+}
+
+impl InFlight {
+    fn new(outbox: &Arc<Shared>, due: Due) -> Self {
+        Self {
+            outbox: Arc::clone(outbox),
+            due,
+            is_done: false,
+        }
+    }
+
+    fn done(mut self) {
+        self.is_done = true;
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        if !self.is_done {
+            self.outbox.state.lock().pending.add(self.due.clone());
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! Events that the server does not take at once: none is lost.
+
+mod closing;
+mod delivery;
+mod fixture;
+mod limits;
