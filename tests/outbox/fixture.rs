@@ -65,6 +65,20 @@ pub(crate) struct Reader {
 
 impl Reader {
     pub(crate) async fn on(bus: Bus) -> Self {
+        let reader = Self::start(bus).await;
+        for seen in [&reader.seen, &reader.teams] {
+            seen.until("the first `All`", |seen| !seen.is_empty()).await;
+            seen.clear();
+        }
+        reader
+    }
+
+    /// In the process, nothing can be lost before the first event.
+    pub(crate) async fn in_process() -> Self {
+        Self::start(Bus::in_process()).await
+    }
+
+    async fn start(bus: Bus) -> Self {
         let users = Users::new(&bus);
         let (seen, teams) = (Recorder::new(), Recorder::new());
         let guards = [
@@ -73,12 +87,6 @@ impl Reader {
         ];
         let cache = cache(&users);
         bus.ready().await.unwrap();
-        seen.until("the first `All`", |seen| !seen.is_empty()).await;
-        teams
-            .until("the first `All`", |seen| !seen.is_empty())
-            .await;
-        seen.clear();
-        teams.clear();
         Self {
             bus,
             users,

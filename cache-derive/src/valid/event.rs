@@ -14,6 +14,7 @@ use crate::types::{self, Defect};
 /// Five are methods of traits in the prelude, which every type or every `Clone` type implements:
 /// `clone_from`, `clone_into`, `into`, `to_owned` and `try_into`.
 const TAKEN: &[&str] = &[
+    "begin_change",
     "channel",
     "clone",
     "clone_from",

@@ -113,6 +113,7 @@ object! { Traffic as traffic {
     "collapsed": traffic.stats.collapsed,
     "givenUp": traffic.stats.given_up,
     "inOutbox": traffic.stats.in_outbox(),
+    "undecided": traffic.stats.undecided,
     "panics": traffic.stats.panics,
 } }
 

@@ -158,6 +158,7 @@ fn sum(stats: impl Iterator<Item = ChannelStats>) -> ChannelStats {
         resent: sum.resent + stats.resent,
         collapsed: sum.collapsed + stats.collapsed,
         given_up: sum.given_up + stats.given_up,
+        undecided: sum.undecided + stats.undecided,
         panics: sum.panics + stats.panics,
     })
 }

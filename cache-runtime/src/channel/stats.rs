@@ -36,6 +36,8 @@ counters! {
             /// Events of the outbox that are not sent any more: the server's access rules forbid it,
             /// or the bus was closed.
             given_up,
+            /// Changes that were dropped before it was said whether they have committed.
+            undecided,
             /// Panics of handlers and inline subscribers.
             panics,
         }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use futures_util::future::BoxFuture;
 
-use super::receipt::{Confirmed, Receipt, Settle};
+use super::receipt::{Confirmed, Receipt, Settler};
 use crate::error::{ConfirmError, PublishError};
 use crate::io_thread;
 
@@ -25,13 +25,13 @@ use crate::io_thread;
 #[must_use = "an event is published when this is awaited"]
 pub struct Publishing<'a, T = Receipt, E = PublishError> {
     future: BoxFuture<'a, Result<T, E>>,
-    settle: &'a dyn Settle,
+    settle: Settler<'a>,
 }
 
 impl<'a, T, E> Publishing<'a, T, E> {
     pub(crate) fn new(
         publishing: impl Future<Output = Result<T, E>> + Send + 'a,
-        settle: &'a dyn Settle,
+        settle: Settler<'a>,
     ) -> Self {
         Self {
             future: Box::pin(publishing),
@@ -99,9 +99,10 @@ impl<'a, T, E> Publishing<'a, T, E> {
         E: Send + 'a,
     {
         let Self { future, settle } = self;
+        let held = settle.clone();
         let confirming = async move {
             let receipt = future.await.map_err(ConfirmError::Publish)?;
-            let settled = settle.settle().await.map_err(ConfirmError::Settle)?;
+            let settled = held.settle().await.map_err(ConfirmError::Settle)?;
             Ok(Confirmed { receipt, settled })
         };
         Publishing::new(confirming, settle)

@@ -9,4 +9,4 @@ pub use crate::wire::{
 };
 pub(crate) use invalidation_event::InvalidationEvent;
 pub(crate) use methods::{EventMethods, Publish, Publisher, Publishing};
-pub(crate) use receipt::{Receipt, Settle, Settled};
+pub(crate) use receipt::{Receipt, Settle, Settled, Settler};

@@ -90,3 +90,19 @@ impl<T> Confirmed<T> {
 pub(crate) trait Settle: Send + Sync {
     fn settle(&self) -> BoxFuture<'_, Result<Settled, NotSettled>>;
 }
+
+/// What a publication waits with: borrowed from the service, or held without it.
+#[derive(Clone)]
+pub(crate) enum Settler<'a> {
+    Of(&'a dyn Settle),
+    Held(Arc<dyn Settle>),
+}
+
+impl Settler<'_> {
+    pub(super) async fn settle(&self) -> Result<Settled, NotSettled> {
+        match self {
+            Self::Of(settle) => settle.settle().await,
+            Self::Held(settle) => settle.settle().await,
+        }
+    }
+}

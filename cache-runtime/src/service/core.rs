@@ -11,7 +11,7 @@ use crate::bus::Shared;
 use crate::channel::{Channel, DeclaredChannel, Deletion, Dispatch, Hook};
 use crate::counters::count;
 use crate::error::{NotSettled, PublishAllError, PublishError};
-use crate::event::{InvalidationEvent, Publish, Publishing, Receipt, Settle, Settled};
+use crate::event::{InvalidationEvent, Publish, Publishing, Receipt, Settle, Settled, Settler};
 use crate::health::{Cause, Health};
 use crate::transport::Published;
 
@@ -192,7 +192,7 @@ fn end(
 
 impl<E: InvalidationEvent> Publish<E> for Core<E> {
     fn publish(&self, event: E) -> Publishing<'_> {
-        Publishing::new(async move { self.send(&event).await }, self)
+        Publishing::new(async move { self.send(&event).await }, Settler::Of(self))
     }
 }
 

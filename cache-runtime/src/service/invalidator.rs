@@ -9,6 +9,7 @@ use tokio::runtime;
 use tokio::sync::watch;
 use tracing::info;
 
+use super::change::Change;
 use super::core::Core;
 use super::payload;
 use super::subscription::{Events, HookGuard, OutletGuard, Subscription};
@@ -17,7 +18,7 @@ use crate::bus::Bus;
 use crate::channel::handler::{HandlerContext, HandlerOutput};
 use crate::channel::{ChannelStats, DeclaredChannel, Dispatch, Hook, Inline, Notice, Outlet};
 use crate::error::{NotReady, PublishAllError, PublishError};
-use crate::event::{EventMethods, InvalidationEvent, Publisher, Publishing, Receipt};
+use crate::event::{EventMethods, InvalidationEvent, Publisher, Publishing, Receipt, Settler};
 use crate::health::{Health, Lease};
 use crate::log_throttle::LogThrottle;
 use crate::wire::EventSchema;
@@ -125,7 +126,47 @@ impl<E: InvalidationEvent> Invalidator<E> {
     ) -> Publishing<'_, Vec<Receipt>, PublishAllError> {
         let events: Vec<E> = events.into_iter().collect();
         let publishing = async move { self.core.send_all(&events).await };
-        Publishing::new(publishing, &*self.core)
+        Publishing::new(publishing, Settler::Of(&*self.core))
+    }
+
+    /// Takes an event before the transaction that makes it true, to publish it after the commit.
+    ///
+    /// Nothing is evicted or published yet. An event that is published before the commit is of no use:
+    /// other instances load the old value again. With the returned [`Change`] it is not forgotten
+    /// either: it is sent even if the code between the commit and the publication returns early or
+    /// panics.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io;
+    ///
+    /// use cache_runtime::{Bus, InvalidationEvent, cache_invalidation};
+    ///
+    /// #[derive(InvalidationEvent)]
+    /// enum UserEvent {
+    ///     User { user_id: u64 },
+    ///     All,
+    /// }
+    ///
+    /// #[cache_invalidation(channel = "cache:renamed-users", event = UserEvent)]
+    /// struct Users;
+    ///
+    /// # async fn update_and_commit(_user_id: u64) -> io::Result<()> { Ok(()) }
+    /// async fn rename(users: &Users, user_id: u64) -> Result<(), Box<dyn std::error::Error>> {
+    ///     let change = users.begin_change(UserEvent::User { user_id });
+    ///     // If this fails, it is unknown whether it has committed. The event is sent then, too.
+    ///     update_and_commit(user_id).await?;
+    ///     change.committed().await?;
+    ///     Ok(())
+    /// }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # rename(&Users::new(&Bus::in_process()), 1).await
+    /// # }
+    /// ```
+    pub fn begin_change(&self, event: E) -> Change<E> {
+        Change::new(&self.core, event)
     }
 
     /// Calls `handler` with every event of the channel, until the returned guard is dropped or the

@@ -1,5 +1,6 @@
 //! What an annotated service can do: publish its events and subscribe to them.
 
+mod change;
 mod core;
 pub(crate) mod handle;
 mod invalidator;
@@ -15,6 +16,7 @@ pub use crate::channel::{ChannelStats, DeclaredChannel, channels};
 pub use crate::error::{ConfirmError, PublishAllError, PublishError};
 pub use crate::event::methods::Publishing;
 pub use crate::event::receipt::{Confirmed, Receipt};
+pub use change::Change;
 pub use invalidator::Invalidator;
 pub use locator::{AlreadyRegistered, MissingService};
 pub use service_trait::Service;
