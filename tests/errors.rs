@@ -138,7 +138,7 @@ async fn confirming() {
         error,
         &[
             "not confirmed",
-            "could not publish to channel `cache:users`",
+            "the event for channel `cache:users` is refused and will not be sent",
             "the bus is closed",
         ],
     );
