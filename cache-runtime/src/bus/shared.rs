@@ -287,8 +287,12 @@ impl Shared {
         self.usable()?.publish(channel, payload, delete).await
     }
 
-    /// Asks the server whether it is the primary, also while the bus is live.
+    /// Asks the server that accepts publications whether it is the primary, also while the bus is live.
     pub(crate) async fn confirm(&self) -> Result<(), Cause> {
+        // In a cluster, every publication asks its node.
+        if self.is_cluster() {
+            return Ok(());
+        }
         self.usable()?.ask().await
     }
 
