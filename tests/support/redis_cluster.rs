@@ -10,7 +10,7 @@ use crate::{Admin, Server, eventually};
 pub struct RedisCluster {
     nodes: Vec<Server>,
     ids: Vec<String>,
-    _bus_ports: Vec<Port>,
+    bus_ports: Vec<Port>,
 }
 
 /// The number of primaries.
@@ -68,14 +68,14 @@ impl RedisCluster {
         let mut cluster = Self {
             nodes,
             ids: Vec::new(),
-            _bus_ports: bus_ports,
+            bus_ports,
         };
         cluster.form().await;
         cluster
     }
 
     async fn form(&mut self) {
-        let (first, first_bus) = (self.nodes[0].port(), self._bus_ports[0].number());
+        let (first, first_bus) = (self.nodes[0].port(), self.bus_ports[0].number());
         for (number, node) in self.nodes.iter().enumerate() {
             let admin = node.admin().await;
             self.ids.push(admin.run(&["CLUSTER", "MYID"]).await);

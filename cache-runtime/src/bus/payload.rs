@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::shared::{PublishPayload, Shared};
 use crate::error::PublishError;
+use crate::outbox;
 
 impl Shared {
     /// Sets how payloads of a channel are published that were encoded elsewhere.
@@ -27,8 +28,9 @@ impl Shared {
         }
         let sent = self.publish(&name, payload.unwrap_or_default(), &[]).await;
         let receivers = sent.and_then(|sent| sent.receivers);
-        receivers
-            .map(drop)
-            .map_err(|cause| PublishError::transport(name, cause))
+        receivers.map(drop).map_err(|cause| {
+            let fate = outbox::fate(&cause);
+            PublishError::transport(name, cause, fate)
+        })
     }
 }

@@ -140,6 +140,15 @@ impl Outbox {
     }
 }
 
+/// What becomes of an event that is kept somewhere, and that the server has not taken.
+pub(crate) fn fate(cause: &Cause) -> Fate {
+    if may_pass(cause) {
+        Fate::Deferred
+    } else {
+        Fate::Refused
+    }
+}
+
 /// Whether the server may take an event later that it has not taken for this cause. In doubt it may:
 /// one event too many costs a load.
 fn may_pass(cause: &Cause) -> bool {

@@ -18,6 +18,7 @@ use crate::defaults::{BACKOFF_MAX, BACKOFF_MIN, OUTBOX_BATCH, OUTBOX_LEASE, OUTB
 use crate::error::PublishError;
 use crate::io_thread::{sleep, timeout};
 use crate::log_throttle::LogThrottle;
+use crate::outbox;
 use crate::random;
 
 /// Publishes the events of a transactional outbox.
@@ -178,8 +179,9 @@ impl<S: Store> Relay<S> {
         if !published.is_empty()
             && let Err(cause) = self.bus.confirm().await
         {
-            let outbox = "the outbox".into();
-            return (Vec::new(), Some(PublishError::transport(outbox, cause)));
+            let fate = outbox::fate(&cause);
+            let error = PublishError::transport("the outbox".into(), cause, fate);
+            return (Vec::new(), Some(error));
         }
         (published, failed)
     }
