@@ -355,7 +355,7 @@ fn adding_to_an_outbox() {
         sqlite::add(&transaction, &users, &unwritable).unwrap_err(),
         &[
             "the event could not be added to the outbox",
-            "could not publish to channel `cache:users`",
+            "the event for channel `cache:users` is refused and will not be sent",
             "cannot write `UserEvent::Level`: field `level` is null in JSON, which no receiver \
              accepts",
         ],

@@ -1,6 +1,5 @@
 //! The examples print what they promise, without a server and over Redis.
 
-use redis::Value;
 use support::{Child, Server};
 
 /// Runs an example both ways, and looks for these lines in its output, in this order.
@@ -9,8 +8,10 @@ async fn shows(example: &str, lines: &[&str]) {
 
     let server = Server::start().await;
     run(example, &["--redis", &server.url()], lines).await;
-    let left: Vec<Value> = server.admin().await.run(&["KEYS", "*"]).await;
-    assert_eq!(left, [], "what it leaves in Redis");
+    let mut left: Vec<String> = server.admin().await.run(&["KEYS", "*"]).await;
+    // The list of instances expires by itself.
+    left.retain(|key| key != "cache-runtime:instances");
+    assert_eq!(left, [""; 0], "what it leaves in Redis");
 }
 
 async fn run(example: &str, arguments: &[&str], lines: &[&str]) {

@@ -27,10 +27,12 @@ install_toolchain() {
     fail "this needs Rust $version, which is not here, and rustup could not install it"
 }
 
-# Checks without features and with all: features only add code, so other sets need no check.
+all=redis,tls-rustls,tls-native-tls,outbox-sqlite,outbox-postgres
+
+# Checks with each of the sets of features in `sets`.
 check() {
   local features
-  for features in '' redis,tls-rustls,tls-native-tls,outbox-sqlite,outbox-postgres; do
+  for features in "${sets[@]}"; do
     printf 'features: %s\n' "${features:-none}"
     # A separate build folder, because toolchains do not share build results.
     CARGO_TARGET_DIR=$target/msrv rustup run "$version" cargo check --locked "$@" \
@@ -98,9 +100,12 @@ RUST
 
 install_toolchain
 printf '\nwith Cargo.lock\n'
+sets=("$all")
 check -p cache-derive -p cache-runtime
 printf '\nas a user gets them\n'
 new_user
 cd "$user"
 rustup run "$version" cargo generate-lockfile
+# Features only add code, so other sets need no check.
+sets=('' "$all")
 check

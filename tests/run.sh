@@ -22,10 +22,22 @@ everything_is_asked_for() {
 
 run_tests() {
   local status=0
-  cargo test --workspace --exclude benches --no-fail-fast "$@" || status=$?
-  if everything_is_asked_for "$@"; then
-    bash tests/checker.sh "$@" || status=$?
+  if ! everything_is_asked_for "$@"; then
+    cargo test --workspace --exclude benches --no-fail-fast "$@"
+    return
   fi
+  cargo test --workspace --exclude benches --no-run "$@" || return
+  # The compiler's messages are checked beside the other tests, most of which wait for a server most of
+  # the time.
+  local messages
+  messages=$(mktemp)
+  cargo test --workspace --exclude benches --test ui "$@" >"$messages" 2>&1 &
+  cargo test --workspace --exclude benches --no-fail-fast "$@" -- --skip the_compiler_says ||
+    status=$?
+  wait $! || status=$?
+  cat "$messages"
+  rm "$messages"
+  bash tests/checker.sh "$@" || status=$?
   return "$status"
 }
 

@@ -51,7 +51,7 @@ impl Supervisor {
             let payload = acknowledgement.write();
             self.acknowledging.spawn(async move {
                 // Without an answer, the publisher waits for the end of this instance's lease.
-                let _ = transport.publish(&canary, payload, &[]).await;
+                let _ = transport.publish(&canary, &payload, &[]).await;
             });
         }
     }
@@ -72,7 +72,8 @@ impl Supervisor {
                     // The canary is complete only when the others know that this instance may be
                     // live. One message in half a lease is enough for all that are not listed.
                     if !fences.is_unlisted_within(listing.lease / 2, lease.now()) {
-                        let unlisted = transport.publish(&fence, Message::Unlisted.write(), &[]);
+                        let unlisted = Message::Unlisted.write();
+                        let unlisted = transport.publish(&fence, &unlisted, &[]);
                         unlisted.await?.receivers?;
                     }
                 }

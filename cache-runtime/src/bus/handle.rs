@@ -380,6 +380,6 @@ fn conflict() -> Option<Cause> {
 #[doc(hidden)]
 pub async fn publish_raw(bus: &Bus, channel: &str, payload: &[u8]) -> Result<u64, Cause> {
     let name = bus.shared.settings().full_name(channel);
-    let published = bus.shared.publish(&name, payload.to_vec(), &[]).await?;
+    let published = bus.shared.publish(&name, payload, &[]).await?;
     published.receivers
 }

@@ -26,7 +26,8 @@ impl Shared {
         if let Some(publish) = publisher {
             return publish(self, payload).await;
         }
-        let sent = self.publish(&name, payload.unwrap_or_default(), &[]).await;
+        let payload = payload.unwrap_or_default();
+        let sent = self.publish(&name, &payload, &[]).await;
         let receivers = sent.and_then(|sent| sent.receivers);
         receivers.map(drop).map_err(|cause| {
             let fate = outbox::fate(&cause);

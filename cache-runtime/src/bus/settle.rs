@@ -17,10 +17,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::fences::{Message, Waiting};
+use super::listening::Listening;
 use super::shared::Shared;
+use crate::channel::Dispatch;
 use crate::error::NotSettled;
 use crate::event::Settled;
-use crate::health::Cause;
+use crate::health::{Cause, Reported};
 use crate::io_thread::{sleep, timeout};
 use crate::settings::{FENCE, INSTANCES_KEY};
 use crate::transport::{Fenced, Instances, Listed, Transport};
@@ -78,6 +80,17 @@ impl Shared {
         }
         let names = missed.into_iter().map(|instance| instance.name);
         Err(NotSettled::silent_instances(names.collect()))
+    }
+
+    /// Keeps the connection for events open from now on. Returns the health to wait for.
+    fn listen(self: &Arc<Self>) -> &Reported {
+        let listening = self.listening.get_or_init(|| {
+            let listening = Arc::new(Listening::new(self.settings(), self.lease.proven()));
+            let channel: Arc<dyn Dispatch> = Arc::clone(&listening) as _;
+            self.want(&channel);
+            listening
+        });
+        listening.health()
     }
 
     /// Waits until every lease has ended that no canary has renewed which was published after this call.

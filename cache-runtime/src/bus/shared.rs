@@ -67,10 +67,10 @@ pub(crate) struct Shared {
     handlers: TaskTracker,
     closed: AtomicBool,
     /// The lease of the only link; not used in a cluster.
-    lease: Arc<Lease>,
+    pub(super) lease: Arc<Lease>,
     fences: Arc<Fences>,
     /// Set when this bus first waits for other instances.
-    listening: OnceLock<Arc<Listening>>,
+    pub(super) listening: OnceLock<Arc<Listening>>,
     /// Marked as changed after a commit of rows that a relay is to publish.
     committed: watch::Sender<()>,
     /// By the name on the wire, of the channels that have a service.
@@ -147,17 +147,6 @@ impl Shared {
     /// A name on the server, with the namespace.
     pub(super) fn full(&self, name: &str) -> String {
         self.settings.full_name(name)
-    }
-
-    /// Keeps the connection for events open from now on. Returns the health to wait for.
-    pub(super) fn listen(self: &Arc<Self>) -> &Reported {
-        let listening = self.listening.get_or_init(|| {
-            let listening = Arc::new(Listening::new(&self.settings, self.lease.proven()));
-            let channel: Arc<dyn Dispatch> = Arc::clone(&listening) as _;
-            self.want(&channel);
-            listening
-        });
-        listening.health()
     }
 
     /// Every bus of the process.
@@ -281,7 +270,7 @@ impl Shared {
     pub(crate) async fn publish(
         &self,
         channel: &str,
-        payload: Vec<u8>,
+        payload: &[u8],
         delete: &[String],
     ) -> Result<Published, Cause> {
         self.usable()?.publish(channel, payload, delete).await

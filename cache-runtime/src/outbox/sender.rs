@@ -165,7 +165,6 @@ async fn send(outbox: &Shared, event: InFlight) -> bool {
         channel, payload, ..
     } = &event.due;
     let (name, counters) = (channel.name(), channel.counters());
-    let payload = payload.to_vec();
     let published = outbox.servers.publish(name, payload, &[]).await;
     match published.and_then(|published| published.receivers) {
         Ok(receivers) => {

@@ -99,7 +99,7 @@ impl<E: InvalidationEvent> Core<E> {
 
         let payload = sending.payload();
         let echo = self.channel.expect_echo(payload, &hooks);
-        let published = self.bus.publish(self.name(), payload.to_vec(), &keys).await;
+        let published = self.bus.publish(self.name(), payload, &keys).await;
         let published = published.unwrap_or_else(|cause| Published {
             receivers: Err(cause.clone()),
             deleted: Err(cause),

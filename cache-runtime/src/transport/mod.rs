@@ -280,7 +280,7 @@ impl Transport {
     pub(crate) async fn publish(
         &self,
         channel: &str,
-        payload: Vec<u8>,
+        payload: &[u8],
         delete: &[String],
     ) -> Result<Published, Cause> {
         match self {
@@ -288,7 +288,7 @@ impl Transport {
                 let hub = attachment.hub();
                 hub.store().delete(delete);
                 Ok(Published {
-                    receivers: Ok(hub.publish(channel, &payload)),
+                    receivers: Ok(hub.publish(channel, payload)),
                     deleted: Ok(()),
                 })
             }

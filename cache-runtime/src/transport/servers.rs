@@ -108,7 +108,7 @@ impl Servers {
     pub(crate) async fn publish(
         &self,
         channel: &str,
-        payload: Vec<u8>,
+        payload: &[u8],
         delete: &[String],
     ) -> Result<Published, Cause> {
         match self {

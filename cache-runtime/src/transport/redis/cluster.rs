@@ -265,12 +265,12 @@ impl Cluster {
     pub(crate) async fn publish(
         self: &Arc<Self>,
         channel: &str,
-        payload: Vec<u8>,
+        payload: &[u8],
         delete: &[String],
     ) -> Result<Published, Cause> {
         let mut map = self.map().await?;
         for _ in 1..ATTEMPTS {
-            let published = publish_on(&map, channel, payload.clone(), delete).await;
+            let published = publish_on(&map, channel, payload, delete).await;
             // All of it is sent again. Events are idempotent, and deleting twice costs a load.
             let has_moved = match &published {
                 Ok(Published { receivers, deleted }) => moved(receivers) || moved(deleted),
@@ -377,7 +377,7 @@ fn moved<T>(answer: &Result<T, Cause>) -> bool {
 async fn publish_on(
     map: &SlotMap,
     channel: &str,
-    payload: Vec<u8>,
+    payload: &[u8],
     delete: &[String],
 ) -> Result<Published, Cause> {
     let here = map.find(channel)?;

@@ -21,6 +21,7 @@ mod nodes;
 mod open;
 mod pipeline;
 mod primary;
+mod publishing;
 mod request;
 mod sentinel;
 mod server;

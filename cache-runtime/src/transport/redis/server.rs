@@ -5,16 +5,15 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use futures_util::future::{BoxFuture, join, try_join};
-use redis::{Cmd, FromRedisValue, ParsingError, Pipeline, RedisResult, Value};
+use redis::{FromRedisValue, ParsingError, RedisResult, Value};
 use tokio::task::AbortHandle;
 
 use super::commands::{Again, Commands, Work};
 use super::endpoint::Endpoint;
 use super::epochs::Epochs;
-use super::failure::{About, Failures, another_server, is_wrong_server};
-use super::instances::{Fencing, List, listed_at};
+use super::failure::{About, Failures, another_server};
 use super::open::Open;
-use super::pipeline::{deletions, pipeline};
+use super::pipeline::deletions;
 use super::primary::Primary;
 use super::request::Request;
 use super::server_info;
@@ -26,19 +25,17 @@ use crate::health::Cause;
 use crate::io_thread;
 use crate::server_info::{Identity, Role, ServerInfo};
 use crate::settings::Settings;
-use crate::slot::{number_in, slot_of};
 use crate::sync::Mutex;
-use crate::transport::instances::{Fenced, Instances, Listing};
-use crate::transport::wire::{CanaryAnswer, Feed, Published, Status, Wire};
+use crate::transport::wire::{Feed, Status, Wire};
 
 /// The least time between two ends of the connection for events because of answers to commands.
 const LEAVE_EVERY: Duration = Duration::from_secs(1);
 
 /// A Redis server, as one instance uses it.
 pub(crate) struct Redis {
-    endpoint: Arc<Endpoint>,
+    pub(super) endpoint: Arc<Endpoint>,
     /// For events and canaries.
-    publishing: Commands,
+    pub(super) publishing: Commands,
     /// For keys and values, so that a large value does not delay an event.
     values: Commands,
     epochs: Epochs,
@@ -164,132 +161,6 @@ impl Redis {
         try_join(asked(&self.publishing), values).await.map(drop)
     }
 
-    /// Deletes keys and then publishes a payload, in one round trip.
-    pub(crate) async fn publish(
-        &self,
-        channel: &str,
-        payload: Vec<u8>,
-        delete: &[String],
-    ) -> Result<Published, Cause> {
-        let (command, about) = (self.publication(channel, payload), About::Channel(channel));
-        let is_node = self.endpoint.failures.cluster;
-        let first = delete.first();
-        if first.is_none() && !is_node {
-            let request = Request::Command(command);
-            // Events are idempotent.
-            let sent = self.send(&self.publishing, &request, Again::Yes, about);
-            return Ok(Published {
-                receivers: Ok(sent.await?),
-                deleted: Ok(()),
-            });
-        }
-        let deletions = deletions(delete, is_node);
-        let deletions = deletions.into_iter().map(|(_, command)| command);
-        let check = is_node.then(|| {
-            let mut check = redis::cmd("EXISTS");
-            let key = format!("{{{}}}", number_in(slot_of(channel)));
-            check.arg(self.endpoint.failures.own_key(&key));
-            check
-        });
-        let work = Publication {
-            commands: pipeline(deletions.chain([command]).chain(check)),
-            is_checked: is_node,
-        };
-        // Deleting twice costs a load at most.
-        let (deleted, receivers) = self.run(&self.publishing, Again::Yes, about, &work).await?;
-        let failures = &self.endpoint.failures;
-        let receivers = receivers.map_err(|error| failures.about(&error, about));
-        Ok(Published {
-            receivers: receivers.and_then(|receivers| self.read(receivers, about)),
-            deleted: deleted.map_err(|error| {
-                failures.about(&error, About::Key(first.map_or("", String::as_str)))
-            }),
-        })
-    }
-
-    fn publication(&self, channel: &str, payload: Vec<u8>) -> Cmd {
-        let cluster = self.endpoint.failures.cluster;
-        let mut command = redis::cmd(if cluster { "SPUBLISH" } else { "PUBLISH" });
-        command.arg(channel).arg(payload);
-        command
-    }
-
-    /// Lists the instance, and then publishes a canary. `proven` is when it was listed with the latest
-    /// canary that has come back, or 0.
-    pub(crate) async fn publish_canary(
-        &self,
-        channel: &str,
-        payload: Vec<u8>,
-        listing: &Listing,
-        proven: u64,
-    ) -> Result<CanaryAnswer, Cause> {
-        let failures = &self.endpoint.failures;
-        let canary = Canary {
-            failures,
-            list: self.list(&listing.list).add(listing, proven),
-            publish: self.publication(channel, payload),
-        };
-        let about = About::Channel(channel);
-        // Each is sent once, so that the canaries of one connection come back in order.
-        let sent = self.run(&self.publishing, Again::No, about, &canary).await;
-        let (server, connection, listed) = sent?;
-        Ok(CanaryAnswer {
-            server,
-            connection,
-            listed: listed.map_err(|error| failures.about(&error, About::Key(&listing.list))),
-        })
-    }
-
-    /// Publishes a fence, and then reads the list of instances.
-    pub(crate) async fn publish_fence(
-        &self,
-        channel: &str,
-        payload: Vec<u8>,
-        list: &str,
-    ) -> Result<Fenced, Cause> {
-        let about = About::Channel(channel);
-        let fencing = Fencing {
-            publish: Some(self.publication(channel, payload)),
-            read: self.list(list).read(),
-        };
-        let sent = self
-            .run(&self.publishing, Again::Yes, about, &fencing)
-            .await;
-        let (receivers, instances) = sent?;
-        Ok(Fenced {
-            receivers: self.read(receivers, about)?,
-            instances,
-        })
-    }
-
-    /// The list of instances; `None` if the server does not tell.
-    pub(crate) async fn instances(&self, list: &str) -> Result<Option<Instances>, Cause> {
-        let fencing = Fencing {
-            publish: None,
-            read: self.list(list).read(),
-        };
-        let about = About::Key(list);
-        let read = self
-            .run(&self.publishing, Again::Yes, about, &fencing)
-            .await;
-        read.map(|(_, instances)| instances)
-    }
-
-    fn list<'a>(&self, key: &'a str) -> List<'a> {
-        List {
-            key,
-            is_elsewhere: self.endpoint.database() != 0,
-        }
-    }
-
-    /// Takes an instance off the list.
-    pub(crate) async fn unlist(&self, listing: &Listing) -> Result<(), Cause> {
-        let request = Request::Command(self.list(&listing.list).remove(listing));
-        let about = About::Key(&listing.list);
-        self.send(&self.publishing, &request, Again::Yes, about)
-            .await
-    }
-
     /// Sends a request that concerns a key, and returns what it is answered with.
     pub(crate) async fn request<T: FromRedisValue>(
         &self,
@@ -320,7 +191,7 @@ impl Redis {
         Ok((self.read(answer, about)?, epoch))
     }
 
-    async fn send<T: FromRedisValue>(
+    pub(super) async fn send<T: FromRedisValue>(
         &self,
         commands: &Commands,
         request: &Request<'_>,
@@ -331,12 +202,16 @@ impl Redis {
         self.read(answer, about)
     }
 
-    fn read<T: FromRedisValue>(&self, answer: Value, about: About<'_>) -> Result<T, Cause> {
+    pub(super) fn read<T: FromRedisValue>(
+        &self,
+        answer: Value,
+        about: About<'_>,
+    ) -> Result<T, Cause> {
         let unexpected = |error: ParsingError| self.endpoint.failures.about(&error.into(), about);
         T::from_redis_value(answer).map_err(unexpected)
     }
 
-    async fn run<W: Work>(
+    pub(super) async fn run<W: Work>(
         &self,
         commands: &Commands,
         again: Again,
@@ -510,61 +385,6 @@ impl<W: Work> Work for OnServer<'_, W> {
             return Err(another_server());
         }
         self.work.run(open).await
-    }
-}
-
-/// Deletes, and then publishes.
-///
-/// In a cluster, a replica accepts `SPUBLISH` as well, and so does a node that is cut off from most
-/// others. So the last command reads a key of the channel's slot, which neither allows.
-struct Publication {
-    commands: Pipeline,
-    is_checked: bool,
-}
-
-impl Work for Publication {
-    type Answer = (RedisResult<()>, RedisResult<Value>);
-
-    async fn run(&self, open: &mut Open) -> RedisResult<Self::Answer> {
-        let mut answers: Vec<Value> = self.commands.query_async(&mut open.connection).await?;
-        let mut last = || answers.pop().unwrap_or(Value::Nil).extract_error();
-        let check = if self.is_checked { last().err() } else { None };
-        let published = match check {
-            // Only the primary answers with `ASK`, while the slot is being moved.
-            Some(error) if error.code() != Some("ASK") => last().and(Err(error)),
-            _ => last(),
-        };
-        let mut deleted = answers.into_iter().map(Value::extract_error);
-        let deleted = deleted.try_for_each(|answer| answer.map(drop));
-        for error in [published.as_ref().err(), deleted.as_ref().err()] {
-            // One of them reached the wrong server. Both are sent again on a new connection, so the
-            // event may arrive twice.
-            if let Some(error) = error.filter(|error| is_wrong_server(error)) {
-                return Err(error.clone());
-            }
-        }
-        Ok((deleted, published))
-    }
-}
-
-/// Lists the instance and publishes, and asks for the server's role and identity in the same round
-/// trip.
-struct Canary<'a> {
-    failures: &'a Failures,
-    list: Cmd,
-    publish: Cmd,
-}
-
-impl Work for Canary<'_> {
-    /// The server, the number of the connection, and when the instance was listed.
-    type Answer = (ServerInfo, u64, RedisResult<u64>);
-
-    async fn run(&self, open: &mut Open) -> RedisResult<Self::Answer> {
-        let also = [self.list.clone(), self.publish.clone()];
-        let asked = server_info::ask(&mut open.connection, self.failures, also).await;
-        let (server, [listed, published]) = asked?;
-        published.extract_error()?;
-        Ok((server, open.number, listed_at(listed)?))
     }
 }
 
