@@ -10,6 +10,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 REDIS_SERVER=$(bash tests/server.sh)
 POSTGRES_BIN=$(bash tests/postgres.sh)
 export REDIS_SERVER POSTGRES_BIN
+# Most tests wait for servers most of the time.
+: "${RUST_TEST_THREADS:=$(($(nproc 2>/dev/null || echo 2) * 2))}"
+export RUST_TEST_THREADS
 bash tests/sqlite.sh
 
 # Whether the arguments choose no particular tests. Only then does the checker run.

@@ -13,6 +13,8 @@ use crate::fixture::{UserEvent, Users, builder};
 
 const LONG: Duration = Duration::from_secs(3600);
 const LEASE: Duration = Duration::from_secs(1);
+/// Between two reads.
+const PACE: Duration = Duration::from_millis(1);
 
 /// An instance with a cache, and the service that evicts from it.
 struct Instance {
@@ -318,7 +320,7 @@ async fn reads_are_linearizable() {
                 };
                 assert!(found >= least, "read {found} after {least} was confirmed");
                 reads[usize::from(cached.is_some())] += 1;
-                tokio::task::yield_now().await;
+                tokio::time::sleep(PACE).await;
             }
             reads
         });

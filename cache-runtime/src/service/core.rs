@@ -65,9 +65,10 @@ impl<E: InvalidationEvent> Core<E> {
         Err(PublishAllError::new(events.len(), failed))
     }
 
-    /// Evicts on this instance, and in Redis in the background.
+    /// Evicts on this instance, and in Redis in the background. Sends nothing.
     pub(crate) fn evict_here(&self, event: &E) {
-        drop(self.begin(event));
+        let hooks = self.channel.hooks.snapshot();
+        drop(self.channel.apply_published(event, &hooks));
     }
 
     /// Evicts on this instance.
