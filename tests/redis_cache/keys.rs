@@ -270,8 +270,8 @@ async fn everything_in_redis_expires() {
     let admin = server.admin().await;
     let watch = async {
         let keys = async || admin.run::<Vec<String>>(&["KEYS", "*"]).await;
-        // Four entries, a generation, two tokens, a reservation and the audit.
-        let keys = eventually("both loads", keys, |keys| keys.len() == 9).await;
+        // Four entries, a generation, two tokens, a reservation, the audit and the list of instances.
+        let keys = eventually("both loads", keys, |keys| keys.len() == 10).await;
         for key in keys {
             assert!(admin.run::<i64>(&["PTTL", &key]).await > 0, "{key}");
         }
