@@ -106,7 +106,7 @@ printf '\nas a user gets them\n'
 new_user
 cd "$user"
 rustup run "$version" cargo generate-lockfile
-# Features only add code, so other sets need no check. What the other features depend on is as in the
-# lock file, or newer if it still supports this version.
-sets=('' redis)
+# Features only add code. What they depend on is as in the lock file, or newer if it still supports
+# this version.
+sets=('')
 check

@@ -53,14 +53,20 @@ impl Scenario {
     }
 }
 
+/// The names of the connections. A server that the Sentinels have just told its role ends all of them,
+/// also that which asks.
+async fn names(server: &Server) -> Vec<String> {
+    let admin = server.admin().await;
+    let Ok(clients) = admin.try_run::<String>(&["CLIENT", "LIST"]).await else {
+        return vec![":unknown".to_owned()];
+    };
+    let name = |client: &str| Some(client.split_once(" name=")?.1.split(' ').next()?.to_owned());
+    clients.lines().filter_map(name).collect()
+}
+
 /// Waits until both instances have their connections for events and for publishing there.
 async fn all_are_at(primary: &Server) {
-    let admin = primary.admin().await;
-    let names = async || {
-        let clients = admin.clients().await;
-        let names = clients.iter().map(|client| client.get("name").to_owned());
-        names.collect::<Vec<_>>()
-    };
+    let names = async || names(primary).await;
     let all = |names: &Vec<String>| {
         let of = ["writer:events", "writer:publish", "reader:events"];
         of.iter()
@@ -90,10 +96,8 @@ async fn frozen() {
     let primary = scenario.moves().await;
     old.thaw();
     // It sees only then which of its connections have ended.
-    let admin = old.admin().await;
     let clients = async || {
-        let clients = admin.clients().await.into_iter();
-        let names = clients.map(|client| client.get("name").to_owned());
+        let names = names(old).await.into_iter();
         names.filter(|name| name.contains(':')).collect::<Vec<_>>()
     };
     eventually("none of the bus", clients, Vec::is_empty).await;

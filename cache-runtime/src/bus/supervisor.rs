@@ -431,8 +431,9 @@ impl Drop for Supervisor {
         }
         let down = Health::Down(Cause::Stopped);
         self.health.set(&down);
-        for (channel, _) in self.channels.values() {
-            channel.health().set(&down);
+        // Not of a channel that another link serves by now.
+        for (channel, wanted) in self.channels.values() {
+            channel.health().report(*wanted, &down);
             channel.flush(Audience::Everyone);
         }
         error!("the task that receives events has ended: no channel is live any more");

@@ -297,7 +297,10 @@ impl Cluster {
     ) -> Result<T, Cause> {
         let mut map = self.map().await?;
         for _ in 1..ATTEMPTS {
-            let answer = map.find(key)?.request(request, again, key).await;
+            let answer = match map.find(key) {
+                Ok(redis) => redis.request(request, again, key).await,
+                Err(cause) => Err(cause),
+            };
             if !moved(&answer) {
                 self.notice(&answer);
                 return answer;
@@ -317,10 +320,14 @@ impl Cluster {
     ) -> Result<(T, String), Cause> {
         let mut map = self.map().await?;
         for _ in 1..ATTEMPTS {
-            let redis = map.find(generation)?;
-            let answer = redis
-                .request_in_epoch(generation, request, again, key)
-                .await;
+            let answer = match map.find(generation) {
+                Ok(redis) => {
+                    redis
+                        .request_in_epoch(generation, request, again, key)
+                        .await
+                }
+                Err(cause) => Err(cause),
+            };
             if !moved(&answer) {
                 self.notice(&answer);
                 return answer;
@@ -382,8 +389,16 @@ async fn publish_on(
 ) -> Result<Published, Cause> {
     let here = map.find(channel)?;
     let (mut keys, mut elsewhere) = (Vec::new(), Vec::<(&Arc<Redis>, Vec<String>)>::new());
+    // The event is sent even if no node serves the slot of a key.
+    let mut unserved = Ok(());
     for key in delete {
-        let node = map.find(key)?;
+        let node = match map.find(key) {
+            Ok(node) => node,
+            Err(cause) => {
+                unserved = Err(cause);
+                continue;
+            }
+        };
         if Arc::ptr_eq(node, here) {
             keys.push(key.clone());
             continue;
@@ -400,7 +415,7 @@ async fn publish_on(
     let deleted: Result<(), Cause> = join_all(deletions).await.into_iter().collect();
     let published = here.publish(channel, payload, &keys).await?;
     Ok(Published {
-        deleted: deleted.and(published.deleted),
+        deleted: unserved.and(deleted).and(published.deleted),
         ..published
     })
 }
