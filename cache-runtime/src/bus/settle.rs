@@ -129,10 +129,11 @@ impl Shared {
         // Later than on the server, so that every lease is waited for a little too long.
         let sent = Instant::now();
         let lease = self.settings().lease;
-        let everybody = self.may_be_unlisted(instances.as_ref());
-        let instances = instances.unwrap_or_default();
+        let known = instances;
+        let instances = known.clone().unwrap_or_default();
         let ends = |instance: &Listed| {
-            let left = instance.until.saturating_sub(instances.now);
+            // Both are cut to whole ms.
+            let left = instance.until.saturating_sub(instances.now) + 1;
             sent + Duration::from_millis(left)
         };
         let mut silent: Vec<Silent> = instances
@@ -149,6 +150,9 @@ impl Shared {
             }
             let acknowledged = waiting.acknowledged();
             silent.retain(|silent| !acknowledged.contains_key(&silent.instance.id));
+            // Its own fence comes after what others have said before, such as that they are not listed.
+            let everybody =
+                !acknowledged.contains_key(&self.id()) || self.may_be_unlisted(known.as_ref());
             // Some subscribers may not be listed, and so may instances that are cut off.
             let unknown = everybody || (acknowledged.len() as u64) < receivers;
             let lease_ends = unknown.then_some(sent + lease);

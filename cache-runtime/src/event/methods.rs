@@ -56,6 +56,7 @@ impl<'a, T, E> Publishing<'a, T, E> {
     /// Every cache that the event evicts from, on every instance that uses this library over the same
     /// server and namespace, with a lease that is no longer than this bus's. Every read that begins
     /// after this has returned finds the new value. Not covered are
+    /// events that a former primary has taken on a bus that only publishes, until that bus listens; also not
     /// [handlers](crate::service::Invalidator::subscribe) and streams, which may still be at work,
     /// subscribers that other libraries have written, and caches that serve
     /// [while events are not proven to arrive](crate::coherent::WhileDown).
