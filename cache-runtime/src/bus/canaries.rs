@@ -6,8 +6,12 @@ use std::sync::Arc;
 use super::fences::{Acknowledgement, Message, canary_of};
 use super::inbox::{Signal, Told};
 use super::supervisor::Supervisor;
+use crate::backoff::Backoff;
+use crate::defaults::{BACKOFF_MAX, BACKOFF_MIN};
 use crate::health::Cause;
+use crate::io_thread::{sleep, timeout};
 use crate::link::{Input, Side};
+use crate::random;
 use crate::server_info::ServerInfo;
 use crate::transport::Answer;
 
@@ -49,9 +53,20 @@ impl Supervisor {
             let (transport, canary) =
                 (self.transport.clone(), canary_of(&self.canaries, publisher));
             let payload = acknowledgement.write();
+            let lease = self.listing.lease;
             self.acknowledging.spawn(async move {
-                // Without an answer, the publisher waits for the end of this instance's lease.
-                let _ = transport.publish(&canary, &payload, &[]).await;
+                let mut backoff = Backoff::new(BACKOFF_MIN, BACKOFF_MAX, random::number());
+                let sending = async {
+                    loop {
+                        let sent = transport.publish(&canary, &payload, &[]).await;
+                        if sent.and_then(|sent| sent.receivers).is_ok() {
+                            return;
+                        }
+                        sleep(backoff.next()).await;
+                    }
+                };
+                // After that, the publisher no longer waits for this instance.
+                let _ = timeout(lease, sending).await;
             });
         }
     }
