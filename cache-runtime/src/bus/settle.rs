@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::fences::{Message, Waiting};
+use super::fences::Message;
 use super::listening::Listening;
 use super::shared::Shared;
 use crate::channel::Dispatch;
@@ -51,25 +51,23 @@ impl Shared {
     /// Waits until every instance has applied the events that were published before this call, or can
     /// serve nothing that is older.
     pub(crate) async fn settled(self: &Arc<Self>) -> Result<Settled, NotSettled> {
-        let down = NotSettled::down;
-        self.usable().map_err(down)?;
-        if self.servers().is_cluster() {
+        let servers = self.usable().map_err(NotSettled::down)?;
+        let Some(transport) = servers.one() else {
             return self.expire().await;
-        }
-        let listening = self.listen();
-        let live = self.ready(listening, None).await;
-        live.map_err(|not_ready| down(not_ready.cause))?;
+        };
+        let live = self.ready(self.listen(), None).await;
+        live.map_err(|not_ready| NotSettled::down(not_ready.cause))?;
 
         let mut acknowledged = HashMap::new();
         let mut expired: HashMap<u64, Arc<str>> = HashMap::new();
         let mut missed: Vec<Listed> = Vec::new();
         for _ in 0..MOST_ROUNDS {
             let unanswered = missed.iter().map(|instance| instance.id).collect();
-            let round = self.round(unanswered).await?;
+            let round = self.round(transport, unanswered).await?;
             acknowledged.extend(round.acknowledged);
             let silent = round.silent.iter();
             expired.extend(silent.map(|silent| (silent.id, Arc::clone(&silent.name))));
-            missed = self.missed(&round.silent).await?;
+            missed = self.missed(transport, &round.silent).await?;
             if missed.is_empty() {
                 expired.retain(|id, _| !acknowledged.contains_key(id));
                 return Ok(Settled {
@@ -109,7 +107,11 @@ impl Shared {
     }
 
     /// Sends a fence, and waits for all that are subscribed to it or listed.
-    async fn round(&self, unanswered: Vec<u64>) -> Result<Round, NotSettled> {
+    async fn round(
+        &self,
+        transport: &Transport,
+        unanswered: Vec<u64>,
+    ) -> Result<Round, NotSettled> {
         let waiting = self.fences().begin();
         let message = Message::Fence {
             publisher: self.id(),
@@ -117,33 +119,25 @@ impl Shared {
             unanswered,
         };
         let (fence, list) = (self.full(FENCE), self.full(INSTANCES_KEY));
-        let sent = self.transport().map_err(NotSettled::down)?.publish_fence(
-            &fence,
-            message.write(),
-            &list,
-        );
+        let sent = transport.publish_fence(&fence, message.write(), &list);
         let Fenced {
             receivers,
             instances,
         } = sent.await.map_err(NotSettled::down)?;
         // Later than on the server, so that every lease is waited for a little too long.
         let sent = Instant::now();
-        let lease = self.settings().lease;
-        let known = instances;
-        let instances = known.clone().unwrap_or_default();
-        let ends = |instance: &Listed| {
-            // Both are cut to whole ms.
-            let left = instance.until.saturating_sub(instances.now) + 1;
-            sent + Duration::from_millis(left)
-        };
-        let mut silent: Vec<Silent> = instances
-            .listed
-            .iter()
-            .map(|instance| Silent {
-                ends: ends(instance),
-                instance: instance.clone(),
-            })
-            .collect();
+        let lease_ends = sent + self.settings().lease;
+        let mut silent: Vec<Silent> = Vec::new();
+        if let Some(instances) = &instances {
+            silent.extend(instances.listed.iter().map(|instance| {
+                // Both are cut to whole ms.
+                let left = instance.until.saturating_sub(instances.now) + 1;
+                Silent {
+                    instance: instance.clone(),
+                    ends: sent + Duration::from_millis(left),
+                }
+            }));
+        }
         loop {
             if self.is_closed() {
                 return Err(NotSettled::down(Cause::Closed));
@@ -151,11 +145,11 @@ impl Shared {
             let acknowledged = waiting.acknowledged();
             silent.retain(|silent| !acknowledged.contains_key(&silent.instance.id));
             // Its own fence comes after what others have said before, such as that they are not listed.
-            let everybody =
-                !acknowledged.contains_key(&self.id()) || self.may_be_unlisted(known.as_ref());
+            let everybody = !acknowledged.contains_key(&self.id())
+                || !transport.is_gapless() && self.may_be_unlisted(instances.as_ref());
             // Some subscribers may not be listed, and so may instances that are cut off.
             let unknown = everybody || (acknowledged.len() as u64) < receivers;
-            let lease_ends = unknown.then_some(sent + lease);
+            let lease_ends = unknown.then_some(lease_ends);
             let ends = silent.iter().map(|silent| silent.ends);
             let now = Instant::now();
             // The latest of those that are not over yet: until then somebody may serve.
@@ -166,7 +160,7 @@ impl Shared {
                     silent: silent.collect(),
                 });
             };
-            wait(&waiting, latest - now).await;
+            let _ = timeout(latest - now, waiting.changed.notified()).await;
         }
     }
 
@@ -175,18 +169,18 @@ impl Shared {
     ///
     /// One that has sent such a canary may not have said so yet. It is waited for until it has, or
     /// sends no more: without canaries that come back, its connection ends with its lease.
-    async fn missed(&self, silent: &[Listed]) -> Result<Vec<Listed>, NotSettled> {
+    async fn missed(
+        &self,
+        transport: &Transport,
+        silent: &[Listed],
+    ) -> Result<Vec<Listed>, NotSettled> {
         let (list, lease) = (self.full(INSTANCES_KEY), self.settings().lease);
         if silent.is_empty() {
             return Ok(Vec::new());
         }
         let mut asked = 0;
         loop {
-            let instances = self
-                .transport()
-                .map_err(NotSettled::down)?
-                .instances(&list)
-                .await;
+            let instances = transport.instances(&list).await;
             let instances = instances.map_err(NotSettled::down)?.unwrap_or_default();
             let before = |now: &Listed| silent.iter().find(|before| before.id == now.id);
             let is_renewed = |now: &&Listed| {
@@ -206,9 +200,6 @@ impl Shared {
     /// than a lease ago, an instance has said that it could not be listed, or this one may have missed
     /// that because it has not listened for long enough.
     fn may_be_unlisted(&self, instances: Option<&Instances>) -> bool {
-        if self.transport().is_ok_and(Transport::is_gapless) {
-            return false;
-        }
         let (lease, now) = (self.settings().lease, self.now());
         let fences = self.fences();
         let is_new = |instances: &Instances| instances.age.is_none_or(|age| age < lease);
@@ -216,9 +207,4 @@ impl Shared {
             || fences.is_unlisted_within(lease * 2, now)
             || !fences.is_proven_for(lease * 2, now)
     }
-}
-
-/// Waits until there is a further acknowledgement, for at most this time.
-async fn wait(waiting: &Waiting<'_>, time: Duration) {
-    let _ = timeout(time, waiting.changed.notified()).await;
 }

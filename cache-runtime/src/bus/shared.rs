@@ -31,7 +31,7 @@ use crate::settings::Settings;
 use crate::sync::Mutex;
 #[cfg(feature = "redis")]
 use crate::transport::redis::Cluster;
-use crate::transport::{Backend, Listing, Published, Servers, Transport};
+use crate::transport::{Backend, Listing, Published, Servers};
 use crate::weak_list::WeakList;
 
 /// Longest time that [`Bus::close`](super::Bus::close) waits for the outbox and the supervisor, and then
@@ -171,18 +171,6 @@ impl Shared {
         &self.servers
     }
 
-    /// What carries the fences.
-    pub(super) fn transport(&self) -> Result<&Transport, Cause> {
-        match self.usable()? {
-            Servers::One(transport) => Ok(transport),
-            #[cfg(feature = "redis")]
-            Servers::Cluster(_) => {
-                let what = "a cluster has no fences";
-                Err(Cause::Settings(what.into()))
-            }
-        }
-    }
-
     pub(super) fn health(&self) -> &Reported {
         &self.health
     }
@@ -277,7 +265,7 @@ impl Shared {
     }
 
     /// Asks the server that accepts publications whether it is the primary, also while the bus is live.
-    pub(crate) async fn confirm(&self) -> Result<(), Cause> {
+    pub(crate) async fn ask_primary(&self) -> Result<(), Cause> {
         // In a cluster, every publication asks its node.
         if self.is_cluster() {
             return Ok(());

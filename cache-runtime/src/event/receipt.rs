@@ -32,7 +32,8 @@ impl Receipt {
     /// this instance had come back within the lease, from a server that said that it was a primary.
     ///
     /// If not, the server may be one that other instances are not connected to. It is `false` for
-    /// an instance that only publishes, because it subscribes to nothing and sends no canaries.
+    /// an instance that only publishes, because it subscribes to nothing and sends no canaries, until it
+    /// first waits for a confirmation.
     #[must_use]
     pub fn is_proven(&self) -> bool {
         self.proven
@@ -58,7 +59,8 @@ impl Settled {
     }
 
     /// The instances that were silent until their lease had ended. Since then they serve nothing, and
-    /// flush before they serve again.
+    /// flush before they serve again. Only listed instances have names: others that were waited for,
+    /// such as all in a cluster, are missing here.
     #[must_use]
     pub fn expired(&self) -> impl ExactSizeIterator<Item = &str> {
         self.expired.iter().map(|name| &**name)

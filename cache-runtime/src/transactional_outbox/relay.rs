@@ -177,7 +177,7 @@ impl<S: Store> Relay<S> {
         }
         // A replica accepts messages as well, and they do not reach the primary's subscribers.
         if !published.is_empty()
-            && let Err(cause) = self.bus.confirm().await
+            && let Err(cause) = self.bus.ask_primary().await
         {
             let fate = outbox::fate(&cause);
             let error = PublishError::transport("the outbox".into(), cause, fate);

@@ -33,8 +33,13 @@ impl Servers {
         Ok(Self::Cluster(Arc::new(Cluster::new(&nodes, settings)?)))
     }
 
-    pub(crate) fn is_cluster(&self) -> bool {
-        !matches!(self, Self::One(_))
+    /// The transport, unless these are the nodes of a cluster.
+    pub(crate) fn one(&self) -> Option<&Transport> {
+        match self {
+            Self::One(transport) => Some(transport),
+            #[cfg(feature = "redis")]
+            Self::Cluster(_) => None,
+        }
     }
 
     /// The backend that keeps keys and values.

@@ -1,6 +1,6 @@
 -- KEYS: the live instances.
--- ARGV: one of them, its lease in ms, what names its proof, when the canary was listed that last came
--- back to it, or 0.
+-- ARGV: one of them, its lease in ms, the element that says until when its lease is proven, and when
+-- the canary was listed that last came back to it, or 0.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function add(score, element, condition)
