@@ -97,12 +97,18 @@ pub struct NotSettled {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Unsettled {
     Down(Cause),
+    NotLive,
     Silent(Vec<Arc<str>>),
 }
 
 impl NotSettled {
     pub(crate) fn down(cause: Cause) -> Self {
         let kind = Unsettled::Down(cause);
+        Self { kind }
+    }
+
+    pub(crate) fn not_live() -> Self {
+        let kind = Unsettled::NotLive;
         Self { kind }
     }
 
@@ -116,15 +122,22 @@ impl NotSettled {
     pub fn cause(&self) -> Option<&Cause> {
         match &self.kind {
             Unsettled::Down(cause) => Some(cause),
-            Unsettled::Silent(_) => None,
+            Unsettled::NotLive | Unsettled::Silent(_) => None,
         }
+    }
+
+    /// Whether this instance has not been live from before the event was published until all had
+    /// answered. So the event may have gone to another server: publish it again.
+    #[must_use]
+    pub fn is_not_live(&self) -> bool {
+        self.kind == Unsettled::NotLive
     }
 
     /// The instances that are live, and did not answer.
     #[must_use]
     pub fn silent(&self) -> impl ExactSizeIterator<Item = &str> {
         let silent = match &self.kind {
-            Unsettled::Down(_) => &[][..],
+            Unsettled::Down(_) | Unsettled::NotLive => &[][..],
             Unsettled::Silent(instances) => instances,
         };
         silent.iter().map(|name| &**name)
@@ -134,12 +147,18 @@ impl NotSettled {
 impl fmt::Display for NotSettled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("it is not known whether every instance has applied the event")?;
-        if let Unsettled::Silent(instances) = &self.kind {
-            let named = instances.len().min(NAMED);
-            let more = instances.len() - named;
-            write!(f, ": no answer from {}", instances[..named].join(", "))?;
-            if more > 0 {
-                write!(f, " and {more} more")?;
+        match &self.kind {
+            Unsettled::Down(_) => {}
+            Unsettled::NotLive => f.write_str(
+                ": this instance was not live all the time since it published; publish it again",
+            )?,
+            Unsettled::Silent(instances) => {
+                let named = instances.len().min(NAMED);
+                let more = instances.len() - named;
+                write!(f, ": no answer from {}", instances[..named].join(", "))?;
+                if more > 0 {
+                    write!(f, " and {more} more")?;
+                }
             }
         }
         sources(self, f)

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use cache_runtime::bus::{BusBuilder, Cause, Health, Settled};
+use cache_runtime::service::ConfirmError;
 use cache_runtime::{Bus, CoherentCache, Evict};
 use support::{Admin, Direction, Proxy, Relay, Server, eventually, until};
 use tokio::task::{JoinHandle, JoinSet};
@@ -152,6 +153,42 @@ async fn on_a_bus_that_only_publishes() {
     let settled = confirmed.unwrap();
     let acknowledged = sorted(settled.settled().acknowledged());
     assert_eq!(acknowledged, ["b", "publisher"]);
+}
+
+/// A former primary accepts events, and delivers them to nobody who is on the new one.
+#[tokio::test]
+async fn not_by_a_former_primary() {
+    let (former, new) = (Server::start().await, Server::start().await);
+    let relay = Relay::to(former.port()).await;
+    let publisher = named(&relay.url(), "publisher").connect().await.unwrap();
+    let users = Users::new(&publisher);
+    users.invalidate_user(1).await.unwrap();
+    let b = Instance::start(named(&new.url(), "b")).await;
+    b.load().await;
+    // The publisher's connection stays where it is; new ones lead to the new primary.
+    relay.redirect(new.port());
+    let confirmed = users.invalidate_user(1).confirmed().await.unwrap();
+    assert_eq!(b.cache.get(&1), None);
+    let acknowledged = sorted(confirmed.settled().acknowledged());
+    assert_eq!(acknowledged, ["b", "publisher"]);
+}
+
+/// What was published while this instance was not live may have gone to another server.
+#[tokio::test]
+async fn not_if_this_instance_was_not_live_meanwhile() {
+    let server = Server::start().await;
+    let proxy = Arc::new(Proxy::to(server.port()).await);
+    let a = Instance::start(named(&proxy.url(), "a")).await;
+    let b = Instance::start(named(&server.url(), "b")).await;
+    // After the event, and before it answers the fence.
+    let cut = Arc::clone(&proxy);
+    let _guard = b.users.subscribe_inline(move |_| cut.cut());
+    let confirmed = a.users.invalidate_user(1).confirmed().await;
+    let error = confirmed.unwrap_err();
+    let ConfirmError::Settle(error) = error else {
+        panic!("{error}");
+    };
+    assert!(error.is_not_live() || error.cause().is_some(), "{error}");
 }
 
 /// What is on its way to an instance is waited for.

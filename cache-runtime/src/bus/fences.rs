@@ -187,6 +187,11 @@ impl Fences {
         since != NEVER && nanos(now).saturating_sub(since) >= nanos(time)
     }
 
+    /// Whether no message can have been lost since a time.
+    pub(super) fn is_proven_since(&self, time: Duration) -> bool {
+        self.proven_since.load(Ordering::Acquire) <= nanos(time)
+    }
+
     /// An instance says that it is live and not listed.
     pub(super) fn unlisted(&self, now: Duration) {
         self.unlisted_at.store(nanos(now), Ordering::Release);

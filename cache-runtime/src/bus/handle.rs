@@ -223,7 +223,8 @@ impl Bus {
     /// Waits until every instance has applied the events that were published before this call, on any
     /// channel of the bus, or can serve nothing that is older: a barrier for tests with several
     /// instances, and what [`confirmed`](crate::service::Publishing::confirmed) waits for, where it is
-    /// said what that covers and how long it takes.
+    /// said what that covers and how long it takes. It does not tell whether an earlier event went to a
+    /// former primary: `confirmed` does.
     ///
     /// # Errors
     ///
@@ -262,7 +263,7 @@ impl Bus {
     /// # }
     /// ```
     pub async fn settled(&self) -> Result<Settled, NotSettled> {
-        self.shared.settled().await
+        self.shared.settled(None).await
     }
 
     /// Ends every subscription and connection, within 200 ms even if the server is frozen.

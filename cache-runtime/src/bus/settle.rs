@@ -22,7 +22,7 @@ use super::shared::Shared;
 use crate::channel::Dispatch;
 use crate::error::NotSettled;
 use crate::event::Settled;
-use crate::health::{Cause, Reported};
+use crate::health::{Cause, Health, Reported};
 use crate::io_thread::{sleep, timeout};
 use crate::settings::{FENCE, INSTANCES_KEY};
 use crate::transport::{Fenced, Instances, Listed, Transport};
@@ -48,9 +48,27 @@ struct Round {
 }
 
 impl Shared {
+    /// To be called before an event is published that is to be confirmed. Returns the time.
+    ///
+    /// If nothing is subscribed, opens the connection for events first. From then on all connections lead
+    /// to one primary. Otherwise the event might go to a former primary, and the fence to its successor.
+    /// A bus with caches does not wait: publishing evicts from them at once.
+    pub(crate) async fn begin_confirming(self: &Arc<Self>) -> Duration {
+        let is_alone = self.health().get() == Health::Idle && !self.is_cluster();
+        if is_alone && self.usable().is_ok() {
+            // Publishing says by itself why the server cannot be used.
+            let _ = self.ready(self.listen(), None).await;
+        }
+        self.now()
+    }
+
     /// Waits until every instance has applied the events that were published before this call, or can
-    /// serve nothing that is older.
-    pub(crate) async fn settled(self: &Arc<Self>) -> Result<Settled, NotSettled> {
+    /// serve nothing that is older. For what was published since a time, this instance has to have been
+    /// live ever since, so that the events went to the server that the fence went to.
+    pub(crate) async fn settled(
+        self: &Arc<Self>,
+        begun: Option<Duration>,
+    ) -> Result<Settled, NotSettled> {
         let servers = self.usable().map_err(NotSettled::down)?;
         let Some(transport) = servers.one() else {
             return self.expire().await;
@@ -69,6 +87,9 @@ impl Shared {
             expired.extend(silent.map(|silent| (silent.id, Arc::clone(&silent.name))));
             missed = self.missed(transport, &round.silent).await?;
             if missed.is_empty() {
+                if begun.is_some_and(|begun| !self.fences().is_proven_since(begun)) {
+                    return Err(NotSettled::not_live());
+                }
                 expired.retain(|id, _| !acknowledged.contains_key(id));
                 return Ok(Settled {
                     acknowledged: acknowledged.into_values().collect(),

@@ -43,7 +43,9 @@ impl<'a, T, E> Publishing<'a, T, E> {
     /// applied the event, or its [lease](crate::bus::BusBuilder::lease) has run out.
     ///
     /// Where all instances are healthy, this takes about one round trip more than publishing. One that
-    /// is cut off is waited for until its lease has ended. In the first two leases after this bus has
+    /// is cut off is waited for until its lease has ended. One that can send and hears nothing is asked
+    /// again, for at most 20 leases; then this fails. A bus to which nothing is subscribed opens its
+    /// connection for events first, and keeps it. In the first two leases after this bus has
     /// become live, and while an instance is not allowed to write in Redis that it is there, every call
     /// takes a whole lease.
     ///
@@ -56,7 +58,6 @@ impl<'a, T, E> Publishing<'a, T, E> {
     /// Every cache that the event evicts from, on every instance that uses this library over the same
     /// server and namespace, with a lease that is no longer than this bus's. Every read that begins
     /// after this has returned finds the new value. Not covered are
-    /// events that a former primary has taken on a bus that only publishes, until that bus listens; also not
     /// [handlers](crate::service::Invalidator::subscribe) and streams, which may still be at work,
     /// subscribers that other libraries have written, and caches that serve
     /// [while events are not proven to arrive](crate::coherent::WhileDown).
@@ -66,8 +67,8 @@ impl<'a, T, E> Publishing<'a, T, E> {
     ///
     /// # Errors
     ///
-    /// When publishing fails; or when this instance is not live, or the server does not answer; or when
-    /// an instance is live, and does not answer. If the event was published, the other instances are
+    /// When publishing fails; or when this instance has not been live from before it published until
+    /// now, or the server does not answer; or when an instance is live, and does not answer. If the event was published, the other instances are
     /// about to apply it all the same.
     ///
     /// # Cancel safety
@@ -102,8 +103,13 @@ impl<'a, T, E> Publishing<'a, T, E> {
         let Self { future, settle } = self;
         let held = settle.clone();
         let confirming = async move {
+            let begun = held.get().begin().await;
             let receipt = future.await.map_err(ConfirmError::Publish)?;
-            let settled = held.settle().await.map_err(ConfirmError::Settle)?;
+            let settled = held
+                .get()
+                .settle(begun)
+                .await
+                .map_err(ConfirmError::Settle)?;
             Ok(Confirmed { receipt, settled })
         };
         Publishing::new(confirming, settle)

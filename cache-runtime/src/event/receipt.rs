@@ -1,6 +1,7 @@
 //! What publishing returns, and confirmed publishing.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
@@ -90,7 +91,11 @@ impl<T> Confirmed<T> {
 
 /// Waits until no instance can serve what was evicted before.
 pub(crate) trait Settle: Send + Sync {
-    fn settle(&self) -> BoxFuture<'_, Result<Settled, NotSettled>>;
+    /// Called before the event is published. Returns the time, on the clock of the bus.
+    fn begin(&self) -> BoxFuture<'_, Duration>;
+
+    /// Waits for what was published since a time.
+    fn settle(&self, begun: Duration) -> BoxFuture<'_, Result<Settled, NotSettled>>;
 }
 
 /// What a publication waits with: borrowed from the service, or held without it.
@@ -100,11 +105,11 @@ pub(crate) enum Settler<'a> {
     Held(Arc<dyn Settle>),
 }
 
-impl Settler<'_> {
-    pub(super) async fn settle(&self) -> Result<Settled, NotSettled> {
+impl<'a> Settler<'a> {
+    pub(super) fn get(&self) -> &(dyn Settle + 'a) {
         match self {
-            Self::Of(settle) => settle.settle().await,
-            Self::Held(settle) => settle.settle().await,
+            Self::Of(settle) => *settle,
+            Self::Held(settle) => &**settle,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::iter::{self, zip};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::{BoxFuture, join_all};
 use tracing::debug;
@@ -198,7 +199,11 @@ impl<E: InvalidationEvent> Publish<E> for Core<E> {
 }
 
 impl<E: InvalidationEvent> Settle for Core<E> {
-    fn settle(&self) -> BoxFuture<'_, Result<Settled, NotSettled>> {
-        Box::pin(self.bus.settled())
+    fn begin(&self) -> BoxFuture<'_, Duration> {
+        Box::pin(self.bus.begin_confirming())
+    }
+
+    fn settle(&self, begun: Duration) -> BoxFuture<'_, Result<Settled, NotSettled>> {
+        Box::pin(self.bus.settled(Some(begun)))
     }
 }
