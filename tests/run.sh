@@ -11,7 +11,7 @@ REDIS_SERVER=$(bash tests/server.sh)
 POSTGRES_BIN=$(bash tests/postgres.sh)
 export REDIS_SERVER POSTGRES_BIN
 # Most tests wait for servers most of the time.
-: "${RUST_TEST_THREADS:=$(($(nproc 2>/dev/null || echo 2) * 2))}"
+: "${RUST_TEST_THREADS:=$(($(nproc 2>/dev/null || echo 2) + 1))}"
 export RUST_TEST_THREADS
 bash tests/sqlite.sh
 
@@ -30,11 +30,11 @@ run_tests() {
     return
   fi
   cargo test --workspace --exclude benches --no-run "$@" || return
-  # The compiler's messages are checked beside the other tests, most of which wait for a server most of
-  # the time.
+  # The compiler's messages are checked with the time that the other tests leave, most of which wait for
+  # a server most of the time.
   local messages
   messages=$(mktemp)
-  cargo test --workspace --exclude benches --test ui "$@" >"$messages" 2>&1 &
+  nice -n 19 cargo test --workspace --exclude benches --test ui "$@" >"$messages" 2>&1 &
   cargo test --workspace --exclude benches --no-fail-fast "$@" -- --skip the_compiler_says ||
     status=$?
   wait $! || status=$?

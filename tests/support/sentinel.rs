@@ -163,7 +163,7 @@ async fn sentinel(primary: u16) -> Sentinel {
         let settings = format!(
             "port {number}\nbind 127.0.0.1\ndir {folder}\n\
              sentinel monitor {NAME} 127.0.0.1 {primary} 2\n\
-             sentinel down-after-milliseconds {NAME} 300\n\
+             sentinel down-after-milliseconds {NAME} 600\n\
              sentinel failover-timeout {NAME} 4000\n\
              sentinel auth-user {NAME} {WATCHER}\n\
              sentinel auth-pass {NAME} secret\n",
