@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -15,7 +15,6 @@ use tracing::warn;
 
 use crate::clock::nanos;
 use crate::health::Cause;
-use crate::log_throttle::LogThrottle;
 use crate::sync::Mutex;
 
 /// There is no such time.
@@ -53,7 +52,8 @@ pub(super) struct Fences {
     /// When an instance last said that it is live and not listed, on the same clock.
     unlisted_at: AtomicU64,
     listed: Mutex<ListedAt>,
-    refusals: LogThrottle,
+    /// The log says that this instance could not be listed.
+    is_reported: AtomicBool,
 }
 
 /// When this instance was listed, by the server's clock in ms.
@@ -145,7 +145,7 @@ impl Fences {
             proven_since: AtomicU64::new(NEVER),
             unlisted_at: AtomicU64::new(NEVER),
             listed: Mutex::default(),
-            refusals: LogThrottle::default(),
+            is_reported: AtomicBool::new(false),
         }
     }
 
@@ -206,6 +206,7 @@ impl Fences {
     /// This instance was listed with a canary.
     pub(super) fn listed(&self, canary: u64, time: u64) {
         self.listed.lock().canaries.insert(canary, time);
+        self.is_reported.store(false, Ordering::Relaxed);
     }
 
     /// A canary is complete.
@@ -228,11 +229,11 @@ impl Fences {
         self.listed.lock().proven
     }
 
-    /// Logs that this instance could not be listed.
+    /// Logs that this instance could not be listed: once until it is, because it usually lacks a right.
     pub(super) fn not_listed(&self, cause: &Cause) {
-        if let Some(skipped) = self.refusals.admit() {
+        if !self.is_reported.swap(true, Ordering::Relaxed) {
             warn!(
-                %cause, skipped,
+                %cause,
                 "this instance is not in the list of instances, so confirmed publications take a \
                  lease"
             );
