@@ -78,6 +78,15 @@ pub(super) struct Waiting<'a> {
     pub(super) changed: Arc<Notify>,
 }
 
+/// What the name of the canary channel of a link is made of.
+#[derive(Clone, Copy)]
+pub(super) struct CanaryName {
+    /// Random and new with every start, so that canaries of others are not taken for its own.
+    pub(super) id: u64,
+    /// In a cluster, a slot of the node.
+    pub(super) slot: Option<u16>,
+}
+
 /// The canary channel of an instance.
 pub(super) fn canary_of(prefix: &str, id: u64) -> String {
     format!("{prefix}{id:016x}")

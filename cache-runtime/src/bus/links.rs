@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 
-use super::fences::Fences;
+use super::fences::{CanaryName, Fences};
 use super::inbox::{EVERY_GENERATION, Inbox, Signal, Wanted};
 use super::lease::Lease;
 use super::supervisor::Supervisor;
@@ -21,20 +21,17 @@ pub(super) struct Link {
     inbox: Arc<Inbox>,
     pub(super) health: Arc<Reported>,
     lease: Arc<Lease>,
-    /// In a cluster, the slot of the canary channel.
-    pub(super) slot: Option<u16>,
-    /// Random and new with every start, so that canaries of others are not taken for its own.
-    id: u64,
+    canary: CanaryName,
     supervisor: Option<JoinHandle<()>>,
-    /// In a cluster, whether the node had no channels and no slots when that was last looked at.
-    pub(super) is_unused: bool,
+    /// In a cluster, whether the node had no channels, and not the slot of the canary, when that was last
+    /// looked at.
+    pub(super) was_unused: bool,
 }
 
 impl Link {
-    /// `id` is random and new with every start; `slot` is one of the node in a cluster.
     pub(super) fn new(
         settings: &Settings,
-        (id, slot): (u64, Option<u16>),
+        canary: CanaryName,
         transport: Transport,
         lease: Arc<Lease>,
     ) -> Self {
@@ -43,11 +40,15 @@ impl Link {
             inbox: Arc::new(Queue::new(settings.inbox())),
             health: Arc::new(Reported::new(Health::Idle, lease.proven())),
             lease,
-            slot,
-            id,
+            canary,
             supervisor: None,
-            is_unused: false,
+            was_unused: false,
         }
+    }
+
+    /// In a cluster, the slot of the canary channel.
+    pub(super) fn slot(&self) -> Option<u16> {
+        self.canary.slot
     }
 
     /// Subscribes a channel. Starts the supervisor if it does not run.
@@ -57,9 +58,11 @@ impl Link {
         fences: &Arc<Fences>,
         channel: &Arc<dyn Dispatch>,
     ) {
+        // The bus first, so that it is not reported as live while the channel is not.
+        let bus = self.health.want();
         let wanted = Wanted {
             channel: channel.health().want(),
-            bus: self.health.want(),
+            bus,
         };
         if self.supervisor.is_none() {
             let inbox = Arc::clone(&self.inbox);
@@ -68,7 +71,7 @@ impl Link {
             }));
             let supervisor = Supervisor::new(
                 settings,
-                (self.id, self.slot),
+                self.canary,
                 Arc::clone(&self.lease),
                 Arc::clone(fences),
                 Arc::clone(&self.inbox),

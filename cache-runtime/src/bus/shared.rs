@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
-use super::fences::Fences;
+use super::fences::{CanaryName, Fences};
 use super::lease::Lease;
 use super::links::Link;
 use super::listening::Listening;
@@ -91,7 +91,8 @@ impl Shared {
         let lease = Arc::new(Lease::new(settings.lease));
         let (health, combined, proven) = match &servers {
             Servers::One(transport) => {
-                let link = Link::new(&settings, (id, None), transport.clone(), Arc::clone(&lease));
+                let canary = CanaryName { id, slot: None };
+                let link = Link::new(&settings, canary, transport.clone(), Arc::clone(&lease));
                 // The health of the link is that of the bus.
                 let reported = Arc::clone(&link.health);
                 reported.set(&health);
@@ -406,14 +407,14 @@ impl Shared {
 
     /// Moves the channels whose slots have moved, and tells them that events may have been lost.
     #[cfg(feature = "redis")]
-    fn move_all(&self, map: Result<(), Cause>, retry: bool) {
+    fn move_all(&self, map: Result<(), Cause>) {
         let moved = {
             let mut table = self.table.lock();
             match map {
                 _ if self.is_closed() => return,
-                Ok(()) => table.move_all(&self.settings, &self.servers, retry),
+                Ok(()) => table.move_all(&self.settings, |channel| self.servers.carrier(channel)),
                 Err(cause) => {
-                    table.settle_unserved(Some(&cause));
+                    table.explain_unserved(|_| cause.clone());
                     Vec::new()
                 }
             }
@@ -429,18 +430,11 @@ impl Shared {
 /// In a cluster, keeps each channel on the node that serves its slot.
 #[cfg(feature = "redis")]
 async fn move_channels(bus: std::sync::Weak<Shared>, cluster: Arc<Cluster>) {
-    use std::time::Instant;
-
-    let mut retried = Instant::now();
     loop {
         let map = cluster.refresh().await.map(drop);
         let Some(shared) = bus.upgrade() else { return };
         let (heartbeat, pause) = (shared.settings.heartbeat, shared.settings.backoff_min);
-        let retry = retried.elapsed() >= heartbeat;
-        if retry {
-            retried = Instant::now();
-        }
-        shared.move_all(map, retry);
+        shared.move_all(map);
         drop(shared);
         io_thread::sleep(pause).await;
         let _ = timeout(heartbeat, cluster.moved()).await;
@@ -459,6 +453,7 @@ fn is_obstacle(cause: &Cause) -> bool {
         | Cause::NotPrimary(_)
         | Cause::Conflict(_)
         | Cause::Server(_)
+        | Cause::Unserved(_)
         | Cause::Stopped
         | Cause::Closed => true,
         Cause::Disconnected

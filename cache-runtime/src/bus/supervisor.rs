@@ -8,7 +8,7 @@ use tokio::task::{JoinSet, coop};
 use tokio::time::timeout;
 use tracing::{debug, error, info, warn};
 
-use super::fences::{self, Acknowledgement, Fences};
+use super::fences::{self, Acknowledgement, CanaryName, Fences};
 use super::inbox::{EVERY_GENERATION, Generation, Inbox, Signal};
 use super::lease::Lease;
 use crate::channel::Dispatch;
@@ -64,11 +64,9 @@ pub(super) struct Supervisor {
 }
 
 impl Supervisor {
-    /// `id` is random and new with every start, so that canaries of others are not taken for its own;
-    /// `slot` is that of the canary channel in a cluster.
     pub(super) fn new(
         settings: &Settings,
-        (id, slot): (u64, Option<u16>),
+        CanaryName { id, slot }: CanaryName,
         lease: Arc<Lease>,
         fences: Arc<Fences>,
         inbox: Arc<Inbox>,

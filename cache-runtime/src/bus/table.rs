@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 
-use super::fences::Fences;
+use super::fences::{CanaryName, Fences};
 use super::lease::Lease;
 use super::links::Link;
 use crate::channel::Dispatch;
@@ -19,7 +19,7 @@ use crate::link::ChannelId;
 use crate::random;
 use crate::settings::Settings;
 use crate::slot::{number_in, slot_of};
-use crate::transport::{Servers, Transport};
+use crate::transport::Transport;
 
 /// The channels in use, and the links that serve them.
 pub(super) struct Table {
@@ -46,14 +46,16 @@ pub(super) struct Combination {
 struct Subscribed {
     channel: Arc<dyn Dispatch>,
     subscribers: usize,
-    /// The link that serves it; otherwise the numbers that reports of its health have to name.
-    place: Result<u64, Numbers>,
+    served_by: ServedBy,
 }
 
-#[derive(Clone, Copy)]
-struct Numbers {
-    channel: u64,
-    bus: u64,
+/// What serves a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ServedBy {
+    /// The number of a link.
+    Link(u64),
+    /// No node is known to serve its slot. Reports of its health have to name this number.
+    Nobody { wanted: u64 },
 }
 
 impl Table {
@@ -78,16 +80,6 @@ impl Table {
         self.numbers
     }
 
-    fn remove(&mut self, number: u64) {
-        let Some(mut link) = self.links.remove(&number) else {
-            return;
-        };
-        if let Some(combined) = &self.combined {
-            combined.links.remove(&link.health);
-        }
-        drop(link.end());
-    }
-
     /// Counts one more subscriber. The first subscribes the channel, over `carrier` if that is known.
     pub(super) fn want(
         &mut self,
@@ -100,11 +92,11 @@ impl Table {
             subscribed.subscribers += 1;
             return;
         }
-        let place = self.subscribe(settings, channel, carrier);
+        let served_by = self.subscribe(settings, channel, carrier);
         let subscribed = Subscribed {
             channel: Arc::clone(channel),
             subscribers: 1,
-            place,
+            served_by,
         };
         self.wanted.insert(id, subscribed);
     }
@@ -114,13 +106,15 @@ impl Table {
         settings: &Settings,
         channel: &Arc<dyn Dispatch>,
         carrier: Option<&Transport>,
-    ) -> Result<u64, Numbers> {
+    ) -> ServedBy {
         let Some(carrier) = carrier else {
-            let unserved = self.combined.as_ref().map(|combined| &combined.unserved);
-            return Err(Numbers {
-                channel: channel.health().want(),
-                bus: unserved.map_or(0, |unserved| unserved.want()),
-            });
+            if let Some(combined) = &self.combined
+                && combined.unserved.get() == Health::Idle
+            {
+                combined.unserved.settle(&Health::Connecting);
+            }
+            let wanted = channel.health().want();
+            return ServedBy::Nobody { wanted };
         };
         let known = self
             .links
@@ -133,14 +127,17 @@ impl Table {
             let slot = slot_of(channel.name());
             let carrier = carrier.clone();
             let lease = Arc::new(Lease::new(settings.lease));
-            let place = (random::number(), Some(slot));
-            self.add(Link::new(settings, place, carrier, lease))
+            let canary = CanaryName {
+                id: random::number(),
+                slot: Some(slot),
+            };
+            self.add(Link::new(settings, canary, carrier, lease))
         };
         if let Some(link) = self.links.get_mut(&number) {
-            link.is_unused = false;
+            link.was_unused = false;
             link.subscribe(settings, &self.fences, channel);
         }
-        Ok(number)
+        ServedBy::Link(number)
     }
 
     /// Counts one fewer subscriber. The last unsubscribes the channel.
@@ -152,40 +149,37 @@ impl Table {
         if subscribed.subscribers > 0 {
             return;
         }
-        match subscribed.place {
-            Ok(number) => {
+        match subscribed.served_by {
+            ServedBy::Link(number) => {
                 if let Some(link) = self.links.get(&number) {
                     link.unsubscribe(channel);
                 }
             }
-            Err(numbers) => channel.health().report(numbers.channel, &Health::Idle),
+            ServedBy::Nobody { wanted } => channel.health().report(wanted, &Health::Idle),
         }
         self.wanted.remove(&channel.id());
-        self.settle_unserved(None);
+        self.settle_unserved();
     }
 
-    /// Moves every channel whose slot another node serves by now. Returns the channels that may have
-    /// lost events by that; they are not live already. `retry` also subscribes those again that the
-    /// node has refused although it serves their slot.
+    /// Moves every channel whose slot another node serves by now, as `carrier` says. Returns the
+    /// channels that may have lost events by that; they are not live already.
     pub(super) fn move_all(
         &mut self,
         settings: &Settings,
-        servers: &Servers,
-        retry: bool,
+        carrier: impl Fn(&str) -> Option<Transport>,
     ) -> Vec<Arc<dyn Dispatch>> {
-        self.end_strayed(servers, retry);
+        // What they report counts until no channel needs them. Otherwise the bus could be reported as
+        // live in between, without these channels.
+        let ended = self.take_strayed(&carrier);
         let mut moving = Vec::new();
         for (id, subscribed) in &self.wanted {
-            let carrier = servers.carrier(subscribed.channel.name());
-            let link = subscribed
-                .place
-                .ok()
-                .and_then(|number| self.links.get(&number));
-            let stays = match (link, &carrier) {
-                (Some(link), Some(carrier)) => {
-                    link.transport.is(carrier) && !(retry && is_refused(&*subscribed.channel))
-                }
-                (None, None) => true,
+            let carrier = carrier(subscribed.channel.name());
+            let stays = match (subscribed.served_by, &carrier) {
+                (ServedBy::Link(number), Some(carrier)) => self
+                    .links
+                    .get(&number)
+                    .is_some_and(|link| link.transport.is(carrier)),
+                (ServedBy::Nobody { .. }, None) => true,
                 _ => false,
             };
             if !stays {
@@ -194,76 +188,68 @@ impl Table {
         }
         let mut moved = Vec::new();
         for (id, channel, carrier) in moving {
-            let place = self
-                .wanted
-                .get(&id)
-                .and_then(|subscribed| subscribed.place.ok());
-            let link = place.and_then(|number| self.links.get(&number));
-            if let Some(link) = link {
-                link.unsubscribe(&*channel);
-            }
-            let place = self.subscribe(settings, &channel, carrier.as_ref());
+            // At the new place first, for the same reason.
+            let served_by = self.subscribe(settings, &channel, carrier.as_ref());
             if let Some(subscribed) = self.wanted.get_mut(&id) {
-                subscribed.place = place;
+                let before = std::mem::replace(&mut subscribed.served_by, served_by);
+                if let ServedBy::Link(number) = before
+                    && let Some(link) = self.links.get(&number)
+                {
+                    link.unsubscribe(&*channel);
+                }
             }
             moved.push(channel);
         }
-        self.settle_unserved(Some(&Cause::Moved("no node serves the slot".into())));
+        self.explain_unserved(|channel| {
+            Cause::Unserved(format!("slot {} of channel `{channel}`", slot_of(channel)).into())
+        });
+        self.settle_unserved();
+        for mut link in ended {
+            if let Some(combined) = &self.combined {
+                combined.links.remove(&link.health);
+            }
+            drop(link.end());
+        }
         moved
     }
 
-    /// Tells the channels that no link serves why.
-    pub(super) fn settle_unserved(&self, cause: Option<&Cause>) {
-        let mut any = false;
+    /// Tells the channels that no link serves why, by name.
+    pub(super) fn explain_unserved(&self, cause: impl Fn(&str) -> Cause) {
         for subscribed in self.wanted.values() {
-            let Err(numbers) = subscribed.place else {
-                continue;
-            };
-            any = true;
-            if let (Some(cause), Some(combined)) = (cause, &self.combined) {
-                let down = Health::Down(cause.clone());
-                subscribed.channel.health().report(numbers.channel, &down);
-                combined.unserved.report(numbers.bus, &down);
+            let (channel, served_by) = (&subscribed.channel, subscribed.served_by);
+            if let (ServedBy::Nobody { wanted }, Some(combined)) = (served_by, &self.combined) {
+                let down = Health::Down(cause(channel.name()));
+                combined.unserved.settle(&down);
+                channel.health().report(wanted, &down);
             }
-        }
-        if let Some(combined) = &self.combined
-            && !any
-        {
-            combined.unserved.set(&Health::Idle);
         }
     }
 
-    /// Ends the links whose canary can no longer come back, because its slot has moved, and those of
-    /// nodes that are not used any more.
-    fn end_strayed(&mut self, servers: &Servers, retry: bool) {
-        let mut ending = Vec::new();
-        for (number, link) in &mut self.links {
-            let is_here = |name: &str| {
-                let carrier = servers.carrier(name);
-                carrier.is_some_and(|carrier| link.transport.is(&carrier))
-            };
-            let canary = link.slot.map(|slot| number_in(slot).to_string());
-            let strayed = canary.is_some_and(|canary| !is_here(&canary));
-            let mut served = self.wanted.values();
-            let mut served = served
-                .by_ref()
-                .filter(|channel| channel.place.ok() == Some(*number));
-            let Some(first) = served.next() else {
-                // Once more, so that what it still reports is heard.
-                if strayed && std::mem::replace(&mut link.is_unused, strayed) {
-                    ending.push(*number);
-                }
-                continue;
-            };
-            let mut all_refused =
-                || is_refused(&*first.channel) && served.all(|other| is_refused(&*other.channel));
-            if strayed || retry && all_refused() {
-                ending.push(*number);
-            }
+    /// Once every channel is served, nothing is unserved any more.
+    fn settle_unserved(&self) {
+        let mut all = self.wanted.values();
+        if let Some(combined) = &self.combined
+            && all.all(|subscribed| matches!(subscribed.served_by, ServedBy::Link(_)))
+        {
+            combined.unserved.settle(&Health::Idle);
         }
-        for number in ending {
-            self.remove(number);
-        }
+    }
+
+    /// Takes out the links whose canary can no longer come back, because its slot has moved, and those
+    /// of nodes that are not used any more.
+    fn take_strayed(&mut self, carrier: impl Fn(&str) -> Option<Transport>) -> Vec<Link> {
+        let wanted = &self.wanted;
+        let strayed = self.links.extract_if(|number, link| {
+            let canary = link.slot().map(|slot| number_in(slot).to_string());
+            let is_here = canary.is_none_or(|canary| {
+                carrier(&canary).is_some_and(|carrier| link.transport.is(&carrier))
+            });
+            let mut served = wanted.values();
+            let is_used = served.any(|subscribed| subscribed.served_by == ServedBy::Link(*number));
+            // An unused one once more, so that what it still reports is heard.
+            !is_here && (is_used || std::mem::replace(&mut link.was_unused, true))
+        });
+        strayed.map(|(_, link)| link).collect()
     }
 
     /// Closes every link and channel. Returns the tasks, which are ending.
@@ -280,7 +266,5 @@ impl Table {
     }
 }
 
-/// Whether the node has answered that it does not serve the channel's slot.
-fn is_refused(channel: &dyn Dispatch) -> bool {
-    matches!(channel.health().get(), Health::Down(Cause::Moved(_)))
-}
+#[cfg(test)]
+mod tests;

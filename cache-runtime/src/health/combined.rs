@@ -62,3 +62,43 @@ impl Combined {
         self.whole.settle(&whole);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::health::Cause;
+
+    /// In order: what comes first is reported if any part is so.
+    fn states() -> [Health; 4] {
+        let down = Health::Down(Cause::Disconnected);
+        [down, Health::Connecting, Health::Live, Health::Idle]
+    }
+
+    #[test]
+    fn it_is_as_bad_as_its_worst_part() {
+        for (i, first) in states().iter().enumerate() {
+            for (j, second) in states().iter().enumerate() {
+                let part = || Arc::new(Reported::new(Health::Idle, Arc::default()));
+                let (whole, one, other) = (part(), part(), part());
+                let combined = Combined::new(Arc::clone(&whole));
+                combined.add(&one);
+                combined.add(&other);
+                one.set(first);
+                other.set(second);
+                assert_eq!(whole.get(), states()[i.min(j)]);
+                combined.remove(&one);
+                assert_eq!(whole.get(), *second);
+            }
+        }
+    }
+
+    #[test]
+    fn a_closed_bus_stays_closed() {
+        let whole = Arc::new(Reported::new(Health::Closed, Arc::default()));
+        let part = Arc::new(Reported::new(Health::Idle, Arc::default()));
+        let combined = Combined::new(Arc::clone(&whole));
+        combined.add(&part);
+        part.set(&Health::Live);
+        assert_eq!(whole.get(), Health::Closed);
+    }
+}

@@ -85,6 +85,8 @@ pub enum Cause {
     Replaced(Arc<str>),
     /// Another node of the cluster serves the slot of a channel or a key, or is taking it over.
     Moved(Arc<str>),
+    /// No node of the cluster serves the slot of a channel or a key. The text names the slot.
+    Unserved(Arc<str>),
     /// A canary is missing, and one that was published after it has come back. So the connection
     /// loses messages, although it stays open.
     MissingCanary,
@@ -138,6 +140,7 @@ impl fmt::Display for Cause {
             }
             Self::Replaced(by) => write!(f, "the primary was replaced by {by}"),
             Self::Moved(what) => write!(f, "another node of the cluster serves it: {what}"),
+            Self::Unserved(what) => write!(f, "no node of the cluster serves it: {what}"),
             Self::MissingCanary => {
                 f.write_str("a canary is missing, and a later one has come back")
             }

@@ -35,7 +35,7 @@ impl Reported {
     }
 
     /// Has a function called after every change. Called at most once.
-    pub(super) fn observe(&self, observer: impl Fn() + Send + Sync + 'static) {
+    pub(crate) fn observe(&self, observer: impl Fn() + Send + Sync + 'static) {
         // A second call changes nothing.
         let _ = self.observer.set(Box::new(observer));
     }
@@ -64,14 +64,17 @@ impl Reported {
     }
 
     /// As [`set`](Self::set), unless it is closed or is the same.
-    pub(super) fn settle(&self, health: &Health) {
-        self.health.send_if_modified(|known| {
+    pub(crate) fn settle(&self, health: &Health) {
+        let changed = self.health.send_if_modified(|known| {
             let news = *known != Health::Closed && known != health;
             if news {
                 self.replace(known, health);
             }
             news
         });
+        if changed {
+            self.changed();
+        }
     }
 
     /// Renews the lease, unless another supervisor serves the channel by now: see

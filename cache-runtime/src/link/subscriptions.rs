@@ -52,7 +52,12 @@ impl Link {
 
     pub(super) fn refused(&mut self, now: Duration, id: ChannelId, cause: Cause) {
         self.answered = now;
-        let retry = now + self.timings.backoff_max;
+        let retry = now
+            + match cause {
+                // The node may be about to learn that it serves the slot.
+                Cause::Moved(_) => self.timings.heartbeat,
+                _ => self.timings.backoff_max,
+            };
         if let Some(channel) = self.touch(id) {
             channel.refused(cause, retry);
         }

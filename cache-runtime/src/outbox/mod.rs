@@ -167,6 +167,7 @@ fn may_pass(cause: &Cause) -> bool {
         | Cause::AnotherServer
         | Cause::Replaced(_)
         | Cause::Moved(_)
+        | Cause::Unserved(_)
         | Cause::MissingCanary
         | Cause::Unanswered
         | Cause::Oversized(_)

@@ -1,7 +1,7 @@
 //! Subscriptions that the server refuses.
 
 use super::fixture::{A, At, B, BACKOFF_MAX, CANARY, HEARTBEAT, confirmed, down, live, refusal};
-use crate::health::Health;
+use crate::health::{Cause, Health};
 use crate::link::{Input, Output};
 
 #[test]
@@ -34,6 +34,22 @@ fn a_refused_channel_is_tried_again_and_still_holds_up_nobody() {
     );
     at.feed(confirmed(B));
     assert!(at.prove(3).contains(&live(B)));
+}
+
+#[test]
+fn a_node_that_may_be_about_to_serve_the_slot_is_asked_again_soon_and_flushes_nobody() {
+    let mut at = At::live();
+    at.feed(Input::Subscribe(B));
+    let moved = || Cause::Moved("slot 1".into());
+    at.feed(Input::Refused(B, moved()));
+    for canary in 1..4 {
+        assert_eq!(
+            at.tick_after(HEARTBEAT),
+            [Output::Subscribe(B), Output::SendCanary(canary)]
+        );
+        assert_eq!(at.feed(Input::Refused(B, moved())), []);
+        at.prove(canary);
+    }
 }
 
 #[test]

@@ -1,0 +1,206 @@
+//! Slots move from node to node. The nodes are in-process transports.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+
+use super::*;
+use crate::channel::{ChannelStats, Counters};
+use crate::link::Audience;
+use crate::settings::OnRejected;
+
+/// A channel that counts its flushes.
+struct Counting {
+    id: ChannelId,
+    name: Arc<str>,
+    health: Reported,
+    flushes: AtomicUsize,
+    counters: Counters,
+}
+
+impl Dispatch for Counting {
+    fn id(&self) -> ChannelId {
+        self.id
+    }
+    fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+    fn deliver(&self, _: &[u8], _: usize) -> bool {
+        true
+    }
+    fn on_rejected(&self) -> Option<OnRejected> {
+        None
+    }
+    fn flush(&self, _: Audience) {
+        self.flushes.fetch_add(1, SeqCst);
+    }
+    fn health(&self) -> &Reported {
+        &self.health
+    }
+    fn subscribers(&self) -> usize {
+        1
+    }
+    fn stats(&self) -> ChannelStats {
+        self.counters.snapshot()
+    }
+    fn counters(&self) -> &Counters {
+        &self.counters
+    }
+    fn all(&self) -> Vec<u8> {
+        Vec::new()
+    }
+    fn close(&self) {
+        self.health.set(&Health::Closed);
+    }
+}
+
+const NODES: usize = 3;
+
+/// A bus with three channels, in different slots.
+struct Bus {
+    settings: Settings,
+    table: Table,
+    whole: Arc<Reported>,
+    channels: Vec<Arc<Counting>>,
+    nodes: Vec<Transport>,
+    /// Whether the bus was ever reported as live while a channel was not.
+    was_wrong: Arc<AtomicBool>,
+}
+
+impl Bus {
+    fn new() -> Self {
+        let channel = |number: u32| {
+            Arc::new(Counting {
+                id: ChannelId(number + 2),
+                name: format!("channel-{number}").into(),
+                health: Reported::new(Health::Idle, Arc::default()),
+                flushes: AtomicUsize::new(0),
+                counters: Counters::default(),
+            })
+        };
+        let channels: Vec<_> = (0..3).map(channel).collect();
+        let whole = Arc::new(Reported::new(Health::Idle, Arc::default()));
+        let was_wrong = Arc::new(AtomicBool::new(false));
+        whole.observe({
+            let (whole, channels) = (Arc::downgrade(&whole), channels.clone());
+            let was_wrong = Arc::clone(&was_wrong);
+            move || {
+                let is_live = whole.upgrade().is_some_and(|whole| whole.get().is_live());
+                let all = || {
+                    channels
+                        .iter()
+                        .all(|channel| channel.health.get().is_live())
+                };
+                if is_live && !all() {
+                    was_wrong.store(true, SeqCst);
+                }
+            }
+        });
+        let combined = Combination {
+            links: Combined::new(Arc::clone(&whole)),
+            unserved: Arc::new(Reported::new(Health::Idle, Arc::default())),
+        };
+        combined.links.add(&combined.unserved);
+        let mut table = Table::new(Arc::new(Fences::new()));
+        table.combined = Some(combined);
+        let mut bus = Self {
+            settings: Settings::default(),
+            table,
+            whole,
+            channels,
+            nodes: (0..NODES).map(|_| Transport::in_process()).collect(),
+            was_wrong,
+        };
+        for channel in bus.channels.clone() {
+            let channel: Arc<dyn Dispatch> = channel;
+            bus.table.want(&bus.settings, &channel, None);
+        }
+        bus
+    }
+
+    /// Each channel's slot is served by the node with this number, or by none.
+    fn serve(&mut self, by: &[Option<usize>]) -> usize {
+        let (channels, nodes) = (&self.channels, &self.nodes);
+        let moved = self.table.move_all(&self.settings, |name| {
+            let slot = slot_of(name);
+            let is_here = |channel: &Arc<Counting>| slot_of(&channel.name) == slot;
+            let node = by[channels.iter().position(is_here)?]?;
+            Some(nodes[node].clone())
+        });
+        moved.len()
+    }
+
+    async fn live(&self) {
+        let mut health = self.whole.watch();
+        health.wait_for(Health::is_live).await.unwrap();
+    }
+}
+
+impl Drop for Bus {
+    fn drop(&mut self) {
+        self.table.close();
+    }
+}
+
+#[tokio::test]
+async fn the_bus_is_live_only_while_every_channel_is() {
+    let mut random = 1_u64;
+    let mut next = || {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        usize::try_from(random >> 33).unwrap()
+    };
+    for _ in 0..20 {
+        let mut bus = Bus::new();
+        for _ in 0..10 {
+            let mut node = || Some(next() % (NODES + 1)).filter(|node| *node < NODES);
+            bus.serve(&[node(), node(), node()]);
+            if next() % 3 == 0 {
+                bus.serve(&[Some(0), Some(1), Some(2)]);
+                bus.live().await;
+            }
+        }
+        bus.serve(&[Some(0), Some(0), Some(1)]);
+        bus.live().await;
+        assert!(!bus.was_wrong.load(SeqCst));
+        bus.serve(&[Some(0), Some(0), Some(1)]);
+        bus.serve(&[Some(0), Some(0), Some(1)]);
+        assert_eq!(bus.table.links.len(), 2, "the other links have ended");
+    }
+}
+
+#[tokio::test]
+async fn a_link_that_ends_does_not_leave_the_bus_live_in_between() {
+    let mut bus = Bus::new();
+    bus.serve(&[Some(0), Some(1), Some(1)]);
+    bus.live().await;
+    let link = bus
+        .table
+        .links
+        .values()
+        .find(|link| link.transport.is(&bus.nodes[0]));
+    link.unwrap().health.set(&Health::Down(Cause::LeaseExpired));
+    bus.channels[0]
+        .health
+        .set(&Health::Down(Cause::LeaseExpired));
+    assert_eq!(bus.serve(&[None, Some(1), Some(1)]), 1);
+    assert!(!bus.was_wrong.load(SeqCst));
+    let Health::Down(Cause::Unserved(what)) = bus.whole.get() else {
+        panic!("{:?}", bus.whole.get());
+    };
+    assert!(what.contains("channel-0"), "{what}");
+}
+
+#[tokio::test]
+async fn the_cause_of_the_bus_is_that_of_a_channel_that_is_still_unserved() {
+    let mut bus = Bus::new();
+    let unserved = |bus: &Bus| matches!(bus.whole.get(), Health::Down(Cause::Unserved(_)));
+    assert_eq!(bus.serve(&[Some(0), None, None]), 1);
+    assert!(unserved(&bus));
+    // The one that was unserved last is no longer.
+    bus.table.unwant(&*bus.channels[2].clone());
+    bus.table.explain_unserved(|_| Cause::Disconnected);
+    assert_eq!(bus.whole.get(), Health::Down(Cause::Disconnected));
+    // Nothing moves, so nobody is flushed again.
+    assert_eq!(bus.serve(&[Some(0), None, None]), 0);
+    assert!(unserved(&bus));
+}
