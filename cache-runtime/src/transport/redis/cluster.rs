@@ -1,31 +1,24 @@
 //! A cluster: which node serves a slot. Each node is a [`Redis`] with connections of its own.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt, Shared, join_all, try_join_all};
-use futures_util::stream::{FuturesUnordered, StreamExt};
 use redis::{AsyncConnectionConfig, FromRedisValue};
 use tokio::sync::Notify;
 
 use super::Redis;
 use super::commands::Again;
 use super::endpoint::Endpoint;
+use super::newest::newest;
 use super::request::Request;
+use super::slot_map::SlotMap;
 use super::slots::{View, checked, question};
 use super::target::Target;
 use crate::health::Cause;
 use crate::io_thread::{self, timeout};
 use crate::settings::Settings;
-use crate::slot::{SLOTS, slot_of};
 use crate::sync::Mutex;
 use crate::transport::wire::Published;
-
-/// How many nodes are asked for the slots at a time. One of them may not have heard of a fail-over.
-const ASKED: usize = 3;
-
-/// How long to wait for the other nodes, once one has answered.
-const GRACE: Duration = Duration::from_millis(50);
 
 /// How often a request is sent that finds its slot moved.
 const ATTEMPTS: u32 = 3;
@@ -43,46 +36,14 @@ pub(crate) struct Cluster {
 #[derive(Default)]
 struct State {
     map: Option<Arc<SlotMap>>,
+    /// Of the view that the map was made of.
+    epoch: u64,
     /// The search for the map in progress. All callers that wait for it get its result.
     search: Option<(u64, Search)>,
     searches: u64,
 }
 
 type Search = Shared<BoxFuture<'static, Result<Arc<SlotMap>, Cause>>>;
-
-/// The primary of each slot.
-pub(crate) struct SlotMap {
-    /// For each slot, a place in `nodes`.
-    owners: Box<[Option<u16>]>,
-    nodes: Vec<Node>,
-}
-
-struct Node {
-    host: String,
-    port: u16,
-    redis: Arc<Redis>,
-}
-
-impl SlotMap {
-    /// The primary of the slot of a channel or a key.
-    pub(crate) fn primary(&self, name: &str) -> Option<&Arc<Redis>> {
-        self.owner(slot_of(name))
-    }
-
-    pub(crate) fn owner(&self, slot: u16) -> Option<&Arc<Redis>> {
-        let owner = self.owners[usize::from(slot % SLOTS)]?;
-        Some(&self.nodes[usize::from(owner)].redis)
-    }
-
-    fn find(&self, name: &str) -> Result<&Arc<Redis>, Cause> {
-        let missing = || Cause::Moved(format!("no node serves slot {}", slot_of(name)).into());
-        self.primary(name).ok_or_else(missing)
-    }
-
-    pub(super) fn nodes(&self) -> impl Iterator<Item = &Arc<Redis>> {
-        self.nodes.iter().map(|node| &node.redis)
-    }
-}
 
 impl Cluster {
     pub(crate) fn new(targets: &[Target], settings: &Settings) -> Result<Self, Cause> {
@@ -113,7 +74,7 @@ impl Cluster {
     }
 
     /// Waits until slots may have moved.
-    pub(crate) async fn moved(&self) {
+    pub(crate) async fn may_have_moved(&self) {
         self.moves.notified().await;
     }
 
@@ -146,11 +107,11 @@ impl Cluster {
         state.searches += 1;
         let number = state.searches;
         let cluster = Arc::clone(self);
-        let (map, searching) = (state.map.clone(), Arc::clone(self));
+        let (map, epoch, searching) = (state.map.clone(), state.epoch, Arc::clone(self));
         // On the thread for I/O, because connections are opened there.
         let handle = io_thread::handle().map_err(Cause::Unreachable)?;
         let task = handle.spawn(async move {
-            let found = searching.find(map.as_deref(), number).await;
+            let found = searching.find(map.as_deref(), epoch, number).await;
             searching.found(number, map, found)
         });
         let search = async move {
@@ -169,76 +130,33 @@ impl Cluster {
         old: Option<Arc<SlotMap>>,
         found: Result<View, Cause>,
     ) -> Result<Arc<SlotMap>, Cause> {
-        let map = found.and_then(|view| self.mapped(old, &view));
+        let mapped = found.and_then(|view| {
+            let map = SlotMap::new(&view, old, |range| self.node(&range.host, range.port));
+            let unserved = || {
+                let what = format!("{}: no node serves a slot", self.address());
+                Cause::Server(what.into())
+            };
+            Ok((map.ok_or_else(unserved)?, view.epoch))
+        });
         let mut state = self.state.lock();
         state.search.take_if(|(search, _)| *search == number);
-        if let Ok(map) = &map {
-            state.map = Some(Arc::clone(map));
-        }
-        map
+        let (map, epoch) = mapped?;
+        (state.map, state.epoch) = (Some(Arc::clone(&map)), epoch);
+        Ok(map)
     }
 
-    /// The newest view of some nodes: of the present primaries, or else of the seeds.
-    async fn find(&self, map: Option<&SlotMap>, number: u64) -> Result<View, Cause> {
+    /// The newest view of the present primaries, or else of the seeds.
+    async fn find(&self, map: Option<&SlotMap>, epoch: u64, number: u64) -> Result<View, Cause> {
         let mut nodes: Vec<_> = map.into_iter().flat_map(SlotMap::nodes).collect();
         if !nodes.is_empty() {
             let first = usize::try_from(number).unwrap_or(0) % nodes.len();
             nodes.rotate_left(first);
             // Those with a connection first.
             nodes.sort_by_key(|redis| !redis.is_used());
-            let views = nodes.iter().take(ASKED).map(|redis| redis.view().boxed());
-            if let Ok(view) = newest(views.collect()).await {
-                return Ok(view);
-            }
         }
+        let views = nodes.into_iter().map(|redis| redis.view().boxed());
         let seeds = self.seeds.iter().map(|seed| ask_seed(seed).boxed());
-        newest(seeds.collect()).await
-    }
-
-    /// The map of a view, with the nodes of the old map where they are the same.
-    fn mapped(&self, old: Option<Arc<SlotMap>>, view: &View) -> Result<Arc<SlotMap>, Cause> {
-        let mut map = SlotMap {
-            owners: vec![None; SLOTS.into()].into(),
-            nodes: Vec::new(),
-        };
-        for range in &view.ranges {
-            let is_here = |node: &Node| node.host == range.host && node.port == range.port;
-            let known = map.nodes.iter().position(is_here);
-            let owner = if let Some(known) = known {
-                known
-            } else {
-                let mut kept = old.iter().flat_map(|old| &old.nodes);
-                let redis = match kept.find(|node| is_here(node)) {
-                    Some(kept) => Arc::clone(&kept.redis),
-                    None => self.node(&range.host, range.port),
-                };
-                map.nodes.push(Node {
-                    host: range.host.clone(),
-                    port: range.port,
-                    redis,
-                });
-                map.nodes.len() - 1
-            };
-            let slots = usize::from(range.first)..=usize::from(range.last.min(SLOTS - 1));
-            if let Some(owners) = map.owners.get_mut(slots) {
-                owners.fill(u16::try_from(owner).ok());
-            }
-        }
-        if map.nodes.is_empty() {
-            return Err(Cause::Server(
-                format!("{}: no node serves a slot", self.address()).into(),
-            ));
-        }
-        let same = |old: &Arc<SlotMap>| {
-            (0..SLOTS).all(|slot| match (old.owner(slot), map.owner(slot)) {
-                (Some(old), Some(new)) => Arc::ptr_eq(old, new),
-                (old, new) => old.is_none() && new.is_none(),
-            })
-        };
-        Ok(match old {
-            Some(old) if same(&old) => old,
-            _ => Arc::new(map),
-        })
+        newest(views.chain(seeds), epoch).await
     }
 
     fn node(&self, host: &str, port: u16) -> Arc<Redis> {
@@ -272,11 +190,13 @@ impl Cluster {
         for _ in 1..ATTEMPTS {
             let published = publish_on(&map, channel, payload, delete).await;
             // All of it is sent again. Events are idempotent, and deleting twice costs a load.
-            let has_moved = match &published {
-                Ok(Published { receivers, deleted }) => moved(receivers) || moved(deleted),
-                Err(_) => moved(&published),
+            let again = match &published {
+                Ok(Published { receivers, deleted }) => {
+                    is_elsewhere(receivers) || is_elsewhere(deleted)
+                }
+                Err(_) => is_elsewhere(&published),
             };
-            if !has_moved {
+            if !again {
                 if let Ok(Published { receivers, .. }) = &published {
                     self.notice(receivers);
                 }
@@ -301,7 +221,7 @@ impl Cluster {
                 Ok(redis) => redis.request(request, again, key).await,
                 Err(cause) => Err(cause),
             };
-            if !moved(&answer) {
+            if !is_elsewhere(&answer) {
                 self.notice(&answer);
                 return answer;
             }
@@ -328,7 +248,7 @@ impl Cluster {
                 }
                 Err(cause) => Err(cause),
             };
-            if !moved(&answer) {
+            if !is_elsewhere(&answer) {
                 self.notice(&answer);
                 return answer;
             }
@@ -377,8 +297,9 @@ impl Cluster {
     }
 }
 
-fn moved<T>(answer: &Result<T, Cause>) -> bool {
-    matches!(answer, Err(Cause::Moved(_)))
+/// Whether another node may serve the slot by now.
+fn is_elsewhere<T>(answer: &Result<T, Cause>) -> bool {
+    matches!(answer, Err(Cause::Moved(_) | Cause::Unserved(_)))
 }
 
 async fn publish_on(
@@ -418,28 +339,6 @@ async fn publish_on(
         deleted: unserved.and(deleted).and(published.deleted),
         ..published
     })
-}
-
-/// The newest of the views that come within a moment after the first.
-async fn newest(asked: Vec<BoxFuture<'_, Result<View, Cause>>>) -> Result<View, Cause> {
-    let mut asked: FuturesUnordered<_> = asked.into_iter().collect();
-    let (mut newest, mut cause): (Option<View>, _) = (None, None);
-    loop {
-        let next = match &newest {
-            None => asked.next().await,
-            Some(_) => timeout(GRACE, asked.next()).await.unwrap_or(None),
-        };
-        match next {
-            Some(Ok(view))
-                if newest
-                    .as_ref()
-                    .is_some_and(|known| known.epoch >= view.epoch) => {}
-            Some(Ok(view)) => newest = Some(view),
-            Some(Err(failed)) => cause = cause.or(Some(failed)),
-            None => break,
-        }
-    }
-    newest.ok_or_else(|| cause.unwrap_or(Cause::Disconnected))
 }
 
 /// Asks a seed, which may be a replica, on a connection for this question only.

@@ -18,7 +18,7 @@ use tracing::debug;
 use super::address::{Address, describe};
 use super::credentials::{Source, login};
 use super::failure::{Failures, Login, Place, another_server};
-use super::primary::{Primary, moved};
+use super::primary::{Primary, with_place};
 use super::sentinel::{Sentinel, Sentinels};
 use super::target::Target;
 use super::{greeting, server_info};
@@ -159,7 +159,7 @@ impl Endpoint {
         let Primary::At(seed) = &self.primary else {
             unreachable!("a node has one address");
         };
-        let address = moved(seed, host.to_owned(), port);
+        let address = with_place(seed, host.to_owned(), port);
         Self {
             failures: Arc::new(self.failures.at(describe(&address))),
             primary: Primary::At(address),
@@ -243,7 +243,7 @@ impl Endpoint {
             Primary::Among(addresses) => Ok((self.among(addresses, login).await?, 0)),
             Primary::Told { sentinels, like } => {
                 let (master, changes) = sentinels.find().await?;
-                Ok((moved(like, master.host, master.port), changes))
+                Ok((with_place(like, master.host, master.port), changes))
             }
         }
     }

@@ -44,7 +44,7 @@ impl Primary {
 }
 
 /// An address on the network, with another host and port.
-pub(super) fn moved(like: &ConnectionAddr, host: String, port: u16) -> ConnectionAddr {
+pub(super) fn with_place(like: &ConnectionAddr, host: String, port: u16) -> ConnectionAddr {
     match like {
         ConnectionAddr::TcpTls {
             insecure,

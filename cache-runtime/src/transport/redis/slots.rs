@@ -10,8 +10,9 @@ use super::server_info::line;
 /// Which primaries serve which slots, as one node says.
 #[derive(Debug, Default)]
 pub(super) struct View {
-    /// Grows with every fail-over and every slot that moves, and spreads through the cluster: of two
-    /// views, the one with the greater epoch is the newer one.
+    /// Grows with every fail-over, and when a slot moves to a node whose latest claim is not the newest
+    /// of all, and spreads through the cluster: of two views, the one with the greater epoch is the newer
+    /// one.
     pub(super) epoch: u64,
     pub(super) ranges: Vec<Range>,
 }
@@ -99,5 +100,50 @@ impl Range {
             host: if unknown { asked.to_owned() } else { host },
             port: u16::try_from(*port).ok()?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bulk(text: &str) -> Value {
+        Value::BulkString(text.as_bytes().to_vec())
+    }
+
+    fn range(first: i64, last: i64, host: Value, port: i64) -> Value {
+        let node = Value::Array(vec![host, Value::Int(port), bulk("id")]);
+        let replica = Value::Array(vec![bulk("replica"), Value::Int(1), bulk("id")]);
+        Value::Array(vec![Value::Int(first), Value::Int(last), node, replica])
+    }
+
+    #[test]
+    fn each_range_has_its_primary() {
+        let info = bulk("cluster_state:ok\r\ncluster_current_epoch:7\r\n");
+        let slots = Value::Array(vec![
+            range(0, 5, bulk("a"), 6379),
+            range(6, 6, Value::Nil, 6380),
+            range(7, 16383, bulk("?"), 6381),
+            // What cannot be a range.
+            range(7, 70_000, bulk("a"), 6379),
+            Value::Nil,
+        ]);
+        let view = View::parse([info, slots], "asked");
+        let ranges = view.ranges.iter();
+        let ranges: Vec<_> = ranges
+            .map(|range| (range.first, range.last, &*range.host, range.port))
+            .collect();
+        let expected = [
+            (0, 5, "a", 6379),
+            (6, 6, "asked", 6380),
+            (7, 16383, "asked", 6381),
+        ];
+        assert_eq!((view.epoch, &ranges[..]), (7, &expected[..]));
+    }
+
+    #[test]
+    fn an_answer_of_another_kind_says_nothing() {
+        let view = View::parse([Value::Nil, Value::Okay], "asked");
+        assert_eq!((view.epoch, view.ranges.len()), (0, 0));
     }
 }
