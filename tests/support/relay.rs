@@ -262,6 +262,10 @@ async fn pass_on(
 /// The length of the value at the start, if it is complete.
 fn frame(bytes: &[u8]) -> Option<usize> {
     let line = bytes.windows(2).position(|pair| pair == b"\r\n")? + 2;
+    // In RESP2, a length of -1 stands for what is absent.
+    if bytes[1] == b'-' {
+        return Some(line);
+    }
     let number = || {
         let text = std::str::from_utf8(&bytes[1..line - 2]).ok()?;
         text.parse::<usize>().ok()
