@@ -5,7 +5,7 @@ use std::time::Duration;
 use cache_runtime::bus::{Cause, Health};
 use cache_runtime::dedup::Reservation;
 use cache_runtime::{CoherentCache, Dedup, Evict, RedisCache};
-use support::{Admin, Relay, Server, eventually, until};
+use support::{Admin, Recorder, Relay, Server, eventually, until};
 
 use crate::fixture::{UserEvent, Users, builder, connect, patient, user};
 
@@ -117,6 +117,33 @@ async fn a_write_that_a_replica_refuses_ends_its_connections_and_is_sent_to_the_
             "{reserved:?}"
         );
     }
+}
+
+/// The same for events. The old primary is a replica now, and accepts them for its own subscribers only.
+#[tokio::test]
+async fn an_event_that_a_replica_takes_is_sent_to_the_primary_as_well() {
+    let (first, second) = (Server::start().await, Server::start().await);
+    let relay = Relay::to(first.port()).await;
+    let publisher = patient(builder(&relay.url())).connect().await.unwrap();
+    let publishing = Users::new(&publisher);
+    publishing.invalidate_user(0).await.unwrap();
+
+    let (old, new) = (first.admin().await, second.admin().await);
+    follow(&new, &first).await;
+    in_step(&new).await;
+    promote(&new).await;
+    follow(&old, &second).await;
+    relay.redirect(second.port());
+    let subscriber = connect(&second.url()).await;
+    let seen = Recorder::new();
+    let _handler = Users::new(&subscriber).subscribe(seen.handler());
+    subscriber.ready().await.unwrap();
+    let events = [user(1), user(2), user(3)];
+    for event in &events {
+        publishing.publish(event).await.unwrap();
+    }
+    seen.until("every event", |seen| seen.ends_with(&events))
+        .await;
 }
 
 /// After a restart from a snapshot, an entry that was evicted since then is not served.

@@ -87,6 +87,7 @@ impl Failures {
             _ => match error.code() {
                 Some("WRONGPASS" | "NOAUTH") => Cause::Credentials(self.login()),
                 Some(ANOTHER_SERVER) => Cause::AnotherServer,
+                Some(NOT_PRIMARY) => Cause::NotPrimary(error.detail().unwrap_or_default().into()),
                 Some("NOPROTO") => Cause::Version(address.as_str().into()),
                 Some(NO_SHARDED_PUBSUB) => {
                     Cause::Version(format!("{address} has no sharded pub/sub").into())
@@ -271,6 +272,13 @@ pub(super) fn another_server() -> RedisError {
     redis::make_extension_error(ANOTHER_SERVER.to_owned(), None)
 }
 
+/// The error of a server that was a primary when its connection was opened, and is none any more.
+const NOT_PRIMARY: &str = "NOTPRIMARY";
+
+pub(super) fn not_primary(role: &str) -> RedisError {
+    redis::make_extension_error(NOT_PRIMARY.to_owned(), Some(role.to_owned()))
+}
+
 /// The error of a server that is a node of a cluster although the address is none of a cluster, or the
 /// other way round.
 const OTHER_MODE: &str = "OTHERMODE";
@@ -296,6 +304,7 @@ pub(super) fn is_wrong_server(error: &RedisError) -> bool {
         "LOADING",
         "UNBLOCKED",
         ANOTHER_SERVER,
+        NOT_PRIMARY,
     ];
     // The error of a script quotes the error of the command that failed in it.
     let script = || error.to_string().contains("-READONLY ");

@@ -3,7 +3,7 @@
 use redis::{Cmd, Pipeline, RedisResult, Value};
 
 use super::commands::{Again, Work};
-use super::failure::{About, Failures, is_wrong_server};
+use super::failure::{About, Failures, is_wrong_server, not_primary};
 use super::instances::{Fencing, List, listed_at};
 use super::open::Open;
 use super::pipeline::{deletions, pipeline};
@@ -11,7 +11,7 @@ use super::request::Request;
 use super::server::Redis;
 use super::server_info;
 use crate::health::Cause;
-use crate::server_info::ServerInfo;
+use crate::server_info::{Role, ServerInfo};
 use crate::slot::{number_in, slot_of};
 use crate::transport::instances::{Fenced, Instances, Listing};
 use crate::transport::wire::{CanaryAnswer, Published};
@@ -25,39 +25,37 @@ impl Redis {
         delete: &[String],
     ) -> Result<Published, Cause> {
         let (command, about) = (self.publication(channel, payload), About::Channel(channel));
-        let is_node = self.endpoint.failures.cluster;
-        let first = delete.first();
-        if first.is_none() && !is_node {
-            let request = Request::Command(command);
-            // Events are idempotent.
-            let sent = self.send(&self.publishing, &request, Again::Yes, about);
-            return Ok(Published {
-                receivers: Ok(sent.await?),
-                deleted: Ok(()),
-            });
-        }
-        let deletions = deletions(delete, is_node);
+        let failures = &self.endpoint.failures;
+        let deletions = deletions(delete, failures.cluster);
         let deletions = deletions.into_iter().map(|(_, command)| command);
-        let check = is_node.then(|| {
-            let mut check = redis::cmd("EXISTS");
-            let key = format!("{{{}}}", number_in(slot_of(channel)));
-            check.arg(self.endpoint.failures.own_key(&key));
-            check
-        });
         let work = Publication {
-            commands: pipeline(deletions.chain([command]).chain(check)),
-            is_checked: is_node,
+            commands: pipeline(deletions.chain([command, self.question(channel)])),
+            failures,
         };
         // Deleting twice costs a load at most.
         let (deleted, receivers) = self.run(&self.publishing, Again::Yes, about, &work).await?;
-        let failures = &self.endpoint.failures;
         let receivers = receivers.map_err(|error| failures.about(&error, about));
         Ok(Published {
             receivers: receivers.and_then(|receivers| self.read(receivers, about)),
             deleted: deleted.map_err(|error| {
-                failures.about(&error, About::Key(first.map_or("", String::as_str)))
+                failures.about(
+                    &error,
+                    About::Key(delete.first().map_or("", String::as_str)),
+                )
             }),
         })
+    }
+
+    /// What only a primary answers as [`Publication`] expects it.
+    fn question(&self, channel: &str) -> Cmd {
+        let failures = &self.endpoint.failures;
+        if !failures.cluster {
+            return server_info::hello();
+        }
+        let mut check = redis::cmd("EXISTS");
+        let key = format!("{{{}}}", number_in(slot_of(channel)));
+        check.arg(failures.own_key(&key));
+        check
     }
 
     fn publication(&self, channel: &str, payload: &[u8]) -> Cmd {
@@ -144,27 +142,41 @@ impl Redis {
     }
 }
 
-/// Deletes, and then publishes.
+/// Deletes, then publishes, and then checks that the server is the right one.
 ///
-/// In a cluster, a replica accepts `SPUBLISH` as well, and so does a node that is cut off from most
-/// others. So the last command reads a key of the channel's slot, which neither allows.
-struct Publication {
+/// A replica accepts `PUBLISH`, for its own subscribers only. It says what it is. In a cluster, a replica
+/// accepts `SPUBLISH` as well, and so does a node that is cut off from most others. There the check reads
+/// a key of the channel's slot, which neither allows.
+struct Publication<'a> {
     commands: Pipeline,
-    is_checked: bool,
+    failures: &'a Failures,
 }
 
-impl Work for Publication {
+impl Publication<'_> {
+    fn check(&self, answer: Value) -> RedisResult<()> {
+        match answer.extract_error() {
+            // Only the primary answers with `ASK`, while the slot is being moved.
+            Err(error) if error.code() == Some("ASK") => Ok(()),
+            Err(error) => Err(error),
+            Ok(_) if self.failures.cluster => Ok(()),
+            Ok(hello) => match server_info::role(&self.failures.address, &hello) {
+                Role::Primary => Ok(()),
+                Role::Other(role) => Err(not_primary(&role)),
+            },
+        }
+    }
+}
+
+impl Work for Publication<'_> {
     type Answer = (RedisResult<()>, RedisResult<Value>);
 
     async fn run(&self, open: &mut Open) -> RedisResult<Self::Answer> {
         let mut answers: Vec<Value> = self.commands.query_async(&mut open.connection).await?;
-        let mut last = || answers.pop().unwrap_or(Value::Nil).extract_error();
-        let check = if self.is_checked { last().err() } else { None };
-        let published = match check {
-            // Only the primary answers with `ASK`, while the slot is being moved.
-            Some(error) if error.code() != Some("ASK") => last().and(Err(error)),
-            _ => last(),
-        };
+        let mut last = || answers.pop().unwrap_or(Value::Nil);
+        let check = self.check(last());
+        // What it says of publishing, such as which right is missing, tells more.
+        let published = last().extract_error();
+        let published = published.and_then(|receivers| check.map(|()| receivers));
         let mut deleted = answers.into_iter().map(Value::extract_error);
         let deleted = deleted.try_for_each(|answer| answer.map(drop));
         for error in [published.as_ref().err(), deleted.as_ref().err()] {

@@ -17,8 +17,6 @@ use crate::server_info::{Identity, Role, ServerInfo};
 /// says that it is not, and still carries the messages of its clients, unless
 /// `cluster-allow-pubsubshard-when-down` forbids that.
 fn question(cluster: bool) -> impl Iterator<Item = Cmd> {
-    let mut hello = cmd("HELLO");
-    hello.arg("3");
     // Before Redis 7, one `INFO` takes one section.
     let section = |name: &str| {
         let mut info = cmd("INFO");
@@ -30,8 +28,15 @@ fn question(cluster: bool) -> impl Iterator<Item = Cmd> {
         info.arg("INFO");
         info
     });
-    let all = [hello, section("server"), section("replication")];
+    let all = [hello(), section("server"), section("replication")];
     all.into_iter().chain(cluster)
+}
+
+/// Asks for the role only. Can be sent at any time.
+pub(super) fn hello() -> Cmd {
+    let mut hello = cmd("HELLO");
+    hello.arg("3");
+    hello
 }
 
 /// The answers to [`question`].
@@ -82,7 +87,8 @@ pub(super) async fn ask<const N: usize>(
     Ok((server, std::array::from_fn(|_| next())))
 }
 
-fn role(address: &str, hello: &Value) -> Role {
+/// The role in the answer to [`hello`].
+pub(super) fn role(address: &str, hello: &Value) -> Role {
     let other = match field(hello, "role") {
         Some("master") => return Role::Primary,
         Some(role) => format!("{role} ({address})"),
