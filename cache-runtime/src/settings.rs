@@ -156,6 +156,14 @@ impl Settings {
         }
     }
 
+    /// How long it may take to connect and to publish an event. In the process, it takes no time.
+    pub(crate) fn one_attempt(&self) -> Duration {
+        #[cfg(feature = "redis")]
+        return self.connect_timeout.saturating_add(self.response_timeout);
+        #[cfg(not(feature = "redis"))]
+        Duration::ZERO
+    }
+
     pub(crate) fn timings(&self, seed: u64) -> Timings {
         Timings {
             heartbeat: self.heartbeat,

@@ -3,9 +3,14 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use support::{eventually, within};
+use cache_runtime::{Bus, cache_invalidation};
+use support::{Server, eventually, within};
 
-use crate::fixture::{LONG, Place, Reader, deferred, patient, user};
+use crate::fixture::{LONG, Place, Reader, UserEvent, deferred, patient, user};
+use crate::log;
+
+#[cache_invalidation(channel = "cache:dropped", event = UserEvent)]
+struct Dropped;
 
 /// How often a user's event was received.
 fn heard(reader: &Reader, user_id: u64) -> usize {
@@ -86,6 +91,49 @@ async fn are_deferred_like_other_events() {
     place.sent().await;
 }
 
+/// The log says so too, where the event is not sent.
+#[tokio::test]
+async fn that_are_dropped_say_what_becomes_of_their_event() {
+    log::start();
+    let server = Server::start().await;
+    let bus = || Bus::redis(&server.url());
+    let sent = "; its event is sent";
+    let cases = [
+        (
+            bus().namespace("kept").connect_lazy().unwrap(),
+            "kept",
+            sent,
+        ),
+        (
+            bus()
+                .namespace("large")
+                .max_payload(5)
+                .connect_lazy()
+                .unwrap(),
+            "large",
+            "is refused and will not be sent: the payload has",
+        ),
+        (
+            bus().namespace("off").outbox(0, 0).connect_lazy().unwrap(),
+            "off",
+            "; its event is not sent",
+        ),
+    ];
+    for (bus, namespace, what_follows) in cases {
+        let dropped = Dropped::new(&bus);
+        drop(dropped.begin_change(user(1)));
+        assert_eq!(dropped.stats().undecided, 1);
+        let warnings = log::warnings(&format!("{namespace}:cache:dropped"));
+        let of_change = warnings
+            .iter()
+            .filter(|line| line.contains("a change was dropped"));
+        let of_change: Vec<_> = of_change.collect();
+        assert_eq!(of_change.len(), 1, "{warnings:?}");
+        assert!(of_change[0].contains(what_follows), "{warnings:?}");
+        assert_eq!(of_change[0].contains(sent), namespace == "kept");
+    }
+}
+
 /// The guard is gone by then.
 #[tokio::test]
 async fn an_event_is_published_once_more_for_a_replica() {
@@ -102,12 +150,16 @@ async fn an_event_is_published_once_more_for_a_replica() {
         let change = here.users.begin_change(user(2)).replica_lag(LONG);
         change.committed().await.unwrap();
         here.fill(2).await;
-        assert_eq!(here.users.stats().in_outbox(), 1);
-        // Equal ones are sent at the first time and at the last.
+        // One is sent for all, because one time is within the limits of each.
         for _ in 0..3 {
             let change = here.users.begin_change(user(2)).replica_lag(LONG);
             change.committed().await.unwrap();
         }
+        let kept = async || here.users.stats().in_outbox();
+        eventually("one event", kept, |kept| *kept == 1).await;
+        // One after so much less time is sent by itself.
+        let change = here.users.begin_change(user(2)).replica_lag(LONG / 4);
+        change.committed().await.unwrap();
         assert_eq!(here.users.stats().in_outbox(), 2);
         // Closing sends them early.
         assert!(
@@ -118,5 +170,5 @@ async fn an_event_is_published_once_more_for_a_replica() {
         assert_eq!(here.users.stats().in_outbox(), 0);
     }
     let all = async || heard(&place.reader, 2);
-    eventually("the event of the closed bus", all, |heard| *heard == 5).await;
+    eventually("the event of the closed bus", all, |heard| *heard == 6).await;
 }

@@ -3,9 +3,14 @@
 use std::time::Duration;
 
 use cache_runtime::bus::Unsent;
-use support::within;
+use cache_runtime::cache_invalidation;
+use support::{eventually, within};
 
-use crate::fixture::{LONG, Place, Teams, deferred, user};
+use crate::fixture::{LONG, Place, Teams, UserEvent, deferred, user};
+use crate::log;
+
+#[cache_invalidation(channel = "cache:panics", event = UserEvent)]
+struct Panics;
 
 #[tokio::test]
 async fn sends_what_is_left() {
@@ -40,7 +45,7 @@ async fn says_what_was_not_sent() {
         "3 events were not sent: 1 of cache:teams, 2 of cache:users"
     );
     assert_eq!(place.users.stats().given_up, 2);
-    assert!(place.bus.close().await.is_empty(), "told once");
+    assert_eq!(place.bus.close().await, unsent, "every caller is told");
     let error = place.users.invalidate_user(3u64).await.unwrap_err();
     assert!(error.is_refused() && error.is_closed());
 }
@@ -56,10 +61,54 @@ async fn of_a_future_that_is_dropped_goes_on() {
     place.reader.hears(user(1)).await;
 }
 
-/// The last handle is gone, and the outbox goes on for a while.
+/// Whoever comes first, the outbox goes on until the later limit, and each waits for its own.
+#[tokio::test]
+async fn by_two_callers_sends_until_the_later_limit() {
+    for is_longest_first in [true, false] {
+        let place = Place::new().await;
+        place.cut_off();
+        place.defer(1).await;
+        let long = place.bus.close_within(LONG);
+        let short = async {
+            let unsent = place.bus.close().await;
+            assert_eq!(unsent.events(), 1, "{unsent}");
+            place.proxy.heal();
+        };
+        let both = async {
+            if is_longest_first {
+                tokio::join!(long, short).0
+            } else {
+                tokio::join!(short, long).1
+            }
+        };
+        assert_eq!(within("the end of both", both).await, Unsent::default());
+        place.reader.hears(user(1)).await;
+        assert_eq!(place.users.stats().resent, 1);
+    }
+}
+
+/// What receives the log may panic. The sender goes on, so that nothing waits forever.
+#[tokio::test]
+async fn after_a_panic_sends_what_is_left() {
+    log::start();
+    let place = Place::new().await;
+    let panics = Panics::new(&place.bus);
+    place.cut_off();
+    deferred(panics.invalidate_user(1u64).await);
+    deferred(panics.invalidate_user(2u64).await);
+    place.proxy.heal();
+    let left = async || panics.stats().in_outbox();
+    eventually("the outbox to be empty", left, |left| *left == 0).await;
+    assert!(log::has_panicked());
+    let stats = panics.stats();
+    assert_eq!((stats.resent, stats.given_up), (2, 0), "{stats:?}");
+    assert!(place.bus.close().await.is_empty());
+}
+
+/// The last handle is gone, and the outbox goes on for as long as the server may take to answer.
 #[tokio::test]
 async fn by_dropping_the_last_handle_sends_what_is_left() {
-    let place = Place::with(|bus| bus.connect_timeout(Duration::from_millis(20))).await;
+    let place = Place::with(|bus| bus.response_timeout(LONG)).await;
     place.cut_off();
     place.defer(1).await;
     place.proxy.heal();

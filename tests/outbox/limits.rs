@@ -117,3 +117,21 @@ async fn what_the_server_comes_to_refuse_is_given_up() {
     assert_eq!(teams.stats().in_outbox(), 0);
     assert!(!reader.teams.seen().contains(&user(2)));
 }
+
+/// In a fail-over, the old primary may come back as one. Until it is a replica, nobody knows which one
+/// the other instances are connected to.
+#[tokio::test]
+async fn a_second_primary_is_no_reason_to_give_up() {
+    let (first, second) = (Server::start().await, Server::start().await);
+    let (port, other) = (first.port(), second.port());
+    let address = format!("redis://127.0.0.1:{port},127.0.0.1:{other}");
+    let users = Users::new(&hasty(&address).connect_lazy().unwrap());
+    deferred(users.invalidate_user(1u64).await);
+    let admin = second.admin().await;
+    let port = port.to_string();
+    admin.run::<()>(&["REPLICAOF", "127.0.0.1", &port]).await;
+    let left = async || users.stats().in_outbox();
+    eventually("the outbox to be empty", left, |left| *left == 0).await;
+    let stats = users.stats();
+    assert_eq!((stats.resent, stats.given_up), (1, 0), "{stats:?}");
+}

@@ -5,3 +5,4 @@ mod closing;
 mod delivery;
 mod fixture;
 mod limits;
+mod log;

@@ -33,8 +33,8 @@ use crate::transport::{Servers, Transport};
 ///
 /// An event that the server does not take is kept in the bus's outbox, which sends it again until the
 /// server takes it or the bus is closed. If the last handle is dropped meanwhile, the outbox goes on for
-/// one second, unless the process ends; a line in the log says how many events of which channels are
-/// left then. [`close`](Self::close) waits for it.
+/// as long as it may take to connect and to publish (3 s by default), unless the process ends; a line in
+/// the log says how many events of which channels are left then. [`close`](Self::close) waits for it.
 ///
 /// A clone is the same bus. [`another_instance`](Self::another_instance) stands for another
 /// process.
@@ -273,6 +273,9 @@ impl Bus {
     ///
     /// If events are in the outbox, they are sent for up to 90 ms of this time. Those that are to be
     /// sent later are sent now. Returns what the server has not taken, which is also logged.
+    ///
+    /// Another call, at the same time or later, returns the same. If its limit is longer, the outbox
+    /// goes on until then.
     ///
     /// # Cancel safety
     ///

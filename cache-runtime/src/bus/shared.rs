@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use futures_util::future::{BoxFuture, join_all, join3};
+use futures_util::future::{BoxFuture, join, join_all};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
@@ -38,9 +38,6 @@ use crate::weak_list::WeakList;
 /// again for the handlers.
 pub(super) const CLOSE_STEP: Duration = Duration::from_millis(90);
 
-/// How long the outbox goes on after the last handle was dropped.
-const LINGER: Duration = Duration::from_secs(1);
-
 /// Publishes the event that was encoded as a payload, or the channel's `All` for `None`, as its
 /// service does.
 pub(crate) type PublishPayload = dyn Fn(&Arc<Shared>, Option<Vec<u8>>) -> BoxFuture<'static, Result<(), PublishError>>
@@ -66,6 +63,8 @@ pub(crate) struct Shared {
     /// The handlers that run.
     handlers: TaskTracker,
     closed: AtomicBool,
+    /// Held while the supervisors end, which need the connections.
+    ending: tokio::sync::Mutex<()>,
     /// The lease of the only link; not used in a cluster.
     pub(super) lease: Arc<Lease>,
     fences: Arc<Fences>,
@@ -130,6 +129,7 @@ impl Shared {
             publishers: Mutex::default(),
             handlers: TaskTracker::new(),
             closed: AtomicBool::new(false),
+            ending: tokio::sync::Mutex::default(),
             id,
         });
         BUSES.add(Arc::downgrade(&shared));
@@ -368,25 +368,27 @@ impl Shared {
 
     /// Sends what is in the outbox until `limit` has passed.
     pub(super) async fn close(&self, limit: Duration) -> Unsent {
-        let mut supervisors = self.end();
-        let was_live = !supervisors.is_empty();
         let ended = async {
+            let _turn = self.ending.lock().await;
+            let mut supervisors = self.end();
+            if supervisors.is_empty() {
+                return;
+            }
             let ended = join_all(supervisors.iter_mut());
-            if timeout(CLOSE_STEP, ended).await.is_err() {
+            let unlisted = async {
+                // Only now, because it serves nothing any more. Nobody need wait for its lease.
+                if let Servers::One(transport) = &self.servers {
+                    let listing = Listing::new(&self.settings, self.id);
+                    let _ = timeout(CLOSE_STEP, transport.unlist(&listing)).await;
+                }
+            };
+            let (ended, ()) = join(timeout(CLOSE_STEP, ended), unlisted).await;
+            if ended.is_err() {
                 supervisors.iter().for_each(JoinHandle::abort);
             }
         };
-        let unlisted = async {
-            // Only now, because it serves nothing any more. Nobody need wait for its lease.
-            if let Servers::One(transport) = &self.servers
-                && was_live
-            {
-                let listing = Listing::new(&self.settings, self.id);
-                let _ = timeout(CLOSE_STEP, transport.unlist(&listing)).await;
-            }
-        };
-        let ((), (), unsent) = join3(ended, unlisted, self.outbox.close(limit)).await;
-        self.servers.close();
+        let ((), unsent) = join(ended, self.outbox.close(limit)).await;
+        self.outbox.release();
         self.handlers.close();
         let _ = timeout(CLOSE_STEP, self.handlers.wait()).await;
         unsent
@@ -472,6 +474,6 @@ fn is_obstacle(cause: &Cause) -> bool {
 impl Drop for Shared {
     fn drop(&mut self) {
         self.end().iter().for_each(JoinHandle::abort);
-        self.outbox.abandon(LINGER);
+        self.outbox.abandon(self.settings.one_attempt());
     }
 }

@@ -3,16 +3,19 @@
 //! A task on the thread for I/O sends. It holds the connections and not the bus, so it does not keep a
 //! bus alive.
 
+mod fate;
 mod pending;
 mod sender;
 mod shared;
+mod times;
 mod unsent;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use tokio::task::JoinHandle;
+use futures_util::future::select;
 
 use crate::channel::Dispatch;
 use crate::counters::count;
@@ -21,8 +24,11 @@ use crate::health::{Cause, Reported};
 use crate::io_thread;
 use crate::settings::Settings;
 use crate::transport::Servers;
-use pending::Due;
+pub(crate) use fate::fate;
+use fate::may_pass;
+use pending::Event;
 use shared::Shared;
+use times::Window;
 pub use unsent::Unsent;
 
 /// The longest time to close a bus. A longer one could overflow when it is added to the present.
@@ -42,21 +48,25 @@ impl Outbox {
         if !may_pass(cause) {
             return Fate::Refused;
         }
-        let now = Instant::now();
-        self.keep(channel, payload, now, Some(cause.clone()))
+        self.keep(channel, payload, Duration::ZERO, Some(cause))
     }
 
-    /// Keeps an event that is to be sent at a time.
-    pub(crate) fn send_at(&self, channel: Arc<dyn Dispatch>, payload: &[u8], at: Instant) -> Fate {
-        self.keep(channel, payload, at, None)
+    /// Keeps an event that is to be sent once a time has passed, and within as much time again.
+    pub(crate) fn send_after(
+        &self,
+        channel: Arc<dyn Dispatch>,
+        payload: &[u8],
+        lag: Duration,
+    ) -> Fate {
+        self.keep(channel, payload, lag, None)
     }
 
     fn keep(
         &self,
         channel: Arc<dyn Dispatch>,
         payload: &[u8],
-        at: Instant,
-        cause: Option<Cause>,
+        lag: Duration,
+        cause: Option<&Cause>,
     ) -> Fate {
         if !self.0.is_on {
             return Fate::Off;
@@ -65,22 +75,18 @@ impl Outbox {
         if state.is_closed {
             return Fate::Refused;
         }
-        // If the sender has panicked, another goes on.
-        if state.sender.as_ref().is_none_or(JoinHandle::is_finished) {
-            state.sender = io_thread::spawn(sender::run(Arc::clone(&self.0)));
+        if !*self.0.is_sending.borrow() {
+            if io_thread::spawn(sender::run(Arc::clone(&self.0))).is_none() {
+                return Fate::Refused;
+            }
+            self.0.is_sending.send_replace(true);
         }
-        if state.sender.is_none() {
-            return Fate::Refused;
-        }
-        state.is_sending = true;
         count(&channel.counters().deferred);
-        state.pending.add(Due {
-            channel,
-            payload: payload.into(),
-            at,
-        });
+        let (payload, now) = (payload.into(), Instant::now());
+        let event = Event { channel, payload };
+        state.pending.add(event, Window::after(now, lag), now);
         if let Some(cause) = cause {
-            state.stuck.get_or_insert((at, cause));
+            state.stuck.get_or_insert((now, cause.clone()));
         }
         self.0.is_used.store(true, Ordering::Release);
         drop(state);
@@ -105,73 +111,51 @@ impl Outbox {
         self.0.state.lock().stuck.clone()
     }
 
-    /// Keeps nothing more, and sends what is kept until `limit` has passed. Returns what was not sent.
+    /// Keeps nothing more, and sends what is kept until `limit` has passed, or the longest limit of
+    /// several calls. Returns what was not sent when the own limit has passed.
     pub(crate) async fn close(&self, limit: Duration) -> Unsent {
-        self.end_within(limit);
-        let sender = self.0.state.lock().sender.take();
-        if let Some(sender) = sender {
-            let _ = sender.await;
+        let deadline = self.end_within(limit);
+        let (mut sending, mut last) = (self.0.is_sending.subscribe(), self.0.deadline.subscribe());
+        {
+            // Neither wait can fail, because the outbox holds the senders.
+            let ended = pin!(sending.wait_for(|is_sending| !is_sending));
+            let own_limit = pin!(async {
+                io_thread::sleep(deadline.saturating_duration_since(Instant::now())).await;
+                // If nobody else waits for longer, the sender is about to end.
+                drop(last.wait_for(|last| *last > Some(deadline)).await);
+            });
+            select(ended, own_limit).await;
         }
-        std::mem::take(&mut self.0.state.lock().unsent)
+        self.0.state.lock().unsent()
     }
 
-    /// As [`close`](Self::close), in the background. Then closes the connections.
+    /// As [`close`](Self::close), in the background.
     pub(crate) fn abandon(&self, limit: Duration) {
         self.end_within(limit);
+        self.release();
+    }
+
+    /// Closes the connections once nothing is sent any more.
+    pub(crate) fn release(&self) {
         let mut state = self.0.state.lock();
-        state.is_abandoned = true;
-        let is_sending = state.is_sending;
+        state.is_released = true;
+        let is_sending = *self.0.is_sending.borrow();
         drop(state);
         if !is_sending {
             self.0.servers.close();
         }
     }
 
-    fn end_within(&self, limit: Duration) {
+    fn end_within(&self, limit: Duration) -> Instant {
         let mut state = self.0.state.lock();
         state.is_closed = true;
         state.retry_at = None;
         drop(state);
         let deadline = Instant::now() + limit.min(LONGEST);
-        self.0.deadline.send_modify(|known| {
-            known.get_or_insert(deadline);
+        self.0.deadline.send_modify(|last| {
+            *last = (*last).max(Some(deadline));
         });
         self.0.news.notify_one();
-    }
-}
-
-/// What becomes of an event that is kept somewhere, and that the server has not taken.
-pub(crate) fn fate(cause: &Cause) -> Fate {
-    if may_pass(cause) {
-        Fate::Deferred
-    } else {
-        Fate::Refused
-    }
-}
-
-/// Whether the server may take an event later that it has not taken for this cause. In doubt it may:
-/// one event too many costs a load.
-fn may_pass(cause: &Cause) -> bool {
-    match cause {
-        Cause::Refused(_) | Cause::Settings(_) | Cause::Conflict(_) | Cause::Closed => false,
-        Cause::Unreachable(_)
-        | Cause::Timeout(_)
-        // A password may be replaced on the server first.
-        | Cause::Credentials(_)
-        | Cause::Version(_)
-        | Cause::Disconnected
-        | Cause::LeaseExpired
-        | Cause::Unsubscribed
-        | Cause::Overflow
-        | Cause::NotPrimary(_)
-        | Cause::AnotherServer
-        | Cause::Replaced(_)
-        | Cause::Moved(_)
-        | Cause::Unserved(_)
-        | Cause::MissingCanary
-        | Cause::Unanswered
-        | Cause::Oversized(_)
-        | Cause::Stopped
-        | Cause::Server(_) => true,
+        deadline
     }
 }

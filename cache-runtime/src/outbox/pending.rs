@@ -3,11 +3,11 @@
 //! No event is lost by that. What counts is that each event, or one that covers it, is sent once more
 //! after the moment it was kept for.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::times::{Times, Window};
 use super::unsent::Unsent;
 use crate::channel::Dispatch;
 use crate::counters::add;
@@ -18,13 +18,25 @@ const OVERHEAD: usize = 64;
 
 type Payload = Arc<[u8]>;
 
+/// An encoded event.
+#[derive(Clone)]
+pub(super) struct Event {
+    pub(super) channel: Arc<dyn Dispatch>,
+    pub(super) payload: Payload,
+}
+
 /// The events of all channels of a bus.
 pub(super) struct Pending {
     bounds: Bounds,
     channels: HashMap<Arc<str>, Events>,
-    items: usize,
+    queue: Queue,
+    /// How often events are to be sent, all together.
+    sendings: usize,
     bytes: usize,
 }
+
+/// Every event by the time when it is to be sent next.
+type Queue = BTreeSet<(Instant, Arc<str>, Payload)>;
 
 /// The events of a channel.
 struct Events {
@@ -32,48 +44,10 @@ struct Events {
     /// The payload of `All`, which covers every other.
     all: Payload,
     times: HashMap<Payload, Times>,
+    sendings: usize,
     bytes: usize,
-}
-
-/// When an event is to be sent.
-struct Times {
-    next: Instant,
-    /// When to send it once more. What is asked for in between is sent then too: at the latest after
-    /// twice the wait that was asked for.
-    last: Option<Instant>,
-}
-
-/// An event, and when it is to be sent.
-#[derive(Clone)]
-pub(super) struct Due {
-    pub(super) channel: Arc<dyn Dispatch>,
-    pub(super) payload: Payload,
-    pub(super) at: Instant,
-}
-
-impl Times {
-    fn new(at: Instant) -> Self {
-        Self {
-            next: at,
-            last: None,
-        }
-    }
-
-    fn join(&mut self, at: Instant) {
-        let last = self.last.unwrap_or(self.next).max(at);
-        self.next = self.next.min(at);
-        self.last = (last > self.next).then_some(last);
-    }
-
-    fn join_all(&mut self, others: &Self) {
-        self.join(others.next);
-        others.last.into_iter().for_each(|last| self.join(last));
-    }
-
-    /// How often the event is to be sent.
-    fn count(&self) -> usize {
-        1 + usize::from(self.last.is_some())
-    }
+    /// How many were taken, and are neither done nor put back.
+    in_flight: usize,
 }
 
 impl Events {
@@ -82,79 +56,96 @@ impl Events {
             all: channel.all().into(),
             channel,
             times: HashMap::new(),
+            sendings: 0,
             bytes: 0,
+            in_flight: 0,
         }
     }
 
-    fn count(&self) -> usize {
-        self.times.values().map(Times::count).sum()
+    fn key(&self, at: Instant, payload: &Payload) -> (Instant, Arc<str>, Payload) {
+        (at, Arc::clone(self.channel.name()), Arc::clone(payload))
+    }
+
+    /// How many events are not sent.
+    fn unsent(&self) -> usize {
+        self.sendings + self.in_flight
+    }
+
+    fn is_covered(&self) -> bool {
+        self.times.contains_key(&self.all)
     }
 
     /// Whether more than `All` is kept, so that it can collapse.
     fn collapses(&self) -> bool {
-        self.times.keys().any(|payload| *payload != self.all)
+        self.times.len() > usize::from(self.is_covered())
     }
 
-    fn add(&mut self, payload: Payload, at: Instant) {
-        let payload = if self.times.contains_key(&self.all) {
+    fn add(&mut self, payload: Payload, window: Window, now: Instant, queue: &mut Queue) {
+        let payload = if self.is_covered() {
             Arc::clone(&self.all)
         } else {
             payload
         };
-        let is_all = payload == self.all;
-        match self.times.entry(payload) {
-            Entry::Occupied(known) => known.into_mut().join(at),
-            Entry::Vacant(new) => {
-                self.bytes += new.key().len() + OVERHEAD;
-                new.insert(Times::new(at));
-            }
+        if payload == self.all {
+            self.collapse(now, queue);
         }
-        if is_all {
-            self.collapse();
-        }
+        let mut times = self.remove(&payload, queue);
+        times.join(window, now);
+        self.insert(payload, times, queue);
     }
 
     /// Replaces all events by one `All`.
-    fn collapse(&mut self) {
-        let joined = self.times.drain().map(|(_, times)| times);
-        let joined = joined.reduce(|mut joined, times| {
-            joined.join_all(&times);
-            joined
-        });
-        self.bytes = 0;
-        if let Some(joined) = joined {
-            self.bytes = self.all.len() + OVERHEAD;
-            self.times.insert(Arc::clone(&self.all), joined);
+    fn collapse(&mut self, now: Instant, queue: &mut Queue) {
+        if !self.collapses() {
+            return;
+        }
+        let mut joined = Times::default();
+        for (payload, times) in std::mem::take(&mut self.times) {
+            if let Some(first) = times.first() {
+                queue.remove(&self.key(first, &payload));
+            }
+            joined.join_all(&times, now);
+        }
+        (self.sendings, self.bytes) = (0, 0);
+        self.insert(Arc::clone(&self.all), joined, queue);
+    }
+
+    /// Takes an event whose time has come by `now`, or that is to be sent whatever its time. Counts
+    /// what this covers.
+    fn take(&mut self, payload: Payload, now: Option<Instant>, queue: &mut Queue) -> Event {
+        let mut times = self.remove(&payload, queue);
+        let taken = match now {
+            Some(now) => times.take(now),
+            None => std::mem::take(&mut times).len(),
+        };
+        add(&self.channel.counters().collapsed, taken.saturating_sub(1));
+        self.in_flight += 1;
+        self.insert(Arc::clone(&payload), times, queue);
+        Event {
+            channel: Arc::clone(&self.channel),
+            payload,
         }
     }
 
-    /// Takes the events whose time has come by `now`.
-    fn take(&mut self, now: Instant, due: &mut Vec<Due>) {
-        self.times.retain(|payload, times| {
-            if times.next > now {
-                return true;
-            }
-            due.push(Due {
-                channel: Arc::clone(&self.channel),
-                payload: Arc::clone(payload),
-                at: times.next,
-            });
-            match times.last {
-                Some(last) if last > now => {
-                    *times = Times::new(last);
-                    true
-                }
-                // Sending the event once satisfies both times.
-                last => {
-                    add(
-                        &self.channel.counters().collapsed,
-                        usize::from(last.is_some()),
-                    );
-                    self.bytes -= payload.len() + OVERHEAD;
-                    false
-                }
-            }
-        });
+    fn remove(&mut self, payload: &Payload, queue: &mut Queue) -> Times {
+        let Some(times) = self.times.remove(payload) else {
+            return Times::default();
+        };
+        self.sendings -= times.len();
+        self.bytes -= payload.len() + OVERHEAD;
+        if let Some(first) = times.first() {
+            queue.remove(&self.key(first, payload));
+        }
+        times
+    }
+
+    fn insert(&mut self, payload: Payload, times: Times, queue: &mut Queue) {
+        if let Some(first) = times.first() {
+            self.sendings += times.len();
+            self.bytes += payload.len() + OVERHEAD;
+            queue.insert(self.key(first, &payload));
+            self.times.insert(payload, times);
+        }
     }
 }
 
@@ -163,83 +154,108 @@ impl Pending {
         Self {
             bounds,
             channels: HashMap::new(),
-            items: 0,
+            queue: Queue::new(),
+            sendings: 0,
             bytes: 0,
         }
     }
 
-    /// Keeps an event that is to be sent at a time. If there are too many, those of the channel that
-    /// keeps most become one `All`.
-    pub(super) fn add(&mut self, due: Due) {
-        let name = Arc::clone(due.channel.name());
+    /// Keeps an event that is to be sent within a time. If there are too many, those of the channel
+    /// that keeps most become one `All`.
+    pub(super) fn add(&mut self, event: Event, window: Window, now: Instant) {
+        let Event { channel, payload } = event;
+        let name = Arc::clone(channel.name());
         let events = self.channels.entry(Arc::clone(&name));
-        events.or_insert_with(|| Events::new(due.channel));
-        self.change(&name, 1, |events| events.add(due.payload, due.at));
-        while self.items > self.bounds.items || self.bytes > self.bounds.bytes {
+        events.or_insert_with(|| Events::new(channel));
+        self.change(&name, 1, |events, queue| {
+            events.add(payload, window, now, queue);
+        });
+        while self.sendings > self.bounds.items || self.bytes > self.bounds.bytes {
             let collapsing = self.channels.iter().filter(|(_, kept)| kept.collapses());
             let Some((most, _)) = collapsing.max_by_key(|(_, events)| events.bytes) else {
                 return;
             };
-            self.change(&Arc::clone(most), 0, Events::collapse);
+            self.change(&Arc::clone(most), 0, |events, queue| {
+                events.collapse(now, queue);
+            });
         }
     }
 
     /// Changes the events of a channel, to which `added` are added. Those that are fewer afterwards
     /// have collapsed.
-    fn change(&mut self, name: &str, added: usize, change: impl FnOnce(&mut Events)) {
+    fn change(&mut self, name: &str, added: usize, change: impl FnOnce(&mut Events, &mut Queue)) {
         let Some(events) = self.channels.get_mut(name) else {
             return;
         };
-        let (items, bytes, count) = (events.times.len(), events.bytes, events.count());
-        change(events);
-        self.items = self.items + events.times.len() - items;
+        let (sendings, bytes) = (events.sendings, events.bytes);
+        change(events, &mut self.queue);
+        self.sendings = self.sendings + events.sendings - sendings;
         self.bytes = self.bytes + events.bytes - bytes;
-        let collapsed = count + added - events.count();
+        let collapsed = sendings + added - events.sendings;
         add(&events.channel.counters().collapsed, collapsed);
     }
 
     /// When the next event is to be sent.
     pub(super) fn next(&self) -> Option<Instant> {
-        let times = self.channels.values();
-        let times = times.flat_map(|events| events.times.values());
-        times.map(|times| times.next).min()
+        self.queue.first().map(|(at, ..)| *at)
     }
 
-    /// The last time that an event is to be sent at.
-    pub(super) fn last(&self) -> Option<Instant> {
-        let times = self.channels.values();
-        let times = times.flat_map(|events| events.times.values());
-        times.map(|times| times.last.unwrap_or(times.next)).max()
+    /// Takes the events whose time has come by `now`, or all events, by channel. Each is to be
+    /// [`done`](Self::done) or [put back](Self::put_back).
+    pub(super) fn take(&mut self, now: Option<Instant>) -> Vec<Vec<Event>> {
+        let mut taken: HashMap<Arc<str>, Vec<Event>> = HashMap::new();
+        while let Some((at, ..)) = self.queue.first()
+            && now.is_none_or(|now| *at <= now)
+            && let Some((_, name, payload)) = self.queue.pop_first()
+            && let Some(events) = self.channels.get_mut(&name)
+        {
+            let (sendings, bytes) = (events.sendings, events.bytes);
+            let event = events.take(payload, now, &mut self.queue);
+            self.sendings = self.sendings + events.sendings - sendings;
+            self.bytes = self.bytes + events.bytes - bytes;
+            taken.entry(name).or_default().push(event);
+        }
+        taken.into_values().collect()
     }
 
-    /// Takes the events whose time has come by `now`, by channel.
-    pub(super) fn take(&mut self, now: Instant) -> Vec<Vec<Due>> {
-        let mut taken = Vec::new();
-        self.channels.retain(|_, events| {
-            let mut due = Vec::new();
-            events.take(now, &mut due);
-            if !due.is_empty() {
-                taken.push(due);
+    /// An event that was taken needs not be sent any more.
+    pub(super) fn done(&mut self, channel: &str) {
+        if let Some(events) = self.channels.get_mut(channel) {
+            events.in_flight -= 1;
+            if events.unsent() == 0 {
+                self.channels.remove(channel);
             }
-            !events.times.is_empty()
-        });
-        let kept = self.channels.values();
-        (self.items, self.bytes) = kept.fold((0, 0), |(items, bytes), events| {
-            (items + events.times.len(), bytes + events.bytes)
-        });
-        taken
+        }
     }
 
+    /// An event that was taken is still to be sent.
+    pub(super) fn put_back(&mut self, event: Event, now: Instant) {
+        if let Some(events) = self.channels.get_mut(event.channel.name()) {
+            events.in_flight -= 1;
+        }
+        self.add(event, Window::at(now), now);
+    }
+
+    /// Whether events of a channel wait to be sent.
     pub(super) fn has(&self, channel: &str) -> bool {
-        self.channels.contains_key(channel)
+        let events = self.channels.get(channel);
+        events.is_some_and(|events| events.sendings > 0)
     }
 
-    /// Gives up everything, and returns what that is.
-    pub(super) fn give_up(&mut self) -> Unsent {
-        (self.items, self.bytes) = (0, 0);
-        Unsent::new(self.channels.drain().map(|(name, events)| {
-            add(&events.channel.counters().given_up, events.count());
-            (name, events.count())
-        }))
+    /// What is not sent, and what is being sent.
+    pub(super) fn unsent(&self) -> impl Iterator<Item = (&Arc<str>, usize)> {
+        self.channels
+            .iter()
+            .map(|(name, events)| (name, events.unsent()))
+    }
+
+    /// Gives up everything.
+    pub(super) fn give_up(&mut self, unsent: &mut Unsent) {
+        (self.sendings, self.bytes) = (0, 0);
+        self.queue.clear();
+        for (name, events) in self.channels.drain() {
+            add(&events.channel.counters().given_up, events.unsent());
+            unsent.add(&name, events.unsent());
+        }
     }
 }

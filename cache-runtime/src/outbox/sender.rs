@@ -1,7 +1,10 @@
 //! The task that sends what an outbox keeps.
 
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Instant;
 
 use futures_util::future::{Either, join_all, select};
@@ -9,11 +12,13 @@ use tokio::sync::watch;
 use tokio::time::sleep_until;
 use tracing::{debug, warn};
 
-use super::pending::Due;
+use super::fate::may_pass;
+use super::pending::Event;
 use super::shared::Shared;
+use super::unsent::Unsent;
 use crate::backoff::Backoff;
 use crate::counters::count;
-use crate::health::{Cause, Health};
+use crate::health::Health;
 use crate::random;
 
 /// How many events of a channel are sent at a time. After a failure, the others wait.
@@ -22,17 +27,20 @@ const AT_A_TIME: usize = 32;
 /// Sends until the bus is closed. Then it sends what is left until the deadline.
 pub(super) async fn run(outbox: Arc<Shared>) {
     {
-        let work = pin!(work(&outbox));
+        let work = pin!(go_on(&outbox));
         let deadline = pin!(deadline(&outbox));
         select(work, deadline).await;
     }
+    let mut unsent = Unsent::default();
     let mut state = outbox.state.lock();
-    let unsent = state.pending.give_up();
-    state.unsent = unsent.clone();
-    state.is_sending = false;
-    let is_abandoned = state.is_abandoned;
+    state.pending.give_up(&mut unsent);
+    for (channel, events) in unsent.counts() {
+        state.given_up.add(channel, events);
+    }
+    let is_released = state.is_released;
+    outbox.is_sending.send_replace(false);
     drop(state);
-    if is_abandoned {
+    if is_released {
         outbox.servers.close();
     }
     if !unsent.is_empty() {
@@ -43,11 +51,35 @@ pub(super) async fn run(outbox: Arc<Shared>) {
 /// Ends at the deadline, once there is one.
 async fn deadline(outbox: &Shared) {
     let mut deadline = outbox.deadline.subscribe();
-    // Cannot fail, because the outbox holds the sender.
-    let at = deadline.wait_for(Option::is_some).await;
-    let at = at.ok().and_then(|at| *at);
-    if let Some(at) = at {
+    loop {
+        // Cannot fail, because the outbox holds the sender.
+        let at = deadline.wait_for(Option::is_some).await;
+        let Some(at) = at.ok().and_then(|at| *at) else {
+            return;
+        };
         sleep_until(at.into()).await;
+        if *deadline.borrow() == Some(at) {
+            return;
+        }
+    }
+}
+
+/// Ends when the bus is closed and everything was sent. Goes on after a panic, such as of what
+/// receives the log.
+async fn go_on(outbox: &Arc<Shared>) {
+    loop {
+        let mut work = Box::pin(work(outbox));
+        let ended = poll_fn(|cx| {
+            let polled = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx)));
+            match polled {
+                Ok(poll) => poll.map(|()| true),
+                Err(_) => Poll::Ready(false),
+            }
+        });
+        if ended.await {
+            return;
+        }
+        outbox.state.lock().retry_at = Some(Instant::now() + outbox.backoff.0);
     }
 }
 
@@ -123,15 +155,12 @@ async fn woken(
 async fn send_due(outbox: &Arc<Shared>) -> bool {
     let taken = {
         let mut state = outbox.state.lock();
-        let mut now = Instant::now();
-        if state.is_closed {
-            now = now.max(state.pending.last().unwrap_or(now));
-        }
+        let now = (!state.is_closed).then(Instant::now);
         state.pending.take(now)
     };
     let channels = taken.into_iter().map(|due| {
         // What is not sent is put back. All have to be held from here on, for when this is dropped.
-        let due = due.into_iter().map(|due| InFlight::new(outbox, due));
+        let due = due.into_iter().map(|event| InFlight::new(outbox, event));
         send_in_turn(outbox, due.collect())
     });
     let sent = join_all(channels.collect::<Vec<_>>()).await;
@@ -160,59 +189,67 @@ async fn send_in_turn(outbox: &Shared, events: Vec<InFlight>) -> bool {
 /// Sends an event. It needs no deletions in Redis: those of a cache here that are not done yet are
 /// the cache's, and whoever receives the event deletes again. So does this instance, because it does
 /// not take the event for one whose deletions are done.
-async fn send(outbox: &Shared, event: InFlight) -> bool {
-    let Due {
-        channel, payload, ..
-    } = &event.due;
+async fn send(outbox: &Shared, in_flight: InFlight) -> bool {
+    let Event { channel, payload } = in_flight.event.clone();
     let (name, counters) = (channel.name(), channel.counters());
-    let published = outbox.servers.publish(name, payload, &[]).await;
+    let published = outbox.servers.publish(name, &payload, &[]).await;
     match published.and_then(|published| published.receivers) {
         Ok(receivers) => {
+            in_flight.done();
             count(&counters.resent);
             debug!(channel = %name, receivers, "deferred event published");
+            true
         }
-        Err(cause @ Cause::Refused(_)) => {
+        Err(cause) if !may_pass(&cause) => {
+            in_flight.done();
             count(&counters.given_up);
+            let mut state = outbox.state.lock();
+            if state.is_closed {
+                state.given_up.add(name, 1);
+            }
+            drop(state);
             if let Some(skipped) = outbox.refusals.admit() {
                 warn!(channel = %name, %cause, skipped, "deferred event given up");
             }
+            true
         }
         Err(cause) => {
             let mut state = outbox.state.lock();
             let since = state.stuck.as_ref().map(|(since, _)| *since);
             state.stuck = Some((since.unwrap_or_else(Instant::now), cause));
-            return false;
+            false
         }
     }
-    event.done();
-    true
 }
 
 /// An event that is being sent. It is put back when this is dropped before it is done.
 struct InFlight {
     outbox: Arc<Shared>,
-    due: Due,
+    event: Event,
     is_done: bool,
 }
 
 impl InFlight {
-    fn new(outbox: &Arc<Shared>, due: Due) -> Self {
+    fn new(outbox: &Arc<Shared>, event: Event) -> Self {
         Self {
             outbox: Arc::clone(outbox),
-            due,
+            event,
             is_done: false,
         }
     }
 
     fn done(mut self) {
         self.is_done = true;
+        let mut state = self.outbox.state.lock();
+        state.pending.done(self.event.channel.name());
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
         if !self.is_done {
-            self.outbox.state.lock().pending.add(self.due.clone());
+            let mut state = self.outbox.state.lock();
+            state.pending.put_back(self.event.clone(), Instant::now());
         }
     }
 }

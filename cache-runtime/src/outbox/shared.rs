@@ -5,7 +5,6 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
-use tokio::task::JoinHandle;
 
 use super::pending::Pending;
 use super::unsent::Unsent;
@@ -26,8 +25,10 @@ pub(super) struct Shared {
     pub(super) state: Mutex<State>,
     /// Wakes the sender.
     pub(super) news: Notify,
-    /// Until when the sender goes on, once the bus is closed.
+    /// Until when the sender goes on, once the bus is closed. It may be put off.
     pub(super) deadline: watch::Sender<Option<Instant>>,
+    /// Whether the sender was started, and has not ended. Changed under the lock of the state.
+    pub(super) is_sending: watch::Sender<bool>,
     /// Whether anything was ever kept. Without it, publications need not look.
     pub(super) is_used: AtomicBool,
     pub(super) refusals: LogThrottle,
@@ -40,13 +41,21 @@ pub(super) struct State {
     /// Since when the server takes no events, and why.
     pub(super) stuck: Option<(Instant, Cause)>,
     pub(super) is_closed: bool,
-    /// The bus is gone, so the sender has to close the connections.
-    pub(super) is_abandoned: bool,
-    /// Whether the sender was started, and has not ended.
-    pub(super) is_sending: bool,
-    /// Started with the first event. It ends when the bus is closed.
-    pub(super) sender: Option<JoinHandle<()>>,
-    pub(super) unsent: Unsent,
+    /// Nobody else uses the connections any more, so the sender closes them when it ends.
+    pub(super) is_released: bool,
+    /// What was given up since the bus was closed.
+    pub(super) given_up: Unsent,
+}
+
+impl State {
+    /// What the server has not taken of what the closed bus had to send.
+    pub(super) fn unsent(&self) -> Unsent {
+        let mut unsent = self.given_up.clone();
+        for (channel, events) in self.pending.unsent() {
+            unsent.add(channel, events);
+        }
+        unsent
+    }
 }
 
 impl Shared {
@@ -61,13 +70,12 @@ impl Shared {
                 retry_at: None,
                 stuck: None,
                 is_closed: false,
-                is_abandoned: false,
-                is_sending: false,
-                sender: None,
-                unsent: Unsent::default(),
+                is_released: false,
+                given_up: Unsent::default(),
             }),
             news: Notify::new(),
             deadline: watch::Sender::default(),
+            is_sending: watch::Sender::default(),
             is_used: AtomicBool::new(false),
             refusals: LogThrottle::default(),
         }

@@ -1,5 +1,6 @@
 //! What a closed bus has not sent.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -8,18 +9,24 @@ const NAMED: usize = 8;
 
 /// The events that a bus had not sent when it was closed.
 ///
-/// The server did not take them in time. Other instances may serve what these events evict until
-/// its TTL ends. Here, they have evicted.
+/// The server did not take them in time, or refused them meanwhile. Other instances may serve what these
+/// events evict until its TTL ends. Here, they have evicted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Unsent {
-    channels: Vec<(Arc<str>, usize)>,
+    channels: BTreeMap<Arc<str>, usize>,
 }
 
 impl Unsent {
-    pub(super) fn new(channels: impl Iterator<Item = (Arc<str>, usize)>) -> Self {
-        let mut channels: Vec<_> = channels.collect();
-        channels.sort_unstable();
-        Self { channels }
+    pub(super) fn add(&mut self, channel: &Arc<str>, events: usize) {
+        if events > 0 {
+            *self.channels.entry(Arc::clone(channel)).or_default() += events;
+        }
+    }
+
+    pub(super) fn counts(&self) -> impl Iterator<Item = (&Arc<str>, usize)> {
+        self.channels
+            .iter()
+            .map(|(channel, events)| (channel, *events))
     }
 
     /// Whether everything was sent.
@@ -31,7 +38,7 @@ impl Unsent {
     /// How many events are left. An `All` counts once, although it may stand for many.
     #[must_use]
     pub fn events(&self) -> usize {
-        self.channels.iter().map(|(_, events)| events).sum()
+        self.channels.values().sum()
     }
 
     /// The channels with their namespace, by name, and how many events of each are left.

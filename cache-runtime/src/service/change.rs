@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tracing::warn;
 
 use super::core::{Begun, Core};
+use super::sending::Keeper;
 use crate::counters::count;
+use crate::error::Fate;
 use crate::event::{InvalidationEvent, Publishing, Settler};
 
 /// The longest lag of a replica. A longer one is a mistake, and adding it could overflow.
@@ -42,9 +44,9 @@ impl<E: InvalidationEvent> Change<E> {
     /// from a replica which may be that far behind.
     ///
     /// They may load the old value from the replica after the first event, and keep it until the
-    /// second. The bus sends the second by itself: it need not be awaited. If equal events are to be
-    /// sent at several times, those between the first and the last are sent with the last, so within
-    /// twice the lag. Closing the bus sends it early. A lag of more than a day counts as a day. With
+    /// second. The bus sends the second by itself: it need not be awaited. It is sent when the lag has
+    /// passed, and never before. Where equal events follow each other within the lag, one may be sent
+    /// for several of them, each within twice its lag. Closing the bus sends it early. A lag of more than a day counts as a day. With
     /// the [outbox](crate::bus::BusBuilder::outbox) off, there is no second event, which is logged.
     pub fn replica_lag(mut self, lag: Duration) -> Self {
         self.replica_lag = Some(lag.min(LONGEST));
@@ -84,9 +86,9 @@ impl<E: InvalidationEvent> Change<E> {
     /// Evicts on this instance.
     fn begin(&mut self) -> Option<(E, Begun<E>)> {
         let event = self.event.take()?;
-        let begun = self.core.begin(&event);
+        let begun = self.core.begin(&event, Keeper::Outbox);
         if let (Some(lag), Ok(sending)) = (self.replica_lag, &begun.sending) {
-            sending.send_at(Instant::now() + lag);
+            sending.send_after(lag);
         }
         Some((event, begun))
     }
@@ -94,14 +96,19 @@ impl<E: InvalidationEvent> Change<E> {
 
 impl<E: InvalidationEvent> Drop for Change<E> {
     fn drop(&mut self) {
-        // If the publication that this begins is dropped, the outbox sends the event.
-        if let Some((event, _begun)) = self.begin() {
-            count(&self.core.channel.counters.undecided);
-            warn!(
-                channel = %self.core.name(), event = %event.describe(),
-                "a change was dropped without `committed` or `rolled_back`; its event is sent"
-            );
-        }
+        let Some((event, begun)) = self.begin() else {
+            return;
+        };
+        count(&self.core.channel.counters.undecided);
+        let what_follows = match begun.leave() {
+            Ok(Fate::Deferred) => "its event is sent".to_owned(),
+            Ok(Fate::Off | Fate::Refused) => "its event is not sent".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        warn!(
+            channel = %self.core.name(), event = %event.describe(),
+            "a change was dropped without `committed` or `rolled_back`; {what_follows}"
+        );
     }
 }
 

@@ -7,11 +7,11 @@ use std::time::Duration;
 use futures_util::future::{BoxFuture, join_all};
 use tracing::debug;
 
-use super::sending::Sending;
+use super::sending::{Keeper, Sending};
 use crate::bus::Shared;
 use crate::channel::{Channel, DeclaredChannel, Deletion, Dispatch, Hook};
 use crate::counters::count;
-use crate::error::{NotSettled, PublishAllError, PublishError};
+use crate::error::{Fate, NotSettled, PublishAllError, PublishError};
 use crate::event::{InvalidationEvent, Publish, Publishing, Receipt, Settle, Settled, Settler};
 use crate::health::{Cause, Health};
 use crate::transport::Published;
@@ -43,15 +43,16 @@ impl<E: InvalidationEvent> Core<E> {
         self.bus.unwant(&*self.channel);
     }
 
-    pub(super) async fn send(&self, event: &E) -> Result<Receipt, PublishError> {
+    pub(super) async fn send(&self, event: &E, keeper: Keeper) -> Result<Receipt, PublishError> {
         // Before the first await, so that it happens even if this future is dropped later.
-        let begun = self.begin(event);
+        let begun = self.begin(event, keeper);
         self.finish(event, begun).await
     }
 
     /// Sends several events. All evict on this instance before the first is sent.
     pub(super) async fn send_all(&self, events: &[E]) -> Result<Vec<Receipt>, PublishAllError> {
-        let begun: Vec<_> = events.iter().map(|event| self.begin(event)).collect();
+        let begun = events.iter().map(|it| self.begin(it, Keeper::Outbox));
+        let begun: Vec<_> = begun.collect();
         let all = zip(events, begun).map(|(event, begun)| self.finish(event, begun));
         let (mut receipts, mut failed) = (Vec::new(), Vec::new());
         for (i, sent) in join_all(all).await.into_iter().enumerate() {
@@ -73,15 +74,15 @@ impl<E: InvalidationEvent> Core<E> {
     }
 
     /// Evicts on this instance.
-    pub(super) fn begin(&self, event: &E) -> Begun<E> {
+    pub(super) fn begin(&self, event: &E, keeper: Keeper) -> Begun<E> {
         let hooks = self.channel.hooks.snapshot();
         let deletions = self.channel.apply_published(event, &hooks);
-        let payload = self.encode(event);
         let channel = Arc::clone(&self.channel) as _;
+        let new = |payload| Sending::new(keeper, self.bus.outbox(), channel, payload);
         Begun {
             hooks,
             deletions,
-            sending: payload.map(|payload| Sending::new(self.bus.outbox(), channel, payload)),
+            sending: self.encode(event).map(new),
         }
     }
 
@@ -163,11 +164,19 @@ impl<E: InvalidationEvent> Core<E> {
 /// A publication that has evicted on this instance.
 ///
 /// If this is dropped, it takes place all the same: the caches delete in Redis by themselves, and the
-/// outbox sends the event.
+/// event's keeper sends it.
 pub(super) struct Begun<E> {
     hooks: Arc<[Arc<Hook<E>>]>,
     deletions: Vec<Box<dyn Deletion>>,
     pub(super) sending: Result<Sending, PublishError>,
+}
+
+impl<E> Begun<E> {
+    /// Leaves the publication to the caches and the outbox.
+    pub(super) fn leave(self) -> Result<Fate, PublishError> {
+        drop(self.deletions);
+        self.sending.map(Sending::leave)
+    }
 }
 
 /// Ends the deletions of a publication. If it was `overtaken` by another instance's message, what was
@@ -194,7 +203,10 @@ fn end(
 
 impl<E: InvalidationEvent> Publish<E> for Core<E> {
     fn publish(&self, event: E) -> Publishing<'_> {
-        Publishing::new(async move { self.send(&event).await }, Settler::Of(self))
+        Publishing::new(
+            async move { self.send(&event, Keeper::Outbox).await },
+            Settler::Of(self),
+        )
     }
 }
 

@@ -12,6 +12,7 @@ use tracing::info;
 use super::change::Change;
 use super::core::Core;
 use super::payload;
+use super::sending::Keeper;
 use super::subscription::{Events, HookGuard, OutletGuard, Subscription};
 use crate::barrier::Barrier;
 use crate::bus::Bus;
@@ -86,7 +87,7 @@ impl<E: InvalidationEvent> Invalidator<E> {
     /// [`publish_all`](Self::publish_all). Await events of several services together, such as with
     /// `tokio::join!`, and look at the results afterwards.
     pub async fn publish(&self, event: &E) -> Result<Receipt, PublishError> {
-        self.core.send(event).await
+        self.core.send(event, Keeper::Outbox).await
     }
 
     /// Publishes several events to every instance: what one change makes stale.

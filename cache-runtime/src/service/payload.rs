@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use super::core::Core;
+use super::sending::Keeper;
 use crate::bus::PublishPayload;
 use crate::channel::{Channel, DeclaredChannel};
 use crate::event::InvalidationEvent;
 
-/// Publishes payloads of a channel as its service publishes events. What is no event of the channel
-/// may stand for any, so it is published as `All`.
+/// Publishes payloads of a channel as its service publishes events, except that the outbox does not keep
+/// them: the caller does. What is no event of the channel may stand for any, so it is published as
+/// `All`.
 pub(super) fn publisher<E: InvalidationEvent>(
     channel: &Arc<Channel<E>>,
     declared: &'static DeclaredChannel,
@@ -22,10 +24,12 @@ pub(super) fn publisher<E: InvalidationEvent>(
         };
         Box::pin(async move {
             let event = core.event(payload.as_deref());
-            let sent = core.send(&event).await;
+            let sent = core.send(&event, Keeper::Caller).await;
             match sent {
                 // It was decoded, but it cannot be encoded.
-                Err(error) if error.is_invalid_event() => core.send(&E::all()).await,
+                Err(error) if error.is_invalid_event() => {
+                    core.send(&E::all(), Keeper::Caller).await
+                }
                 sent => sent,
             }
             .map(drop)

@@ -1,7 +1,7 @@
 //! An event on its way to the server.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::Duration;
 
 use tracing::warn;
 
@@ -9,11 +9,21 @@ use crate::channel::Dispatch;
 use crate::counters::count;
 use crate::error::Fate;
 use crate::health::Cause;
-use crate::outbox::Outbox;
+use crate::outbox::{self, Outbox};
+
+/// Who sends an event again that the server has not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keeper {
+    /// The outbox of the bus.
+    Outbox,
+    /// The caller, who keeps the event elsewhere, such as in a row.
+    Caller,
+}
 
 /// An encoded event that has evicted on this instance. If this is dropped before it is known whether
-/// the server has taken the event, the outbox sends it.
+/// the server has taken the event, its keeper sends it.
 pub(super) struct Sending {
+    keeper: Keeper,
     outbox: Outbox,
     channel: Arc<dyn Dispatch>,
     payload: Vec<u8>,
@@ -21,8 +31,14 @@ pub(super) struct Sending {
 }
 
 impl Sending {
-    pub(super) fn new(outbox: &Outbox, channel: Arc<dyn Dispatch>, payload: Vec<u8>) -> Self {
+    pub(super) fn new(
+        keeper: Keeper,
+        outbox: &Outbox,
+        channel: Arc<dyn Dispatch>,
+        payload: Vec<u8>,
+    ) -> Self {
         Self {
+            keeper,
             outbox: outbox.clone(),
             channel,
             payload,
@@ -44,27 +60,40 @@ impl Sending {
     pub(super) fn failed(mut self, cause: &Cause) -> Fate {
         self.is_done = true;
         count(&self.channel.counters().publish_failures);
-        let channel = Arc::clone(&self.channel);
-        self.outbox.defer(channel, &self.payload, cause)
+        match self.keeper {
+            Keeper::Outbox => {
+                let channel = Arc::clone(&self.channel);
+                self.outbox.defer(channel, &self.payload, cause)
+            }
+            Keeper::Caller => outbox::fate(cause),
+        }
     }
 
-    /// Lets the outbox send the event at a time, in any case.
-    pub(super) fn send_at(&self, at: Instant) {
+    /// Leaves the event to the outbox.
+    pub(super) fn leave(mut self) -> Fate {
+        self.is_done = true;
+        self.send_after(Duration::ZERO)
+    }
+
+    /// Lets the outbox send the event once a time has passed, in any case.
+    pub(super) fn send_after(&self, lag: Duration) -> Fate {
         let channel = Arc::clone(&self.channel);
-        let why = match self.outbox.send_at(channel, &self.payload, at) {
-            Fate::Deferred => return,
+        let fate = self.outbox.send_after(channel, &self.payload, lag);
+        let why = match fate {
+            Fate::Deferred => return fate,
             Fate::Off => "the outbox is off",
             Fate::Refused => "the bus is closed",
         };
         count(&self.channel.counters().publish_failures);
         warn!(channel = %self.channel.name(), "an event was given up, because {why}");
+        fate
     }
 }
 
 impl Drop for Sending {
     fn drop(&mut self) {
-        if !self.is_done {
-            self.send_at(Instant::now());
+        if !self.is_done && self.keeper == Keeper::Outbox {
+            self.send_after(Duration::ZERO);
         }
     }
 }
