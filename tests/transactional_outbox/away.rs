@@ -1,5 +1,9 @@
-//! Redis is away, or accepts what it does not pass on. The rows stay.
+//! Redis is away, or accepts what it does not pass on: the rows stay. Or the database is away.
 
+use std::sync::{Arc, Mutex, mpsc};
+
+use cache_runtime::Bus;
+use cache_runtime::transactional_outbox::{Relay, sqlite};
 use support::{Server, eventually};
 
 use crate::database::{Database, End};
@@ -19,6 +23,8 @@ async fn is_killed(database: Database) {
     assert_eq!(database.rows().await, 1);
     server.restart().await;
     empty(&database).await;
+    let stats = instance.users.stats();
+    assert_eq!(stats.deferred, 0, "the row is enough: {stats:?}");
 }
 
 #[tokio::test]
@@ -50,4 +56,32 @@ async fn is_demoted() {
     admin.run::<()>(&["REPLICAOF", "NO", "ONE"]).await;
     empty(&database).await;
     instance.shows(&database, 7, 1).await;
+}
+
+/// Buses resolve the names of servers on a few threads. A database must not keep them.
+#[tokio::test]
+async fn while_a_database_does_not_answer_buses_connect_by_name() {
+    const RELAYS: usize = 4;
+    let server = Server::start().await;
+    let bus = Bus::in_process();
+    let (answer, answers) = mpsc::channel::<()>();
+    let answers = Arc::new(Mutex::new(answers));
+    let (asked, mut asking) = tokio::sync::mpsc::unbounded_channel();
+    let relays: Vec<_> = (0..RELAYS)
+        .map(|_| {
+            let (answers, asked) = (Arc::clone(&answers), asked.clone());
+            let outbox = sqlite::Outbox::new(move || {
+                // Nobody listens any more at the end.
+                let _ = asked.send(());
+                drop(answers.lock().map(|answers| answers.recv()));
+                rusqlite::Connection::open_in_memory()
+            });
+            Relay::new(&bus, outbox).start()
+        })
+        .collect();
+    for _ in 0..RELAYS {
+        support::within("a relay to ask", asking.recv()).await;
+    }
+    connect(&format!("redis://localhost:{}", server.port())).await;
+    drop((answer, relays));
 }

@@ -23,6 +23,10 @@ pub(crate) enum UserEvent {
 #[derive(Debug, Clone)]
 pub(crate) struct Users;
 
+#[cache_invalidation(channel = "cache:teams", event = UserEvent)]
+#[derive(Debug, Clone)]
+pub(crate) struct Teams;
+
 /// A bus that takes a busy machine for no loss.
 pub(crate) async fn connect(url: &str) -> Bus {
     let builder = Bus::redis(url)

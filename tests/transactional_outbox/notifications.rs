@@ -3,20 +3,24 @@
 use cache_runtime::Bus;
 use cache_runtime::transactional_outbox::Running;
 use cache_runtime::transactional_outbox::postgres::Notifications;
-use support::{Postgres, Server};
+use support::{Postgres, Server, within};
 use tokio_postgres::NoTls;
 
 use crate::fixture::{Instance, UserEvent, connect};
 
+fn notifications(database: &str) -> Notifications {
+    let address = database.to_owned();
+    Notifications::new(move || {
+        let address = address.clone();
+        async move { tokio_postgres::connect(&address, NoTls).await }
+    })
+}
+
 /// The notifications that reach `instance`.
 async fn listen(server: &Postgres, instance: &Instance) -> (String, Running) {
     let database = server.database().await;
-    let address = database.clone();
-    let notifications = Notifications::new(move || {
-        let address = address.clone();
-        async move { tokio_postgres::connect(&address, NoTls).await }
-    });
-    let running = notifications.publish_to(&instance.users).start();
+    let listening = notifications(&database).publish_to(&instance.users);
+    let running = listening.start();
     let seen = &instance.seen;
     seen.until("`All` after the connect", |seen| {
         seen.contains(&UserEvent::All)
@@ -88,4 +92,19 @@ async fn that_could_not_be_published_are_owed() {
         .seen
         .until("`All`", |seen| seen.contains(&UserEvent::All))
         .await;
+}
+
+#[tokio::test]
+async fn end_with_their_bus() {
+    let server = Postgres::start().await;
+    let database = server.database().await;
+    within("the end without a service", notifications(&database).run()).await;
+    let instance = Instance::new_in_process(&Bus::in_process()).await;
+    let listening = notifications(&database).publish_to(&instance.users);
+    let running = tokio::spawn(listening.run());
+    let seen = &instance.seen;
+    seen.until("`All` after the connect", |seen| !seen.is_empty())
+        .await;
+    instance.bus.close().await;
+    within("the end", running).await.unwrap();
 }

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use support::{Server, eventually};
 
 use crate::database::{Database, End};
-use crate::fixture::{Instance, LONG, UserEvent, Users, connect, empty, relay};
+use crate::fixture::{Instance, LONG, Teams, UserEvent, Users, connect, empty, relay};
 
 #[tokio::test]
 async fn need_a_transaction() {
@@ -60,34 +60,64 @@ async fn that_are_no_events_are_published_as_all() {
 }
 
 #[tokio::test]
-async fn that_are_refused_hold_up_no_others() {
+async fn that_are_refused_neither_stop_nor_slow_others() {
+    const CHANGES: u64 = 30;
     let database = Database::sqlite();
     let server = Server::start().await;
     let instance = Instance::new(connect(&server.url()).await).await;
     let url = server
         .allow_app("+@all &cache:users &cache-runtime:*")
         .await;
-    let users = Users::new(&connect(&url).await);
+    let bus = connect(&url).await;
+    let (users, teams) = (Users::new(&bus), Teams::new(&bus));
     database
         .run(
             "INSERT INTO cache_outbox (channel, payload)
-             VALUES ('cache:a', '{}'), ('cache:b', '{}'), ('cache:c', '{}')",
+             VALUES ('cache:a', '{}'), ('cache:teams', '{}'), ('cache:c', '{}')",
         )
         .await;
+    let _relay = relay(&bus, database.outbox()).batch(1).start();
+    // Each is published by another look at the table.
+    for user_id in 1..=CHANGES {
+        database.change(&users, user_id, End::Commit).await;
+        let event = UserEvent::User { user_id };
+        let seen = |seen: &[UserEvent]| seen.contains(&event);
+        instance.seen.until("the event", seen).await;
+    }
+    let three = |rows: &i64| *rows == 3;
+    eventually("three rows", async || database.rows().await, three).await;
+    let failures = teams.stats().publish_failures;
+    assert!((1..CHANGES).contains(&failures), "{failures}");
+    // They are published once they are allowed.
+    server.allow_app("+@all allchannels").await;
+    empty(&database).await;
+}
+
+/// The event is published, and nobody may delete in Redis what it evicts.
+#[tokio::test]
+async fn that_must_not_evict_hold_up_no_others() {
+    let database = Database::sqlite();
+    let server = Server::start().await;
+    let bus = connect(&server.allow_app("+@all allchannels").await).await;
+    let users = Users::new(&bus);
+    let _versions = RedisCache::<i64>::builder(&bus, "versions", LONG)
+        .evict_on(&users, |event| match event {
+            UserEvent::User { user_id } => Evict::key(user_id.to_string()),
+            UserEvent::All => Evict::All,
+        })
+        .build()
+        .unwrap();
     database.change(&users, 7, End::Commit).await;
-    let _relay = relay(&connect(&url).await, database.outbox())
-        .batch(1)
-        .start();
-    instance
-        .seen
-        .until("the event", |seen| !seen.is_empty())
+    database
+        .run("INSERT INTO cache_outbox (channel, payload) VALUES ('cache:a', '{}')")
         .await;
-    eventually(
-        "three rows",
-        async || database.rows().await,
-        |rows| *rows == 3,
-    )
-    .await;
+    let _relay = relay(&bus, database.outbox()).batch(1).start();
+    let others = async || {
+        let others = "SELECT count(*) FROM cache_outbox WHERE channel <> 'cache:users'";
+        database.number(others).await
+    };
+    eventually("the other row to be gone", others, |rows| *rows == 0).await;
+    assert_eq!(database.rows().await, 1);
 }
 
 /// A relay deletes in Redis before it sends the event, as every publisher does.

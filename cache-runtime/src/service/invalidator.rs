@@ -140,9 +140,10 @@ impl<E: InvalidationEvent> Invalidator<E> {
     /// # Examples
     ///
     /// ```
-    /// use std::io;
+    /// use std::sync::Mutex;
+    /// use std::time::Duration;
     ///
-    /// use cache_runtime::{Bus, InvalidationEvent, cache_invalidation};
+    /// use cache_runtime::{Bus, CoherentCache, Evict, InvalidationEvent, cache_invalidation};
     ///
     /// #[derive(InvalidationEvent)]
     /// enum UserEvent {
@@ -153,18 +154,32 @@ impl<E: InvalidationEvent> Invalidator<E> {
     /// #[cache_invalidation(channel = "cache:renamed-users", event = UserEvent)]
     /// struct Users;
     ///
-    /// # async fn update_and_commit(_user_id: u64) -> io::Result<()> { Ok(()) }
-    /// async fn rename(users: &Users, user_id: u64) -> Result<(), Box<dyn std::error::Error>> {
-    ///     let change = users.begin_change(UserEvent::User { user_id });
-    ///     // If this fails, it is unknown whether it has committed. The event is sent then, too.
-    ///     update_and_commit(user_id).await?;
-    ///     change.committed().await?;
+    /// #[tokio::main(flavor = "current_thread")]
+    /// async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     let database = Mutex::new("Ada"); // in production, a table
+    ///     let name = || async { *database.lock().unwrap() };
+    ///
+    ///     // two instances: in production, `Bus::redis("redis://127.0.0.1").connect().await?` in each
+    ///     let here = Bus::in_process();
+    ///     let there = here.another_instance();
+    ///     let names = CoherentCache::<u64, &str>::builder("names", Duration::from_secs(600))
+    ///         .evict_on(&Users::new(&there), |event| match event {
+    ///             UserEvent::User { user_id } => Evict::key(*user_id),
+    ///             UserEvent::All => Evict::All,
+    ///         })
+    ///         .build()?;
+    ///     there.ready().await?;
+    ///     assert_eq!(names.get_or_load(&7, name).await, "Ada");
+    ///
+    ///     let change = Users::new(&here).begin_change(UserEvent::User { user_id: 7 });
+    ///     // A transaction. If this fails with `?`, the event is sent all the same, because it is unknown
+    ///     // whether it has committed.
+    ///     *database.lock().unwrap() = "Grace";
+    ///     // With `.await` alone, the other instance may take a moment to evict.
+    ///     change.committed().confirmed().await?;
+    ///     assert_eq!(names.get_or_load(&7, name).await, "Grace");
     ///     Ok(())
     /// }
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # rename(&Users::new(&Bus::in_process()), 1).await
-    /// # }
     /// ```
     pub fn begin_change(&self, event: E) -> Change<E> {
         Change::new(&self.core, event)

@@ -25,9 +25,13 @@
     doc = "
 # Examples
 
+Two instances of a service share a database. One changes a name, and the other evicts it:
+
 ```
+use std::time::Duration;
+
 use cache_runtime::transactional_outbox::{Relay, sqlite};
-use cache_runtime::{Bus, InvalidationEvent, cache_invalidation};
+use cache_runtime::{Bus, CoherentCache, Evict, InvalidationEvent, cache_invalidation};
 use rusqlite::Connection;
 
 #[derive(InvalidationEvent)]
@@ -39,27 +43,54 @@ enum UserEvent {
 #[cache_invalidation(channel = \"cache:committed-users\", event = UserEvent)]
 struct Users;
 
-# #[tokio::main(flavor = \"current_thread\")]
-# async fn main() -> Result<(), Box<dyn std::error::Error>> {
-# let file = std::env::temp_dir().join(format!(\"cache-outbox-example-{}\", std::process::id()));
-# let path = file.clone();
-let mut database = Connection::open(&path)?;
-database.execute_batch(sqlite::CREATE_TABLES)?;
-# database.execute_batch(\"CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT)\")?;
+#[tokio::main(flavor = \"current_thread\")]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let path = std::env::temp_dir().join(format!(\"cache-outbox-{}.db\", std::process::id()));
+    let mut database = Connection::open(&path)?;
+    database.execute_batch(sqlite::CREATE_TABLES)?; // once, in your migrations
+    database.execute_batch(
+        \"CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT);
+         INSERT INTO users VALUES (7, 'Ada')\",
+    )?;
 
-let bus = Bus::in_process(); // in production: Bus::redis(\"redis://127.0.0.1\")
-let users = Users::new(&bus);
-let relay = Relay::new(&bus, sqlite::Outbox::new(move || Connection::open(&path))).start();
+    // in production, `Bus::redis(\"redis://127.0.0.1\").connect().await?` in each instance
+    let here = Bus::in_process();
+    let there = here.another_instance();
 
-let transaction = database.transaction()?;
-transaction.execute(\"UPDATE users SET name = 'Ada' WHERE id = 7\", [])?;
-let event = UserEvent::User { user_id: 7 };
-let row = sqlite::add(&transaction, &users, &event)?;
-transaction.commit()?;
-row.committed(); // this instance evicts, and the relay publishes at once
-# std::fs::remove_file(file)?;
-# Ok(())
-# }
+    // the other instance
+    let users = Users::new(&there);
+    let names = CoherentCache::<u64, String>::builder(\"names\", Duration::from_secs(600))
+        .evict_on(&users, |event| match event {
+            UserEvent::User { user_id } => Evict::key(*user_id),
+            UserEvent::All => Evict::All,
+        })
+        .build()?;
+    let mut events = users.events();
+    there.ready().await?;
+    let at = path.clone();
+    let name = async move || {
+        let name = \"SELECT name FROM users WHERE id = 7\";
+        Connection::open(at)?.query_row(name, [], |row| row.get(0))
+    };
+    assert_eq!(names.try_get_or_load(&7, name.clone()).await?, \"Ada\");
+
+    // this instance; in production, a relay runs in each, and they take turns
+    let users = Users::new(&here);
+    let at = path.clone();
+    let relay = Relay::new(&here, sqlite::Outbox::new(move || Connection::open(&at))).start();
+    let transaction = database.transaction()?;
+    transaction.execute(\"UPDATE users SET name = 'Grace' WHERE id = 7\", [])?;
+    let event = UserEvent::User { user_id: 7 };
+    let row = sqlite::add(&transaction, &users, &event)?;
+    transaction.commit()?;
+    row.committed(); // this instance evicts, and the relay publishes at once
+
+    events.recv().await; // only for this example: the other instance has evicted
+    assert_eq!(names.try_get_or_load(&7, name).await?, \"Grace\");
+    drop(relay);
+#   std::fs::remove_file(path)?;
+    Ok(())
+}
 ```
 "
 )]
@@ -68,6 +99,7 @@ mod new_row;
 #[cfg(feature = "outbox-postgres")]
 #[cfg_attr(docsrs, doc(cfg(feature = "outbox-postgres")))]
 pub mod postgres;
+mod refused;
 mod relay;
 mod running;
 #[cfg(feature = "outbox-sqlite")]

@@ -4,18 +4,19 @@ use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::{join_all, select_all};
 use tracing::warn;
 
+use super::refused::Refused;
 use super::running::Running;
 use super::store::{Row, Store};
 use crate::backoff::Backoff;
 use crate::bus::{Bus, Shared};
 use crate::defaults::{BACKOFF_MAX, BACKOFF_MIN, OUTBOX_BATCH, OUTBOX_LEASE, OUTBOX_POLL_INTERVAL};
-use crate::error::PublishError;
+use crate::error::{Fate, PublishError};
 use crate::io_thread::{sleep, timeout};
 use crate::log_throttle::LogThrottle;
 use crate::outbox;
@@ -30,9 +31,12 @@ use crate::random;
 ///
 /// A row is deleted only after Redis has accepted its event, and has then said that it is a primary.
 /// So an event is published at least once, and more often if the relay ends in between, or if its
-/// lease does. While Redis or the database is away, the rows stay, and the relay tries again, at
-/// first after 20 ms, later after at most 1 s. Rows that Redis refuses stay as well, and do not hold
-/// up others.
+/// lease does. The relay leaves nothing to the outbox in memory: what Redis does not take stays a row.
+///
+/// While Redis or the database is away, the relay tries again, at first after 20 ms, later after at
+/// most 1 s. Rows that Redis refuses stay as well, such as those of a channel that access rules forbid.
+/// They are tried again with the first look at the table after 1 s, and do not hold up others. A line in
+/// the log says why; delete them where they are no more use.
 ///
 /// A row whose payload is no event of its channel is published as the event's `All`.
 pub struct Relay<S> {
@@ -43,6 +47,7 @@ pub struct Relay<S> {
     batch: usize,
     /// Who holds the lease.
     owner: String,
+    refused: Refused,
     log: LogThrottle,
 }
 
@@ -57,6 +62,7 @@ impl<S: Store> Relay<S> {
             lease: OUTBOX_LEASE,
             batch: OUTBOX_BATCH,
             owner: random::nonce(),
+            refused: Refused::default(),
             log: LogThrottle::default(),
         }
     }
@@ -97,12 +103,13 @@ impl<S: Store> Relay<S> {
     ///
     /// Safe: rows whose events may not have been published stay. If it holds the lease, other relays
     /// wait for the lease to end.
-    pub async fn run(self) {
-        let mut committed = self.bus.committed().subscribe();
+    pub async fn run(mut self) {
+        let bus = Arc::clone(&self.bus);
+        let mut committed = bus.committed().subscribe();
         let mut backoff = Backoff::new(BACKOFF_MIN, BACKOFF_MAX, random::number());
-        while !self.bus.is_closed() {
+        while !bus.is_closed() {
             let swept = self.sweep().await;
-            let mut reasons = vec![self.bus.closed().boxed()];
+            let mut reasons = vec![bus.closed().boxed()];
             if let Err(failure) = swept {
                 if let Some(skipped) = self.log.admit() {
                     warn!(%failure, skipped, "the outbox could not be published; trying again");
@@ -118,42 +125,44 @@ impl<S: Store> Relay<S> {
         }
     }
 
-    /// Publishes all rows once, a batch at a time.
-    async fn sweep(&self) -> Result<(), Failure> {
+    /// Publishes all rows once, a batch at a time. Rows that the server refuses are no failure.
+    async fn sweep(&mut self) -> Result<(), Failure> {
+        self.refused.begin_sweep(Instant::now());
         let mut after = i64::MIN;
-        let mut refused = None;
         loop {
             let rows = (self.store).take(&self.owner, self.lease, after, self.batch);
-            let Some(rows) = self.ask(rows).await? else {
+            let Some(mut rows) = self.ask(rows).await? else {
                 // Another relay publishes them.
-                break;
+                return Ok(());
             };
             let begun = after != i64::MIN;
             let last = rows.len() < self.batch;
             let Some(row) = rows.last() else {
-                if begun {
-                    self.delete(&[], true).await?;
-                }
-                break;
+                return if begun {
+                    self.delete(&[], true).await
+                } else {
+                    Ok(())
+                };
             };
             after = row.id;
-            let (published, error) = self.publish(rows).await;
-            let away = error.as_ref().is_some_and(|error| !error.is_refused());
-            if !published.is_empty() || last || away {
-                self.delete(&published, last || away).await?;
+            rows.retain(|row| !self.refused.holds(row.id));
+            let (published, failed) = self.publish(rows).await;
+            let ends = last || failed.is_some() || self.bus.is_closed();
+            if ends || !published.is_empty() {
+                self.delete(&published, ends).await?;
             }
-            // Others may be accepted although the server refuses these.
-            refused = error.or(refused);
-            if last || away {
-                break;
+            if let Some(error) = failed {
+                return Err(Failure(Box::new(error)));
+            }
+            if ends {
+                return Ok(());
             }
         }
-        refused.map_or(Ok(()), |error| Err(Failure(Box::new(error))))
     }
 
-    /// Publishes rows. Returns the ids of those whose events were published, and an error of the
-    /// others: one that is no refusal, if there is any.
-    async fn publish(&self, rows: Vec<Row>) -> (Vec<i64>, Option<PublishError>) {
+    /// Publishes rows. Returns the ids of those whose events were published, and why the server has
+    /// not taken others that it does not refuse.
+    async fn publish(&mut self, rows: Vec<Row>) -> (Vec<i64>, Option<PublishError>) {
         // Equal events are published once.
         let mut same: HashMap<(String, Vec<u8>), Vec<i64>> = HashMap::new();
         for row in rows {
@@ -165,14 +174,17 @@ impl<S: Store> Relay<S> {
             let sent = self.bus.publish_payload(&channel, Some(payload)).await;
             (ids, sent)
         });
-        let (mut published, mut failed) = (Vec::new(), None::<PublishError>);
+        let (mut published, mut failed) = (Vec::new(), None);
         for (ids, sent) in join_all(sent).await {
             match sent {
                 Ok(()) => published.extend(ids),
-                Err(error) if failed.as_ref().is_none_or(PublishError::is_refused) => {
-                    failed = Some(error);
+                Err(error) if is_refused(&error) => {
+                    if let Some(skipped) = self.log.admit() {
+                        warn!(%error, skipped, rows = ids.len(), "rows of the outbox are refused");
+                    }
+                    self.refused.add(ids, Instant::now());
                 }
-                Err(_) => {}
+                Err(error) => failed = Some(error),
             }
         }
         // A replica accepts messages as well, and they do not reach the primary's subscribers.
@@ -209,6 +221,13 @@ impl<S: Store + 'static> Relay<S> {
     pub fn start(self) -> Running {
         Running::start(self.run())
     }
+}
+
+/// Whether trying again is of no use until an operator has changed something: the server does not take
+/// the event, or a cache must not delete in Redis what it evicts.
+fn is_refused(error: &PublishError) -> bool {
+    let mut causes = error.not_evicted().map(|(_, cause)| outbox::fate(cause));
+    error.is_refused() || error.is_published() && causes.all(|fate| fate == Fate::Refused)
 }
 
 /// Why a sweep has not published all rows.

@@ -4,7 +4,9 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::io_thread;
 
-/// A relay that runs. It ends when this is dropped.
+/// A [`Relay`](super::Relay) or a listener to notifications that runs on the library's own thread for
+/// I/O. It ends when this is dropped, or when its bus is closed. Nothing waits for its end, and what it
+/// has not published stays where it is.
 #[derive(Debug)]
 #[must_use = "dropping the guard ends the relay; keep it"]
 pub struct Running {

@@ -15,14 +15,15 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use rusqlite::{Connection, Error, Result, Transaction, TransactionBehavior, params};
+use tokio::sync::{Semaphore, oneshot};
 
 use super::new_row::{AddError, NewRow};
 use super::store::{Row, Store};
 use crate::event::InvalidationEvent;
-use crate::io_thread;
 use crate::service::Invalidator;
 use crate::sync::Mutex;
 
@@ -41,6 +42,9 @@ CREATE TABLE IF NOT EXISTS cache_outbox_lease (
     expires INTEGER NOT NULL
 );
 ";
+
+/// Most threads of an outbox. More than one work only while earlier ones have not answered in time.
+const THREADS: usize = 4;
 
 const ANY: &str = "SELECT EXISTS (SELECT 1 FROM cache_outbox WHERE id > ?1)";
 
@@ -87,37 +91,49 @@ pub struct Outbox {
     connect: Arc<dyn Fn() -> Result<Connection> + Send + Sync>,
     /// Missing while it is in use, and after a failure.
     connection: Mutex<Option<Connection>>,
+    threads: Arc<Semaphore>,
 }
 
 impl Outbox {
     /// The outbox of the database that `connect` opens. It is opened when the relay runs, and again
     /// after every failure.
     ///
-    /// `connect` and all work on the connection run on threads for blocking work. They wait for other
-    /// writers as long as the connection's `busy_timeout` says.
+    /// `connect` and all work on the connection run on threads of their own, one at a time. They wait for
+    /// other writers as long as the connection's `busy_timeout` says. Where that is longer than the
+    /// relay's lease, the relay goes on with another connection on another thread, up to four.
     pub fn new(connect: impl Fn() -> Result<Connection> + Send + Sync + 'static) -> Self {
         Self {
             connect: Arc::new(connect),
             connection: Mutex::default(),
+            threads: Arc::new(Semaphore::new(THREADS)),
         }
     }
 
-    /// Works on the connection, on a thread for blocking work.
+    /// Works on the connection, on a thread that nothing else waits for.
     async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        let permit = Arc::clone(&self.threads).acquire_owned().await;
+        let permit = permit.map_err(other)?;
         let connection = self.connection.lock().take();
         let connect = Arc::clone(&self.connect);
+        let (sender, answer) = oneshot::channel();
         let run = move || {
-            let mut connection = connection.map_or_else(&*connect, Ok)?;
-            let answer = work(&mut connection)?;
-            Ok((connection, answer))
+            let worked = connection
+                .map_or_else(&*connect, Ok)
+                .and_then(|mut connection| {
+                    let answer = work(&mut connection)?;
+                    Ok((connection, answer))
+                });
+            drop(permit);
+            // If nobody waits any more, the connection is closed.
+            drop(sender.send(worked));
         };
-        let runtime = io_thread::here().ok_or_else(|| other("there is no thread"))?;
-        // It fails after a panic of `connect`, and at the end of the runtime.
-        let done: Result<_> = runtime.spawn_blocking(run).await.map_err(other)?;
-        let (connection, answer) = done?;
+        let thread = thread::Builder::new().name("cache-outbox".to_owned());
+        thread.spawn(run).map_err(other)?;
+        // No answer comes after a panic, such as of `connect`.
+        let (connection, answer) = answer.await.map_err(other)??;
         *self.connection.lock() = Some(connection);
         Ok(answer)
     }

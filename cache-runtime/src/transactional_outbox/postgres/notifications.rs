@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use futures_util::future::{Either, join_all, select};
+use futures_util::FutureExt;
+use futures_util::future::{Either, join_all, select, select_all};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio_postgres::{Client, Connection, Error, Notification};
@@ -77,15 +78,24 @@ impl Notifications {
         self
     }
 
-    /// Listens and publishes until a bus of its services is closed. It logs errors, at most once a
-    /// second.
+    /// Listens and publishes until a bus of its services is closed. Without a service, it ends at once.
+    /// It logs errors, at most once a second.
     ///
     /// # Cancel safety
     ///
     /// Safe: it begins again with the `All` of every channel.
     pub async fn run(self) {
+        let closed = self.buses.values().map(|bus| bus.closed().boxed());
+        let closed: Vec<_> = closed.collect();
+        if !closed.is_empty() {
+            select(Box::pin(self.go_on()), select_all(closed)).await;
+        }
+    }
+
+    /// Connects and listens again and again.
+    async fn go_on(&self) {
         let mut backoff = Backoff::new(BACKOFF_MIN, BACKOFF_MAX, random::number());
-        while !self.buses.values().any(|bus| bus.is_closed()) {
+        loop {
             let (sender, mut news) = channel(QUEUE_EVENTS);
             let overflow = Arc::new(AtomicBool::new(false));
             let overflowed = Arc::clone(&overflow);
