@@ -156,12 +156,15 @@ impl Settings {
         }
     }
 
-    /// How long it may take to connect and to publish an event. In the process, it takes no time.
-    pub(crate) fn one_attempt(&self) -> Duration {
+    /// How long the next attempt may take to publish an event: the wait before it, and in Redis to
+    /// connect and to answer.
+    pub(crate) fn next_attempt(&self) -> Duration {
+        let time = self.backoff_max;
         #[cfg(feature = "redis")]
-        return self.connect_timeout.saturating_add(self.response_timeout);
-        #[cfg(not(feature = "redis"))]
-        Duration::ZERO
+        let time = time
+            .saturating_add(self.connect_timeout)
+            .saturating_add(self.response_timeout);
+        time
     }
 
     pub(crate) fn timings(&self, seed: u64) -> Timings {

@@ -96,7 +96,7 @@ async fn are_deferred_like_other_events() {
 async fn that_are_dropped_say_what_becomes_of_their_event() {
     log::start();
     let server = Server::start().await;
-    let bus = || Bus::redis(&server.url());
+    let bus = || Bus::redis(server.url());
     let sent = "; its event is sent";
     let cases = [
         (

@@ -81,7 +81,8 @@ async fn by_two_callers_sends_until_the_later_limit() {
                 tokio::join!(short, long).1
             }
         };
-        assert_eq!(within("the end of both", both).await, Unsent::default());
+        let unsent = within("the end of both", both).await;
+        assert_eq!(unsent, Unsent::default());
         place.reader.hears(user(1)).await;
         assert_eq!(place.users.stats().resent, 1);
     }
@@ -105,7 +106,7 @@ async fn after_a_panic_sends_what_is_left() {
     assert!(place.bus.close().await.is_empty());
 }
 
-/// The last handle is gone, and the outbox goes on for as long as the server may take to answer.
+/// The last handle is gone, and the outbox goes on for as long as the next attempt may take.
 #[tokio::test]
 async fn by_dropping_the_last_handle_sends_what_is_left() {
     let place = Place::with(|bus| bus.response_timeout(LONG)).await;

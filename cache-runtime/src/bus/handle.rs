@@ -33,8 +33,8 @@ use crate::transport::{Servers, Transport};
 ///
 /// An event that the server does not take is kept in the bus's outbox, which sends it again until the
 /// server takes it or the bus is closed. If the last handle is dropped meanwhile, the outbox goes on for
-/// as long as it may take to connect and to publish (3 s by default), unless the process ends; a line in
-/// the log says how many events of which channels are left then. [`close`](Self::close) waits for it.
+/// as long as its next attempt may take (4 s by default), unless the process ends; a line in the log
+/// says how many events of which channels are left then. [`close`](Self::close) waits for it.
 ///
 /// A clone is the same bus. [`another_instance`](Self::another_instance) stands for another
 /// process.

@@ -371,13 +371,13 @@ impl Shared {
         let ended = async {
             let _turn = self.ending.lock().await;
             let mut supervisors = self.end();
-            if supervisors.is_empty() {
-                return;
-            }
+            let was_live = !supervisors.is_empty();
             let ended = join_all(supervisors.iter_mut());
             let unlisted = async {
                 // Only now, because it serves nothing any more. Nobody need wait for its lease.
-                if let Servers::One(transport) = &self.servers {
+                if let Servers::One(transport) = &self.servers
+                    && was_live
+                {
                     let listing = Listing::new(&self.settings, self.id);
                     let _ = timeout(CLOSE_STEP, transport.unlist(&listing)).await;
                 }
@@ -387,7 +387,7 @@ impl Shared {
                 supervisors.iter().for_each(JoinHandle::abort);
             }
         };
-        let ((), unsent) = join(ended, self.outbox.close(limit)).await;
+        let ((), unsent) = join(Box::pin(ended), self.outbox.close(limit)).await;
         self.outbox.release();
         self.handlers.close();
         let _ = timeout(CLOSE_STEP, self.handlers.wait()).await;
@@ -474,6 +474,6 @@ fn is_obstacle(cause: &Cause) -> bool {
 impl Drop for Shared {
     fn drop(&mut self) {
         self.end().iter().for_each(JoinHandle::abort);
-        self.outbox.abandon(self.settings.one_attempt());
+        self.outbox.abandon(self.settings.next_attempt());
     }
 }
