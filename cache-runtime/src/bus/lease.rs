@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::clock::{self, Nanos};
+use crate::clock::{self, Nanos, nanos};
 use crate::health::ProvenUntil;
 
 /// Its clock starts with the link. On Linux and Android it goes on while the machine sleeps, so a
@@ -35,13 +35,13 @@ impl Lease {
     }
 
     /// A canary proves that events arrive until then.
-    pub(super) fn renew(&self, until: Duration) {
-        self.proven.renew(|| self.left(until), self.length);
+    pub(super) fn renew(&self, until: Nanos) {
+        self.proven.renew(until, self.length);
     }
 
-    /// The time until then.
-    pub(super) fn left(&self, until: Duration) -> Duration {
-        until.saturating_sub(self.now())
+    /// A time of the link, on the clock that it is measured on.
+    pub(super) fn at(&self, time: Duration) -> Nanos {
+        self.start + nanos(time)
     }
 
     pub(super) fn proven(&self) -> Arc<ProvenUntil> {

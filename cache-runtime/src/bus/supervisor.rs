@@ -313,13 +313,12 @@ impl Supervisor {
                 if let Some(proven) = self.link.proven() {
                     self.fences.came_back(proven.canary);
                 }
+                let until = self.lease.at(until);
                 self.lease.renew(until);
                 if self.leases {
-                    let lease = &self.lease;
+                    let length = self.lease.length();
                     for (channel, heard) in self.channels.values() {
-                        channel
-                            .health()
-                            .renew(*heard, || lease.left(until), lease.length());
+                        channel.health().renew(*heard, until, length);
                     }
                 }
             }

@@ -29,17 +29,18 @@ pub(crate) struct ProvenUntil {
 }
 
 impl ProvenUntil {
-    /// A canary proves that events arrive for this time from now on, of a lease of this length.
+    /// A canary proves that events arrive until then, on the clock that goes on while the machine
+    /// sleeps, by a lease of this length. That time may be over, if the process was stopped meanwhile.
     ///
-    /// The clocks are read before `left` is computed: if the process is stopped in between, the lease
-    /// is too short, and not too long.
-    pub(crate) fn renew(&self, left: impl FnOnce() -> Duration, lease: Duration) {
-        let (asleep_too, wall, until) = (clock::asleep_too(), clock::wall(), clock::precise());
-        let left = left();
-        self.exact
-            .store(asleep_too + nanos(left), Ordering::Release);
-        let left = nanos(left.saturating_sub(MARGIN.min(lease / 4)));
-        self.asleep_too.store(asleep_too + left, Ordering::Release);
+    /// The other clocks are read before the time that is left is computed: if the process is stopped in
+    /// between, the lease is too short, and not too long.
+    pub(crate) fn renew(&self, exact: Nanos, lease: Duration) {
+        let margin = nanos(MARGIN.min(lease / 4));
+        let asleep_too = exact.saturating_sub(margin);
+        let (wall, until) = (clock::wall(), clock::precise());
+        let left = asleep_too.saturating_sub(clock::asleep_too());
+        self.exact.store(exact, Ordering::Release);
+        self.asleep_too.store(asleep_too, Ordering::Release);
         self.wall.store(wall + left, Ordering::Release);
         self.until.store(until + left, Ordering::Release);
     }
@@ -88,8 +89,8 @@ impl Lease {
     }
 
     /// As [`ProvenUntil::renew`].
-    pub(super) fn renew(&self, left: impl FnOnce() -> Duration, lease: Duration) {
-        self.proven.renew(left, lease);
+    pub(super) fn renew(&self, until: Nanos, lease: Duration) {
+        self.proven.renew(until, lease);
     }
 
     /// When the proof ends or has ended, on the clock that goes on while the machine sleeps. `None`
@@ -117,4 +118,20 @@ impl Lease {
         }
         self.live.store(live, Ordering::Release);
     }
+}
+
+/// If the process was stopped between the return of a canary and the renewal, a cache that is to serve
+/// for a while longer must not count that from the renewal.
+#[test]
+fn a_renewal_that_comes_too_late_does_not_move_the_end() {
+    let length = Duration::from_secs(2);
+    let until = clock::asleep_too() - nanos(Duration::from_millis(500));
+    let lease = Lease::default();
+    lease.set(true);
+    lease.renew(until, length);
+    let ended = Some(until - nanos(MARGIN));
+    assert!(!lease.is_proven() && !lease.holds_at(clock::precise()));
+    assert_eq!(lease.ended(), ended);
+    lease.set(false);
+    assert_eq!(lease.ended(), ended);
 }

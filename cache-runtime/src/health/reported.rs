@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use super::Health;
 use super::lease::{Lease, ProvenUntil};
+use crate::clock::Nanos;
 
 /// The latest health, for readers and watchers.
 ///
@@ -79,10 +80,10 @@ impl Reported {
 
     /// Renews the lease, unless another supervisor serves the channel by now: see
     /// [`report`](Self::report).
-    pub(crate) fn renew(&self, wanted: u64, left: impl FnOnce() -> Duration, lease: Duration) {
+    pub(crate) fn renew(&self, wanted: u64, until: Nanos, lease: Duration) {
         self.health.send_if_modified(|_| {
             if self.wanted.load(Ordering::Relaxed) == wanted {
-                self.lease.renew(left, lease);
+                self.lease.renew(until, lease);
             }
             false
         });
