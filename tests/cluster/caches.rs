@@ -1,7 +1,8 @@
 //! The caches that are read, and how old the values may be that they serve.
 //!
 //! A publish is acknowledged at the time *A*. A read that begins at *A* + bound or later must not
-//! return a value that the publish evicts.
+//! return a value that the publish evicts. After a confirmed publish, no read may, at any time, except
+//! from caches that are told to go on without events.
 //!
 //! # Why this holds
 //!
@@ -144,8 +145,8 @@ pub(crate) struct Caches {
 
 impl Caches {
     /// Builds the caches, and waits until events are proven to arrive.
-    pub(crate) async fn start(url: &str) -> Self {
-        let bus = bus(url).connect().await.expect("the server is running");
+    pub(crate) async fn start(builder: BusBuilder) -> Self {
+        let bus = builder.connect().await.expect("the server is running");
         let items = Items::new(&bus);
         let caches = Self {
             bypass: coherent(&items, WhileDown::Bypass, LONG),

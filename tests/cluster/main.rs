@@ -8,10 +8,13 @@ mod clock;
 mod faults;
 mod log;
 mod pause;
+mod place;
 mod policies;
 mod reader;
 #[path = "../sim/rng.rs"]
 mod rng;
+mod run;
 mod source;
+mod topologies;
 mod torture;
 mod writer;

@@ -90,7 +90,7 @@ async fn play(name: &str, plight: Plight) {
 
 /// Reads the cached values until none is served any more, without awaiting anything.
 async fn read() {
-    let caches = Caches::start(&env::var("URL").unwrap()).await;
+    let caches = Caches::start(bus(&env::var("URL").unwrap())).await;
     let source = Source::open(Path::new(&env::var("FOLDER").unwrap()));
     let key = &keys()[KEY];
     let mut serving = Vec::new();

@@ -15,6 +15,7 @@ use tokio::time::sleep;
 use crate::caches::{Caches, Kind};
 use crate::clock::now;
 use crate::log::{self, Read};
+use crate::place::Place;
 use crate::rng::Rng;
 use crate::source::{KEYS, Source, keys};
 
@@ -23,8 +24,7 @@ const TASKS: u64 = 4;
 const THREADS: u64 = 1;
 const REDIS_TASKS: u64 = 2;
 
-/// The number of reads between two pauses, in which other tasks and processes run.
-const READS: usize = 50;
+/// The time between two groups of reads, in which other tasks and processes run.
 const PAUSE: Duration = Duration::from_millis(1);
 
 /// The longest that a load takes, in milliseconds.
@@ -47,25 +47,26 @@ pub(crate) struct Report {
 }
 
 impl Reader {
-    /// Starts a process that runs the test of this name as a reader, and waits until it reads.
+    /// Starts a process that runs the test of this name as a reader, and waits until it reads. Each of
+    /// its tasks makes so many reads between two pauses.
     pub(crate) async fn start(
         test: &str,
         name: &'static str,
-        url: &str,
+        place: &Place,
         folder: &Path,
         seed: u64,
+        reads: usize,
     ) -> Self {
         let log = folder.join(name);
-        let mut child = Child::same_test(
-            test,
-            name,
-            &[
-                ("URL", url),
-                ("FOLDER", folder.to_str().expect("the path is text")),
-                ("LOG", log.to_str().expect("the path is text")),
-                ("SEED", &seed.to_string()),
-            ],
-        );
+        let (seed, reads) = (seed.to_string(), reads.to_string());
+        let mut variables = place.variables();
+        variables.extend([
+            ("FOLDER", folder.to_str().expect("the path is text")),
+            ("LOG", log.to_str().expect("the path is text")),
+            ("SEED", &seed),
+            ("READS", &reads),
+        ]);
+        let mut child = Child::same_test(test, name, &variables);
         child.says("reading").await;
         Self { name, child, log }
     }
@@ -104,7 +105,8 @@ pub(crate) async fn play() {
     let variable = |name| env::var(name).expect("`start` sets it");
     let seed: u64 = variable("SEED").parse().expect("`start` sets a number");
     let shared = Arc::new(Shared {
-        caches: Caches::start(&variable("URL")).await,
+        caches: Caches::start(Place::of_this_process().builder()).await,
+        reads: variable("READS").parse().expect("`start` sets a number"),
         source: Source::open(Path::new(&variable("FOLDER"))),
         keys: keys(),
         stop: AtomicBool::new(false),
@@ -164,6 +166,8 @@ pub(crate) async fn play() {
 
 struct Shared {
     caches: Caches,
+    /// Between two pauses of a task.
+    reads: usize,
     source: Source,
     keys: Vec<String>,
     stop: AtomicBool,
@@ -212,7 +216,7 @@ impl Shared {
     async fn read_in_task(&self, kinds: &[Kind], mut rng: Rng) -> Vec<Read> {
         let mut reads = Vec::new();
         while !self.stop.load(Ordering::Relaxed) {
-            for _ in 0..READS {
+            for _ in 0..self.reads {
                 let plan = self.plan(kinds, &mut rng);
                 reads.push(self.carry_out(plan).await);
             }
@@ -224,7 +228,7 @@ impl Shared {
     fn read_in_thread(&self, runtime: &runtime::Handle, kinds: &[Kind], mut rng: Rng) -> Vec<Read> {
         let mut reads = Vec::new();
         while !self.stop.load(Ordering::Relaxed) {
-            for _ in 0..READS {
+            for _ in 0..self.reads {
                 let plan = self.plan(kinds, &mut rng);
                 reads.push(runtime.block_on(self.carry_out(plan)));
             }

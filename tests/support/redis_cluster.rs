@@ -165,6 +165,43 @@ impl RedisCluster {
         self.nodes[number].kill9();
     }
 
+    /// Starts a node that was killed. It follows the node that has taken over.
+    ///
+    /// # Panics
+    ///
+    /// If it does not start.
+    pub async fn restart(&mut self, number: usize) {
+        self.nodes[number].restart().await;
+    }
+
+    /// Waits until one of the two nodes of a shard is the primary, and the other is in step with it;
+    /// returns the numbers of both.
+    ///
+    /// # Panics
+    ///
+    /// If that does not happen.
+    pub async fn pair(&self, shard: usize) -> (usize, usize) {
+        let roles = async || {
+            let mut roles = Vec::new();
+            for number in [shard, shard + SHARDS] {
+                let admin = self.nodes[number].try_admin().await.ok()?;
+                let info = ["INFO", "replication"];
+                let info: String = admin.try_run(&info).await.ok()?;
+                let replica = info.contains("role:slave");
+                let in_step = !replica || info.contains("master_link_status:up");
+                roles.push(in_step.then_some((replica, number))?);
+            }
+            // The primary first.
+            roles.sort_unstable();
+            let [(primary, first), (replica, second)] = roles[..] else {
+                return None;
+            };
+            (!primary && replica).then_some((first, second))
+        };
+        let pair = eventually("a primary and a replica", roles, Option::is_some).await;
+        pair.expect("it is known")
+    }
+
     /// Waits until a node serves slots as a primary.
     ///
     /// # Panics
@@ -175,11 +212,8 @@ impl RedisCluster {
         let says = async || admin.run::<String>(&["CLUSTER", "NODES"]).await;
         let primary = |nodes: &String| {
             let own = nodes.lines().find(|line| line.contains("myself"));
-            let serves = |own: &str| {
-                own.rsplit(' ')
-                    .next()
-                    .is_some_and(|last| last.contains('-'))
-            };
+            // After eight fields, the slots.
+            let serves = |own: &str| own.split(' ').nth(8).is_some();
             own.is_some_and(|own| own.contains("myself,master") && serves(own))
         };
         eventually("the replica to take over", says, primary).await;

@@ -14,6 +14,10 @@ const NAME: &str = "main";
 /// The user as which the Sentinels log in at the servers.
 const WATCHER: &str = "watcher";
 
+const WATCH: [&str; 8] = [
+    "ACL", "SETUSER", WATCHER, "on", ">secret", "~*", "&*", "+@all",
+];
+
 /// Three servers and the Sentinels that choose the primary among them. All end when it is dropped.
 #[derive(Debug)]
 pub struct SentinelSet {
@@ -46,10 +50,7 @@ impl SentinelSet {
         );
         let servers = vec![primary, first, second];
         for server in &servers {
-            let user = [
-                "ACL", "SETUSER", WATCHER, "on", ">secret", "~*", "&*", "+@all",
-            ];
-            server.admin().await.run::<()>(&user).await;
+            server.admin().await.run::<()>(&WATCH).await;
         }
         let port = servers[0].port();
         let (a, b, c) = tokio::join!(sentinel(port), sentinel(port), sentinel(port));
@@ -87,10 +88,13 @@ impl SentinelSet {
     ///
     /// # Panics
     ///
-    /// If the Sentinel refuses.
+    /// If the Sentinel refuses. It does so while it takes no replica for healthy.
     pub async fn fail_over(&self) {
         let sentinel = self.sentinel(0).await;
-        sentinel.run::<()>(&["SENTINEL", "FAILOVER", NAME]).await;
+        let command = ["SENTINEL", "FAILOVER", NAME];
+        let starts = async || sentinel.try_run::<()>(&command).await;
+        let started = eventually("a planned fail-over", starts, Result::is_ok).await;
+        started.expect("it has started");
     }
 
     /// Makes the first server answer no Sentinel any more, and obey none. It answers everyone else.
@@ -115,19 +119,67 @@ impl SentinelSet {
     ///
     /// If there is no fail-over.
     pub async fn failed_over(&self) -> usize {
-        let mut primary = 0;
+        self.failed_over_from(0).await
+    }
+
+    /// Waits until every Sentinel names another primary than this server; returns its number.
+    ///
+    /// # Panics
+    ///
+    /// If there is no fail-over.
+    pub async fn failed_over_from(&self, old: usize) -> usize {
+        let named = async || self.named().await;
+        let other = |named: &Option<usize>| named.is_some_and(|number| number != old);
+        let named = eventually("another primary", named, other).await;
+        named.expect("it is another")
+    }
+
+    /// Waits until all Sentinels name the same primary, which has both replicas; returns its number.
+    ///
+    /// # Panics
+    ///
+    /// If that does not happen.
+    pub async fn is_whole(&self) -> usize {
+        let whole = async || {
+            let primary = self.named().await?;
+            let admin = self.servers[primary].try_admin().await.ok()?;
+            let info = ["INFO", "replication"];
+            let info: String = admin.try_run(&info).await.ok()?;
+            let online = info.matches("state=online").count();
+            let others = self.servers.len() - 1;
+            (info.contains("role:master") && online == others).then_some(primary)
+        };
+        let primary = eventually("a primary with its replicas", whole, Option::is_some).await;
+        primary.expect("it is known")
+    }
+
+    /// The server that all Sentinels name.
+    async fn named(&self) -> Option<usize> {
+        let mut primary = None;
         for i in 0..self.sentinels.len() {
-            let sentinel = self.sentinel(i).await;
-            let named = async || {
-                let command = ["SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME];
-                let (_, port): (String, u16) = sentinel.run(&command).await;
-                self.servers.iter().position(|server| server.port() == port)
-            };
-            let other = |named: &Option<usize>| named.is_some_and(|number| number > 0);
-            let named = eventually("another primary", named, other).await;
-            primary = named.expect("it is another");
+            let command = ["SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME];
+            let (_, port): (String, u16) = self.sentinel(i).await.run(&command).await;
+            let named = self.servers.iter().position(|server| server.port() == port);
+            if i > 0 && named != primary {
+                return None;
+            }
+            primary = named;
         }
         primary
+    }
+
+    /// Makes a former primary a replica of the present one, as the Sentinels do ten seconds later. A
+    /// server that was killed has to be started before.
+    ///
+    /// # Panics
+    ///
+    /// If it does not answer.
+    pub async fn rejoin(&self, server: usize) {
+        let primary = self.failed_over_from(server).await;
+        let port = self.servers[primary].port().to_string();
+        let admin = self.servers[server].admin().await;
+        admin.run::<()>(&WATCH).await;
+        admin.run::<()>(&["REPLICAOF", "127.0.0.1", &port]).await;
     }
 
     async fn knows_all(&self, i: usize) {

@@ -9,6 +9,7 @@ use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use redis::RedisResult;
 use tokio::time::sleep;
 
 use crate::port::Port;
@@ -117,12 +118,21 @@ impl Server {
     ///
     /// If the server is down.
     pub async fn admin(&self) -> Admin {
-        let url = match &self.builder.password {
+        let admin = self.try_admin().await;
+        admin.unwrap_or_else(|error| panic!("the server at {}: {error}", self.url()))
+    }
+
+    /// As [`admin`](Self::admin), for a server that may end connections.
+    ///
+    /// # Errors
+    ///
+    /// The error of the connection attempt.
+    pub async fn try_admin(&self) -> RedisResult<Admin> {
+        Admin::connect(&match &self.builder.password {
             Some(password) => self.url_as("", password),
             None => self.url(),
-        };
-        let admin = Admin::connect(&url).await;
-        admin.unwrap_or_else(|error| panic!("the server at {}: {error}", self.url()))
+        })
+        .await
     }
 
     /// Lets the user `app` with the password `secret` do what these ACL rules allow, such as
