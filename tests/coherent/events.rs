@@ -91,6 +91,9 @@ async fn that_concern_other_keys_bar_nothing() {
 #[tokio::test]
 async fn of_several_services_evict_from_one_cache() {
     let server = Server::start().await;
+    // Redis 6.2 ends no subscriptions of a user that had access to all channels.
+    let rules = ["ACL", "SETUSER", "default", "resetchannels", "&*:*"];
+    server.admin().await.run::<()>(&rules).await;
     let bus = connect(&server.url()).await;
     let (users, teams) = (Users::new(&bus), Teams::new(&bus));
     let cache = builder(&users)
