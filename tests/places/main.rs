@@ -3,6 +3,9 @@
 mod credentials;
 mod database;
 mod fixture;
+mod front;
+mod ipv6;
 mod sentinels;
 mod several;
 mod tls;
+mod tls_sets;

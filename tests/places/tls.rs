@@ -1,73 +1,25 @@
 //! TLS with a private authority and client certificates, and what is wrong with certificates.
 //!
-//! The test ends TLS in front of the server, because many servers are built without it. The
-//! certificates are made by `tls/make.sh`.
-
-use std::net::Ipv4Addr;
-use std::sync::Arc;
+//! The certificates are made by `tls/make.sh`.
 
 use cache_runtime::bus::{BusBuilder, Cause};
 use support::Server;
-use tokio::io::copy_bidirectional;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::crypto::ring::default_provider;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::server::WebPkiClientVerifier;
-use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
 use crate::fixture::{Instance, builder};
+use crate::front::{AUTHORITY, EXPIRED, Front, SERVER};
 
-const AUTHORITY: &str = include_str!("tls/authority.crt");
-const SERVER: [&str; 2] = [
-    include_str!("tls/server.crt"),
-    include_str!("tls/server.key"),
-];
-const EXPIRED: [&str; 2] = [
-    include_str!("tls/expired.crt"),
-    include_str!("tls/expired.key"),
-];
 const CLIENT: [&str; 2] = [
     include_str!("tls/client.crt"),
     include_str!("tls/client.key"),
 ];
 
-fn certificate(pem: &str) -> CertificateDer<'static> {
-    CertificateDer::from_pem_slice(pem.as_bytes()).unwrap()
-}
-
-/// Speaks TLS with this certificate in front of a server; returns the port.
-async fn in_front_of(server: &Server, [own, key]: [&str; 2], wants_client: bool) -> u16 {
-    let provider = Arc::new(default_provider());
-    let config = ServerConfig::builder_with_provider(Arc::clone(&provider));
-    let config = config.with_safe_default_protocol_versions().unwrap();
-    let config = if wants_client {
-        let mut roots = RootCertStore::empty();
-        roots.add(certificate(AUTHORITY)).unwrap();
-        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
-        config.with_client_cert_verifier(verifier.build().unwrap())
-    } else {
-        config.with_no_client_auth()
+async fn in_front_of(server: &Server, own: [&'static str; 2], wants_client: bool) -> u16 {
+    let front = Front {
+        own,
+        wants_client,
+        takes_plain: false,
     };
-    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
-    let config = config.with_single_cert(vec![certificate(own)], key);
-    let acceptor = TlsAcceptor::from(Arc::new(config.unwrap()));
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let (port, to) = (listener.local_addr().unwrap().port(), server.port());
-    tokio::spawn(async move {
-        let mut connections = JoinSet::new();
-        while let Ok((client, _)) = listener.accept().await {
-            let acceptor = acceptor.clone();
-            connections.spawn(async move {
-                let mut client = acceptor.accept(client).await?;
-                let mut server = TcpStream::connect((Ipv4Addr::LOCALHOST, to)).await?;
-                copy_bidirectional(&mut client, &mut server).await
-            });
-        }
-    });
-    port
+    front.of(server.port()).await
 }
 
 fn at(port: u16) -> BusBuilder {

@@ -14,6 +14,14 @@ const NAME: &str = "main";
 /// The user as which the Sentinels log in at the servers.
 const WATCHER: &str = "watcher";
 
+/// How the Sentinels watch the servers.
+const SETTINGS: [(&str, &str); 4] = [
+    ("down-after-milliseconds", "600"),
+    ("failover-timeout", "4000"),
+    ("auth-user", WATCHER),
+    ("auth-pass", "secret"),
+];
+
 const WATCH: [&str; 8] = [
     "ACL", "SETUSER", WATCHER, "on", ">secret", "~*", "&*", "+@all",
 ];
@@ -71,6 +79,36 @@ impl SentinelSet {
         let each = each.map(|sentinel| format!("127.0.0.1:{}", sentinel.port.number()));
         let hosts: Vec<_> = each.collect();
         format!("redis-sentinel://{}/{NAME}", hosts.join(","))
+    }
+
+    /// The ports of the Sentinels.
+    #[must_use]
+    pub fn ports(&self) -> Vec<u16> {
+        let ports = self.sentinels.iter();
+        ports.map(|sentinel| sentinel.port.number()).collect()
+    }
+
+    /// Makes the Sentinels reach the primary at another port, which leads to it. The replicas have to
+    /// follow it there.
+    ///
+    /// # Panics
+    ///
+    /// If they do not find the replicas and each other.
+    pub async fn monitor(&self, primary: u16) {
+        for i in 0..self.sentinels.len() {
+            let sentinel = self.sentinel(i).await;
+            sentinel.run::<()>(&["SENTINEL", "REMOVE", NAME]).await;
+            let port = primary.to_string();
+            let monitor = ["SENTINEL", "MONITOR", NAME, "127.0.0.1", &port, "2"];
+            sentinel.run::<()>(&monitor).await;
+            for (name, value) in SETTINGS {
+                let set = ["SENTINEL", "SET", NAME, name, value];
+                sentinel.run::<()>(&set).await;
+            }
+        }
+        for i in 0..self.sentinels.len() {
+            self.knows_all(i).await;
+        }
     }
 
     /// The test's own connection to a Sentinel.
@@ -212,14 +250,11 @@ async fn sentinel(primary: u16) -> Sentinel {
         let (port, folder) = (Port::reserve(), Folder::create());
         let path = folder.path.join("sentinel.conf");
         let number = port.number();
+        let watch = SETTINGS.map(|(name, value)| format!("sentinel {name} {NAME} {value}\n"));
         let settings = format!(
-            "port {number}\nbind 127.0.0.1\ndir {folder}\n\
-             sentinel monitor {NAME} 127.0.0.1 {primary} 2\n\
-             sentinel down-after-milliseconds {NAME} 600\n\
-             sentinel failover-timeout {NAME} 4000\n\
-             sentinel auth-user {NAME} {WATCHER}\n\
-             sentinel auth-pass {NAME} secret\n",
-            folder = folder.path.display(),
+            "port {number}\nbind 127.0.0.1\ndir {}\nsentinel monitor {NAME} 127.0.0.1 {primary} 2\n{}",
+            folder.path.display(),
+            watch.concat(),
         );
         fs::write(&path, settings).expect("the folder is writable");
         let arguments: [OsString; 2] = [path.into(), "--sentinel".into()];
