@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use cache_runtime::bus::{BusBuilder, Health};
 use cache_runtime::{Bus, CoherentCache, Evict, InvalidationEvent, cache_invalidation};
-use support::{Recorder, until};
+use support::{Recorder, eventually, until};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -90,95 +90,110 @@ impl Instance {
 
 /// A value that one instance changes and publishes, and another reads through its cache.
 pub(crate) struct Traffic {
-    ends: Arc<AtomicBool>,
-    write: JoinHandle<Writes>,
-    read: JoinHandle<u64>,
+    shared: Arc<Shared>,
+    write: JoinHandle<()>,
+    read: JoinHandle<()>,
 }
 
-/// How often a change was published, and was acknowledged or not.
 #[derive(Default)]
-pub(crate) struct Writes {
+struct Shared {
+    ends: AtomicBool,
+    version: AtomicU64,
+    counts: Mutex<Counts>,
+    /// Each version that was published and acknowledged, and when.
+    acknowledged: Mutex<Vec<(u64, Instant)>>,
+}
+
+/// How often a change was published, and was acknowledged or not, and the reads.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Counts {
     pub(crate) acknowledged: u64,
     pub(crate) failed: u64,
+    pub(crate) reads: u64,
+    /// The age of the oldest read: how long before it a later version was acknowledged.
+    pub(crate) oldest: Duration,
 }
-
-/// What has been published and acknowledged: each version, and when.
-type Acknowledged = Arc<Mutex<Vec<(u64, Instant)>>>;
 
 impl Traffic {
     pub(crate) fn start(writer: &Instance, reader: &Instance) -> Self {
-        let ends = Arc::new(AtomicBool::new(false));
-        let (version, acknowledged) = (Arc::new(AtomicU64::new(0)), Acknowledged::default());
-        let write = write(
-            writer.users.clone(),
-            Arc::clone(&version),
-            Arc::clone(&acknowledged),
-            Arc::clone(&ends),
-        );
-        let read = read(
-            reader.cache.clone(),
-            version,
-            acknowledged,
-            Arc::clone(&ends),
-        );
+        let shared = Arc::<Shared>::default();
+        let write = Arc::clone(&shared).write(writer.users.clone());
+        let read = Arc::clone(&shared).read(reader.cache.clone());
         Self {
-            ends,
+            shared,
             write: tokio::spawn(write),
             read: tokio::spawn(read),
         }
     }
 
-    /// Ends it; returns what was written, and how many reads there were. Panics if a read was older
-    /// than the last change that was acknowledged a lease before.
-    pub(crate) async fn end(self) -> (Writes, u64) {
-        self.ends.store(true, Ordering::SeqCst);
-        (self.write.await.unwrap(), self.read.await.unwrap())
-    }
-}
-
-async fn write(
-    users: Users,
-    version: Arc<AtomicU64>,
-    acknowledged: Acknowledged,
-    ends: Arc<AtomicBool>,
-) -> Writes {
-    let mut writes = Writes::default();
-    while !ends.load(Ordering::SeqCst) {
-        let new = version.fetch_add(1, Ordering::SeqCst) + 1;
-        if users.invalidate_user(1).await.is_ok() {
-            acknowledged.lock().unwrap().push((new, Instant::now()));
-            writes.acknowledged += 1;
-        } else {
-            writes.failed += 1;
-        }
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
-    writes
-}
-
-async fn read(
-    cache: CoherentCache<u64, u64>,
-    version: Arc<AtomicU64>,
-    acknowledged: Acknowledged,
-    ends: Arc<AtomicBool>,
-) -> u64 {
-    let mut count = 0;
-    while !ends.load(Ordering::SeqCst) {
-        let begun = Instant::now();
-        let found = cache
-            .get_or_load(&1, || async { version.load(Ordering::SeqCst) })
-            .await;
-        let newest = {
-            let known = acknowledged.lock().unwrap();
-            let old = known.iter().rev().find(|(_, at)| *at + LEASE <= begun);
-            old.map_or(0, |(newest, _)| *newest)
+    /// Waits until a change that is made from now on was acknowledged and read. Panics if a read was
+    /// too old.
+    pub(crate) async fn goes_on(&self) {
+        let before = self.counts();
+        let more = |now: &Counts| {
+            let [acknowledged, reads] = [now.acknowledged, now.reads];
+            // Those that had begun before do not count.
+            acknowledged > before.acknowledged + 1 && reads > before.reads + 1
         };
-        assert!(
-            found >= newest,
-            "read {found}, {newest} is known for a lease"
-        );
-        count += 1;
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        let counts = async || self.counts();
+        eventually("acknowledged changes and reads", counts, more).await;
     }
-    count
+
+    pub(crate) fn counts(&self) -> Counts {
+        *self.shared.counts.lock().unwrap()
+    }
+
+    /// Ends it; returns what there was. Panics if a read was older than the last change that was
+    /// acknowledged a lease before.
+    pub(crate) async fn end(self) -> Counts {
+        self.shared.ends.store(true, Ordering::SeqCst);
+        self.write.await.unwrap();
+        self.read.await.unwrap();
+        *self.shared.counts.lock().unwrap()
+    }
+}
+
+impl Shared {
+    async fn write(self: Arc<Self>, users: Users) {
+        while !self.ends.load(Ordering::SeqCst) {
+            let new = self.version.fetch_add(1, Ordering::SeqCst) + 1;
+            if users.invalidate_user(1).await.is_ok() {
+                self.acknowledged
+                    .lock()
+                    .unwrap()
+                    .push((new, Instant::now()));
+                self.counts.lock().unwrap().acknowledged += 1;
+            } else {
+                self.counts.lock().unwrap().failed += 1;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    async fn read(self: Arc<Self>, cache: CoherentCache<u64, u64>) {
+        while !self.ends.load(Ordering::SeqCst) {
+            let begun = Instant::now();
+            let load = || async { self.version.load(Ordering::SeqCst) };
+            let found = cache.get_or_load(&1, load).await;
+            // In order of the versions.
+            let missed = {
+                let known = self.acknowledged.lock().unwrap();
+                let missed = known.partition_point(|(version, _)| *version <= found);
+                known.get(missed).copied()
+            };
+            let age = missed.map_or(Duration::ZERO, |(_, at)| {
+                begun.saturating_duration_since(at)
+            });
+            assert!(
+                age < LEASE,
+                "read {found}, and missed {missed:?} {age:?} ago"
+            );
+            {
+                let mut counts = self.counts.lock().unwrap();
+                counts.reads += 1;
+                counts.oldest = counts.oldest.max(age);
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
 }

@@ -26,13 +26,12 @@ async fn only_the_shard_that_fails_over_is_flushed() {
 
     // In order: the replica asks the primary to step down.
     let mut health = users.watch_health();
+    println!("node 1 is the primary of `cache:users`, node 4 its replica");
     let replica = cluster.node(4).admin().await;
     replica.run::<()>(&["CLUSTER", "FAILOVER"]).await;
     cluster.promoted(4).await;
-    until("the channel to be lost", &mut health, |health| {
-        !health.is_live()
-    })
-    .await;
+    println!("node 4 has taken over in order");
+    watched_users.flushed(0).await;
     until("the channel to be live", &mut health, Health::is_live).await;
     recovered!(publish_users, watched_users, 10);
     recovered!(Roles::new(&there), watched_roles, 11);
@@ -48,14 +47,15 @@ async fn only_the_shard_that_fails_over_is_flushed() {
     };
     let follows = |info: &String| info.contains("master_link_status:up");
     eventually("the old primary to follow", says, follows).await;
+    let flushes = watched_users.flushes();
     cluster.node(4).freeze();
-    until("the channel to be lost", &mut health, |health| {
-        !health.is_live()
-    })
-    .await;
+    println!("node 4 is frozen");
+    watched_users.flushed(flushes).await;
     cluster.promoted(1).await;
+    println!("node 1 has taken over");
     recovered!(publish_users, watched_users, 20);
     cluster.node(4).thaw();
+    println!("node 4 goes on");
     eventually(
         "the frozen primary to follow",
         async || {
@@ -72,12 +72,12 @@ async fn only_the_shard_that_fails_over_is_flushed() {
     recovered!(publish_users, watched_users, 21);
 
     // By a kill.
+    let flushes = watched_users.flushes();
     cluster.kill(1);
-    until("the channel to be lost", &mut health, |health| {
-        !health.is_live()
-    })
-    .await;
+    println!("node 1 is killed");
+    watched_users.flushed(flushes).await;
     cluster.promoted(4).await;
+    println!("node 4 has taken over");
     recovered!(publish_users, watched_users, 30);
     recovered!(Roles::new(&there), watched_roles, 31);
     live(&here).await;

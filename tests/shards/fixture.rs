@@ -89,6 +89,15 @@ impl Watched {
             .await;
     }
 
+    /// Waits until there were more flushes than `before`. The first is at the loss, and may be over.
+    pub(crate) async fn flushed(&self, before: usize) {
+        let flushed = |seen: &[Event]| {
+            let flushes = seen.iter().filter(|event| **event == Event::All);
+            flushes.count() > before
+        };
+        self.seen.until("a flush", flushed).await;
+    }
+
     pub(crate) fn flushes(&self) -> usize {
         let seen = self.seen.seen();
         seen.iter().filter(|event| **event == Event::All).count()
