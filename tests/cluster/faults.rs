@@ -62,6 +62,7 @@ pub(crate) struct Victims<'a> {
 pub(crate) async fn run(victims: &mut Victims<'_>, duration: Duration) -> BTreeMap<Fault, usize> {
     in_turn(ALL, duration, async |fault| {
         sleep(CALM).await;
+        println!("{fault:?}");
         cause(fault, victims).await;
     })
     .await

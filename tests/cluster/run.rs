@@ -38,6 +38,8 @@ pub(crate) fn duration(default: Duration) -> Duration {
 pub(crate) struct Run {
     /// The test, by the name that `cargo test` prints.
     test: &'static str,
+    /// Its module, for what is printed.
+    name: &'static str,
     pub(crate) folder: Folder,
     seed: u64,
     pub(crate) readers: Vec<Reader>,
@@ -57,9 +59,11 @@ pub(crate) struct Finding {
 impl Run {
     pub(crate) fn new(test: &'static str) -> Self {
         let seed = number("TORTURE_SEED").unwrap_or(SEED);
-        println!("{test}: seed {seed}");
+        let name = test.rsplit("::").nth(1).unwrap_or(test);
+        println!("{name}: seed {seed}");
         Self {
             test,
+            name,
             folder: Folder::create(&test.replace("::", "-")),
             seed,
             readers: Vec::new(),
@@ -71,7 +75,7 @@ impl Run {
 
     /// Says what happens.
     pub(crate) fn step(&self, what: impl Display) {
-        println!("{}: {:4.1?}: {what}", self.test, self.begun.elapsed());
+        println!("{}: {:4.1?}: {what}", self.name, self.begun.elapsed());
     }
 
     /// Waits until events are proven to arrive at every reader.
@@ -118,7 +122,7 @@ impl Run {
         self.progress.stop.store(true, Ordering::Relaxed);
         let writer = self.writer.take().expect("it was started");
         let written = writer.await.expect("the writer does not panic");
-        let test = self.test;
+        let test = self.name;
         println!("{test}: {faults:?}");
         let counts = written.counts;
         let [keys, groups, everything] = counts.publishes;

@@ -45,25 +45,29 @@ async fn no_read_is_too_old_while_shards_fail_over_and_slots_move() {
         let next = (shard + 1) % 3;
         let (other, _) = cluster.pair(next).await;
         run.calm().await;
-        run.step(format_args!("{fault:?}: node {primary} is the primary"));
+        run.step(format_args!("{fault:?}: node {primary} was the primary"));
         match fault {
             Fault::Planned => {
                 let admin = cluster.node(replica).admin().await;
                 admin.run::<()>(&["CLUSTER", "FAILOVER"]).await;
                 cluster.promoted(replica).await;
+                run.step(format_args!("node {replica} is the primary"));
             }
             Fault::Frozen => {
                 cluster.node(primary).freeze();
                 cluster.promoted(replica).await;
+                run.step(format_args!("node {replica} is the primary"));
                 cluster.node(primary).thaw();
             }
             Fault::Killed => {
                 cluster.kill(primary);
                 cluster.promoted(replica).await;
+                run.step(format_args!("node {replica} is the primary"));
                 cluster.restart(primary).await;
             }
             Fault::MovedChannel => {
                 cluster.migrate(channel, primary, other, async || ()).await;
+                run.step(format_args!("the slot of the channel is on node {other}"));
                 shard = next;
             }
             Fault::MovedKeys => {
@@ -73,6 +77,7 @@ async fn no_read_is_too_old_while_shards_fail_over_and_slots_move() {
                 let entry = entries.first().expect("entries are on every shard");
                 let slot = cluster.key_slot(entry).await;
                 cluster.migrate(slot, primary, other, async || ()).await;
+                run.step(format_args!("slot {slot} is on node {other}"));
             }
         }
     })
