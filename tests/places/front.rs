@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
@@ -41,20 +42,37 @@ pub(crate) struct Front {
     pub(crate) takes_plain: bool,
 }
 
+/// What leads to a server.
+pub(crate) struct Led {
+    pub(crate) port: u16,
+    /// How many connections have used TLS.
+    with_tls: Arc<AtomicUsize>,
+}
+
+impl Led {
+    pub(crate) fn with_tls(&self) -> usize {
+        self.with_tls.load(Ordering::Relaxed)
+    }
+}
+
 fn certificate(pem: &str) -> CertificateDer<'static> {
     CertificateDer::from_pem_slice(pem.as_bytes()).unwrap()
 }
 
 impl Front {
-    /// Begins to lead to this port; returns its own.
-    pub(crate) async fn of(self, to: u16) -> u16 {
+    /// Begins to lead to this port.
+    pub(crate) async fn of(self, to: u16) -> Led {
         let acceptor = self.acceptor();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let port = listener.local_addr().unwrap().port();
+        let led = Led {
+            port: listener.local_addr().unwrap().port(),
+            with_tls: Arc::default(),
+        };
+        let with_tls = Arc::clone(&led.with_tls);
         tokio::spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((mut client, _)) = listener.accept().await {
-                let acceptor = acceptor.clone();
+                let (acceptor, with_tls) = (acceptor.clone(), Arc::clone(&with_tls));
                 connections.spawn(async move {
                     let mut first = [HANDSHAKE];
                     if self.takes_plain {
@@ -65,12 +83,13 @@ impl Front {
                         return copy_bidirectional(&mut client, &mut server).await;
                     }
                     let mut client = acceptor.accept(client).await?;
+                    with_tls.fetch_add(1, Ordering::Relaxed);
                     let mut server = TcpStream::connect((Ipv4Addr::LOCALHOST, to)).await?;
                     copy_bidirectional(&mut client, &mut server).await
                 });
             }
         });
-        port
+        led
     }
 
     fn acceptor(&self) -> TlsAcceptor {

@@ -19,7 +19,7 @@ async fn in_front_of(server: &Server, own: [&'static str; 2], wants_client: bool
         wants_client,
         takes_plain: false,
     };
-    front.of(server.port()).await
+    front.of(server.port()).await.port
 }
 
 fn at(port: u16) -> BusBuilder {

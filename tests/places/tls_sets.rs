@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use cache_runtime::RedisCache;
 use cache_runtime::bus::BusBuilder;
-use support::{RedisCluster, SentinelSet, eventually};
+use support::{RedisCluster, SentinelSet, Server, eventually};
 
 use crate::fixture::{Instance, UserEvent, builder};
-use crate::front::{AUTHORITY, Front, NODE};
+use crate::front::{AUTHORITY, Front, Led, NODE};
 
 /// TLS in front of a server. The servers and Sentinels go on without it among each other.
-async fn in_front_of(port: u16) -> u16 {
+async fn in_front_of(port: u16) -> Led {
     let front = Front {
         own: NODE,
         wants_client: false,
@@ -20,10 +20,19 @@ async fn in_front_of(port: u16) -> u16 {
     front.of(port).await
 }
 
-fn at(scheme: &str, ports: &[u16], rest: &str) -> BusBuilder {
-    let hosts = ports.iter().map(|port| format!("127.0.0.1:{port}"));
+fn at(scheme: &str, places: &[&Led], rest: &str) -> BusBuilder {
+    let hosts = places.iter().map(|led| format!("127.0.0.1:{}", led.port));
     let hosts = hosts.collect::<Vec<_>>().join(",");
     builder(&format!("{scheme}://{hosts}{rest}")).tls_authority(AUTHORITY)
+}
+
+/// Checks that every connection of an instance to this server uses TLS; returns how many there are.
+async fn uses_tls(server: &Server, led: &Led) -> usize {
+    let clients = server.admin().await.clients().await.into_iter();
+    let ours = clients.filter(|client| client.get("name").contains(':'));
+    let ours = ours.count();
+    assert!(ours <= led.with_tls(), "{ours} connections");
+    ours
 }
 
 /// An event reaches the reader, and a value its store.
@@ -52,27 +61,30 @@ async fn sentinels_and_the_primaries_that_they_name_are_reached_with_tls() {
     for server in &set.servers {
         servers.push(in_front_of(server.port()).await);
     }
-    let primary = servers[0].to_string();
-    for (server, port) in set.servers.iter().zip(&servers).skip(1) {
+    let primary = servers[0].port.to_string();
+    for (server, led) in set.servers.iter().zip(&servers).skip(1) {
         let admin = server.admin().await;
-        let port = port.to_string();
+        let port = led.port.to_string();
         let announce = ["CONFIG", "SET", "replica-announce-port", &port];
         admin.run::<()>(&announce).await;
         let follow = ["REPLICAOF", "127.0.0.1", &primary];
         admin.run::<()>(&follow).await;
     }
-    set.monitor(servers[0]).await;
+    set.monitor(servers[0].port).await;
     let mut sentinels = Vec::new();
     for port in set.ports() {
         sentinels.push(in_front_of(port).await);
     }
 
-    let address = || at("rediss-sentinel", &sentinels, "/main");
+    let all: Vec<_> = sentinels.iter().collect();
+    let address = || at("rediss-sentinel", &all, "/main");
     let (writer, reader) = (
         Instance::start(address()).await,
         Instance::start(address()).await,
     );
     works(&writer, &reader, 1).await;
+    assert!(uses_tls(&set.servers[0], &servers[0]).await >= 4);
+    assert!(sentinels.iter().all(|led| led.with_tls() > 0));
 }
 
 fn timeout(milliseconds: &str) -> [&str; 4] {
@@ -86,19 +98,19 @@ async fn redis_cluster_nodes_are_reached_with_tls() {
     for number in 0..6 {
         let node = cluster.node(number);
         let admin = node.admin().await;
-        let port = in_front_of(node.port()).await;
-        let announced = port.to_string();
+        let led = in_front_of(node.port()).await;
+        let announced = led.port.to_string();
         let announce = ["CONFIG", "SET", "cluster-announce-port", &announced];
         admin.run::<()>(&announce).await;
         // They tell each other within half of this time.
         admin.run::<()>(&timeout("2000")).await;
-        nodes.push(port);
+        nodes.push(led);
     }
     for number in 0..6 {
         let admin = cluster.node(number).admin().await;
         let list = async || admin.run::<String>(&["CLUSTER", "NODES"]).await;
         let all = |list: &String| {
-            let known = |port| list.contains(&format!(" 127.0.0.1:{port}@"));
+            let known = |led: &Led| list.contains(&format!(" 127.0.0.1:{}@", led.port));
             nodes.iter().all(known)
         };
         eventually("all announced ports to be known", list, all).await;
@@ -108,7 +120,7 @@ async fn redis_cluster_nodes_are_reached_with_tls() {
         admin.run::<()>(&timeout("15000")).await;
     }
 
-    let address = || at("rediss-cluster", &[nodes[2], nodes[4]], "");
+    let address = || at("rediss-cluster", &[&nodes[2], &nodes[4]], "");
     let (writer, reader) = (
         Instance::start(address()).await,
         Instance::start(address()).await,
@@ -117,4 +129,9 @@ async fn redis_cluster_nodes_are_reached_with_tls() {
     for user_id in 1..=8 {
         works(&writer, &reader, user_id).await;
     }
+    let mut ours = 0;
+    for (number, led) in nodes.iter().enumerate() {
+        ours += uses_tls(cluster.node(number), led).await;
+    }
+    assert!(ours >= 4, "{ours} connections");
 }
