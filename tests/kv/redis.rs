@@ -216,6 +216,7 @@ async fn closing_ends_what_waits_for_an_answer() {
         bus.close().await;
     });
     let get = key_values.get("key");
-    let (answer, ()) = within("the end", async { tokio::join!(get, close) }).await;
+    let both = Box::pin(async { tokio::join!(get, close) });
+    let (answer, ()) = within("the end", both).await;
     assert_eq!(answer, Err(Cause::Closed));
 }
