@@ -78,6 +78,45 @@ impl OnRejected {
     }
 }
 
+/// Which commands carry events in a Redis Cluster. Outside a cluster it makes no difference: there is
+/// one kind of pub/sub.
+///
+/// Either way, publishers and subscribers of a channel meet at the primary of the channel's slot, and
+/// what is proven of instances of this library is the same: no event between them is lost unnoticed.
+/// `Display` names it, and what is not proven.
+#[cfg(feature = "redis")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum PubSub {
+    /// `SPUBLISH` and `SSUBSCRIBE`, from Redis 7 on. Programs that use plain pub/sub neither hear these
+    /// events nor are heard.
+    #[default]
+    Sharded,
+    /// `PUBLISH` and `SUBSCRIBE`, which a node passes on to all others: for channels that are shared with
+    /// programs that use plain pub/sub at any node, and for clusters before Redis 7.
+    ///
+    /// What such a program publishes at another node, or hears there, goes over connections between two
+    /// nodes. They may lose it, and no canary tells: then a cache serves an old value until its TTL ends.
+    /// Programs that publish at the primary of the channel's slot are heard as instances of this library
+    /// are.
+    ///
+    /// A node does not say that it has lost a slot to another one, as it does with sharded pub/sub. Every
+    /// canary asks it instead, so a moved slot may be noticed a heartbeat later.
+    Broadcast,
+}
+
+#[cfg(feature = "redis")]
+impl std::fmt::Display for PubSub {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Sharded => "sharded",
+            Self::Broadcast => {
+                "broadcast: what other programs publish or hear at other nodes may be lost unnoticed"
+            }
+        })
+    }
+}
+
 /// The settings of a bus, over Redis or in the process.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -93,6 +132,8 @@ pub(crate) struct Settings {
     pub(crate) connect_timeout: Duration,
     #[cfg(feature = "redis")]
     pub(crate) response_timeout: Duration,
+    #[cfg(feature = "redis")]
+    pub(crate) pubsub: PubSub,
     pub(crate) queue: Bounds,
     pub(crate) outbox: Bounds,
     pub(crate) max_payload: usize,
@@ -114,6 +155,8 @@ impl Default for Settings {
             connect_timeout: defaults::CONNECT_TIMEOUT,
             #[cfg(feature = "redis")]
             response_timeout: defaults::RESPONSE_TIMEOUT,
+            #[cfg(feature = "redis")]
+            pubsub: PubSub::default(),
             queue: Bounds {
                 items: defaults::QUEUE_EVENTS,
                 bytes: defaults::QUEUE_BYTES,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use cache_runtime::bus::{BusBuilder, Health};
 use cache_runtime::service::Subscription;
 use cache_runtime::{Bus, InvalidationEvent, cache_invalidation};
-use support::{Recorder, eventually, until};
+use support::{Recorder, RedisCluster, eventually, until};
 
 #[derive(Debug, Clone, PartialEq, Eq, InvalidationEvent)]
 pub(crate) enum Event {
@@ -50,6 +50,15 @@ pub(crate) fn builder(url: &str) -> BusBuilder {
 pub(crate) async fn connect(url: &str) -> Bus {
     let connected = builder(url).connect().await;
     connected.expect("the cluster is up")
+}
+
+/// The address of a cluster for the user `app`, who has these rights on every node.
+pub(crate) async fn allow_app(cluster: &RedisCluster, rules: &str) -> String {
+    for number in 0..6 {
+        cluster.node(number).allow_app(rules).await;
+    }
+    let url = cluster.url();
+    url.replace("redis-cluster://", "redis-cluster://app:secret@")
 }
 
 /// A subscriber of a channel: what it has received inline.

@@ -1,5 +1,6 @@
 //! A cluster of three shards: each has a channel of its own.
 
+mod broadcast;
 mod caches;
 mod failover;
 mod fixture;

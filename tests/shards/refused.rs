@@ -19,12 +19,7 @@ async fn the_address_has_to_say_whether_it_is_a_cluster() {
 
     let rules = "+hello +info +client|setname +cluster|slots +cluster|info +spublish \
                  +exists ~cache-runtime:* &cache:*";
-    for number in 0..6 {
-        cluster.node(number).allow_app(rules).await;
-    }
-    let address = cluster
-        .url()
-        .replace("redis-cluster://", "redis-cluster://app:secret@");
+    let address = crate::fixture::allow_app(&cluster, rules).await;
     let bus = Bus::redis(address).connect().await.unwrap();
     let users = crate::fixture::Users::new(&bus);
     users.invalidate_item(1).await.unwrap();

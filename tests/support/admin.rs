@@ -3,8 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client as RedisClient, FromRedisValue, RedisResult};
+use redis::aio::{MultiplexedConnection, SendError};
+use redis::{
+    AsyncConnectionConfig, Client as RedisClient, FromRedisValue, PushInfo, PushKind, RedisResult,
+    Value,
+};
+
+use crate::Recorder;
 
 /// Longer than any freeze of a server, so that a command to a frozen server gets its answer after
 /// the thaw.
@@ -121,6 +126,34 @@ impl Admin {
         let mut channels: Vec<String> = self.run(&["PUBSUB", "CHANNELS"]).await;
         channels.sort();
         channels
+    }
+
+    /// Subscribes a connection of its own with plain pub/sub. What it receives is recorded for as long as
+    /// the connection is kept.
+    ///
+    /// # Panics
+    ///
+    /// If the server refuses it.
+    pub async fn listen(url: &str, channel: &str) -> (MultiplexedConnection, Recorder<String>) {
+        let seen = Recorder::new();
+        let receive = {
+            let seen = seen.clone();
+            move |push: PushInfo| {
+                if let (PushKind::Message, Some(Value::BulkString(payload))) =
+                    (push.kind, push.data.get(1))
+                {
+                    seen.record(String::from_utf8_lossy(payload).into_owned());
+                }
+                Ok::<(), SendError>(())
+            }
+        };
+        let config = AsyncConnectionConfig::new().set_push_sender(receive);
+        let client = RedisClient::open(format!("{url}?protocol=resp3")).expect("an address");
+        let connecting = client.get_multiplexed_async_connection_with_config(&config);
+        let mut connection = connecting.await.expect("the server is up");
+        let subscribed = connection.subscribe(channel).await;
+        subscribed.expect("the server accepts it");
+        (connection, seen)
     }
 
     /// The number of connections that are subscribed to `channel`.

@@ -219,7 +219,7 @@ impl State {
     /// while they are not live.
     pub(crate) fn of(health: &Health, serves: bool) -> Self {
         match (health, serves) {
-            (Health::Live, _) => Self::Live,
+            (Health::Live | Health::LiveAmongInstances, _) => Self::Live,
             (_, true) => Self::Unproven(why(health)),
             (_, false) => Self::Bypassing(why(health)),
         }
@@ -256,7 +256,7 @@ pub(super) fn why(health: &Health) -> String {
         Health::Down(cause) => cause.to_string(),
         Health::Closed => "the bus is closed".to_owned(),
         Health::Connecting => "the bus is connecting".to_owned(),
-        Health::Idle | Health::Live => health.to_string(),
+        Health::Idle | Health::Live | Health::LiveAmongInstances => health.to_string(),
     }
 }
 

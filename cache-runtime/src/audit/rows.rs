@@ -131,7 +131,7 @@ fn channel(channel: &Channel, caches: &[Described]) -> Row {
 /// The worst state on all buses. A bus without subscribers counts only if no bus has any.
 fn state(channel: &Channel) -> State {
     let healths = || channel.uses.iter().map(|usage| &usage.health);
-    let lost = |health: &&Health| !matches!(health, Health::Live | Health::Idle);
+    let lost = |health: &&Health| !(health.is_live() || **health == Health::Idle);
     let Some(health) = healths().find(lost) else {
         return match channel.uses.len() {
             0 => State::Unused,

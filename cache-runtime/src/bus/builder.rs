@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::queue::Bounds;
+#[cfg(feature = "redis")]
+use crate::settings::PubSub;
 use crate::settings::{OnRejected, Settings};
 #[cfg(feature = "redis")]
 use crate::transport::redis::{self, Credentials, Source};
@@ -138,6 +140,30 @@ impl BusBuilder {
         if let Target::Redis(target) = &mut self.target {
             target.sentinel_credentials = Some(credentials);
         }
+        self
+    }
+
+    /// Which commands carry events in a Redis Cluster; [`PubSub::Sharded`] by default. All instances that
+    /// share channels need the same. Outside a cluster it has no effect.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use cache_runtime::Bus;
+    /// use cache_runtime::bus::PubSub;
+    ///
+    /// # async fn connect() -> Result<(), cache_runtime::bus::ConnectError> {
+    /// // Services in other languages use `PUBLISH` and `SUBSCRIBE`.
+    /// let bus = Bus::redis("redis-cluster://10.0.0.1,10.0.0.2")
+    ///     .pubsub(PubSub::Broadcast)
+    ///     .connect()
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "redis")]
+    pub fn pubsub(mut self, pubsub: PubSub) -> Self {
+        self.settings.pubsub = pubsub;
         self
     }
 

@@ -13,7 +13,8 @@ use crate::io_thread::{sleep, timeout};
 use crate::link::{Input, Side};
 use crate::random;
 use crate::server_info::ServerInfo;
-use crate::transport::Answer;
+use crate::slot::slot_of;
+use crate::transport::{Answer, Canary};
 
 /// The most acknowledgements of fences that are on their way. Further fences are not answered, so
 /// that their publishers wait for the end of a lease.
@@ -75,14 +76,23 @@ impl Supervisor {
     pub(super) fn send_canary(&mut self, number: u64) {
         let (transport, channel) = (self.transport.clone(), Arc::clone(&self.canary));
         let (fence, listing) = (Arc::clone(&self.fence), Arc::clone(&self.listing));
+        let (is_node, slots) = (self.is_node, self.slots());
         let (fences, lease) = (Arc::clone(&self.fences), Arc::clone(&self.lease));
         let published = async move {
             let payload = number.to_string().into_bytes();
-            let answer = transport.publish_canary(&channel, payload, &listing, fences.proven());
-            let answer = answer.await?;
+            // Nobody reads the list in a cluster, where every lease is waited for.
+            let listed = (!is_node).then(|| (&*listing, fences.proven()));
+            let canary = Canary {
+                channel: &channel,
+                payload,
+                listing: listed,
+                slots: &slots,
+            };
+            let answer = transport.publish_canary(canary).await?;
             match answer.listed {
-                Ok(time) => fences.listed(number, time),
-                Err(cause) => {
+                None => {}
+                Some(Ok(time)) => fences.listed(number, time),
+                Some(Err(cause)) => {
                     fences.not_listed(&cause);
                     // The canary is complete only when the others know that this instance may be
                     // live. One message in half a lease is enough for all that are not listed.
@@ -122,6 +132,24 @@ impl Supervisor {
             }
         };
         self.tell(number, Side::Events, answer);
+    }
+
+    /// The slots that the node has to serve, if it does not tell by itself when it loses one: that of the
+    /// canary, and those of the subscribed channels.
+    fn slots(&self) -> Vec<u16> {
+        if !self.transport.is_broadcast() {
+            return Vec::new();
+        }
+        let channels = self.channels.iter();
+        let subscribed = channels.filter(|(id, _)| self.link.is_subscribed(**id));
+        let names = subscribed.map(|(_, (channel, _))| channel.name());
+        let mut slots: Vec<_> = names
+            .chain([&self.canary])
+            .map(|name| slot_of(name))
+            .collect();
+        slots.sort_unstable();
+        slots.dedup();
+        slots
     }
 
     /// Passes the server's answer to the link.

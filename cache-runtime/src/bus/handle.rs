@@ -122,6 +122,11 @@ impl Bus {
     /// writes after a while (`min-replicas-max-lag`), and with them the list of instances: then the bus
     /// is not live there, if access rules allow it to write that list.
     ///
+    /// # Cluster
+    ///
+    /// Events go over sharded pub/sub, from Redis 7 on, through the primary of each channel's slot.
+    /// [`pubsub`](BusBuilder::pubsub) chooses plain pub/sub instead, where other programs use that.
+    ///
     /// # Examples
     ///
     /// ```no_run
@@ -154,6 +159,9 @@ impl Bus {
     }
 
     /// Whether events are proven to arrive now, in every channel that has subscribers.
+    ///
+    /// In a cluster with broadcast pub/sub it is [`LiveAmongInstances`](Health::LiveAmongInstances) instead
+    /// of [`Live`](Health::Live). [`Health::is_live`] holds for both.
     #[must_use]
     pub fn health(&self) -> Health {
         self.shared.checked(self.shared.health())
@@ -182,7 +190,8 @@ impl Bus {
         self.shared.ready(self.shared.health(), None).await
     }
 
-    /// Whether this process can publish, and read and write in Redis, now: for a readiness probe.
+    /// Whether this process can publish, and read and write in Redis, now: for a readiness probe. In a
+    /// cluster, on every primary.
     ///
     /// While the bus is [live](Health::Live), this returns at once, because the server has answered
     /// within the lease. Otherwise it asks the server. So it also tells of a process that only
@@ -193,7 +202,7 @@ impl Bus {
     ///
     /// When the server cannot be reached, does not answer in time, is no primary, is too old, or
     /// does not accept the credentials; when two services use one channel for different events; or
-    /// when the bus is closed. It takes at most twice the time to connect and to answer that the
+    /// when the bus is closed. In a cluster, an error of one primary is enough. It takes at most twice the time to connect and to answer that the
     /// builder sets.
     ///
     /// # Cancel safety
@@ -327,7 +336,8 @@ impl fmt::Debug for Bus {
 
 impl BusBuilder {
     /// Opens the connection for publishing, and returns when the server has answered. The
-    /// connection for events is opened with the first subscription.
+    /// connection for events is opened with the first subscription. In a cluster, returns when a node
+    /// has told which nodes serve the slots; connections to these are opened when they are first used.
     ///
     /// # Errors
     ///

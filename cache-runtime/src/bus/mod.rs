@@ -26,6 +26,8 @@ pub use crate::health::{Cause, Health};
 pub use crate::outbox::Unsent;
 pub use crate::settings::OnRejected;
 #[cfg(feature = "redis")]
+pub use crate::settings::PubSub;
+#[cfg(feature = "redis")]
 pub use crate::transport::redis::Credentials;
 pub use builder::BusBuilder;
 pub(crate) use handle::Bus;

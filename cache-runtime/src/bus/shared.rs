@@ -27,6 +27,8 @@ use crate::io_thread::{self, timeout};
 use crate::link::ChannelId;
 use crate::outbox::{Outbox, Unsent};
 use crate::random;
+#[cfg(feature = "redis")]
+use crate::settings::PubSub;
 use crate::settings::Settings;
 use crate::sync::Mutex;
 #[cfg(feature = "redis")]
@@ -100,9 +102,13 @@ impl Shared {
             }
             #[cfg(feature = "redis")]
             Servers::Cluster(_) => {
+                let live = match settings.pubsub {
+                    PubSub::Sharded => Health::Live,
+                    PubSub::Broadcast => Health::LiveAmongInstances,
+                };
                 let whole = Arc::new(Reported::new(health, Arc::default()));
                 let combined = Combination {
-                    links: Combined::new(Arc::clone(&whole)),
+                    links: Combined::new(Arc::clone(&whole), live),
                     unserved: Arc::new(Reported::new(Health::Idle, Arc::default())),
                 };
                 if conflict.is_none() {
@@ -345,7 +351,7 @@ impl Shared {
         channel: Option<&Arc<str>>,
     ) -> Result<(), NotReady> {
         let settled = |health: &Health| match health {
-            Health::Live => self.is_proven(reported),
+            Health::Live | Health::LiveAmongInstances => self.is_proven(reported),
             Health::Closed | Health::Idle => true,
             Health::Connecting => false,
             Health::Down(cause) => is_obstacle(cause),
@@ -358,7 +364,9 @@ impl Shared {
         let cause = match health {
             Health::Closed => Cause::Closed,
             Health::Down(cause) => cause,
-            Health::Live | Health::Idle | Health::Connecting => return Ok(()),
+            Health::Live | Health::LiveAmongInstances | Health::Idle | Health::Connecting => {
+                return Ok(());
+            }
         };
         Err(NotReady {
             channel: channel.cloned(),

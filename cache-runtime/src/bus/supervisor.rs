@@ -28,8 +28,9 @@ type Command = fn(&Connection, &[Arc<str>]) -> Answer<Vec<Status>>;
 pub(super) struct Supervisor {
     pub(super) link: Link,
     pub(super) lease: Arc<Lease>,
-    /// Whether each channel has a lease of its own, because it may move to another link.
-    leases: bool,
+    /// Whether this is the link to a node of a cluster. Then each channel has a lease of its own, because
+    /// it may move to another link.
+    pub(super) is_node: bool,
     /// The time on the lease's clock, when it was last read. It is not read for every message,
     /// because reading it costs more than handling a message.
     now: Duration,
@@ -41,7 +42,7 @@ pub(super) struct Supervisor {
     pub(super) tasks: JoinSet<()>,
     /// The channels, each with the number that reports of its health must name: the latest
     /// [`Wanted::channel`](super::inbox::Wanted).
-    channels: HashMap<ChannelId, (Arc<dyn Dispatch>, u64)>,
+    pub(super) channels: HashMap<ChannelId, (Arc<dyn Dispatch>, u64)>,
     names: HashMap<Vec<u8>, ChannelId>,
     /// The name of the canary channel.
     pub(super) canary: Arc<str>,
@@ -77,12 +78,10 @@ impl Supervisor {
         let tag = slot.map_or_else(String::new, |slot| format!(":{{{}}}", number_in(slot)));
         let canaries = settings.full_name(CANARY_PREFIX);
         let canary = fences::canary_of(&canaries, id) + &tag;
-        let mut listing = Listing::new(settings, id);
-        listing.list = format!("{}{tag}", listing.list);
         Self {
             link: Link::new(settings.timings(id)),
             lease,
-            leases: slot.is_some(),
+            is_node: slot.is_some(),
             now: Duration::ZERO,
             inbox,
             transport,
@@ -95,7 +94,7 @@ impl Supervisor {
             canaries: canaries.into(),
             fence: (settings.full_name(FENCE) + &tag).into(),
             fences,
-            listing: Arc::new(listing),
+            listing: Arc::new(Listing::new(settings, id)),
             acknowledging: JoinSet::new(),
             health,
             wanted: 0,
@@ -315,7 +314,7 @@ impl Supervisor {
                 }
                 let until = self.lease.at(until);
                 self.lease.renew(until);
-                if self.leases {
+                if self.is_node {
                     let length = self.lease.length();
                     for (channel, heard) in self.channels.values() {
                         channel.health().renew(*heard, until, length);
@@ -439,7 +438,7 @@ impl Drop for Supervisor {
 
 fn log_health(channel: &str, health: &Health) {
     match health {
-        Health::Live => info!(channel, "live"),
+        Health::Live | Health::LiveAmongInstances => info!(channel, "live"),
         Health::Down(cause) => {
             warn!(channel, %cause, "down: events may be lost until the channel is live again, and a flush follows");
         }

@@ -13,13 +13,16 @@ use crate::sync::Mutex;
 /// Live if every part in use is; otherwise the first cause.
 pub(crate) struct Combined {
     whole: Arc<Reported>,
+    /// What is reported while every part is live.
+    live: Health,
     parts: Mutex<Vec<Arc<Reported>>>,
 }
 
 impl Combined {
-    pub(crate) fn new(whole: Arc<Reported>) -> Arc<Self> {
+    pub(crate) fn new(whole: Arc<Reported>, live: Health) -> Arc<Self> {
         Arc::new(Self {
             whole,
+            live,
             parts: Mutex::default(),
         })
     }
@@ -55,7 +58,7 @@ impl Combined {
             whole = match (whole, part) {
                 (down @ Health::Down(_), _) | (_, down @ Health::Down(_)) => down,
                 (Health::Connecting, _) | (_, Health::Connecting) => Health::Connecting,
-                (Health::Live, _) | (_, Health::Live) => Health::Live,
+                (live, _) | (_, live) if live.is_live() => self.live.clone(),
                 (whole, _) => whole,
             };
         }
@@ -80,7 +83,7 @@ mod tests {
             for (j, second) in states().iter().enumerate() {
                 let part = || Arc::new(Reported::new(Health::Idle, Arc::default()));
                 let (whole, one, other) = (part(), part(), part());
-                let combined = Combined::new(Arc::clone(&whole));
+                let combined = Combined::new(Arc::clone(&whole), Health::Live);
                 combined.add(&one);
                 combined.add(&other);
                 one.set(first);
@@ -96,7 +99,7 @@ mod tests {
     fn a_closed_bus_stays_closed() {
         let whole = Arc::new(Reported::new(Health::Closed, Arc::default()));
         let part = Arc::new(Reported::new(Health::Idle, Arc::default()));
-        let combined = Combined::new(Arc::clone(&whole));
+        let combined = Combined::new(Arc::clone(&whole), Health::Live);
         combined.add(&part);
         part.set(&Health::Live);
         assert_eq!(whole.get(), Health::Closed);

@@ -23,6 +23,10 @@ pub enum Health {
     /// Something is subscribed, and a canary sent after the subscription has come back within the
     /// lease. Since it was sent, the server has answered on both connections that it is a primary.
     Live,
+    /// As `Live`, of a bus in a Redis Cluster with [broadcast](crate::bus::PubSub::Broadcast) pub/sub:
+    /// events of instances of this library are proven to arrive, and those of other programs that publish
+    /// at other nodes are not. The health of a channel is `Live` there.
+    LiveAmongInstances,
     /// Events may have been lost, or may be lost now.
     Down(Cause),
     /// The bus was closed.
@@ -34,7 +38,7 @@ impl Health {
     /// live: use [`Bus::check`](crate::Bus::check).
     #[must_use]
     pub const fn is_live(&self) -> bool {
-        matches!(self, Self::Live)
+        matches!(self, Self::Live | Self::LiveAmongInstances)
     }
 }
 
@@ -44,6 +48,9 @@ impl fmt::Display for Health {
             Self::Idle => f.write_str("idle: nothing is subscribed"),
             Self::Connecting => f.write_str("connecting"),
             Self::Live => f.write_str("live"),
+            Self::LiveAmongInstances => f.write_str(
+                "live among instances of this library: what other programs publish may be lost unnoticed",
+            ),
             Self::Down(cause) => write!(f, "down: {cause}"),
             Self::Closed => f.write_str("closed"),
         }
@@ -121,7 +128,7 @@ impl fmt::Display for Cause {
             Self::Version(what) => write!(
                 f,
                 "the server is too old, or does not speak RESP3: {what}; expected Redis 6.0 or later, \
-                 Redis 7.0 or later in a cluster, or Valkey"
+                 Redis 7.0 or later in a cluster with sharded pub/sub, or Valkey"
             ),
             Self::Settings(what) => write!(f, "unusable setting: {what}"),
             Self::Disconnected => f.write_str("the connection ended"),

@@ -193,7 +193,7 @@ impl ChannelState {
         Marks {
             standing: match self.health {
                 _ if !self.wanted => Standing::Unwanted,
-                Health::Live => Standing::Live,
+                Health::Live | Health::LiveAmongInstances => Standing::Live,
                 Health::Down(_) => Standing::Down,
                 Health::Idle | Health::Connecting | Health::Closed => Standing::Connecting,
             },

@@ -41,7 +41,7 @@ mod timings;
 use std::time::Duration;
 
 use crate::health::{Cause, Health};
-use channel::SubscriptionState;
+use channel::{ChannelState, SubscriptionState};
 pub use io::{Audience, ChannelId, Input, Output, Side};
 use state::Connection;
 pub use state::Link;
@@ -56,7 +56,9 @@ impl Link {
             Input::Subscribe(id) => self.subscribe(now, id),
             Input::Unsubscribe(id) => self.unsubscribe(id),
             Input::Connected(server) => self.connected(now, server),
-            Input::Disconnected(cause) => self.disconnected(now, cause),
+            Input::Disconnected(cause)
+            // What others publish goes to another node by now.
+            | Input::CanaryFailed(cause @ Cause::Moved(_)) => self.disconnected(now, cause),
             Input::Confirmed { channel, gapless } => self.confirmed(now, channel, gapless),
             Input::Refused(id, cause) => self.refused(now, id, cause),
             Input::Unsubscribed(id) => self.unsubscribed(now, id),
@@ -97,6 +99,13 @@ impl Link {
             }
             None => false,
         }
+    }
+
+    /// Whether a channel's subscription is confirmed.
+    #[must_use]
+    pub fn is_subscribed(&self, channel: ChannelId) -> bool {
+        let channel = self.channels.get(channel.index());
+        channel.is_some_and(|channel| channel.as_ref().is_some_and(ChannelState::is_subscribed))
     }
 
     /// The next thing to do.

@@ -35,7 +35,7 @@ pub(crate) use token::Compare;
 pub use token::{
     Acquired, Content, DeleteIf, EntryKeys, Filled, Found, Record, Seek, Stored, Token,
 };
-pub(crate) use wire::{CanaryAnswer, Feed, Published, Status, Wire};
+pub(crate) use wire::{Canary, CanaryAnswer, Feed, Published, Status, Wire};
 
 /// Carries the payloads of a bus. Clones share its connections.
 #[derive(Clone)]
@@ -119,6 +119,16 @@ impl Transport {
         matches!(self, Self::InProcess(_))
     }
 
+    /// Whether the server keeps subscriptions of channels whose slot it no longer serves, so that canaries
+    /// have to ask for the slots.
+    pub(crate) fn is_broadcast(&self) -> bool {
+        match self {
+            Self::InProcess(_) => false,
+            #[cfg(feature = "redis")]
+            Self::Redis(redis) => redis.is_broadcast(),
+        }
+    }
+
     /// Called before the first subscription of a link. In process, gives `feed` all messages from now
     /// on. With Redis, `feed` is told when an answer shows that the server is the wrong one.
     pub(crate) fn attach(&self, feed: Feed) {
@@ -186,30 +196,19 @@ impl Transport {
         }
     }
 
-    /// Lists the instance, and then publishes a canary. `proven` is when it was listed with the latest
-    /// canary that has come back, or 0.
-    pub(crate) async fn publish_canary(
-        &self,
-        channel: &str,
-        payload: Vec<u8>,
-        listing: &Listing,
-        proven: u64,
-    ) -> Result<CanaryAnswer, Cause> {
+    /// Publishes a canary.
+    pub(crate) async fn publish_canary(&self, canary: Canary<'_>) -> Result<CanaryAnswer, Cause> {
         match self {
             Self::InProcess(attachment) => {
-                attachment.hub().publish(channel, &payload);
+                attachment.hub().publish(canary.channel, &canary.payload);
                 Ok(CanaryAnswer {
                     server: in_process::SERVER.clone(),
                     connection: 0,
-                    listed: Ok(0),
+                    listed: canary.listing.map(|_| Ok(0)),
                 })
             }
             #[cfg(feature = "redis")]
-            Self::Redis(redis) => {
-                redis
-                    .publish_canary(channel, payload, listing, proven)
-                    .await
-            }
+            Self::Redis(redis) => redis.publish_canary(canary).await,
         }
     }
 

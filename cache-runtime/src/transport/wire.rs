@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::instances::Listing;
 use crate::health::Cause;
 use crate::server_info::ServerInfo;
 
@@ -34,12 +35,27 @@ pub(crate) struct Published {
     pub(crate) deleted: Result<(), Cause>,
 }
 
+/// A canary that is to be published.
+pub(crate) struct Canary<'a> {
+    pub(crate) channel: &'a str,
+    pub(crate) payload: Vec<u8>,
+    /// Lists the instance before, where there is a list. With when it was listed for the latest canary
+    /// that has come back, or 0.
+    pub(crate) listing: Option<(&'a Listing, u64)>,
+    /// Slots that the node has to serve afterwards.
+    #[cfg_attr(
+        not(feature = "redis"),
+        allow(dead_code, reason = "only a node of a cluster has slots")
+    )]
+    pub(crate) slots: &'a [u16],
+}
+
 /// What a canary was answered with.
 pub(crate) struct CanaryAnswer {
     /// The server's role and identity.
     pub(crate) server: ServerInfo,
     /// The number of the connection.
     pub(crate) connection: u64,
-    /// When the instance was listed, by the server's clock in ms.
-    pub(crate) listed: Result<u64, Cause>,
+    /// When the instance was listed, by the server's clock in ms; `None` without a list.
+    pub(crate) listed: Option<Result<u64, Cause>>,
 }

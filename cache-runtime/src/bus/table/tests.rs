@@ -95,7 +95,7 @@ impl Bus {
             }
         });
         let combined = Combination {
-            links: Combined::new(Arc::clone(&whole)),
+            links: Combined::new(Arc::clone(&whole), Health::Live),
             unserved: Arc::new(Reported::new(Health::Idle, Arc::default())),
         };
         combined.links.add(&combined.unserved);

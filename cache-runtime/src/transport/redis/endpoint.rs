@@ -88,7 +88,7 @@ impl Endpoint {
             },
             login,
             namespace: settings.namespace.clone(),
-            cluster,
+            cluster: cluster.then_some(settings.pubsub),
         };
         // The lease detects a silent server. These settings then free its socket.
         let tcp = TcpSettings::default().set_nodelay(true).set_keepalive(
@@ -404,7 +404,7 @@ fn sentinel(
         address: format!("Sentinel {}", describe(&address)),
         login: Login::new(user, credentials.is_some(), Place::Sentinels),
         namespace: None,
-        cluster: false,
+        cluster: None,
     };
     let client = info(address, login(credentials), tcp).and_then(Client::open);
     let client = client.map_err(|error| error.category().to_owned())?;

@@ -7,7 +7,9 @@ use redis::{ErrorKind, RedisError, ServerErrorKind};
 
 use super::tls;
 use crate::health::Cause;
-use crate::settings::{AUDIT_KEY, BESIDE_PREFIX, CANARY_PREFIX, INSTANCES_KEY, is_in_names};
+use crate::settings::{
+    AUDIT_KEY, BESIDE_PREFIX, CANARY_PREFIX, INSTANCES_KEY, PubSub, is_in_names,
+};
 use crate::sync::Mutex;
 use crate::wire::{Prose, Quoted};
 
@@ -26,8 +28,8 @@ pub(super) struct Failures {
     pub(super) address: String,
     pub(super) login: Login,
     pub(super) namespace: Option<String>,
-    /// Whether the address is that of a cluster.
-    pub(super) cluster: bool,
+    /// In a cluster, which commands carry events; `None` outside.
+    pub(super) cluster: Option<PubSub>,
 }
 
 /// Who logs in, and where that was set.
@@ -89,11 +91,12 @@ impl Failures {
                 Some(ANOTHER_SERVER) => Cause::AnotherServer,
                 Some(NOT_PRIMARY) => Cause::NotPrimary(error.detail().unwrap_or_default().into()),
                 Some("NOPROTO") => Cause::Version(address.as_str().into()),
-                Some(NO_SHARDED_PUBSUB) => {
-                    Cause::Version(format!("{address} has no sharded pub/sub").into())
-                }
+                Some(NO_SHARDED_PUBSUB) => Cause::Version(
+                    format!("{address} has no sharded pub/sub; expected `PubSub::Broadcast`")
+                        .into(),
+                ),
                 Some(OTHER_MODE) => Cause::Settings(self.other_mode()),
-                Some(code @ ("MOVED" | "ASK" | "TRYAGAIN")) if self.cluster => {
+                Some(code @ ("MOVED" | "ASK" | "TRYAGAIN")) if self.is_cluster() => {
                     let detail = error.detail().unwrap_or_default();
                     Cause::Moved(format!("{address}: {code} {detail}").into())
                 }
@@ -165,7 +168,7 @@ impl Failures {
 
     fn other_mode(&self) -> Arc<str> {
         let address = &self.address;
-        if self.cluster {
+        if self.is_cluster() {
             format!("address: {address} is no node of a cluster; expected `redis://{address}`")
         } else {
             format!(
@@ -177,15 +180,28 @@ impl Failures {
 
     /// Access rules for the commands of a bus.
     fn commands(&self) -> String {
-        if self.cluster {
-            let key = self.own_key("*");
-            format!(
-                "+hello +info +client|setname +ssubscribe +sunsubscribe +spublish +cluster|slots \
-                 +cluster|info +exists ~{key}"
-            )
+        let pubsub = if self.is_sharded() {
+            "+ssubscribe +sunsubscribe +spublish"
         } else {
-            "+hello +info +client|setname +subscribe +unsubscribe +publish".to_owned()
+            "+subscribe +unsubscribe +publish"
+        };
+        let common = format!("+hello +info +client|setname {pubsub}");
+        if self.is_cluster() {
+            let key = self.own_key("*");
+            format!("{common} +cluster|slots +cluster|info +exists ~{key}")
+        } else {
+            common
         }
+    }
+
+    /// Whether the server is a node of a cluster.
+    pub(super) fn is_cluster(&self) -> bool {
+        self.cluster.is_some()
+    }
+
+    /// Whether events go over sharded pub/sub.
+    pub(super) fn is_sharded(&self) -> bool {
+        self.cluster == Some(PubSub::Sharded)
     }
 
     /// A key that only this library uses, with the namespace.

@@ -22,6 +22,7 @@ mod nodes;
 mod open;
 mod pipeline;
 mod primary;
+mod probe;
 mod publishing;
 mod request;
 mod sentinel;

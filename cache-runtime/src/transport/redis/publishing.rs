@@ -7,14 +7,15 @@ use super::failure::{About, Failures, is_wrong_server, not_primary};
 use super::instances::{Fencing, List, listed_at};
 use super::open::Open;
 use super::pipeline::{deletions, pipeline};
+use super::probe::{probe, probed};
 use super::request::Request;
 use super::server::Redis;
 use super::server_info;
 use crate::health::Cause;
 use crate::server_info::{Role, ServerInfo};
-use crate::slot::{number_in, slot_of};
+use crate::slot::slot_of;
 use crate::transport::instances::{Fenced, Instances, Listing};
-use crate::transport::wire::{CanaryAnswer, Published};
+use crate::transport::wire::{Canary, CanaryAnswer, Published};
 
 impl Redis {
     /// Deletes keys and then publishes a payload, in one round trip.
@@ -26,7 +27,7 @@ impl Redis {
     ) -> Result<Published, Cause> {
         let (command, about) = (self.publication(channel, payload), About::Channel(channel));
         let failures = &self.endpoint.failures;
-        let deletions = deletions(delete, failures.cluster);
+        let deletions = deletions(delete, failures.is_cluster());
         let deletions = deletions.into_iter().map(|(_, command)| command);
         let work = Publication {
             commands: pipeline(deletions.chain([command, self.question(channel)])),
@@ -49,45 +50,41 @@ impl Redis {
     /// What only a primary answers as [`Publication`] expects it.
     fn question(&self, channel: &str) -> Cmd {
         let failures = &self.endpoint.failures;
-        if !failures.cluster {
-            return server_info::hello();
+        if failures.is_cluster() {
+            probe(failures, slot_of(channel))
+        } else {
+            server_info::hello()
         }
-        let mut check = redis::cmd("EXISTS");
-        let key = format!("{{{}}}", number_in(slot_of(channel)));
-        check.arg(failures.own_key(&key));
-        check
     }
 
     fn publication(&self, channel: &str, payload: &[u8]) -> Cmd {
-        let cluster = self.endpoint.failures.cluster;
-        let mut command = redis::cmd(if cluster { "SPUBLISH" } else { "PUBLISH" });
+        let is_sharded = self.endpoint.failures.is_sharded();
+        let mut command = redis::cmd(if is_sharded { "SPUBLISH" } else { "PUBLISH" });
         command.arg(channel).arg(payload);
         command
     }
 
-    /// Lists the instance, and then publishes a canary. `proven` is when it was listed with the latest
-    /// canary that has come back, or 0.
-    pub(crate) async fn publish_canary(
-        &self,
-        channel: &str,
-        payload: Vec<u8>,
-        listing: &Listing,
-        proven: u64,
-    ) -> Result<CanaryAnswer, Cause> {
+    /// Publishes a canary, and asks for the server's role and identity.
+    pub(crate) async fn publish_canary(&self, canary: Canary<'_>) -> Result<CanaryAnswer, Cause> {
         let failures = &self.endpoint.failures;
-        let canary = Canary {
+        let add = |(listing, proven): (&Listing, _)| self.list(&listing.list).add(listing, proven);
+        let sending = SendingCanary {
             failures,
-            list: self.list(&listing.list).add(listing, proven),
-            publish: self.publication(channel, &payload),
+            list: canary.listing.map(add),
+            publish: self.publication(canary.channel, &canary.payload),
+            slots: canary.slots,
         };
-        let about = About::Channel(channel);
+        let about = About::Channel(canary.channel);
         // Each is sent once, so that the canaries of one connection come back in order.
-        let sent = self.run(&self.publishing, Again::No, about, &canary).await;
+        let sent = self.run(&self.publishing, Again::No, about, &sending).await;
         let (server, connection, listed) = sent?;
+        let listed = canary.listing.zip(listed).map(|((listing, _), listed)| {
+            listed.map_err(|error| failures.about(&error, About::Key(&listing.list)))
+        });
         Ok(CanaryAnswer {
             server,
             connection,
-            listed: listed.map_err(|error| failures.about(&error, About::Key(&listing.list))),
+            listed,
         })
     }
 
@@ -144,9 +141,8 @@ impl Redis {
 
 /// Deletes, then publishes, and then checks that the server is the right one.
 ///
-/// A replica accepts `PUBLISH`, for its own subscribers only. It says what it is. In a cluster, a replica
-/// accepts `SPUBLISH` as well, and so does a node that is cut off from most others. There the check reads
-/// a key of the channel's slot, which neither allows.
+/// A replica accepts `PUBLISH`, for its own subscribers only. It says what it is. In a cluster, the last
+/// command asks whether the node is the primary of the channel's slot.
 struct Publication<'a> {
     commands: Pipeline,
     failures: &'a Failures,
@@ -154,15 +150,12 @@ struct Publication<'a> {
 
 impl Publication<'_> {
     fn check(&self, answer: Value) -> RedisResult<()> {
-        match answer.extract_error() {
-            // Only the primary answers with `ASK`, while the slot is being moved.
-            Err(error) if error.code() == Some("ASK") => Ok(()),
-            Err(error) => Err(error),
-            Ok(_) if self.failures.cluster => Ok(()),
-            Ok(hello) => match server_info::role(&self.failures.address, &hello) {
-                Role::Primary => Ok(()),
-                Role::Other(role) => Err(not_primary(&role)),
-            },
+        if self.failures.is_cluster() {
+            return probed(answer);
+        }
+        match server_info::role(&self.failures.address, &answer.extract_error()?) {
+            Role::Primary => Ok(()),
+            Role::Other(role) => Err(not_primary(&role)),
         }
     }
 }
@@ -190,23 +183,29 @@ impl Work for Publication<'_> {
     }
 }
 
-/// Lists the instance and publishes, and asks for the server's role and identity in the same round
-/// trip.
-struct Canary<'a> {
+/// Lists the instance and publishes, and asks for the server's role, its identity and its slots in the
+/// same round trip.
+struct SendingCanary<'a> {
     failures: &'a Failures,
-    list: Cmd,
+    list: Option<Cmd>,
     publish: Cmd,
+    slots: &'a [u16],
 }
 
-impl Work for Canary<'_> {
+impl Work for SendingCanary<'_> {
     /// The server, the number of the connection, and when the instance was listed.
-    type Answer = (ServerInfo, u64, RedisResult<u64>);
+    type Answer = (ServerInfo, u64, Option<RedisResult<u64>>);
 
     async fn run(&self, open: &mut Open) -> RedisResult<Self::Answer> {
-        let also = [self.list.clone(), self.publish.clone()];
-        let asked = server_info::ask(&mut open.connection, self.failures, also).await;
-        let (server, [listed, published]) = asked?;
-        published.extract_error()?;
-        Ok((server, open.number, listed_at(listed)?))
+        let commands = self.list.iter().chain([&self.publish]).cloned();
+        let slots = self.slots.iter().map(|slot| probe(self.failures, *slot));
+        let also = commands.chain(slots);
+        let asked = server_info::ask_with(&mut open.connection, self.failures, also).await;
+        let (server, mut answers) = asked?;
+        let mut next = || answers.next().unwrap_or(Value::Nil);
+        let listed = self.list.as_ref().map(|_| listed_at(next())).transpose()?;
+        next().extract_error()?;
+        answers.try_for_each(probed)?;
+        Ok((server, open.number, listed))
     }
 }

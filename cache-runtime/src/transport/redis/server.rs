@@ -113,6 +113,12 @@ impl Redis {
         self.publishing.check().await
     }
 
+    /// Whether the node keeps subscriptions after it has lost the slot of their channel.
+    pub(crate) fn is_broadcast(&self) -> bool {
+        let failures = &self.endpoint.failures;
+        failures.is_cluster() && !failures.is_sharded()
+    }
+
     /// Whether the last attempt to use a connection for commands has failed.
     pub(crate) fn is_away(&self) -> bool {
         self.publishing.is_away() || self.values.is_away()
@@ -132,7 +138,7 @@ impl Redis {
 
     /// Deletes keys of a node of a cluster.
     pub(super) async fn delete(&self, keys: &[String]) -> Result<(), Cause> {
-        let cluster = self.endpoint.failures.cluster;
+        let cluster = self.endpoint.failures.is_cluster();
         for (key, command) in deletions(keys, cluster) {
             let request = Request::Command(command);
             // Deleting twice costs a load at most.

@@ -51,12 +51,12 @@ fn parse(
         let what = "it answers `HELLO 3` in RESP2, perhaps because a proxy stands in between";
         return Err((ErrorKind::RESP3NotSupported, what).into());
     }
-    if (field(&hello, "mode") == Some("cluster")) != failures.cluster {
+    if (field(&hello, "mode") == Some("cluster")) != failures.is_cluster() {
         return Err(other_mode());
     }
     let mut role = role(&failures.address, &hello);
     if let Some(cluster) = cluster {
-        if is_too_old(field(&hello, "version")) {
+        if failures.is_sharded() && is_too_old(field(&hello, "version")) {
             return Err(no_sharded_pubsub());
         }
         let cluster = cluster.extract_error()?;
@@ -78,13 +78,25 @@ pub(super) async fn ask<const N: usize>(
     failures: &Failures,
     also: [Cmd; N],
 ) -> RedisResult<(ServerInfo, [Value; N])> {
-    let commands = pipeline(question(failures.cluster).chain(also));
+    let (server, mut answers) = ask_with(connection, failures, also).await?;
+    let mut next = || answers.next().unwrap_or(Value::Nil);
+    Ok((server, std::array::from_fn(|_| next())))
+}
+
+/// As [`ask`], with any number of other commands.
+pub(super) async fn ask_with(
+    connection: &mut MultiplexedConnection,
+    failures: &Failures,
+    also: impl IntoIterator<Item = Cmd>,
+) -> RedisResult<(ServerInfo, std::vec::IntoIter<Value>)> {
+    let is_cluster = failures.is_cluster();
+    let commands = pipeline(question(is_cluster).chain(also));
     let answers: Vec<Value> = commands.query_async(connection).await?;
     let mut answers = answers.into_iter();
     let mut next = || answers.next().unwrap_or(Value::Nil);
     let told = [next(), next(), next()];
-    let server = parse(failures, told, failures.cluster.then(&mut next))?;
-    Ok((server, std::array::from_fn(|_| next())))
+    let server = parse(failures, told, is_cluster.then(&mut next))?;
+    Ok((server, answers))
 }
 
 /// The role in the answer to [`hello`].

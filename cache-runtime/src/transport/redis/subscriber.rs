@@ -15,10 +15,12 @@ use tokio_util::task::AbortOnDropHandle;
 use super::endpoint::Endpoint;
 use super::failure::{About, Failures};
 use super::pipeline::pipeline;
+use super::probe::{probe, probed};
 use super::server_info;
 use crate::health::Cause;
 use crate::io_thread::timeout;
 use crate::server_info::ServerInfo;
+use crate::slot::slot_of;
 use crate::transport::wire::{Feed, Status, Wire};
 
 /// The most channels in one command. Commands stay small, and 50,000 channels need 50 of them.
@@ -67,25 +69,31 @@ impl Subscriber {
 
     /// Confirmations are pushed, in order with the messages. The future returns only failures.
     pub(crate) fn subscribe(&self, channels: &[Arc<str>]) -> BoxFuture<'static, Vec<Status>> {
-        if self.failures.cluster {
+        if self.failures.is_sharded() {
             return self.sharded(Sharded::Subscribe, channels);
         }
         let limit = self.response_timeout;
         let (connection, failures) = (self.connection.clone(), Arc::clone(&self.failures));
         let batches: Vec<Vec<_>> = channels.chunks(BATCH).map(<[_]>::to_vec).collect();
+        let endpoint = Arc::clone(&self.endpoint);
         Box::pin(async move {
+            let (batches, refused) = if failures.is_cluster() {
+                served(connection.clone(), limit, &endpoint, batches).await
+            } else {
+                (batches, Vec::new())
+            };
             let all = stream::iter(batches).map(|batch| {
                 let (connection, failures) = (connection.clone(), Arc::clone(&failures));
                 subscribe_each(connection, limit, failures, batch)
             });
             let failed: Vec<_> = all.buffer_unordered(IN_FLIGHT).collect().await;
-            failed.into_iter().flatten().collect()
+            failed.into_iter().flatten().chain(refused).collect()
         })
     }
 
     /// Ends subscriptions. As for [`subscribe`](Self::subscribe), the future returns only failures.
     pub(crate) fn unsubscribe(&self, channels: &[Arc<str>]) -> BoxFuture<'static, Vec<Status>> {
-        if self.failures.cluster {
+        if self.failures.is_sharded() {
             return self.sharded(Sharded::Unsubscribe, channels);
         }
         let (mut connection, limit) = (self.connection.clone(), self.response_timeout);
@@ -172,6 +180,48 @@ enum Sharded {
     Subscribe,
     /// A connection that cannot end a subscription is of no use.
     Unsubscribe,
+}
+
+/// The channels whose slots the node serves, because with plain pub/sub a node of a cluster accepts a
+/// subscription of any channel; and the failures of the others.
+async fn served(
+    mut connection: MultiplexedConnection,
+    limit: Duration,
+    endpoint: &Endpoint,
+    batches: Vec<Vec<Arc<str>>>,
+) -> (Vec<Vec<Arc<str>>>, Vec<Status>) {
+    let (failures, mut refused) = (&endpoint.failures, Vec::new());
+    let mut served = Vec::new();
+    for batch in batches {
+        let asking = pipeline(
+            batch
+                .iter()
+                .map(|channel| probe(failures, slot_of(channel))),
+        );
+        let asked = within(limit, asking.query_async(&mut connection)).await;
+        let answers: Vec<Value> = match asked {
+            Ok(answers) => answers,
+            Err(error) => {
+                refused.extend(failure(Err(error), &batch[0], failures));
+                return (Vec::new(), refused);
+            }
+        };
+        let mut here = Vec::new();
+        for (channel, answer) in batch.into_iter().zip(answers) {
+            match failure(probed(answer), &channel, failures) {
+                Some(status) => refused.push(status),
+                None => here.push(channel),
+            }
+        }
+        // A command without a channel would be an error.
+        if !here.is_empty() {
+            served.push(here);
+        }
+    }
+    if !refused.is_empty() {
+        endpoint.may_have_moved();
+    }
+    (served, refused)
 }
 
 /// Subscribes with one command. The server refuses the whole command if it refuses one of its
