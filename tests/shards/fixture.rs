@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cache_runtime::bus::{BusBuilder, Health};
 use cache_runtime::service::Subscription;
-use cache_runtime::{Bus, InvalidationEvent, cache_invalidation};
+use cache_runtime::{Bus, Evict, InvalidationEvent, cache_invalidation};
 use support::{Recorder, RedisCluster, eventually, until};
 
 #[derive(Debug, Clone, PartialEq, Eq, InvalidationEvent)]
@@ -32,6 +32,14 @@ pub(crate) struct Roles;
 #[cache_invalidation(channel = "cache:teams", event = Event)]
 #[derive(Debug, Clone)]
 pub(crate) struct Teams;
+
+/// What an event evicts from a cache in Redis.
+pub(crate) fn evict(event: &Event) -> Evict<String> {
+    match event {
+        Event::Item { id } => Evict::key(id.to_string()),
+        Event::All => Evict::All,
+    }
+}
 
 /// The slot of `cache:users`.
 pub(crate) const USERS: usize = 8219;

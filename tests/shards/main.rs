@@ -6,3 +6,4 @@ mod failover;
 mod fixture;
 mod migration;
 mod refused;
+mod resharding;

@@ -8,6 +8,8 @@ if not is_valid(generation) then
     return wrong
   end
   generation = epoch .. ARGV[5]
+  -- One of another epoch, from a snapshot or another node, may live long, and would not be renewed.
+  redis.call('DEL', KEYS[3])
 end
 local start = generation .. ':'
 if ARGV[3] == 'missing' then
