@@ -11,6 +11,10 @@ async fn the_address_has_to_say_whether_it_is_a_cluster() {
     let expected = format!("is no node of a cluster; expected `{}`", server.url());
     assert!(format!("{error:#}").contains(&expected), "{error:#}");
 
+    let error = Bus::redis("cluster://127.0.0.1").connect().await;
+    let text = format!("{:#}", error.unwrap_err());
+    assert!(text.contains("`redis-cluster://host:port`"), "{text}");
+
     let cluster = RedisCluster::start().await;
     let node = cluster.node(0).url();
     let error = Bus::redis(&node).connect().await.unwrap_err();

@@ -68,7 +68,8 @@ impl Address {
             _ => {
                 return Err(
                     "it begins with no scheme that is known; expected `redis://host:port`, \
-                     `rediss://…`, `redis-sentinel://host:port/service` or `redis+unix:///path`"
+                     `rediss://…`, `redis-sentinel://host:port/service`, \
+                     `redis-cluster://host:port` or `redis+unix:///path`"
                         .to_owned(),
                 );
             }

@@ -89,6 +89,11 @@ impl Endpoint {
             login,
             namespace: settings.namespace.clone(),
             cluster: cluster.then_some(settings.pubsub),
+            tls_scheme: match &address.service {
+                Some(_) => "rediss-sentinel://",
+                None if cluster => "rediss-cluster://",
+                None => "rediss://",
+            },
         };
         // The lease detects a silent server. These settings then free its socket.
         let tcp = TcpSettings::default().set_nodelay(true).set_keepalive(
@@ -359,7 +364,8 @@ async fn explained(
     match refusal {
         Some(refusal) => failures.refused(&refusal),
         None if is_plain && greeting::may_explain(error) => {
-            let what = "a port for TLS, which ends such connections, needs `rediss://`";
+            let scheme = failures.tls_scheme;
+            let what = format!("a port for TLS, which ends such connections, needs `{scheme}`");
             Cause::Unreachable(format!("{}: {error}; {what}", failures.address).into())
         }
         None => failures.cause(error),
@@ -405,6 +411,7 @@ fn sentinel(
         login: Login::new(user, credentials.is_some(), Place::Sentinels),
         namespace: None,
         cluster: None,
+        tls_scheme: "rediss-sentinel://",
     };
     let client = info(address, login(credentials), tcp).and_then(Client::open);
     let client = client.map_err(|error| error.category().to_owned())?;

@@ -30,6 +30,8 @@ pub(super) struct Failures {
     pub(super) namespace: Option<String>,
     /// In a cluster, which commands carry events; `None` outside.
     pub(super) cluster: Option<PubSub>,
+    /// What such an address begins with if it is one with TLS.
+    pub(super) tls_scheme: &'static str,
 }
 
 /// Who logs in, and where that was set.
@@ -83,7 +85,8 @@ impl Failures {
             ErrorKind::AuthenticationFailed => Cause::Credentials(self.login()),
             ErrorKind::RESP3NotSupported => Cause::Version(format!("{address}: {error}").into()),
             ErrorKind::Parse => {
-                let what = "its answer is none of Redis; a port for TLS needs `rediss://`";
+                let scheme = self.tls_scheme;
+                let what = format!("its answer is none of Redis; a port for TLS needs `{scheme}`");
                 Cause::Version(format!("{address}: {what}").into())
             }
             _ => match error.code() {
