@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
+use cache_runtime::redis::Coherent;
 use cache_runtime::{CoherentCache, Evict, RedisCache};
 use support::{RedisCluster, eventually};
 use tokio::task::{JoinHandle, yield_now};
@@ -83,6 +84,21 @@ fn count_old(reads: &Reads, acknowledged: &Acknowledged) -> usize {
     old
 }
 
+/// The keys of an entry of a cache in Redis.
+async fn stored(cluster: &RedisCluster, cache: &RedisCache<u64, Coherent>) -> Vec<String> {
+    let stored = async || {
+        cache.get_or_load("1", || async { 0 }).await.unwrap();
+        let mut keys = Vec::new();
+        for node in 0..3 {
+            let admin = cluster.node(node).admin().await;
+            let found: Vec<String> = admin.run(&["KEYS", "cache-runtime:coherent:*"]).await;
+            keys.extend(found);
+        }
+        keys
+    };
+    eventually("the entry in Redis", stored, |keys| !keys.is_empty()).await
+}
+
 #[tokio::test]
 async fn no_read_is_old_while_slots_with_keys_move() {
     let cluster = RedisCluster::start().await;
@@ -106,17 +122,7 @@ async fn no_read_is_old_while_slots_with_keys_move() {
     let (redis, _redis_there) = (build(&here, &users), build(&there, &publisher));
     here.ready().await.unwrap();
     there.ready().await.unwrap();
-    let stored = async || {
-        redis.get_or_load("1", || async { 0 }).await.unwrap();
-        let mut keys = Vec::<String>::new();
-        for node in 0..3 {
-            let admin = cluster.node(node).admin().await;
-            let found: Vec<String> = admin.run(&["KEYS", "cache-runtime:coherent:*"]).await;
-            keys.extend(found);
-        }
-        keys
-    };
-    let keys = eventually("the entry in Redis", stored, |keys| !keys.is_empty()).await;
+    let keys = stored(&cluster, &redis).await;
     let entries = cluster.key_slot(&keys[0]).await;
 
     let world = World::default();

@@ -26,7 +26,8 @@ impl Nodes<'_> {
     ) -> Result<T, Cause> {
         match self {
             Self::One(redis) => redis.request(request, again, key).await,
-            Self::Cluster(cluster) => cluster.request(request, again, key).await,
+            // It is larger than all the rest of the callers' futures.
+            Self::Cluster(cluster) => Box::pin(cluster.request(request, again, key)).await,
         }
     }
 
@@ -45,7 +46,7 @@ impl Nodes<'_> {
             }
             Self::Cluster(cluster) => {
                 let asked = cluster.request_in_epoch(generation, request, again, key);
-                asked.await
+                Box::pin(asked).await
             }
         }
     }
