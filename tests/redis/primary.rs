@@ -120,11 +120,14 @@ async fn a_write_that_a_replica_refuses_ends_its_connections_and_is_sent_to_the_
 }
 
 /// The same for events. The old primary is a replica now, and accepts them for its own subscribers only.
-#[tokio::test]
-async fn an_event_that_a_replica_takes_is_sent_to_the_primary_as_well() {
+async fn a_replica_takes_events_of_a_user_with(rules: &str) {
     let (first, second) = (Server::start().await, Server::start().await);
+    second.allow_app(rules).await;
+    let url = first.allow_app(rules).await;
     let relay = Relay::to(first.port()).await;
-    let publisher = patient(builder(&relay.url())).connect().await.unwrap();
+    let port = |url: &str| url.rsplit(':').next().unwrap().to_owned();
+    let url = url.replace(&port(&first.url()), &port(&relay.url()));
+    let publisher = patient(builder(&url)).connect().await.unwrap();
     let publishing = Users::new(&publisher);
     publishing.invalidate_user(0).await.unwrap();
 
@@ -144,6 +147,17 @@ async fn an_event_that_a_replica_takes_is_sent_to_the_primary_as_well() {
     }
     seen.until("every event", |seen| seen.ends_with(&events))
         .await;
+}
+
+#[tokio::test]
+async fn an_event_that_a_replica_takes_is_sent_to_the_primary_as_well() {
+    a_replica_takes_events_of_a_user_with("+@all allkeys allchannels").await;
+}
+
+/// Then the server is asked for its role.
+#[tokio::test]
+async fn an_event_of_a_user_who_may_not_write_is_as_well() {
+    a_replica_takes_events_of_a_user_with("+@all -zrem allkeys allchannels").await;
 }
 
 /// After a restart from a snapshot, an entry that was evicted since then is not served.

@@ -4,9 +4,10 @@
 use redis::{Cmd, RedisError, RedisResult, Value, cmd};
 
 use super::commands::Work;
-use super::failure::is_wrong_server;
+use super::failure::{Failures, is_wrong_server};
 use super::open::Open;
 use super::pipeline::pipeline;
+use super::primary_check::PrimaryCheck;
 use crate::transport::instances::{Instances, Listing};
 use crate::transport::token::millis;
 
@@ -77,20 +78,28 @@ fn is_alone(error: &RedisError) -> bool {
     error.code() == Some("NOREPLICAS") || error.to_string().contains("-NOREPLICAS ")
 }
 
-/// Publishes, and then reads the list.
-pub(super) struct Fencing {
+/// Publishes, then reads the list, and then asks whether the server still is a primary. The list of a
+/// replica lacks those who are listed with the primary.
+pub(super) struct Fencing<'a> {
     /// `None` to read only.
     pub(super) publish: Option<Cmd>,
     pub(super) read: Cmd,
+    pub(super) check: &'a PrimaryCheck,
+    pub(super) failures: &'a Failures,
 }
 
-impl Work for Fencing {
+impl Work for Fencing<'_> {
     /// The answer to the publication, and the list, unless the server refuses to tell it.
     type Answer = (Value, Option<Instances>);
 
     async fn run(&self, open: &mut Open) -> RedisResult<Self::Answer> {
-        let commands = self.publish.iter().chain([&self.read]).cloned();
-        let mut answers: Vec<Value> = pipeline(commands).query_async(&mut open.connection).await?;
+        let question = self.check.question(self.failures);
+        let commands = self.publish.iter().chain([&self.read, &question]);
+        let commands = pipeline(commands.cloned());
+        let mut answers: Vec<Value> = commands.query_async(&mut open.connection).await?;
+        let (answer, connection) = (answers.pop().unwrap_or(Value::Nil), &mut open.connection);
+        let asked = self.check.answered(answer, self.failures, connection);
+        asked.await?;
         let list = answers.pop().unwrap_or(Value::Nil).extract_error();
         let published = answers.pop().unwrap_or(Value::Nil).extract_error()?;
         match list {

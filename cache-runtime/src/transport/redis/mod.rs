@@ -22,6 +22,7 @@ mod nodes;
 mod open;
 mod pipeline;
 mod primary;
+mod primary_check;
 mod probe;
 mod publishing;
 mod request;

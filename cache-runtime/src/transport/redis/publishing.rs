@@ -3,16 +3,17 @@
 use redis::{Cmd, Pipeline, RedisResult, Value};
 
 use super::commands::{Again, Work};
-use super::failure::{About, Failures, is_wrong_server, not_primary};
+use super::failure::{About, Failures, is_wrong_server};
 use super::instances::{Fencing, List, listed_at};
 use super::open::Open;
 use super::pipeline::{deletions, pipeline};
+use super::primary_check::PrimaryCheck;
 use super::probe::{probe, probed};
 use super::request::Request;
 use super::server::Redis;
 use super::server_info;
 use crate::health::Cause;
-use crate::server_info::{Role, ServerInfo};
+use crate::server_info::ServerInfo;
 use crate::slot::slot_of;
 use crate::transport::instances::{Fenced, Instances, Listing};
 use crate::transport::wire::{Canary, CanaryAnswer, Published};
@@ -29,9 +30,15 @@ impl Redis {
         let failures = &self.endpoint.failures;
         let deletions = deletions(delete, failures.is_cluster());
         let deletions = deletions.into_iter().map(|(_, command)| command);
+        let check = (!failures.is_cluster()).then_some(&self.primary_check);
+        let question = check.map_or_else(
+            || probe(failures, slot_of(channel)),
+            |check| check.question(failures),
+        );
         let work = Publication {
-            commands: pipeline(deletions.chain([command, self.question(channel)])),
+            commands: pipeline(deletions.chain([command, question])),
             failures,
+            check,
         };
         // Deleting twice costs a load at most.
         let (deleted, receivers) = self.run(&self.publishing, Again::Yes, about, &work).await?;
@@ -45,16 +52,6 @@ impl Redis {
                 )
             }),
         })
-    }
-
-    /// What only a primary answers as [`Publication`] expects it.
-    fn question(&self, channel: &str) -> Cmd {
-        let failures = &self.endpoint.failures;
-        if failures.is_cluster() {
-            probe(failures, slot_of(channel))
-        } else {
-            server_info::hello()
-        }
     }
 
     fn publication(&self, channel: &str, payload: &[u8]) -> Cmd {
@@ -98,7 +95,7 @@ impl Redis {
         let about = About::Channel(channel);
         let fencing = Fencing {
             publish: Some(self.publication(channel, &payload)),
-            read: self.list(list).read(),
+            ..self.asking(list)
         };
         let sent = self
             .run(&self.publishing, Again::Yes, about, &fencing)
@@ -112,15 +109,20 @@ impl Redis {
 
     /// The list of instances; `None` if the server does not tell.
     pub(crate) async fn instances(&self, list: &str) -> Result<Option<Instances>, Cause> {
-        let fencing = Fencing {
-            publish: None,
-            read: self.list(list).read(),
-        };
-        let about = About::Key(list);
+        let (fencing, about) = (self.asking(list), About::Key(list));
         let read = self
             .run(&self.publishing, Again::Yes, about, &fencing)
             .await;
         read.map(|(_, instances)| instances)
+    }
+
+    fn asking(&self, list: &str) -> Fencing<'_> {
+        Fencing {
+            publish: None,
+            read: self.list(list).read(),
+            check: &self.primary_check,
+            failures: &self.endpoint.failures,
+        }
     }
 
     fn list<'a>(&self, key: &'a str) -> List<'a> {
@@ -139,25 +141,13 @@ impl Redis {
     }
 }
 
-/// Deletes, then publishes, and then checks that the server is the right one.
-///
-/// A replica accepts `PUBLISH`, for its own subscribers only. It says what it is. In a cluster, the last
-/// command asks whether the node is the primary of the channel's slot.
+/// Deletes, then publishes, and then asks whether the server is the right one: a primary, and in a cluster
+/// that of the channel's slot.
 struct Publication<'a> {
     commands: Pipeline,
     failures: &'a Failures,
-}
-
-impl Publication<'_> {
-    fn check(&self, answer: Value) -> RedisResult<()> {
-        if self.failures.is_cluster() {
-            return probed(answer);
-        }
-        match server_info::role(&self.failures.address, &answer.extract_error()?) {
-            Role::Primary => Ok(()),
-            Role::Other(role) => Err(not_primary(&role)),
-        }
-    }
+    /// `None` in a cluster.
+    check: Option<&'a PrimaryCheck>,
 }
 
 impl Work for Publication<'_> {
@@ -166,7 +156,11 @@ impl Work for Publication<'_> {
     async fn run(&self, open: &mut Open) -> RedisResult<Self::Answer> {
         let mut answers: Vec<Value> = self.commands.query_async(&mut open.connection).await?;
         let mut last = || answers.pop().unwrap_or(Value::Nil);
-        let check = self.check(last());
+        let (answer, connection) = (last(), &mut open.connection);
+        let check = match self.check {
+            Some(check) => check.answered(answer, self.failures, connection).await,
+            None => probed(answer),
+        };
         // What it says of publishing, such as which right is missing, tells more.
         let published = last().extract_error();
         let published = published.and_then(|receivers| check.map(|()| receivers));
