@@ -160,6 +160,17 @@ async fn an_event_of_a_user_who_may_not_write_is_as_well() {
     a_replica_takes_events_of_a_user_with("+@all -zrem allkeys allchannels").await;
 }
 
+/// It may have been replaced. The event is kept, as if it had not reached the server.
+#[tokio::test]
+async fn an_event_that_a_primary_without_its_replicas_takes_is_deferred() {
+    let server = Server::builder().option("min-replicas-to-write", "1");
+    let server = server.start().await;
+    let bus = builder(&server.url()).connect().await.unwrap();
+    let error = Users::new(&bus).invalidate_user(1).await.unwrap_err();
+    assert!(error.is_deferred(), "{error:#}");
+    assert!(format!("{error:#}").contains("NOREPLICAS"), "{error:#}");
+}
+
 /// After a restart from a snapshot, an entry that was evicted since then is not served.
 #[tokio::test]
 async fn a_store_that_went_back_in_time_serves_nothing_of_its_past() {

@@ -330,6 +330,11 @@ pub(super) fn is_wrong_server(error: &RedisError) -> bool {
     error.code().is_some_and(|code| codes.contains(&code)) || error.code().is_some() && script()
 }
 
+/// Whether a primary refuses writes because too few of its replicas are in reach.
+pub(super) fn is_alone(error: &RedisError) -> bool {
+    error.code() == Some("NOREPLICAS") || error.to_string().contains("-NOREPLICAS ")
+}
+
 /// Whether a script was refused a command, which is told as an error of the script.
 fn in_script(error: &RedisError) -> bool {
     // The second text is that of Redis up to 7.0.

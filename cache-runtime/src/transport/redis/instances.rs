@@ -1,13 +1,13 @@
 //! The list of live instances, as commands. It is a sorted set: the elements are instances, and the
 //! scores the ends of their leases, by the server's clock.
 
-use redis::{Cmd, RedisError, RedisResult, Value, cmd};
+use redis::{Cmd, RedisResult, Value, cmd};
 
 use super::commands::Work;
-use super::failure::{Failures, is_wrong_server};
+use super::failure::{Failures, is_alone, is_wrong_server};
 use super::open::Open;
 use super::pipeline::pipeline;
-use super::primary_check::PrimaryCheck;
+use super::primary_check;
 use crate::transport::instances::{Instances, Listing};
 use crate::transport::token::millis;
 
@@ -73,18 +73,12 @@ pub(super) fn listed_at(answer: Value) -> RedisResult<RedisResult<u64>> {
     }
 }
 
-/// Whether a primary refuses writes because too few of its replicas are in reach.
-fn is_alone(error: &RedisError) -> bool {
-    error.code() == Some("NOREPLICAS") || error.to_string().contains("-NOREPLICAS ")
-}
-
 /// Publishes, then reads the list, and then asks whether the server still is a primary. The list of a
 /// replica lacks those who are listed with the primary.
 pub(super) struct Fencing<'a> {
     /// `None` to read only.
     pub(super) publish: Option<Cmd>,
     pub(super) read: Cmd,
-    pub(super) check: &'a PrimaryCheck,
     pub(super) failures: &'a Failures,
 }
 
@@ -93,13 +87,12 @@ impl Work for Fencing<'_> {
     type Answer = (Value, Option<Instances>);
 
     async fn run(&self, open: &mut Open) -> RedisResult<Self::Answer> {
-        let question = self.check.question(self.failures);
+        let question = primary_check::question(self.failures, open);
         let commands = self.publish.iter().chain([&self.read, &question]);
         let commands = pipeline(commands.cloned());
         let mut answers: Vec<Value> = commands.query_async(&mut open.connection).await?;
-        let (answer, connection) = (answers.pop().unwrap_or(Value::Nil), &mut open.connection);
-        let asked = self.check.answered(answer, self.failures, connection);
-        asked.await?;
+        let answer = answers.pop().unwrap_or(Value::Nil);
+        primary_check::answered(answer, self.failures, open).await?;
         let list = answers.pop().unwrap_or(Value::Nil).extract_error();
         let published = answers.pop().unwrap_or(Value::Nil).extract_error()?;
         match list {

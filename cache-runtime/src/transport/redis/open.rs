@@ -24,6 +24,8 @@ pub(super) struct Open {
     pub(super) identity: Option<Identity>,
     /// How often another primary was named before it was opened.
     pub(super) changes: u64,
+    /// Whether the user lacks the right to write the list of instances.
+    pub(super) may_not_write: Arc<AtomicBool>,
     ended: Arc<AtomicBool>,
     _renewal: Option<Arc<AbortOnDropHandle<()>>>,
 }
@@ -52,6 +54,7 @@ impl Open {
             connection: opened.connection,
             identity: opened.server.identity,
             changes: opened.changes,
+            may_not_write: Arc::default(),
             _renewal: opened.renewal.map(Arc::new),
             ended,
         })

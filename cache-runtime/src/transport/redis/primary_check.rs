@@ -2,60 +2,52 @@
 //!
 //! A replica accepts `PUBLISH`, for its own subscribers only. It refuses to write, also where a write
 //! would change nothing. That is asked, because the answer to `HELLO` is long: with it, 64 tasks publish
-//! less than half as fast. A user may lack the right to write; then `HELLO` is sent all the same. A
-//! replica that is set to accept writes is found out by the next canary.
+//! half as fast. A user may lack the right to write the list of instances; then `HELLO` is sent all the
+//! same. A replica that is set to accept writes is found out by the next canary.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
-use redis::aio::MultiplexedConnection;
-use redis::{Cmd, RedisResult, Value, cmd};
+use redis::{Cmd, ErrorKind, RedisResult, ServerErrorKind, Value, cmd};
 
-use super::failure::{Failures, is_wrong_server, not_primary};
+use super::failure::{Failures, is_alone, is_wrong_server, not_primary};
+use super::open::Open;
 use super::server_info::{hello, role};
 use crate::server_info::Role;
 
 /// The rest of the name of [`INSTANCES_KEY`](crate::settings::INSTANCES_KEY).
 const LIST: &str = "instances";
 
-/// What is known of one server.
-#[derive(Default)]
-pub(super) struct PrimaryCheck {
-    /// It refuses to write for another reason, such as a missing right.
-    says_hello: AtomicBool,
+pub(super) fn question(failures: &Failures, open: &Open) -> Cmd {
+    if open.may_not_write.load(Ordering::Relaxed) {
+        return hello();
+    }
+    // No instance has an empty name.
+    let mut remove = cmd("ZREM");
+    remove.arg(failures.own_key(LIST)).arg("");
+    remove
 }
 
-impl PrimaryCheck {
-    pub(super) fn question(&self, failures: &Failures) -> Cmd {
-        if self.says_hello.load(Ordering::Relaxed) {
-            return hello();
+/// # Errors
+///
+/// When the server is no primary, or lacks the replicas that its operator demands, so that it may have
+/// been replaced.
+pub(super) async fn answered(
+    answer: Value,
+    failures: &Failures,
+    open: &mut Open,
+) -> RedisResult<()> {
+    let said = match answer.extract_error() {
+        Ok(Value::Int(_)) => return Ok(()),
+        Ok(said) => said,
+        Err(error) if is_wrong_server(&error) || is_alone(&error) => return Err(error),
+        Err(error) => {
+            let is_forbidden = error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm);
+            open.may_not_write.store(is_forbidden, Ordering::Relaxed);
+            hello().query_async(&mut open.connection).await?
         }
-        // No instance has an empty name.
-        let mut remove = cmd("ZREM");
-        remove.arg(failures.own_key(LIST)).arg("");
-        remove
-    }
-
-    /// # Errors
-    ///
-    /// When the server is no primary.
-    pub(super) async fn answered(
-        &self,
-        answer: Value,
-        failures: &Failures,
-        connection: &mut MultiplexedConnection,
-    ) -> RedisResult<()> {
-        let said = match answer.extract_error() {
-            Ok(said @ Value::Map(_)) => said,
-            Ok(_) => return Ok(()),
-            Err(error) if is_wrong_server(&error) => return Err(error),
-            Err(_) => {
-                self.says_hello.store(true, Ordering::Relaxed);
-                hello().query_async(connection).await?
-            }
-        };
-        match role(&failures.address, &said) {
-            Role::Primary => Ok(()),
-            Role::Other(role) => Err(not_primary(&role)),
-        }
+    };
+    match role(&failures.address, &said) {
+        Role::Primary => Ok(()),
+        Role::Other(role) => Err(not_primary(&role)),
     }
 }

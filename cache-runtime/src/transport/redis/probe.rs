@@ -3,7 +3,7 @@
 //! A replica accepts publications as well, and so does a node that is cut off from most others; with plain
 //! pub/sub, any node does. None of them lets a key of the slot be read.
 
-use redis::{Cmd, RedisError, RedisResult, Value};
+use redis::{Cmd, ErrorKind, RedisResult, Value};
 
 use super::failure::Failures;
 use crate::slot::number_in;
@@ -21,10 +21,11 @@ pub(super) fn probe(failures: &Failures, slot: u16) -> Cmd {
 ///
 /// When the node is not the primary of the slot.
 pub(super) fn probed(answer: Value) -> RedisResult<()> {
-    // Only the primary answers with `ASK`, while the slot is being moved.
-    let is_primary = |error: &RedisError| error.code() == Some("ASK");
     match answer.extract_error() {
-        Err(error) if !is_primary(&error) => Err(error),
-        _ => Ok(()),
+        Ok(Value::Int(_)) => Ok(()),
+        Ok(_) => Err((ErrorKind::UnexpectedReturnType, "`EXISTS` has no number").into()),
+        // Only the primary answers with `ASK`, while the slot is being moved.
+        Err(error) if error.code() == Some("ASK") => Ok(()),
+        Err(error) => Err(error),
     }
 }

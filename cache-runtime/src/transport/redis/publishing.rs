@@ -1,13 +1,13 @@
 //! What is published: events, with the deletions that go before them, canaries, and fences.
 
-use redis::{Cmd, Pipeline, RedisResult, Value};
+use redis::{Cmd, RedisResult, Value};
 
 use super::commands::{Again, Work};
 use super::failure::{About, Failures, is_wrong_server};
 use super::instances::{Fencing, List, listed_at};
 use super::open::Open;
 use super::pipeline::{deletions, pipeline};
-use super::primary_check::PrimaryCheck;
+use super::primary_check;
 use super::probe::{probe, probed};
 use super::request::Request;
 use super::server::Redis;
@@ -30,15 +30,10 @@ impl Redis {
         let failures = &self.endpoint.failures;
         let deletions = deletions(delete, failures.is_cluster());
         let deletions = deletions.into_iter().map(|(_, command)| command);
-        let check = (!failures.is_cluster()).then_some(&self.primary_check);
-        let question = check.map_or_else(
-            || probe(failures, slot_of(channel)),
-            |check| check.question(failures),
-        );
         let work = Publication {
-            commands: pipeline(deletions.chain([command, question])),
+            commands: deletions.chain([command]).collect(),
             failures,
-            check,
+            slot: failures.is_cluster().then(|| slot_of(channel)),
         };
         // Deleting twice costs a load at most.
         let (deleted, receivers) = self.run(&self.publishing, Again::Yes, about, &work).await?;
@@ -120,7 +115,6 @@ impl Redis {
         Fencing {
             publish: None,
             read: self.list(list).read(),
-            check: &self.primary_check,
             failures: &self.endpoint.failures,
         }
     }
@@ -144,22 +138,27 @@ impl Redis {
 /// Deletes, then publishes, and then asks whether the server is the right one: a primary, and in a cluster
 /// that of the channel's slot.
 struct Publication<'a> {
-    commands: Pipeline,
+    commands: Vec<Cmd>,
     failures: &'a Failures,
-    /// `None` in a cluster.
-    check: Option<&'a PrimaryCheck>,
+    /// The slot of the channel, in a cluster.
+    slot: Option<u16>,
 }
 
 impl Work for Publication<'_> {
     type Answer = (RedisResult<()>, RedisResult<Value>);
 
     async fn run(&self, open: &mut Open) -> RedisResult<Self::Answer> {
-        let mut answers: Vec<Value> = self.commands.query_async(&mut open.connection).await?;
+        let question = match self.slot {
+            Some(slot) => probe(self.failures, slot),
+            None => primary_check::question(self.failures, open),
+        };
+        let commands = pipeline(self.commands.iter().chain([&question]).cloned());
+        let mut answers: Vec<Value> = commands.query_async(&mut open.connection).await?;
         let mut last = || answers.pop().unwrap_or(Value::Nil);
-        let (answer, connection) = (last(), &mut open.connection);
-        let check = match self.check {
-            Some(check) => check.answered(answer, self.failures, connection).await,
-            None => probed(answer),
+        let answer = last();
+        let check = match self.slot {
+            Some(_) => probed(answer),
+            None => primary_check::answered(answer, self.failures, open).await,
         };
         // What it says of publishing, such as which right is missing, tells more.
         let published = last().extract_error();

@@ -15,7 +15,6 @@ use super::failure::{About, Failures, another_server};
 use super::open::Open;
 use super::pipeline::deletions;
 use super::primary::Primary;
-use super::primary_check::PrimaryCheck;
 use super::request::Request;
 use super::server_info;
 use super::slots::{Slots, View};
@@ -37,7 +36,6 @@ pub(crate) struct Redis {
     pub(super) endpoint: Arc<Endpoint>,
     /// For events and canaries.
     pub(super) publishing: Commands,
-    pub(super) primary_check: PrimaryCheck,
     /// For keys and values, so that a large value does not delay an event.
     values: Commands,
     epochs: Epochs,
@@ -62,7 +60,6 @@ impl Redis {
         let (endpoint, pause) = (Arc::new(endpoint), settings.backoff_min);
         Arc::new_cyclic(|this| Self {
             publishing: Commands::new("publish", Arc::clone(&endpoint), pause),
-            primary_check: PrimaryCheck::default(),
             values: Commands::new("values", Arc::clone(&endpoint), pause),
             watch: follow_sentinels(this.clone(), &endpoint, settings),
             lease: settings.lease,
