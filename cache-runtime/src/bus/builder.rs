@@ -143,8 +143,11 @@ impl BusBuilder {
         self
     }
 
-    /// Which commands carry events in a Redis Cluster; [`PubSub::Sharded`] by default. All instances that
-    /// share channels need the same. Outside a cluster it has no effect.
+    /// Which commands carry events in a Redis Cluster; [`PubSub::Sharded`] by default. Outside a cluster
+    /// it has no effect.
+    ///
+    /// All instances that share channels need the same. Otherwise they do not hear each other, and
+    /// nothing tells.
     ///
     /// # Examples
     ///

@@ -202,8 +202,8 @@ impl Bus {
     ///
     /// When the server cannot be reached, does not answer in time, is no primary, is too old, or
     /// does not accept the credentials; when two services use one channel for different events; or
-    /// when the bus is closed. In a cluster, an error of one primary is enough. It takes at most twice the time to connect and to answer that the
-    /// builder sets.
+    /// when the bus is closed. In a cluster, an error of one primary is enough. It takes at most twice
+    /// the time to connect and to answer that the builder sets.
     ///
     /// # Cancel safety
     ///
