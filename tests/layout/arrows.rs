@@ -70,14 +70,16 @@ fn resolve<'a>(
         here.clear();
         segments.next();
     }
-    for segment in segments {
+    while let Some(segment) = segments.next() {
         let module = tree.modules.get(&here)?;
         let mut child = here.clone();
         child.push(segment.clone());
         if segment == "super" {
             here.pop();
         } else if segment == "self" {
-        } else if tree.modules.contains_key(&child) {
+        } else if tree.modules.contains_key(&child)
+            && !(segments.len() == 0 && is_item_of(module, segment))
+        {
             here = child;
         } else if module.defined.contains(segment) {
             return Some(Found::Item(module));
@@ -94,6 +96,13 @@ fn resolve<'a>(
         }
     }
     Some(Found::Module(here))
+}
+
+/// Whether a module also has an item of the name of one of its modules, which a path that ends there
+/// refers to.
+fn is_item_of(module: &Module, name: &str) -> bool {
+    let mut imports = module.uses.iter();
+    imports.any(|import| import.name == name && import.path.len() > 1)
 }
 
 /// Every path of two segments or more, also within macros.
