@@ -23,7 +23,11 @@ async fn in_front_of(port: u16) -> Led {
 fn at(scheme: &str, places: &[&Led], rest: &str) -> BusBuilder {
     let hosts = places.iter().map(|led| format!("127.0.0.1:{}", led.port));
     let hosts = hosts.collect::<Vec<_>>().join(",");
-    builder(&format!("{scheme}://{hosts}{rest}")).tls_authority(AUTHORITY)
+    // Nothing is to be given up here, and handshakes take long on a busy machine.
+    builder(&format!("{scheme}://{hosts}{rest}"))
+        .tls_authority(AUTHORITY)
+        .connect_timeout(Duration::from_secs(10))
+        .response_timeout(Duration::from_secs(10))
 }
 
 /// Checks that every connection of an instance to this server uses TLS; returns how many there are.
