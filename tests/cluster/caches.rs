@@ -137,6 +137,7 @@ impl Kind {
 #[derive(Debug)]
 pub(crate) struct Caches {
     pub(crate) bus: Bus,
+    pub(crate) items: Items,
     pub(crate) bypass: CoherentCache<String, u64>,
     pub(crate) serve_for: CoherentCache<String, u64>,
     pub(crate) serve_until_ttl: CoherentCache<String, u64>,
@@ -153,6 +154,7 @@ impl Caches {
             serve_for: coherent(&items, WhileDown::ServeFor(SERVE_FOR), LONG),
             serve_until_ttl: coherent(&items, WhileDown::ServeUntilTtl, TTL),
             redis: redis(&bus, &items),
+            items,
             bus,
         };
         caches.live().await;

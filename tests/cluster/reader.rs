@@ -77,6 +77,20 @@ impl Reader {
         self.child.says("is live").await;
     }
 
+    /// How often its caches have evicted everything since it began to read, because events may have
+    /// been lost.
+    pub(crate) async fn flushes(&mut self) -> u64 {
+        self.child.tell("flushes").await;
+        self.number("flushes since").await
+    }
+
+    /// What the process says next of this.
+    async fn number(&mut self, of: &str) -> u64 {
+        let line = self.child.says(of).await;
+        let (number, _) = line.split_once(' ').expect("it begins with a number");
+        number.parse().expect("it begins with a number")
+    }
+
     /// Stops the process.
     pub(crate) fn freeze(&self) {
         self.child.freeze();
@@ -89,9 +103,7 @@ impl Reader {
     /// Ends the process, and returns its results.
     pub(crate) async fn finish(mut self) -> Report {
         self.child.tell("end").await;
-        let last = self.child.says("memory hits").await;
-        let (number, _) = last.split_once(' ').expect("it begins with a number");
-        let memory_hits = number.parse().expect("it begins with a number");
+        let memory_hits = self.number("memory hits").await;
         assert!(self.child.finish().await.success());
         Report {
             reads: log::load(&self.log),
@@ -136,6 +148,8 @@ pub(crate) async fn play() {
             thread::spawn(move || shared.read_in_thread(&runtime, &kinds, rng))
         })
         .collect();
+    let flushes = || shared.caches.items.stats().flushes;
+    let begun = flushes();
     println!("reading");
 
     let mut commands = BufReader::new(stdin()).lines();
@@ -146,6 +160,7 @@ pub(crate) async fn play() {
                 shared.caches.live().await;
                 println!("is live");
             }
+            "flushes" => println!("{} flushes since it reads", flushes() - begun),
             "end" => break,
             other => panic!("unknown command {other:?}"),
         }
