@@ -34,6 +34,8 @@ struct Shared {
     moves: watch::Sender<Vec<(&'static str, u16)>>,
     /// How many connections were moved.
     moved: Mutex<usize>,
+    /// How many canaries were sent.
+    canaries: Mutex<usize>,
     loses_messages: Mutex<bool>,
     /// How many messages were lost.
     lost: Mutex<usize>,
@@ -56,6 +58,7 @@ impl Relay {
             next: Mutex::default(),
             moves: watch::Sender::new(Vec::new()),
             moved: Mutex::new(0),
+            canaries: Mutex::new(0),
             loses_messages: Mutex::new(false),
             lost: Mutex::new(0),
             accepted: Mutex::new(0),
@@ -110,6 +113,16 @@ impl Relay {
     #[must_use]
     pub fn moved(&self) -> usize {
         *self.shared.moved.lock().unwrap()
+    }
+
+    /// How many canaries instances have published so far: one with each heartbeat.
+    ///
+    /// # Panics
+    ///
+    /// Never, as no holder of the lock panics.
+    #[must_use]
+    pub fn canaries(&self) -> usize {
+        *self.shared.canaries.lock().unwrap()
     }
 
     /// Sets whether messages are lost. The connections stay open, and answers pass.
@@ -175,6 +188,8 @@ async fn connection(client: TcpStream, shared: Arc<Shared>) -> Option<()> {
                 // Only whole commands, because a move comes between two of them.
                 let mut whole = 0;
                 while let Some(length) = frame(&commands[whole..]) {
+                    *shared.canaries.lock().unwrap() +=
+                        usize::from(is_canary(&commands[whole..whole + length]));
                     whole += length;
                 }
                 to_server.write_all(&commands[..whole]).await.ok()?;
@@ -232,6 +247,18 @@ fn is_named(sent: &[u8], end: &str) -> bool {
     let end = format!("{end}\r\n");
     sent.windows(end.len())
         .any(|window| window == end.as_bytes())
+}
+
+/// Whether an instance publishes a canary, which is a number. What it tells other instances in these
+/// channels is none.
+fn is_canary(command: &[u8]) -> bool {
+    let lines = str::from_utf8(command).unwrap_or_default().split("\r\n");
+    match lines.collect::<Vec<_>>()[..] {
+        [_, _, "PUBLISH", _, channel, _, payload, ""] => {
+            channel.starts_with("cache-runtime:canary:") && payload.parse::<u64>().is_ok()
+        }
+        _ => false,
+    }
 }
 
 /// Passes on what is complete, except the messages that are to be lost; whether [`LAST`] was
