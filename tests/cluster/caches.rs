@@ -168,6 +168,25 @@ impl Caches {
         live.await.expect("`eventually` has seen it");
     }
 
+    /// How many reads of each kind were answered from memory so far.
+    fn hits(&self) -> [u64; Kind::ALL.len()] {
+        Kind::ALL.map(|kind| match self.coherent(kind) {
+            Some(cache) => cache.stats().hits,
+            None => self.redis.stats().memory_hits,
+        })
+    }
+
+    /// Waits until each has answered half as many more reads from memory as there are keys.
+    pub(crate) async fn filled(&self) {
+        let before = self.hits();
+        let since = async || {
+            let hits = self.hits().into_iter().zip(before);
+            hits.map(|(now, before)| now - before).min()
+        };
+        let enough = |least: &Option<u64>| *least >= Some(KEYS as u64 / 2);
+        support::eventually("the caches to be filled", since, enough).await;
+    }
+
     /// The cache of this kind; `None` if it is not in memory only.
     pub(crate) fn coherent(&self, kind: Kind) -> Option<&CoherentCache<String, u64>> {
         match kind {

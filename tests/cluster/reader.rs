@@ -77,6 +77,12 @@ impl Reader {
         self.child.says("is live").await;
     }
 
+    /// Waits until its caches serve many reads from memory.
+    pub(crate) async fn filled(&mut self) {
+        self.child.tell("filled").await;
+        self.child.says("are filled").await;
+    }
+
     /// How often its caches have evicted everything since it began to read, because events may have
     /// been lost.
     pub(crate) async fn flushes(&mut self) -> u64 {
@@ -159,6 +165,10 @@ pub(crate) async fn play() {
             "live" => {
                 shared.caches.live().await;
                 println!("is live");
+            }
+            "filled" => {
+                shared.caches.filled().await;
+                println!("caches are filled");
             }
             "flushes" => println!("{} flushes since it reads", flushes() - begun),
             "end" => break,

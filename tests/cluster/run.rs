@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use support::eventually;
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
 
 use crate::audit::{Verdict, audit};
 use crate::caches::Kind;
@@ -19,9 +18,6 @@ use crate::writer::{self, Counts, Progress, Written};
 
 /// The seed of all random choices; the variable `TORTURE_SEED` overrides it.
 const SEED: u64 = 1;
-
-/// Long enough for most caches to be filled again.
-const CALM: Duration = Duration::from_millis(400);
 
 fn number(variable: &str) -> Option<u64> {
     let text = env::var(variable).ok()?;
@@ -86,12 +82,15 @@ impl Run {
         self.step("live");
     }
 
-    /// Waits until caches may be filled, and a publication was confirmed again.
+    /// Waits until caches are filled, and a publication was confirmed again.
     pub(crate) async fn calm(&mut self) {
         self.live().await;
         let confirmed = || self.progress.confirmed.load(Ordering::Relaxed);
         let before = confirmed();
-        sleep(CALM).await;
+        for reader in &mut self.readers {
+            reader.filled().await;
+        }
+        self.step("filled");
         let since = async || confirmed() - before;
         eventually("a confirmation", since, |since| *since > 0).await;
     }
