@@ -213,15 +213,21 @@ impl Table {
         moved
     }
 
-    /// Tells the channels that no link serves why, by name.
+    /// Tells the channels that no link serves why, by name. The bus hears the cause of the first name, so
+    /// that its health changes only with that cause.
     pub(super) fn explain_unserved(&self, cause: impl Fn(&str) -> Cause) {
-        for subscribed in self.wanted.values() {
-            let (channel, served_by) = (&subscribed.channel, subscribed.served_by);
-            if let (ServedBy::Nobody { wanted }, Some(combined)) = (served_by, &self.combined) {
-                let down = Health::Down(cause(channel.name()));
-                combined.unserved.settle(&down);
-                channel.health().report(wanted, &down);
-            }
+        let unserved = self.wanted.values();
+        let unserved = unserved.filter_map(|subscribed| match subscribed.served_by {
+            ServedBy::Nobody { wanted } => Some((&subscribed.channel, wanted)),
+            ServedBy::Link(_) => None,
+        });
+        let first = unserved.clone().map(|(channel, _)| channel.name()).min();
+        if let (Some(first), Some(combined)) = (first, &self.combined) {
+            combined.unserved.settle(&Health::Down(cause(first)));
+        }
+        for (channel, wanted) in unserved {
+            let down = Health::Down(cause(channel.name()));
+            channel.health().report(wanted, &down);
         }
     }
 

@@ -196,6 +196,11 @@ async fn the_cause_of_the_bus_is_that_of_a_channel_that_is_still_unserved() {
     let unserved = |bus: &Bus| matches!(bus.whole.get(), Health::Down(Cause::Unserved(_)));
     assert_eq!(bus.serve(&[Some(0), None, None]), 1);
     assert!(unserved(&bus));
+    // While nothing changes, nobody who watches is woken.
+    let mut health = bus.table.combined.as_ref().unwrap().unserved.watch();
+    health.mark_unchanged();
+    assert_eq!(bus.serve(&[Some(0), None, None]), 0);
+    assert!(!health.has_changed().unwrap());
     // The one that was unserved last is no longer.
     bus.table.unwant(&*bus.channels[2].clone());
     bus.table.explain_unserved(|_| Cause::Disconnected);
