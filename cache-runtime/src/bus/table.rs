@@ -250,10 +250,13 @@ impl Table {
             let is_here = canary.is_none_or(|canary| {
                 carrier(&canary).is_some_and(|carrier| link.transport.is(&carrier))
             });
+            if is_here {
+                return false;
+            }
             let mut served = wanted.values();
             let is_used = served.any(|subscribed| subscribed.served_by == ServedBy::Link(*number));
             // An unused one once more, so that what it still reports is heard.
-            !is_here && (is_used || std::mem::replace(&mut link.was_unused, true))
+            is_used || std::mem::replace(&mut link.was_unused, true)
         });
         strayed.map(|(_, link)| link).collect()
     }
