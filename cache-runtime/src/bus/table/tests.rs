@@ -1,6 +1,9 @@
 //! Slots move from node to node. The nodes are in-process transports.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
+
+use tokio::time::timeout;
 
 use super::*;
 use crate::channel::{ChannelStats, Counters};
@@ -53,6 +56,9 @@ impl Dispatch for Counting {
 }
 
 const NODES: usize = 3;
+
+/// Long enough for a busy machine.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// A bus with three channels, in different slots.
 struct Bus {
@@ -130,7 +136,8 @@ impl Bus {
 
     async fn live(&self) {
         let mut health = self.whole.watch();
-        health.wait_for(Health::is_live).await.unwrap();
+        let live = timeout(LIMIT, health.wait_for(Health::is_live)).await;
+        live.expect("the bus becomes live").unwrap();
     }
 }
 
@@ -176,9 +183,13 @@ async fn a_link_that_ends_does_not_leave_the_bus_live_in_between() {
     let link = bus
         .table
         .links
-        .values()
-        .find(|link| link.transport.is(&bus.nodes[0]));
-    link.unwrap().health.set(&Health::Down(Cause::LeaseExpired));
+        .values_mut()
+        .find(|link| link.transport.is(&bus.nodes[0]))
+        .unwrap();
+    // Its supervisor would report that it is live again.
+    let supervisor = link.end().unwrap();
+    timeout(LIMIT, supervisor).await.unwrap().unwrap();
+    link.health.set(&Health::Down(Cause::LeaseExpired));
     bus.channels[0]
         .health
         .set(&Health::Down(Cause::LeaseExpired));
