@@ -24,6 +24,10 @@ const PATIENCE: Duration = Duration::from_millis(100);
 /// The nodes are asked in order, a few at first. While none of them has such a view, further ones are
 /// asked. So an older view counts only if every node that answers has an older one: after the cluster
 /// was set up anew, its epochs begin again.
+///
+/// Of equal epochs, the view of the node with the latest claim counts. If that node does not answer in
+/// time, or is not among those that are asked, a slot that it has just taken is found with the next
+/// question that it answers, or once the others have heard of it.
 pub(super) async fn newest<'a>(
     mut nodes: impl Iterator<Item = BoxFuture<'a, Result<View, Cause>>>,
     known: u64,
@@ -42,7 +46,7 @@ pub(super) async fn newest<'a>(
             Ok(Some(Ok(view))) => {
                 let is_newer = newest
                     .as_ref()
-                    .is_none_or(|newest| newest.epoch < view.epoch);
+                    .is_none_or(|newest| newest.order() < view.order());
                 if is_newer {
                     newest = Some(view);
                 }
@@ -63,6 +67,7 @@ mod tests {
 
     use futures_util::FutureExt;
 
+    use super::super::slots::Range;
     use super::*;
 
     /// A node: it answers with a view of an epoch, fails, or never answers.
@@ -82,7 +87,7 @@ mod tests {
             match node {
                 Says(epoch) => ready(Ok(View {
                     epoch: *epoch,
-                    ranges: Vec::new(),
+                    ..View::default()
                 }))
                 .boxed(),
                 Fails => ready(Err(Cause::Disconnected)).boxed(),
@@ -97,6 +102,26 @@ mod tests {
     async fn the_greatest_epoch_counts_in_any_order() {
         for nodes in [[1, 2, 3], [3, 2, 1], [2, 3, 1]] {
             assert_eq!(ask(&nodes.map(Says), 0).await, (Ok(3), 3));
+        }
+    }
+
+    /// A slot has moved to a node that already had the greatest epoch. The others have not heard of it.
+    #[tokio::test]
+    async fn of_equal_epochs_the_latest_claim_counts_in_any_order() {
+        let view = |claim, port| View {
+            epoch: 6,
+            claim,
+            ranges: vec![Range {
+                first: 0,
+                last: 0,
+                host: "node".to_owned(),
+                port,
+            }],
+        };
+        for order in [[(1, 1), (2, 1), (6, 6)], [(6, 6), (2, 1), (1, 1)]] {
+            let views = order.map(|(claim, port)| ready(Ok(view(claim, port))).boxed());
+            let newest = newest(views.into_iter(), 6).await.unwrap();
+            assert_eq!(newest.ranges[0].port, 6);
         }
     }
 

@@ -10,10 +10,12 @@ use super::server_info::line;
 /// Which primaries serve which slots, as one node says.
 #[derive(Debug, Default)]
 pub(super) struct View {
-    /// Grows with every fail-over, and when a slot moves to a node whose latest claim is not the newest
-    /// of all, and spreads through the cluster: of two views, the one with the greater epoch is the newer
-    /// one.
+    /// Grows with every fail-over, and with most moves of slots: not if the node that takes the slot
+    /// already has the greatest epoch.
     pub(super) epoch: u64,
+    /// That of the latest claim of the node, or of its primary. Of two nodes that claim a slot, the one
+    /// whose claim has the greater epoch is right.
+    pub(super) claim: u64,
     pub(super) ranges: Vec<Range>,
 }
 
@@ -56,15 +58,22 @@ pub(super) fn checked(answers: Vec<Value>) -> RedisResult<[Value; 2]> {
 }
 
 impl View {
+    /// The greater, the newer the view. With equal epochs, a slot can have moved
+    /// only to the node whose claim has the greatest epoch of all, and that node knows.
+    pub(super) fn order(&self) -> (u64, u64) {
+        (self.epoch, self.claim)
+    }
+
     /// The answers of a node that was asked at `host`.
     pub(super) fn parse([info, slots]: [Value; 2], host: &str) -> Self {
-        let epoch = line(&info, "cluster_current_epoch");
+        let epoch = |name| line(&info, name).and_then(|epoch| epoch.parse().ok());
         let ranges = match &slots {
             Value::Array(ranges) => ranges.iter().filter_map(|range| Range::parse(range, host)),
             _ => return Self::default(),
         };
         Self {
-            epoch: epoch.and_then(|epoch| epoch.parse().ok()).unwrap_or(0),
+            epoch: epoch("cluster_current_epoch").unwrap_or(0),
+            claim: epoch("cluster_my_epoch").unwrap_or(0),
             ranges: ranges.collect(),
         }
     }
@@ -119,7 +128,7 @@ mod tests {
 
     #[test]
     fn each_range_has_its_primary() {
-        let info = bulk("cluster_state:ok\r\ncluster_current_epoch:7\r\n");
+        let info = bulk("cluster_state:ok\r\ncluster_current_epoch:7\r\ncluster_my_epoch:3\r\n");
         let slots = Value::Array(vec![
             range(0, 5, bulk("a"), 6379),
             range(6, 6, Value::Nil, 6380),
@@ -138,12 +147,12 @@ mod tests {
             (6, 6, "asked", 6380),
             (7, 16383, "asked", 6381),
         ];
-        assert_eq!((view.epoch, &ranges[..]), (7, &expected[..]));
+        assert_eq!((view.order(), &ranges[..]), ((7, 3), &expected[..]));
     }
 
     #[test]
     fn an_answer_of_another_kind_says_nothing() {
         let view = View::parse([Value::Nil, Value::Okay], "asked");
-        assert_eq!((view.epoch, view.ranges.len()), (0, 0));
+        assert_eq!((view.order(), view.ranges.len()), ((0, 0), 0));
     }
 }
