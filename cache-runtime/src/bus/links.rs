@@ -23,8 +23,7 @@ pub(super) struct Link {
     lease: Arc<Lease>,
     canary: CanaryName,
     supervisor: Option<JoinHandle<()>>,
-    /// In a cluster, whether the node had no channels, and not the slot of the canary, when that was last
-    /// looked at.
+    /// Nothing needed it when that was last looked at.
     pub(super) was_unused: bool,
 }
 

@@ -255,7 +255,7 @@ impl Table {
             }
             let mut served = wanted.values();
             let is_used = served.any(|subscribed| subscribed.served_by == ServedBy::Link(*number));
-            // An unused one once more, so that what it still reports is heard.
+            // An unused link ends one pass later, so that its last reports are heard.
             is_used || std::mem::replace(&mut link.was_unused, true)
         });
         strayed.map(|(_, link)| link).collect()
