@@ -1,8 +1,10 @@
 //! A Redis Cluster: three primaries, each with a replica.
 
 use std::ops::RangeInclusive;
+use std::process::Command;
 
 use crate::port::Port;
+use crate::process::server_binary;
 use crate::{Admin, Server, eventually};
 
 /// Three primaries with the numbers 0 to 2, and the replica of each with a number that is 3 higher.
@@ -10,7 +12,8 @@ use crate::{Admin, Server, eventually};
 pub struct RedisCluster {
     nodes: Vec<Server>,
     ids: Vec<String>,
-    bus_ports: Vec<Port>,
+    /// None before Redis 7.
+    bus_ports: Vec<Option<Port>>,
 }
 
 /// The number of primaries.
@@ -21,6 +24,19 @@ const SLOTS: usize = 16384;
 fn slots(shard: usize) -> RangeInclusive<usize> {
     // As `shard` divides: the slots for which `slot * 3 / 16384` is the shard.
     (shard * SLOTS).div_ceil(SHARDS)..=((shard + 1) * SLOTS).div_ceil(SHARDS) - 1
+}
+
+/// Whether the port of the cluster bus can be set. Otherwise it is the server's and 10,000, and a server
+/// that finds it in use starts on another port.
+fn has_bus_port() -> bool {
+    let version = Command::new(server_binary()).arg("--version").output();
+    let version = version.expect("the server's version").stdout;
+    let version = String::from_utf8_lossy(&version).into_owned();
+    let major = version
+        .split_once("v=")
+        .and_then(|(_, rest)| rest.split_once('.'));
+    let major = major.and_then(|(major, _)| major.parse::<u32>().ok());
+    major.expect("a version") >= 7
 }
 
 impl RedisCluster {
@@ -47,10 +63,13 @@ impl RedisCluster {
         let mut starting = Vec::new();
         for _ in 0..2 * SHARDS {
             starting.push(tokio::spawn(async move {
-                let port = Port::reserve();
-                let server = Server::builder()
+                let port = has_bus_port().then(Port::reserve);
+                let mut server = Server::builder();
+                if let Some(port) = &port {
+                    server = server.option("cluster-port", &port.number().to_string());
+                }
+                let server = server
                     .option("cluster-enabled", "yes")
-                    .option("cluster-port", &port.number().to_string())
                     .option("cluster-node-timeout", node_timeout)
                     .option("cluster-require-full-coverage", "no")
                     .option("cluster-allow-replica-migration", "no")
@@ -75,7 +94,11 @@ impl RedisCluster {
     }
 
     async fn form(&mut self) {
-        let (first, first_bus) = (self.nodes[0].port(), self.bus_ports[0].number());
+        let mut meet = ["CLUSTER", "MEET", "127.0.0.1"].map(str::to_owned).to_vec();
+        meet.push(self.nodes[0].port().to_string());
+        let bus_port = self.bus_ports[0].as_ref();
+        meet.extend(bus_port.map(|port| port.number().to_string()));
+        let meet: Vec<_> = meet.iter().map(String::as_str).collect();
         for (number, node) in self.nodes.iter().enumerate() {
             let admin = node.admin().await;
             self.ids.push(admin.run(&["CLUSTER", "MYID"]).await);
@@ -84,17 +107,13 @@ impl RedisCluster {
                 .run::<()>(&["CLUSTER", "SET-CONFIG-EPOCH", &epoch])
                 .await;
             if number < SHARDS {
-                let range = slots(number);
-                let (from, to) = (range.start().to_string(), range.end().to_string());
-                admin
-                    .run::<()>(&["CLUSTER", "ADDSLOTSRANGE", &from, &to])
-                    .await;
+                let slots: Vec<_> = slots(number).map(|slot| slot.to_string()).collect();
+                let mut add = vec!["CLUSTER", "ADDSLOTS"];
+                add.extend(slots.iter().map(String::as_str));
+                admin.run::<()>(&add).await;
             }
             if number > 0 {
-                let (port, bus) = (first.to_string(), first_bus.to_string());
-                admin
-                    .run::<()>(&["CLUSTER", "MEET", "127.0.0.1", &port, &bus])
-                    .await;
+                admin.run::<()>(&meet).await;
             }
         }
         for (number, node) in self.nodes.iter().enumerate().skip(SHARDS) {
