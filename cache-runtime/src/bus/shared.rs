@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use futures_util::future::{BoxFuture, join, join_all};
+use futures_util::future::{BoxFuture, join};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
+use super::ending::Ending;
 use super::fences::{CanaryName, Fences};
 use super::lease::Lease;
 use super::links::Link;
@@ -65,8 +65,7 @@ pub(crate) struct Shared {
     /// The handlers that run.
     handlers: TaskTracker,
     closed: AtomicBool,
-    /// Held while the supervisors end, which need the connections.
-    ending: tokio::sync::Mutex<()>,
+    pub(super) ending: Ending,
     /// The lease of the only link; not used in a cluster.
     pub(super) lease: Arc<Lease>,
     fences: Arc<Fences>,
@@ -135,7 +134,7 @@ impl Shared {
             publishers: Mutex::default(),
             handlers: TaskTracker::new(),
             closed: AtomicBool::new(false),
-            ending: tokio::sync::Mutex::default(),
+            ending: Ending::default(),
             id,
         });
         BUSES.add(Arc::downgrade(&shared));
@@ -376,11 +375,10 @@ impl Shared {
 
     /// Sends what is in the outbox until `limit` has passed.
     pub(super) async fn close(&self, limit: Duration) -> Unsent {
+        self.end();
         let ended = async {
-            let _turn = self.ending.lock().await;
-            let mut supervisors = self.end();
-            let was_live = !supervisors.is_empty();
-            let ended = join_all(supervisors.iter_mut());
+            let _turn = self.ending.turn().await;
+            let was_live = !self.ending.is_over();
             let unlisted = async {
                 // Only now, because it serves nothing any more. Nobody need wait for its lease.
                 if let Servers::One(transport) = &self.servers
@@ -390,9 +388,9 @@ impl Shared {
                     let _ = timeout(CLOSE_STEP, transport.unlist(&listing)).await;
                 }
             };
-            let (ended, ()) = join(timeout(CLOSE_STEP, ended), unlisted).await;
+            let (ended, ()) = join(timeout(CLOSE_STEP, self.ending.over()), unlisted).await;
             if ended.is_err() {
-                supervisors.iter().for_each(JoinHandle::abort);
+                self.ending.abort();
             }
         };
         let ((), unsent) = join(Box::pin(ended), self.outbox.close(limit)).await;
@@ -402,17 +400,17 @@ impl Shared {
         unsent
     }
 
-    /// Closes every channel and link. Returns the supervisors, which are ending.
-    fn end(&self) -> Vec<JoinHandle<()>> {
+    /// Closes every channel and link.
+    fn end(&self) {
         self.closed.store(true, Ordering::Release);
         let mut table = self.table.lock();
-        let supervisors = table.close();
+        // Under the lock, so that whoever comes second waits for them.
+        self.ending.add(table.close());
         if let Some(listening) = self.listening.get() {
             listening.close();
         }
         self.health.set(&Health::Closed);
         self.fences.wake();
-        supervisors
     }
 
     /// Moves the channels whose slots have moved, and tells them that events may have been lost.
@@ -481,7 +479,8 @@ fn is_obstacle(cause: &Cause) -> bool {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        self.end().iter().for_each(JoinHandle::abort);
+        self.end();
+        self.ending.abort();
         self.outbox.abandon(self.settings.next_attempt());
     }
 }
