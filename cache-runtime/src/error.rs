@@ -204,6 +204,8 @@ impl<E: Error + 'static> Error for ConfirmError<E> {
 pub(crate) enum Fate {
     /// The outbox sends it.
     Deferred,
+    /// Its caller keeps it elsewhere, and sends it again.
+    Kept,
     /// It would be sent later, but the outbox is off.
     Off,
     /// It is never sent.
@@ -317,7 +319,11 @@ impl PublishError {
     /// off.
     #[must_use]
     pub fn is_refused(&self) -> bool {
-        !self.is_published() && !self.is_deferred()
+        let will_be_sent = matches!(
+            self.reason,
+            Some(Reason::Transport(_, Fate::Deferred | Fate::Kept))
+        );
+        !self.is_published() && !will_be_sent
     }
 
     /// Whether the event cannot be encoded, or is too large. Publishing it again fails again.
@@ -353,6 +359,10 @@ impl fmt::Display for PublishError {
             Some(Reason::Transport(_, Fate::Deferred)) => write!(
                 f,
                 "the event for channel `{channel}` is deferred and will be sent later"
+            )?,
+            Some(Reason::Transport(_, Fate::Kept)) => write!(
+                f,
+                "the event for channel `{channel}` is kept and will be tried again"
             )?,
             Some(_) => write!(
                 f,

@@ -15,8 +15,7 @@ impl Shared {
 
     /// Publishes the event that was encoded elsewhere as a payload of a channel without its
     /// namespace, or the channel's `All` for `None`. If this bus has no service of the channel, it
-    /// sends the payload as it is. What the server does not take, the caller has to keep: the outbox of
-    /// the bus does not, even if the error calls the event deferred.
+    /// sends the payload as it is. What the server does not take, the caller has to keep.
     pub(crate) async fn publish_payload(
         self: &Arc<Self>,
         channel: &str,

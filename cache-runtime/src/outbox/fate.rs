@@ -3,10 +3,10 @@
 use crate::error::Fate;
 use crate::health::Cause;
 
-/// What becomes of an event that is kept somewhere, and that the server has not taken.
+/// What becomes of an event that its caller keeps, and that the server has not taken.
 pub(crate) fn fate(cause: &Cause) -> Fate {
     if may_pass(cause) {
-        Fate::Deferred
+        Fate::Kept
     } else {
         Fate::Refused
     }
@@ -38,5 +38,25 @@ pub(super) fn may_pass(cause: &Cause) -> bool {
         | Cause::Oversized(_)
         | Cause::Stopped
         | Cause::Server(_) => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::PublishError;
+
+    #[test]
+    fn what_its_caller_keeps_is_neither_deferred_nor_refused() {
+        let error = |cause: Cause| {
+            let fate = fate(&cause);
+            PublishError::transport("cache:users".into(), cause, fate)
+        };
+        let kept = error(Cause::Disconnected);
+        assert!(!kept.is_deferred() && !kept.is_refused() && !kept.is_published());
+        let text = kept.to_string();
+        let start = "the event for channel `cache:users` is kept and will be tried again";
+        assert!(text.starts_with(start), "{text}");
+        assert!(error(Cause::Closed).is_refused());
     }
 }

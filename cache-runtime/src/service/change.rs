@@ -102,7 +102,7 @@ impl<E: InvalidationEvent> Drop for Change<E> {
         };
         count(&self.core.channel.counters.undecided);
         let what_follows = match begun.leave() {
-            Ok(Fate::Deferred) => "its event is sent".to_owned(),
+            Ok(Fate::Deferred | Fate::Kept) => "its event is sent".to_owned(),
             Ok(Fate::Off | Fate::Refused) => "its event is not sent".to_owned(),
             Err(error) => error.to_string(),
         };

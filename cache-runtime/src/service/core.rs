@@ -172,7 +172,7 @@ pub(super) struct Begun<E> {
 }
 
 impl<E> Begun<E> {
-    /// Leaves the publication to the caches and the outbox.
+    /// Leaves the publication to the caches and the event's keeper.
     pub(super) fn leave(self) -> Result<Fate, PublishError> {
         drop(self.deletions);
         self.sending.map(Sending::leave)

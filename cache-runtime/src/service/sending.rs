@@ -12,7 +12,7 @@ use crate::health::Cause;
 use crate::outbox::{self, Outbox};
 
 /// Who sends an event again that the server has not taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Keeper {
     /// The outbox of the bus.
     Outbox,
@@ -69,10 +69,17 @@ impl Sending {
         }
     }
 
-    /// Leaves the event to the outbox.
+    /// Leaves the event to its keeper.
     pub(super) fn leave(mut self) -> Fate {
         self.is_done = true;
-        self.send_after(Duration::ZERO)
+        self.hand_over()
+    }
+
+    fn hand_over(&self) -> Fate {
+        match self.keeper {
+            Keeper::Outbox => self.send_after(Duration::ZERO),
+            Keeper::Caller => Fate::Kept,
+        }
     }
 
     /// Lets the outbox send the event once a time has passed, in any case.
@@ -80,7 +87,7 @@ impl Sending {
         let channel = Arc::clone(&self.channel);
         let fate = self.outbox.send_after(channel, &self.payload, lag);
         let why = match fate {
-            Fate::Deferred => return fate,
+            Fate::Deferred | Fate::Kept => return fate,
             Fate::Off => "the outbox is off",
             Fate::Refused => "the bus is closed",
         };
@@ -92,8 +99,8 @@ impl Sending {
 
 impl Drop for Sending {
     fn drop(&mut self) {
-        if !self.is_done && self.keeper == Keeper::Outbox {
-            self.send_after(Duration::ZERO);
+        if !self.is_done {
+            self.hand_over();
         }
     }
 }

@@ -26,7 +26,7 @@ impl Nodes<'_> {
     ) -> Result<T, Cause> {
         match self {
             Self::One(redis) => redis.request(request, again, key).await,
-            // It is larger than all the rest of the callers' futures.
+            // This future is larger than the callers', so it is boxed to keep theirs small.
             Self::Cluster(cluster) => Box::pin(cluster.request(request, again, key)).await,
         }
     }
@@ -46,6 +46,7 @@ impl Nodes<'_> {
             }
             Self::Cluster(cluster) => {
                 let asked = cluster.request_in_epoch(generation, request, again, key);
+                // Boxed to keep the callers' futures small.
                 Box::pin(asked).await
             }
         }
