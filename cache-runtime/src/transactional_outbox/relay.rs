@@ -35,7 +35,8 @@ use crate::random;
 ///
 /// While Redis or the database is away, the relay tries again, at first after 20 ms, later after at
 /// most 1 s. Rows that Redis refuses stay as well, such as those of a channel that access rules forbid.
-/// They are tried again with the first look at the table after 1 s, and do not hold up others. A line in
+/// They are tried again with the first look at the table after 1 s, and do not hold up others. Every look
+/// reads them from the table, though, and of more than 10 000 the rest is tried with every look. A line in
 /// the log says why; delete them where they are no more use.
 ///
 /// A row whose payload is no event of its channel is published as the event's `All`.
