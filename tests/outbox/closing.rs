@@ -106,7 +106,7 @@ async fn after_a_panic_sends_what_is_left() {
     assert!(place.bus.close().await.is_empty());
 }
 
-/// The last handle is gone, and the outbox goes on for as long as the next attempt may take.
+/// The last handle is gone, and what is left is sent all the same.
 #[tokio::test]
 async fn by_dropping_the_last_handle_sends_what_is_left() {
     let place = Place::with(|bus| bus.response_timeout(LONG)).await;

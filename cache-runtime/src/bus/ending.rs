@@ -55,6 +55,8 @@ mod tests {
     use std::future::Future;
     use std::pin::pin;
     use std::task::{Context, Poll, Waker};
+    #[cfg(feature = "redis")]
+    use std::time::{Duration, Instant};
 
     use crate::bus::Bus;
     use crate::health::Health;
@@ -75,5 +77,23 @@ mod tests {
         assert!(!bus.shared().ending.is_over());
         bus.close().await;
         assert!(bus.shared().ending.is_over());
+    }
+
+    #[cfg(feature = "redis")]
+    #[tokio::test]
+    async fn without_a_handle_the_outbox_goes_on_for_as_long_as_the_next_attempt_may_take() {
+        let [connect, response, backoff] = [60, 600, 6000].map(Duration::from_secs);
+        let bus = Bus::redis("redis://127.0.0.1:1")
+            .connect_timeout(connect)
+            .response_timeout(response)
+            .backoff(backoff, backoff)
+            .connect_lazy()
+            .unwrap();
+        let outbox = bus.shared().outbox().clone();
+        assert_eq!(outbox.deadline(), None);
+        let before = Instant::now();
+        drop(bus);
+        let limit = outbox.deadline().unwrap() - before;
+        assert!(limit >= connect + response + backoff, "{limit:?}");
     }
 }

@@ -146,6 +146,12 @@ impl Outbox {
         }
     }
 
+    /// Until when it goes on, once it was closed.
+    #[cfg(all(test, feature = "redis"))]
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        *self.0.deadline.borrow()
+    }
+
     fn end_within(&self, limit: Duration) -> Instant {
         let mut state = self.0.state.lock();
         state.is_closed = true;
