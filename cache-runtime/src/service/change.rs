@@ -46,9 +46,9 @@ impl<E: InvalidationEvent> Change<E> {
     /// They may load the old value from the replica after the first event, and keep it until the
     /// second. The bus sends the second by itself: it need not be awaited. It is sent when the lag has
     /// passed, and never before. Where equal events follow each other within the lag, one may be sent
-    /// for several of them, each within twice its lag. Closing the bus sends it early. A lag of more
-    /// than a day counts as a day. With the [outbox](crate::bus::BusBuilder::outbox) off, there is no
-    /// second event, which is logged.
+    /// for several of them, each within twice its lag. What the server does not take then is sent when
+    /// it does. Closing the bus sends it early. A lag of more than a day counts as a day. With the
+    /// [outbox](crate::bus::BusBuilder::outbox) off, there is no second event, which is logged.
     pub fn replica_lag(mut self, lag: Duration) -> Self {
         self.replica_lag = Some(lag.min(LONGEST));
         self
