@@ -152,6 +152,10 @@ async fn woken(
 }
 
 /// Sends every event whose time has come. Returns whether the server has taken them, or never will.
+///
+/// In a cluster, a node that does not answer holds up what becomes due for others meanwhile, and so does
+/// the wait after it: together at most for as long as the settings let the next attempt take. That sends
+/// all that is due by then.
 async fn send_due(outbox: &Arc<Shared>) -> bool {
     let taken = {
         let mut state = outbox.state.lock();

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// Within which time an event is to be sent once. It is never sent before, and after only if the
-/// server does not take it.
+/// server does not take it, or in a cluster, if a node does not take another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Window {
     from: Instant,

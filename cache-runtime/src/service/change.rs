@@ -47,7 +47,9 @@ impl<E: InvalidationEvent> Change<E> {
     /// second. The bus sends the second by itself: it need not be awaited. It is sent when the lag has
     /// passed, and never before. Where equal events follow each other within the lag, one may be sent
     /// for several of them, each within twice its lag. What the server does not take then is sent when
-    /// it does. Closing the bus sends it early. A lag of more than a day counts as a day. With the
+    /// it does. In a cluster, a node that does not answer may hold up events for others by the time to
+    /// connect and to answer and the longest wait between two attempts: 4 s by default. Closing the bus
+    /// sends it early. A lag of more than a day counts as a day. With the
     /// [outbox](crate::bus::BusBuilder::outbox) off, there is no second event, which is logged.
     pub fn replica_lag(mut self, lag: Duration) -> Self {
         self.replica_lag = Some(lag.min(LONGEST));
