@@ -198,6 +198,8 @@ async fn beside_a_stuck_load(rows: &Rows, cache: &CoherentCache<u64, String>, ro
         assert!(token.store(value()).is_err());
         tokio::task::yield_now().await;
     }
+    // Those that are on their way hold memory.
+    received(rows).await;
 }
 
 #[test]
