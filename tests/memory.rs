@@ -25,8 +25,6 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 const MIB: i64 = 1024 * 1024;
 /// The length of a message in bytes.
 const HUGE: usize = 100 * 1024 * 1024;
-/// How often what is measured is done before.
-const WARM_UPS: usize = 3;
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
 #[derive(Debug, InvalidationEvent)]
@@ -69,6 +67,13 @@ fn growth(work: impl FnOnce()) -> i64 {
     let region = Region::new(ALLOCATOR);
     work();
     held(&region)
+}
+
+/// The least of several times. What leaks grows each time. Some allocations happen only once, and how full
+/// queues get depends on the machine.
+fn least_growth(work: impl Fn()) -> i64 {
+    let times = (0..5).map(|_| growth(&work));
+    times.min().expect("there are some")
 }
 
 /// The bytes by which the allocated memory has grown.
@@ -208,9 +213,7 @@ fn a_stuck_loader_makes_nothing_grow() {
     let runtime = runtime();
     let (rows, cache) = runtime.block_on(coherent(1_000));
     let run = |rounds| runtime.block_on(beside_a_stuck_load(&rows, &cache, rounds));
-    // Makes the allocations that happen only once. How full queues get depends on the machine.
-    (0..WARM_UPS).for_each(|_| run(10_000));
-    let grown = growth(|| run(10_000));
+    let grown = least_growth(|| run(10_000));
     assert!(grown < MIB / 16, "{grown} bytes");
     assert_eq!(cache.stats().loading, 0);
 }
@@ -250,10 +253,7 @@ fn evicting_everything_over_and_over_makes_nothing_grow() {
             received(&rows).await;
         });
     };
-    // More events than the queue holds: its memory is allocated only once. How full it gets depends on
-    // the machine.
-    (0..WARM_UPS).for_each(|_| run(10_000));
-    let grown = growth(|| run(10_000));
+    let grown = least_growth(|| run(10_000));
     assert!(grown < MIB / 16, "{grown} bytes");
 }
 
