@@ -23,6 +23,15 @@ everything_is_asked_for() {
   done
 }
 
+# Runs what needs no server: the compiler's messages, and the concurrency checker.
+run_aside() {
+  local status=0
+  # As the other tests are built, so that nothing is built again.
+  nice -n 19 cargo test --workspace --exclude benches --test ui "$@" || status=$?
+  nice -n 19 bash tests/checker.sh "$@" || status=$?
+  return "$status"
+}
+
 run_tests() {
   local status=0
   if ! everything_is_asked_for "$@"; then
@@ -30,17 +39,15 @@ run_tests() {
     return
   fi
   cargo test --workspace --exclude benches --no-run "$@" || return
-  # The compiler's messages are checked with the time that the other tests leave, most of which wait for
-  # a server most of the time.
-  local messages
-  messages=$(mktemp)
-  nice -n 19 cargo test --workspace --exclude benches --test ui "$@" >"$messages" 2>&1 &
+  # With the time that the other tests leave, most of which wait for a server most of the time.
+  local aside
+  aside=$(mktemp)
+  run_aside "$@" >"$aside" 2>&1 &
   cargo test --workspace --exclude benches --no-fail-fast "$@" -- --skip the_compiler_says ||
     status=$?
   wait $! || status=$?
-  cat "$messages"
-  rm "$messages"
-  bash tests/checker.sh "$@" || status=$?
+  cat "$aside"
+  rm "$aside"
   return "$status"
 }
 
