@@ -113,18 +113,26 @@ impl Events {
     /// Takes an event whose time has come by `now`, or that is to be sent whatever its time. Counts
     /// what this covers.
     fn take(&mut self, payload: Payload, now: Option<Instant>, queue: &mut Queue) -> Event {
+        let before = self.sendings;
         let mut times = self.remove(&payload, queue);
-        let taken = match now {
-            Some(now) => times.take(now),
-            None => std::mem::take(&mut times).len(),
-        };
-        add(&self.channel.counters().collapsed, taken.saturating_sub(1));
-        self.in_flight += 1;
+        if let Some(now) = now {
+            times.take(now);
+        } else {
+            times = Times::default();
+        }
         self.insert(Arc::clone(&payload), times, queue);
+        self.in_flight += 1;
+        self.count_collapsed(before.saturating_sub(1));
         Event {
             channel: Arc::clone(&self.channel),
             payload,
         }
+    }
+
+    /// Where there were so many sendings `before`, they are fewer now because some cover others.
+    fn count_collapsed(&self, before: usize) {
+        let collapsed = before.saturating_sub(self.sendings);
+        add(&self.channel.counters().collapsed, collapsed);
     }
 
     fn remove(&mut self, payload: &Payload, queue: &mut Queue) -> Times {
@@ -167,32 +175,36 @@ impl Pending {
         let name = Arc::clone(channel.name());
         let events = self.channels.entry(Arc::clone(&name));
         events.or_insert_with(|| Events::new(channel));
-        self.change(&name, 1, |events, queue| {
+        self.change(&name, |events, queue| {
+            let before = events.sendings + 1;
             events.add(payload, window, now, queue);
+            events.count_collapsed(before);
         });
         while self.sendings > self.bounds.items || self.bytes > self.bounds.bytes {
             let collapsing = self.channels.iter().filter(|(_, kept)| kept.collapses());
             let Some((most, _)) = collapsing.max_by_key(|(_, events)| events.bytes) else {
                 return;
             };
-            self.change(&Arc::clone(most), 0, |events, queue| {
+            self.change(&Arc::clone(most), |events, queue| {
+                let before = events.sendings;
                 events.collapse(now, queue);
+                events.count_collapsed(before);
             });
         }
     }
 
-    /// Changes the events of a channel, to which `added` are added. Those that are fewer afterwards
-    /// have collapsed.
-    fn change(&mut self, name: &str, added: usize, change: impl FnOnce(&mut Events, &mut Queue)) {
-        let Some(events) = self.channels.get_mut(name) else {
-            return;
-        };
+    /// Changes the events of a channel, and with them the totals.
+    fn change<T>(
+        &mut self,
+        name: &str,
+        change: impl FnOnce(&mut Events, &mut Queue) -> T,
+    ) -> Option<T> {
+        let events = self.channels.get_mut(name)?;
         let (sendings, bytes) = (events.sendings, events.bytes);
-        change(events, &mut self.queue);
+        let changed = change(events, &mut self.queue);
         self.sendings = self.sendings + events.sendings - sendings;
         self.bytes = self.bytes + events.bytes - bytes;
-        let collapsed = sendings + added - events.sendings;
-        add(&events.channel.counters().collapsed, collapsed);
+        Some(changed)
     }
 
     /// When the next event is to be sent.
@@ -207,12 +219,9 @@ impl Pending {
         while let Some((at, ..)) = self.queue.first()
             && now.is_none_or(|now| *at <= now)
             && let Some((_, name, payload)) = self.queue.pop_first()
-            && let Some(events) = self.channels.get_mut(&name)
+            && let Some(event) =
+                self.change(&name, |events, queue| events.take(payload, now, queue))
         {
-            let (sendings, bytes) = (events.sendings, events.bytes);
-            let event = events.take(payload, now, &mut self.queue);
-            self.sendings = self.sendings + events.sendings - sendings;
-            self.bytes = self.bytes + events.bytes - bytes;
             taken.entry(name).or_default().push(event);
         }
         taken.into_values().collect()
