@@ -9,6 +9,7 @@ use crate::settings::{LISTENING, OnRejected, Settings};
 
 /// A channel without messages.
 pub(super) struct Listening {
+    id: ChannelId,
     name: Arc<str>,
     health: Reported,
     counters: Counters,
@@ -19,8 +20,13 @@ impl Listening {
     pub(super) const ID: ChannelId = ChannelId(1);
 
     pub(super) fn new(settings: &Settings, proven: Arc<ProvenUntil>) -> Self {
+        Self::with(Self::ID, settings.full_name(LISTENING).into(), proven)
+    }
+
+    pub(super) fn with(id: ChannelId, name: Arc<str>, proven: Arc<ProvenUntil>) -> Self {
         Self {
-            name: settings.full_name(LISTENING).into(),
+            id,
+            name,
             health: Reported::new(Health::Idle, proven),
             counters: Counters::default(),
         }
@@ -29,7 +35,7 @@ impl Listening {
 
 impl Dispatch for Listening {
     fn id(&self) -> ChannelId {
-        Self::ID
+        self.id
     }
 
     fn name(&self) -> &Arc<str> {

@@ -1,59 +1,12 @@
 //! Slots move from node to node. The nodes are in-process transports.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
 
 use tokio::time::timeout;
 
 use super::*;
-use crate::channel::{ChannelStats, Counters};
-use crate::link::Audience;
-use crate::settings::OnRejected;
-
-/// A channel that counts its flushes.
-struct Counting {
-    id: ChannelId,
-    name: Arc<str>,
-    health: Reported,
-    flushes: AtomicUsize,
-    counters: Counters,
-}
-
-impl Dispatch for Counting {
-    fn id(&self) -> ChannelId {
-        self.id
-    }
-    fn name(&self) -> &Arc<str> {
-        &self.name
-    }
-    fn deliver(&self, _: &[u8], _: usize) -> bool {
-        true
-    }
-    fn on_rejected(&self) -> Option<OnRejected> {
-        None
-    }
-    fn flush(&self, _: Audience) {
-        self.flushes.fetch_add(1, SeqCst);
-    }
-    fn health(&self) -> &Reported {
-        &self.health
-    }
-    fn subscribers(&self) -> usize {
-        1
-    }
-    fn stats(&self) -> ChannelStats {
-        self.counters.snapshot()
-    }
-    fn counters(&self) -> &Counters {
-        &self.counters
-    }
-    fn all(&self) -> Vec<u8> {
-        Vec::new()
-    }
-    fn close(&self) {
-        self.health.set(&Health::Closed);
-    }
-}
+use crate::bus::listening::Listening;
 
 const NODES: usize = 3;
 
@@ -65,7 +18,7 @@ struct Bus {
     settings: Settings,
     table: Table,
     whole: Arc<Reported>,
-    channels: Vec<Arc<Counting>>,
+    channels: Vec<Arc<Listening>>,
     nodes: Vec<Transport>,
     /// Whether the bus was ever reported as live while a channel was not.
     was_wrong: Arc<AtomicBool>,
@@ -74,13 +27,8 @@ struct Bus {
 impl Bus {
     fn new() -> Self {
         let channel = |number: u32| {
-            Arc::new(Counting {
-                id: ChannelId(number + 2),
-                name: format!("channel-{number}").into(),
-                health: Reported::new(Health::Idle, Arc::default()),
-                flushes: AtomicUsize::new(0),
-                counters: Counters::default(),
-            })
+            let name = format!("channel-{number}").into();
+            Arc::new(Listening::with(ChannelId(number + 2), name, Arc::default()))
         };
         let channels: Vec<_> = (0..3).map(channel).collect();
         let whole = Arc::new(Reported::new(Health::Idle, Arc::default()));
@@ -93,7 +41,7 @@ impl Bus {
                 let all = || {
                     channels
                         .iter()
-                        .all(|channel| channel.health.get().is_live())
+                        .all(|channel| channel.health().get().is_live())
                 };
                 if is_live && !all() {
                     was_wrong.store(true, SeqCst);
@@ -127,7 +75,7 @@ impl Bus {
         let (channels, nodes) = (&self.channels, &self.nodes);
         let moved = self.table.move_all(&self.settings, |name| {
             let slot = slot_of(name);
-            let is_here = |channel: &Arc<Counting>| slot_of(&channel.name) == slot;
+            let is_here = |channel: &Arc<Listening>| slot_of(channel.name()) == slot;
             let node = by[channels.iter().position(is_here)?]?;
             Some(nodes[node].clone())
         });
@@ -191,7 +139,7 @@ async fn a_link_that_ends_does_not_leave_the_bus_live_in_between() {
     timeout(LIMIT, supervisor).await.unwrap().unwrap();
     link.health.set(&Health::Down(Cause::LeaseExpired));
     bus.channels[0]
-        .health
+        .health()
         .set(&Health::Down(Cause::LeaseExpired));
     assert_eq!(bus.serve(&[None, Some(1), Some(1)]), 1);
     assert!(!bus.was_wrong.load(SeqCst));
