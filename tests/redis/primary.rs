@@ -30,6 +30,16 @@ async fn in_step(replica: &Admin) {
     eventually("the replica to be in step", link, up).await;
 }
 
+/// The address leads to the second server, which has replaced the first one. Connections stay.
+async fn fail_over(first: &Server, second: &Server, relay: &Relay) {
+    let (old, new) = (first.admin().await, second.admin().await);
+    follow(&new, first).await;
+    in_step(&new).await;
+    promote(&new).await;
+    follow(&old, second).await;
+    relay.redirect(second.port());
+}
+
 fn is_replica(health: &Health) -> bool {
     matches!(health, Health::Down(Cause::NotPrimary(role)) if role.contains("replica"))
 }
@@ -103,12 +113,7 @@ async fn a_write_that_a_replica_refuses_ends_its_connections_and_is_sent_to_the_
         Ok(Reservation::Reserved)
     ));
 
-    let (old, new) = (first.admin().await, second.admin().await);
-    follow(&new, &first).await;
-    in_step(&new).await;
-    promote(&new).await;
-    follow(&old, &second).await;
-    relay.redirect(second.port());
+    fail_over(&first, &second, &relay).await;
     for key in 0..10 {
         let key = format!("key-{key}");
         let reserved = dedup.reserve(&key, "me").await;
@@ -131,12 +136,7 @@ async fn a_replica_takes_events_of_a_user_with(rules: &str) {
     let publishing = Users::new(&publisher);
     publishing.invalidate_user(0).await.unwrap();
 
-    let (old, new) = (first.admin().await, second.admin().await);
-    follow(&new, &first).await;
-    in_step(&new).await;
-    promote(&new).await;
-    follow(&old, &second).await;
-    relay.redirect(second.port());
+    fail_over(&first, &second, &relay).await;
     let subscriber = connect(&second.url()).await;
     let seen = Recorder::new();
     let _handler = Users::new(&subscriber).subscribe(seen.handler());
