@@ -24,7 +24,7 @@ use support::Server;
 
 use cached::Cached;
 use contender::Contender;
-use moka::{Emptied, Moka};
+use moka::Moka;
 use ours::{Coherent, CoherentInRedis};
 use redis_rs::{Managed, Multiplexed};
 
@@ -44,8 +44,8 @@ async fn main() {
     row::<Multiplexed>(rounds).await;
     row::<Managed>(rounds).await;
     row::<Cached>(rounds).await;
-    row::<Moka>(rounds).await;
-    row::<Emptied>(rounds).await;
+    row::<Moka<false>>(rounds).await;
+    row::<Moka<true>>(rounds).await;
     row::<Coherent>(rounds).await;
     row::<CoherentInRedis>(rounds).await;
 }

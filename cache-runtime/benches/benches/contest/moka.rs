@@ -20,9 +20,8 @@ const EVERYTHING: &str = "*";
 /// The wait before it connects again.
 const BACKOFF: Duration = Duration::from_millis(100);
 
-pub(crate) struct Moka;
-/// As [`Moka`]; whenever it has subscribed, it empties the cache.
-pub(crate) struct Emptied;
+/// `EMPTIED`: whenever it has subscribed, it empties the cache.
+pub(crate) struct Moka<const EMPTIED: bool>;
 
 #[derive(Clone)]
 pub(crate) struct MokaReader {
@@ -84,42 +83,27 @@ async fn listen(
     Ok(())
 }
 
-async fn writer(link: &str, database: &str) -> MokaWriter {
-    let client = redis::Client::open(link).expect("an address");
-    let channel = client.get_multiplexed_async_connection().await;
-    MokaWriter {
-        database: Database::connect(database, None).await,
-        channel: channel.expect("the server is running"),
-    }
-}
-
-impl Contender for Moka {
-    const NAME: &'static str = "moka 0.12, `get_with`, a subscriber by hand";
+impl<const EMPTIED: bool> Contender for Moka<EMPTIED> {
+    const NAME: &'static str = if EMPTIED {
+        "the same, emptied when it has connected again"
+    } else {
+        "moka 0.12, `get_with`, a subscriber by hand"
+    };
 
     type Reader = MokaReader;
     type Writer = MokaWriter;
 
     async fn reader(link: &str, database: &str, late: Option<Duration>) -> MokaReader {
-        MokaReader::start(link, database, late, false).await
+        MokaReader::start(link, database, late, EMPTIED).await
     }
 
     async fn writer(link: &str, database: &str) -> MokaWriter {
-        writer(link, database).await
-    }
-}
-
-impl Contender for Emptied {
-    const NAME: &'static str = "the same, emptied when it has connected again";
-
-    type Reader = MokaReader;
-    type Writer = MokaWriter;
-
-    async fn reader(link: &str, database: &str, late: Option<Duration>) -> MokaReader {
-        MokaReader::start(link, database, late, true).await
-    }
-
-    async fn writer(link: &str, database: &str) -> MokaWriter {
-        writer(link, database).await
+        let client = redis::Client::open(link).expect("an address");
+        let channel = client.get_multiplexed_async_connection().await;
+        MokaWriter {
+            database: Database::connect(database, None).await,
+            channel: channel.expect("the server is running"),
+        }
     }
 }
 
