@@ -1,8 +1,5 @@
 //! An address leads to another server, and the sockets stay: all connections at once, one kind of them
-//! before the others, or those of the writer before those of the reader.
-//!
-//! Those of the reader do not move first: a former primary accepts events until the next heartbeat of
-//! the writer, and whoever has left it does not receive them.
+//! before the others, or those of one instance before those of the other.
 
 use std::time::Duration;
 
@@ -21,12 +18,13 @@ enum First {
     Values,
     Events,
     Writer,
+    Reader,
 }
 
 impl First {
     fn name(self) -> &'static str {
         match self {
-            Self::All | Self::Writer => "",
+            Self::All | Self::Writer | Self::Reader => "",
             Self::Publish => ":publish",
             Self::Values => ":values",
             Self::Events => ":events",
@@ -55,6 +53,7 @@ async fn no_read_is_too_old_while_an_address_moves() {
         First::All,
         First::Publish,
         First::Writer,
+        First::Reader,
         First::Values,
         First::Events,
     ];
@@ -65,7 +64,11 @@ async fn no_read_is_too_old_while_an_address_moves() {
         hand_over(old, new).await;
         let port = new.port();
         let relays = [&for_writer, &for_reader];
-        let some = &relays[..if first == First::Writer { 1 } else { 2 }];
+        let some = match first {
+            First::Writer => &relays[..1],
+            First::Reader => &relays[1..],
+            _ => &relays,
+        };
         for (relays, name) in [(some, first.name()), (&relays, "")] {
             for relay in relays {
                 relay.redirect(port);
