@@ -19,7 +19,7 @@ use support::{Proxy, Server, eventually};
 
 use crate::fixture::{Teams, Users, builder};
 use audit::{Verdict, audit};
-use faults::{PASSWORD, USER, Victims};
+use faults::{CHANNELS, PASSWORD, USER, Victims};
 use publisher::Control;
 use subscriber::Subscribers;
 
@@ -39,7 +39,8 @@ async fn loses_nothing_without_saying_so() {
         text.parse().expect("TORTURE_SECONDS is a number")
     });
     // Access rules in the configuration survive a restart.
-    let rules = format!("{USER} on >{PASSWORD} allcommands allkeys allchannels");
+    let channels = CHANNELS.join(" ");
+    let rules = format!("{USER} on >{PASSWORD} allcommands allkeys resetchannels {channels}");
     let mut server = Server::builder().option("user", &rules).start().await;
     let proxy = Proxy::to(server.port()).await;
     let mut buses = Vec::new();

@@ -51,6 +51,8 @@ const ALL: [Fault; 12] = [
 
 /// The user that the subscribers connect as.
 pub(super) const USER: &str = "app";
+/// Not all, because Redis 6.2 ends no subscriptions of a user that had access to all channels.
+pub(super) const CHANNELS: [&str; 2] = ["&cache:*", "&cache-runtime:*"];
 pub(super) const PASSWORD: &str = "secret";
 
 /// What the faults act on.
@@ -167,5 +169,5 @@ async fn revoke(server: &Server, publishers: &[Control]) {
     };
     eventually("every publisher to go on", idle, |count| *count == 0).await;
     assert_eq!(subscribers().await, 0, "the channel is taken away");
-    allow(&["allchannels"]).await;
+    allow(&CHANNELS).await;
 }
