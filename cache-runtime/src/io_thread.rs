@@ -12,7 +12,7 @@ use std::sync::{Arc, LazyLock, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use tokio::runtime::{Builder, Handle};
+use tokio::runtime::{Builder, EnterGuard, Handle};
 use tokio::task::JoinHandle;
 use tokio::time::{Sleep, Timeout};
 
@@ -41,20 +41,31 @@ where
     if cfg!(shuttle) {
         return Some(Handle::try_current().ok()?.spawn(task));
     }
+    #[cfg(simulation)]
+    return Some(crate::simulation::process::spawn(task));
+    #[cfg(not(simulation))]
     Some(handle().ok()?.spawn(task))
 }
 
 /// As [`tokio::time::timeout`], for callers without a runtime. The thread for I/O drives the timer.
 pub(crate) fn timeout<F: Future>(limit: Duration, future: F) -> Timeout<F> {
-    // A timer belongs to the runtime that it was made in.
-    let _entered = handle().ok().map(Handle::enter);
+    let _entered = enter();
     tokio::time::timeout(limit, future)
 }
 
 /// As [`tokio::time::sleep`], for callers without a runtime. The thread for I/O drives the timer.
 pub(crate) fn sleep(time: Duration) -> Sleep {
-    let _entered = handle().ok().map(Handle::enter);
+    let _entered = enter();
     tokio::time::sleep(time)
+}
+
+/// Until the guard is dropped, timers belong to the thread for I/O. In a simulation they belong to its only
+/// runtime.
+fn enter() -> Option<EnterGuard<'static>> {
+    if cfg!(simulation) {
+        return None;
+    }
+    handle().ok().map(Handle::enter)
 }
 
 fn start() -> Result<Handle, Arc<str>> {

@@ -233,6 +233,8 @@ mod random;
 mod server_info;
 pub mod service;
 mod settings;
+#[cfg(simulation)]
+mod simulation;
 mod slot;
 mod sync;
 pub mod transactional_outbox;
@@ -311,6 +313,16 @@ pub mod __private {
         V: Clone + Send + Sync + 'static,
     {
         cache.evict(evict);
+    }
+
+    /// What stands in for the machine and for Redis in a simulation.
+    #[cfg(simulation)]
+    pub mod simulation {
+        pub use crate::bus::handle::simulated as bus;
+        pub use crate::simulation::random::number as random;
+        pub use crate::simulation::time::elapsed;
+        pub use crate::simulation::{Process, begin};
+        pub use crate::transport::simulated::{Direction, Limits, Network};
     }
 
     /// The protocol core, for the simulator.

@@ -1,16 +1,19 @@
 //! Random numbers that need not be secret: ids, nonces, jitter.
 
+#[cfg(not(simulation))]
 use std::hash::{BuildHasher, RandomState};
 
 /// A random number. The system seeds it, so that two calls practically never return the same, even
 /// in different processes.
 pub(crate) fn number() -> u64 {
+    #[cfg(simulation)]
+    return crate::simulation::random::number();
+    #[cfg(not(simulation))]
     // Every `RandomState` has its own keys.
     RandomState::new().hash_one(0)
 }
 
 /// 32 random hexadecimal digits, as unlikely to be repeated as a [`number`].
 pub(crate) fn nonce() -> String {
-    let random = RandomState::new();
-    format!("{:016x}{:016x}", random.hash_one(0), random.hash_one(1))
+    format!("{:016x}{:016x}", number(), number())
 }

@@ -134,6 +134,8 @@ pub(crate) struct Settings {
     pub(crate) response_timeout: Duration,
     #[cfg(feature = "redis")]
     pub(crate) pubsub: PubSub,
+    #[cfg(simulation)]
+    pub(crate) inbox: usize,
     pub(crate) queue: Bounds,
     pub(crate) outbox: Bounds,
     pub(crate) max_payload: usize,
@@ -157,6 +159,8 @@ impl Default for Settings {
             response_timeout: defaults::RESPONSE_TIMEOUT,
             #[cfg(feature = "redis")]
             pubsub: PubSub::default(),
+            #[cfg(simulation)]
+            inbox: defaults::INBOX_MESSAGES,
             queue: Bounds {
                 items: defaults::QUEUE_EVENTS,
                 bytes: defaults::QUEUE_BYTES,
@@ -194,7 +198,10 @@ impl Settings {
     /// The bounds of the supervisor's inbox, for all channels together.
     pub(crate) fn inbox(&self) -> Bounds {
         Bounds {
+            #[cfg(not(simulation))]
             items: defaults::INBOX_MESSAGES,
+            #[cfg(simulation)]
+            items: self.inbox,
             bytes: defaults::INBOX_BYTES.max(self.max_payload.saturating_mul(2)),
         }
     }

@@ -102,6 +102,11 @@ pub(crate) const RUNTIME: &[Layer] = &[
     ),
     Layer("backoff.rs", "the wait before the next attempt"),
     Layer("clock/", "the clocks that caches read"),
+    Layer("random.rs", "ids and nonces"),
+    Layer(
+        "simulation/",
+        "what stands in for the machine in a simulation: time, chance, processes",
+    ),
     Layer(
         "weak_list.rs",
         "weak references to live objects, for audits",
@@ -110,7 +115,6 @@ pub(crate) const RUNTIME: &[Layer] = &[
     Layer("slot.rs", "the slots of a cluster"),
     Layer("place.rs", "a source location"),
     Layer("sync.rs", "locks without poisoning"),
-    Layer("random.rs", "ids and nonces"),
     Layer("counters/", "counters behind the statistics"),
     Layer("defaults.rs", "the default settings"),
 ];

@@ -13,6 +13,8 @@ use crate::settings::PubSub;
 use crate::settings::{OnRejected, Settings};
 #[cfg(feature = "redis")]
 use crate::transport::redis::{self, Credentials, Source};
+#[cfg(simulation)]
+use crate::transport::simulated;
 
 /// Settings of a bus, made by `Bus::redis` and [`Bus::local`](crate::Bus::local).
 #[must_use = "a builder does nothing until it is connected"]
@@ -28,6 +30,8 @@ pub(super) enum Target {
     Local,
     #[cfg(feature = "redis")]
     Redis(Box<redis::Target>),
+    #[cfg(simulation)]
+    Simulated(simulated::Network, simulated::Limits),
 }
 
 impl BusBuilder {

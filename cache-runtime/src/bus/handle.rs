@@ -371,6 +371,10 @@ impl BusBuilder {
             Target::Local => Servers::One(Transport::in_process()),
             #[cfg(feature = "redis")]
             Target::Redis(target) => Servers::redis(&target, &self.settings).map_err(error)?,
+            #[cfg(simulation)]
+            Target::Simulated(network, limits) => {
+                Servers::One(Transport::Simulated(Arc::new(network.client(limits))))
+            }
         };
         Ok(Bus {
             shared: Shared::new(self.settings, None, servers),
@@ -388,6 +392,18 @@ fn conflict() -> Option<Cause> {
         )
         .into(),
     ))
+}
+
+/// A builder of a bus over a simulated network, whose inbox holds this many messages.
+#[cfg(simulation)]
+pub fn simulated(
+    network: &crate::transport::simulated::Network,
+    limits: crate::transport::simulated::Limits,
+    inbox: usize,
+) -> BusBuilder {
+    let mut builder = BusBuilder::new(Target::Simulated(network.clone(), limits));
+    builder.settings.inbox = inbox;
+    builder
 }
 
 /// Publishes bytes as they are, so that tests can send payloads that no event encodes to.

@@ -14,12 +14,13 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::fences::Message;
 use super::listening::Listening;
 use super::shared::Shared;
 use crate::channel::Dispatch;
+use crate::clock::Instant;
 use crate::error::NotSettled;
 use crate::event::Settled;
 use crate::health::{Cause, Health, Reported};

@@ -6,9 +6,10 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::hook::Hook;
+use crate::clock::Instant;
 use crate::sync::Mutex;
 
 /// The most payloads that are expected at a time; others count as another instance's.

@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::runtime;
 use tokio::task::AbortHandle;
@@ -16,6 +16,7 @@ use tracing::warn;
 
 use super::outlet::{Delivery, Outlet};
 use super::stats::Counters;
+use crate::clock::Instant;
 use crate::event::InvalidationEvent;
 use crate::io_thread;
 use crate::log_throttle::LogThrottle;

@@ -15,7 +15,10 @@ pub(crate) fn nanos(duration: Duration) -> Nanos {
     u64::try_from(duration.as_nanos()).map_or(LONGEST, |nanos| nanos.min(LONGEST))
 }
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(simulation)]
+use crate::simulation::time as platform;
+
+#[cfg(all(not(simulation), any(target_os = "linux", target_os = "android")))]
 mod platform {
     use rustix::time::{ClockId, Timespec, clock_gettime};
 
@@ -54,7 +57,7 @@ mod platform {
     }
 }
 
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[cfg(not(any(simulation, target_os = "linux", target_os = "android")))]
 mod platform {
     use std::sync::LazyLock;
     use std::time::{Instant, SystemTime, UNIX_EPOCH};

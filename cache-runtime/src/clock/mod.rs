@@ -8,7 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+#[cfg(not(simulation))]
+pub(crate) use std::time::Instant;
+
 pub(crate) use kernel::{Nanos, asleep_too, nanos, precise, wall};
+#[cfg(simulation)]
+pub(crate) use tokio::time::Instant;
 
 /// A clock for tests that moves only when [`advance`](Self::advance) is called.
 ///

@@ -13,11 +13,12 @@ mod unsent;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::select;
 
 use crate::channel::Dispatch;
+use crate::clock::Instant;
 use crate::counters::count;
 use crate::error::Fate;
 use crate::health::{Cause, Reported};

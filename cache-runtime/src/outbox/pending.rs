@@ -5,11 +5,11 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::times::{Times, Window};
 use super::unsent::Unsent;
 use crate::channel::Dispatch;
+use crate::clock::Instant;
 use crate::counters::add;
 use crate::queue::Bounds;
 

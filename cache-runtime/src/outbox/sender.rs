@@ -5,11 +5,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Instant;
 
 use futures_util::future::{Either, join_all, select};
 use tokio::sync::watch;
-use tokio::time::sleep_until;
+
 use tracing::{debug, warn};
 
 use super::fate::may_pass;
@@ -17,8 +16,10 @@ use super::pending::Event;
 use super::shared::Shared;
 use super::unsent::Unsent;
 use crate::backoff::Backoff;
+use crate::clock::Instant;
 use crate::counters::count;
 use crate::health::Health;
+use crate::io_thread::sleep;
 use crate::random;
 
 /// How many events of a channel are sent at a time. After a failure, the others wait.
@@ -57,7 +58,7 @@ async fn deadline(outbox: &Shared) {
         let Some(at) = at.ok().and_then(|at| *at) else {
             return;
         };
-        sleep_until(at.into()).await;
+        sleep_to(at).await;
         if *deadline.borrow() == Some(at) {
             return;
         }
@@ -131,7 +132,7 @@ async fn woken(
 ) -> Woken {
     let time = pin!(async {
         match at {
-            Some(at) => sleep_until(at.into()).await,
+            Some(at) => sleep_to(at).await,
             None => std::future::pending().await,
         }
     });
@@ -149,6 +150,10 @@ async fn woken(
         Either::Left((Either::Right(_), _)) => Woken::Live,
         Either::Right(_) => Woken::Time,
     }
+}
+
+async fn sleep_to(at: Instant) {
+    sleep(at.saturating_duration_since(Instant::now())).await;
 }
 
 /// Sends every event whose time has come. Returns whether the server has taken them, or never will.

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
 use super::pending::Pending;
 use super::unsent::Unsent;
+use crate::clock::Instant;
 use crate::health::{Cause, Reported};
 use crate::log_throttle::LogThrottle;
 use crate::settings::Settings;

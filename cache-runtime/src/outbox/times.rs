@@ -1,6 +1,7 @@
 //! When an event is to be sent, and how often.
 
-use std::time::{Duration, Instant};
+use crate::clock::Instant;
+use std::time::Duration;
 
 /// Within which time an event is to be sent once. It is never sent before, and after only if the
 /// server does not take it, or in a cluster, if a node does not take another.

@@ -16,6 +16,8 @@ mod instances;
 #[cfg(feature = "redis")]
 pub(crate) mod redis;
 mod servers;
+#[cfg(simulation)]
+pub(crate) mod simulated;
 mod token;
 mod wire;
 
@@ -43,6 +45,8 @@ pub(crate) enum Transport {
     InProcess(Arc<Attachment>),
     #[cfg(feature = "redis")]
     Redis(Arc<redis::Redis>),
+    #[cfg(simulation)]
+    Simulated(Arc<simulated::Client>),
 }
 
 /// A connection for events.
@@ -50,6 +54,8 @@ pub(crate) enum Connection {
     InProcess(in_process::Subscriber),
     #[cfg(feature = "redis")]
     Redis(redis::Subscriber),
+    #[cfg(simulation)]
+    Simulated(simulated::Subscriber),
 }
 
 /// Keeps keys and values.
@@ -80,7 +86,9 @@ impl Transport {
             (Self::InProcess(a), Self::InProcess(b)) => Arc::ptr_eq(a, b),
             #[cfg(feature = "redis")]
             (Self::Redis(a), Self::Redis(b)) => Arc::ptr_eq(a, b),
-            #[cfg(feature = "redis")]
+            #[cfg(simulation)]
+            (Self::Simulated(a), Self::Simulated(b)) => Arc::ptr_eq(a, b),
+            #[cfg(any(feature = "redis", simulation))]
             _ => false,
         }
     }
@@ -91,6 +99,8 @@ impl Transport {
             Self::InProcess(attachment) => Backend::InProcess(attachment.hub().store()),
             #[cfg(feature = "redis")]
             Self::Redis(redis) => Backend::Redis(redis::Nodes::One(redis)),
+            #[cfg(simulation)]
+            Self::Simulated(client) => Backend::InProcess(client.store()),
         }
     }
 
@@ -100,6 +110,8 @@ impl Transport {
             Self::InProcess(attachment) => format!("{:p}", attachment.hub().store()),
             #[cfg(feature = "redis")]
             Self::Redis(redis) => redis.store(),
+            #[cfg(simulation)]
+            Self::Simulated(client) => format!("{:p}", client.store()),
         }
     }
 
@@ -111,6 +123,8 @@ impl Transport {
             }
             #[cfg(feature = "redis")]
             Self::Redis(redis) => Self::Redis(redis.another_instance(settings)),
+            #[cfg(simulation)]
+            Self::Simulated(client) => Self::Simulated(Arc::new(client.another_instance())),
         }
     }
 
@@ -126,6 +140,8 @@ impl Transport {
             Self::InProcess(_) => false,
             #[cfg(feature = "redis")]
             Self::Redis(redis) => redis.is_broadcast(),
+            #[cfg(simulation)]
+            Self::Simulated(_) => false,
         }
     }
 
@@ -136,6 +152,8 @@ impl Transport {
             Self::InProcess(attachment) => attachment.attach(feed),
             #[cfg(feature = "redis")]
             Self::Redis(redis) => redis.attach(feed),
+            #[cfg(simulation)]
+            Self::Simulated(client) => client.attach(feed),
         }
     }
 
@@ -154,6 +172,14 @@ impl Transport {
                     subscriber.map(Connection::Redis)
                 }))
             }
+            #[cfg(simulation)]
+            Self::Simulated(client) => {
+                let client = Arc::clone(client);
+                Answer::Later(Box::pin(async move {
+                    let subscriber = client.subscriber(feed).await;
+                    subscriber.map(Connection::Simulated)
+                }))
+            }
         }
     }
 
@@ -165,6 +191,8 @@ impl Transport {
             Self::InProcess(_) => {}
             #[cfg(feature = "redis")]
             Self::Redis(redis) => redis.disconnect(away),
+            #[cfg(simulation)]
+            Self::Simulated(client) => client.disconnect(),
         }
     }
 
@@ -174,6 +202,8 @@ impl Transport {
             Self::InProcess(_) => {}
             #[cfg(feature = "redis")]
             Self::Redis(redis) => redis.ends_events(),
+            #[cfg(simulation)]
+            Self::Simulated(client) => client.ends_events(),
         }
     }
 
@@ -183,6 +213,8 @@ impl Transport {
             Self::InProcess(_) => {}
             #[cfg(feature = "redis")]
             Self::Redis(redis) => redis.reachable(),
+            #[cfg(simulation)]
+            Self::Simulated(_) => {}
         }
     }
 
@@ -193,6 +225,8 @@ impl Transport {
             Self::InProcess(_) => Vec::new(),
             #[cfg(feature = "redis")]
             Self::Redis(redis) => redis.ask_others(),
+            #[cfg(simulation)]
+            Self::Simulated(_) => Vec::new(),
         }
     }
 
@@ -209,6 +243,8 @@ impl Transport {
             }
             #[cfg(feature = "redis")]
             Self::Redis(redis) => redis.publish_canary(canary).await,
+            #[cfg(simulation)]
+            Self::Simulated(client) => client.publish_canary(canary).await,
         }
     }
 
@@ -226,6 +262,8 @@ impl Transport {
             }),
             #[cfg(feature = "redis")]
             Self::Redis(redis) => redis.publish_fence(channel, payload, list).await,
+            #[cfg(simulation)]
+            Self::Simulated(client) => client.publish_fence(channel, payload).await,
         }
     }
 
@@ -235,6 +273,8 @@ impl Transport {
             Self::InProcess(_) => Ok(Some(Instances::default())),
             #[cfg(feature = "redis")]
             Self::Redis(redis) => redis.instances(list).await,
+            #[cfg(simulation)]
+            Self::Simulated(client) => client.instances().await,
         }
     }
 
@@ -244,6 +284,8 @@ impl Transport {
             Self::InProcess(_) => Ok(()),
             #[cfg(feature = "redis")]
             Self::Redis(redis) => redis.unlist(listing).await,
+            #[cfg(simulation)]
+            Self::Simulated(client) => client.unlist(listing).await,
         }
     }
 
@@ -253,6 +295,8 @@ impl Transport {
             Self::InProcess(_) => Ok(()),
             #[cfg(feature = "redis")]
             Self::Redis(redis) => redis.check().await,
+            #[cfg(simulation)]
+            Self::Simulated(client) => client.check().await,
         }
     }
 
@@ -262,6 +306,8 @@ impl Transport {
             Self::InProcess(_) => false,
             #[cfg(feature = "redis")]
             Self::Redis(redis) => redis.is_away(),
+            #[cfg(simulation)]
+            Self::Simulated(_) => false,
         }
     }
 
@@ -271,6 +317,8 @@ impl Transport {
             Self::InProcess(_) => Ok(()),
             #[cfg(feature = "redis")]
             Self::Redis(redis) => redis.ask().await,
+            #[cfg(simulation)]
+            Self::Simulated(client) => client.ask().await,
         }
     }
 
@@ -293,6 +341,11 @@ impl Transport {
             }
             #[cfg(feature = "redis")]
             Self::Redis(redis) => redis.publish(channel, payload, delete).await,
+            #[cfg(simulation)]
+            Self::Simulated(client) => {
+                client.store().delete(delete);
+                client.publish(channel, payload).await
+            }
         }
     }
 
@@ -303,6 +356,8 @@ impl Transport {
             Self::InProcess(attachment) => attachment.detach(),
             #[cfg(feature = "redis")]
             Self::Redis(redis) => redis.close(),
+            #[cfg(simulation)]
+            Self::Simulated(client) => client.close(),
         }
     }
 }
@@ -314,6 +369,8 @@ impl fmt::Debug for Transport {
             Self::InProcess(_) => f.write_str("in-process"),
             #[cfg(feature = "redis")]
             Self::Redis(redis) => write!(f, "Redis at {}", redis.address()),
+            #[cfg(simulation)]
+            Self::Simulated(_) => f.write_str("simulated"),
         }
     }
 }
@@ -328,6 +385,8 @@ impl Connection {
             }
             #[cfg(feature = "redis")]
             Self::Redis(subscriber) => Answer::Later(subscriber.subscribe(channels)),
+            #[cfg(simulation)]
+            Self::Simulated(subscriber) => Answer::Later(subscriber.subscribe(channels)),
         }
     }
 
@@ -341,6 +400,8 @@ impl Connection {
             }
             #[cfg(feature = "redis")]
             Self::Redis(subscriber) => Answer::Later(subscriber.unsubscribe(channels)),
+            #[cfg(simulation)]
+            Self::Simulated(subscriber) => Answer::Later(subscriber.unsubscribe(channels)),
         }
     }
 
@@ -350,6 +411,8 @@ impl Connection {
             Self::InProcess(_) => &in_process::SERVER,
             #[cfg(feature = "redis")]
             Self::Redis(subscriber) => subscriber.server(),
+            #[cfg(simulation)]
+            Self::Simulated(subscriber) => subscriber.server(),
         }
     }
 
@@ -359,6 +422,8 @@ impl Connection {
             Self::InProcess(_) => Answer::Now(Ok(in_process::SERVER.clone())),
             #[cfg(feature = "redis")]
             Self::Redis(subscriber) => Answer::Later(subscriber.ask()),
+            #[cfg(simulation)]
+            Self::Simulated(subscriber) => Answer::Later(subscriber.ask()),
         }
     }
 }

@@ -5,6 +5,9 @@ use std::ptr;
 use std::sync::LazyLock;
 
 use equivalent::Equivalent;
+#[cfg(simulation)]
+use foldhash::quality::FixedState as RandomState;
+#[cfg(not(simulation))]
 use foldhash::quality::RandomState;
 
 /// Seeded once per process, so that no client can choose keys that collide. A hash selects the

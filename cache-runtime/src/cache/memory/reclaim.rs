@@ -36,8 +36,8 @@ impl Reclaiming {
             cache,
             ended: false,
         };
-        // The concurrency checker has to run everything on threads of its own.
-        if cfg!(shuttle) {
+        // The concurrency checker has to run everything on threads of its own, and the simulation on one.
+        if cfg!(any(shuttle, simulation)) {
             return drop(io_thread::spawn(async move { running.reclaim() }));
         }
         let thread = thread::Builder::new().name("cache-reclaim".to_owned());

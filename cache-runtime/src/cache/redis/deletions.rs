@@ -3,12 +3,13 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
 use super::keys::Keys;
 use crate::cache::Evict;
+use crate::clock::Instant;
 use crate::health::Cause;
 use crate::io_thread::timeout;
 use crate::keyspace::Keyspace;

@@ -1,0 +1,135 @@
+//! What a simulated server does with a request.
+
+use std::sync::Arc;
+
+use super::network::State;
+use super::request::{Entry, Reply, Request};
+use crate::health::Cause;
+use crate::transport::instances::Fenced;
+use crate::transport::wire::{Status, Wire};
+
+impl State {
+    /// Carries out a request that has reached a server.
+    pub(super) fn execute(&mut self, connection: usize, number: usize, request: Request) -> Reply {
+        let server = &mut self.servers[number];
+        match request {
+            Request::Hello => Reply::Server(server.info()),
+            Request::Subscribe(channels) => {
+                let confirmed = |channel: Arc<str>| Status::Confirmed {
+                    channel: channel.as_bytes().into(),
+                };
+                for channel in &channels {
+                    let subscribed = server.subscribed.entry(Arc::clone(channel)).or_default();
+                    subscribed.insert(connection);
+                }
+                let statuses = channels.into_iter().map(confirmed);
+                self.push_all(
+                    statuses
+                        .map(|status| (connection, Wire::Status(status)))
+                        .collect(),
+                );
+                Reply::Done
+            }
+            Request::Unsubscribe(channels) => {
+                for channel in &channels {
+                    if let Some(subscribed) = server.subscribed.get_mut(channel) {
+                        subscribed.remove(&connection);
+                    }
+                }
+                let ended = channels.iter().map(|channel| Status::Unsubscribed {
+                    channel: channel.as_bytes().into(),
+                });
+                self.push_all(
+                    ended
+                        .map(|status| (connection, Wire::Status(status)))
+                        .collect(),
+                );
+                Reply::Done
+            }
+            Request::Publish { channel, payload } => {
+                let receivers = self.publish(number, &channel, &payload);
+                self.if_primary(number, Reply::Published(receivers))
+            }
+            Request::Canary {
+                channel,
+                payload,
+                listing,
+            } => {
+                let listed = listing.map(|(entry, proven)| self.list(number, &entry, proven));
+                self.publish(number, &channel, &payload);
+                let server = self.servers[number].info();
+                self.if_primary(number, Reply::Canary { server, listed })
+            }
+            Request::Fence { channel, payload } => {
+                let receivers = self.publish(number, &channel, &payload);
+                let instances = Some(self.servers[number].instances());
+                let fenced = Fenced {
+                    receivers,
+                    instances,
+                };
+                self.if_primary(number, Reply::Fenced(fenced))
+            }
+            Request::Instances => {
+                let instances = Reply::Instances(server.instances());
+                self.if_primary(number, instances)
+            }
+            Request::Unlist(id) => {
+                server.list.remove(id);
+                self.replicate_list(number);
+                Reply::Done
+            }
+        }
+    }
+
+    fn if_primary(&self, server: usize, reply: Reply) -> Reply {
+        if self.servers[server].is_primary {
+            reply
+        } else {
+            Reply::NotPrimary
+        }
+    }
+
+    /// Returns how many subscribers the server itself has.
+    fn publish(&mut self, number: usize, channel: &Arc<str>, payload: &Arc<[u8]>) -> u64 {
+        let pushed = self.servers[number].publish(channel, payload);
+        let receivers = pushed.len() as u64;
+        self.push_all(pushed);
+        for replica in self.replicas_of(number) {
+            let (channel, payload) = (Arc::clone(channel), Arc::clone(payload));
+            self.replicate(replica, move |replica| replica.publish(&channel, &payload));
+        }
+        receivers
+    }
+
+    fn list(&mut self, number: usize, entry: &Entry, proven: u64) -> Result<u64, Cause> {
+        let server = &mut self.servers[number];
+        if server.refuses_list {
+            return Err(Cause::Refused("the list of instances".into()));
+        }
+        let now = server.now();
+        if server.is_primary {
+            server.list.add(entry, proven, now);
+            self.replicate_list(number);
+        }
+        Ok(now)
+    }
+
+    fn replicate_list(&mut self, number: usize) {
+        for replica in self.replicas_of(number) {
+            let list = self.servers[number].list.clone();
+            self.replicate(replica, move |replica| {
+                replica.list = list;
+                Vec::new()
+            });
+        }
+    }
+
+    fn replicas_of(&self, number: usize) -> Vec<usize> {
+        if !self.servers[number].is_primary {
+            return Vec::new();
+        }
+        let servers = self.servers.iter().enumerate();
+        let replicas = servers.filter(|(_, server)| !server.is_primary);
+        replicas.map(|(number, _)| number).collect()
+    }
+}
