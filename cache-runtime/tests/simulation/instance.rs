@@ -1,0 +1,114 @@
+//! An instance of a service: its bus, two caches with different policies, and a handler that keeps copies.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use cache_runtime::__private::simulation::{self, Limits, Network, Process};
+use cache_runtime::coherent::WhileDown;
+use cache_runtime::service::Subscription;
+use cache_runtime::{Bus, CoherentCache, Evict, InvalidationEvent, cache_invalidation};
+use tokio::time::sleep;
+
+use crate::history::{History, Promise};
+use crate::plan::Plan;
+use crate::world::{between, ms, one_in};
+
+pub(crate) const CHANNEL: &str = "cache:rows";
+
+#[derive(InvalidationEvent)]
+pub(crate) enum RowEvent {
+    Row { key: u64 },
+    Rows { keys: Vec<u64> },
+    All,
+}
+
+#[cache_invalidation(channel = "cache:rows", event = RowEvent)]
+pub(crate) struct Rows;
+
+pub(crate) struct Instance {
+    pub(crate) number: usize,
+    pub(crate) process: Process,
+    pub(crate) bus: Bus,
+    pub(crate) rows: Rows,
+    pub(crate) caches: Vec<(CoherentCache<u64, u64>, Promise)>,
+    /// What a handler has read, and reads again when an event tells it to.
+    pub(crate) copies: Arc<Mutex<BTreeMap<u64, u64>>>,
+    _handler: Subscription,
+}
+
+impl Instance {
+    /// Call it in a task of the process.
+    pub(crate) fn new(
+        number: usize,
+        process: Process,
+        network: &Network,
+        plan: &Plan,
+        history: &Arc<History>,
+    ) -> Self {
+        let limits = Limits {
+            connect: plan.connect_timeout,
+            response: plan.response_timeout,
+        };
+        let bus = simulation::bus(network, limits, plan.inbox)
+            .heartbeat(plan.heartbeat)
+            .lease(plan.lease)
+            .backoff(plan.backoff_min, plan.backoff_max)
+            .rejection_interval(plan.rejection_interval)
+            .queue(plan.queue, 1_000_000)
+            .outbox(plan.outbox, 1_000_000)
+            .connect_lazy()
+            .expect("usable settings");
+        let rows = Rows::new(&bus);
+        let policies = [
+            (WhileDown::Bypass, Duration::ZERO),
+            (WhileDown::ServeFor(plan.serve_for), plan.serve_for),
+        ];
+        let caches = policies.map(|(policy, longer)| {
+            let cache = CoherentCache::builder("rows", Duration::from_secs(3600))
+                .max_entries(1_000)
+                .while_down(policy)
+                .evict_on(&rows, |event| match event {
+                    RowEvent::Row { key } => Evict::key(*key),
+                    RowEvent::Rows { keys } => Evict::keys(keys.iter().copied()),
+                    RowEvent::All => Evict::All,
+                });
+            let promise = Promise {
+                within: plan.lease + longer,
+                confirmed: longer.is_zero(),
+            };
+            (cache.build().expect("usable settings"), promise)
+        });
+        let copies: Arc<Mutex<BTreeMap<u64, u64>>> = Arc::default();
+        let handler = {
+            let (copies, history) = (Arc::clone(&copies), Arc::clone(history));
+            let (all, slow) = (plan.keys, plan.handler);
+            rows.subscribe(move |event| {
+                let (copies, history) = (Arc::clone(&copies), Arc::clone(&history));
+                async move {
+                    if one_in(10) {
+                        sleep(between(ms(0), slow)).await;
+                    }
+                    let keys = match event {
+                        RowEvent::Row { key } => vec![key],
+                        RowEvent::Rows { keys } => keys,
+                        RowEvent::All => (0..all).collect(),
+                    };
+                    let mut copies = copies.lock().expect("no panic while it is held");
+                    for key in keys {
+                        copies.insert(key, history.version(key));
+                    }
+                }
+            })
+        };
+        Self {
+            number,
+            process,
+            bus,
+            rows,
+            caches: caches.into(),
+            copies,
+            _handler: handler,
+        }
+    }
+}

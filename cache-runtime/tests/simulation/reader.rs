@@ -1,0 +1,59 @@
+//! Reads through a cache, each of which is checked.
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use tokio::time::sleep;
+
+use crate::instance::Instance;
+use crate::world::{World, below, between, ms, now, one_in};
+
+/// Reads until nobody writes any more.
+pub(crate) async fn read_on(world: Arc<World>, instance: Arc<Instance>) {
+    loop {
+        sleep(between(ms(1), world.plan.read_gap)).await;
+        if world.is_quiet() {
+            return;
+        }
+        let some = (0..=below(1 + world.plan.batch / 4)).map(|_| {
+            let which = below(instance.caches.len());
+            read(&world, &instance, which, world.some_key())
+        });
+        join_all(some).await;
+    }
+}
+
+/// One read, by `get` or with a load.
+pub(crate) async fn read(world: &World, instance: &Instance, which: usize, key: u64) {
+    let (cache, promise) = &instance.caches[which];
+    let began = now();
+    let floor = world.history.floor(key, instance.number, *promise, began);
+    let found = if one_in(4) {
+        cache.get(&key)
+    } else {
+        let load = world.plan.load;
+        let loading = cache.try_get_or_load(&key, || {
+            let (history, key) = (Arc::clone(&world.history), key);
+            async move {
+                // The database answers with what it holds at some time of the load.
+                sleep(between(ms(0), load)).await;
+                let version = history.version(key);
+                sleep(between(ms(0), load)).await;
+                if one_in(20) { Err(()) } else { Ok(version) }
+            }
+        });
+        loading.await.ok()
+    };
+    world.count(|run| run.reads += 1);
+    if let Some(version) = found
+        && version < floor
+    {
+        world.violate(|| {
+            format!(
+                "instance {}, cache {which}, key {key}: a read that began at {began:?} found version \
+                 {version}, and version {floor} was to be found ({promise:?})",
+                instance.number
+            )
+        });
+    }
+}
