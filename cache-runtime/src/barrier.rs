@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[cfg(shuttle)]
 use shuttle::sync::atomic::{AtomicU64, Ordering};
 
+use crate::remedy::Remedy;
 use std::sync::Arc;
 
 /// The barrier of a channel.
@@ -79,7 +80,7 @@ impl Barriers {
             raised |= state % STEP != 0;
             steps = steps.wrapping_add(state >> STEP_BITS);
         }
-        raised.then_some(steps)
+        (raised && Remedy::Barrier.applies()).then_some(steps)
     }
 }
 

@@ -230,6 +230,7 @@ mod outbox;
 mod place;
 mod queue;
 mod random;
+mod remedy;
 mod server_info;
 pub mod service;
 mod settings;
@@ -314,6 +315,9 @@ pub mod __private {
     {
         cache.evict(evict);
     }
+
+    #[cfg(any(simulation, shuttle))]
+    pub use crate::remedy::{Remedy, switch_off};
 
     /// What stands in for the machine and for Redis in a simulation.
     #[cfg(simulation)]

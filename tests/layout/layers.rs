@@ -104,6 +104,10 @@ pub(crate) const RUNTIME: &[Layer] = &[
     Layer("clock/", "the clocks that caches read"),
     Layer("random.rs", "ids and nonces"),
     Layer(
+        "remedy.rs",
+        "what keeps caches from going stale, by name, so that a simulation can do without",
+    ),
+    Layer(
         "simulation/",
         "what stands in for the machine in a simulation: time, chance, processes",
     ),

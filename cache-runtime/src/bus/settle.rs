@@ -25,6 +25,7 @@ use crate::error::NotSettled;
 use crate::event::Settled;
 use crate::health::{Cause, Health, Reported};
 use crate::io_thread::{sleep, timeout};
+use crate::remedy::Remedy;
 use crate::settings::{FENCE, INSTANCES_KEY};
 use crate::transport::{Fenced, Instances, Listed, Transport};
 
@@ -88,7 +89,8 @@ impl Shared {
             expired.extend(silent.map(|silent| (silent.id, Arc::clone(&silent.name))));
             missed = self.missed(transport, &round.silent).await?;
             if missed.is_empty() {
-                if begun.is_some_and(|begun| !self.fences().is_proven_since(begun)) {
+                let is_proven = |begun| self.fences().is_proven_since(begun);
+                if Remedy::ProvenSinceBegun.applies() && !begun.is_none_or(is_proven) {
                     return Err(NotSettled::not_live());
                 }
                 expired.retain(|id, _| !acknowledged.contains_key(id));
@@ -172,7 +174,8 @@ impl Shared {
             // Some subscribers may not be listed, and so may instances that are cut off.
             let unknown = everybody || (acknowledged.len() as u64) < receivers;
             let lease_ends = unknown.then_some(lease_ends);
-            let ends = silent.iter().map(|silent| silent.ends);
+            let waited_for = silent.iter().filter(|_| Remedy::SilentLease.applies());
+            let ends = waited_for.map(|silent| silent.ends);
             let now = Instant::now();
             // The latest of those that are not over yet: until then somebody may serve.
             let Some(latest) = ends.chain(lease_ends).filter(|ends| *ends > now).max() else {
@@ -197,7 +200,7 @@ impl Shared {
         silent: &[Listed],
     ) -> Result<Vec<Listed>, NotSettled> {
         let (list, lease) = (self.full(INSTANCES_KEY), self.settings().lease);
-        if silent.is_empty() {
+        if silent.is_empty() || !Remedy::UnansweredFlush.applies() {
             return Ok(Vec::new());
         }
         let mut asked = 0;
@@ -225,8 +228,8 @@ impl Shared {
         let (lease, now) = (self.settings().lease, self.now());
         let fences = self.fences();
         let is_new = |instances: &Instances| instances.age.is_none_or(|age| age < lease);
-        instances.is_none_or(is_new)
-            || fences.is_unlisted_within(lease * 2, now)
-            || !fences.is_proven_for(lease * 2, now)
+        instances.is_none_or(is_new) && Remedy::YoungList.applies()
+            || fences.is_unlisted_within(lease * 2, now) && Remedy::Unlisted.applies()
+            || !fences.is_proven_for(lease * 2, now) && Remedy::ListenedForLong.applies()
     }
 }

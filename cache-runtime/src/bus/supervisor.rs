@@ -14,6 +14,7 @@ use super::lease::Lease;
 use crate::channel::Dispatch;
 use crate::health::{Cause, Health, Reported};
 use crate::link::{Audience, ChannelId, Input, Link, Output};
+use crate::remedy::Remedy;
 use crate::settings::{CANARY_PREFIX, FENCE, OnRejected, Settings};
 use crate::slot::number_in;
 use crate::transport::{Answer, Connection, Listing, Status, Transport, Wire};
@@ -255,7 +256,7 @@ impl Supervisor {
             return;
         }
         let policy = channel.on_rejected().unwrap_or(self.on_rejected);
-        if policy == OnRejected::Flush {
+        if policy == OnRejected::Flush && Remedy::FlushOfRejected.applies() {
             self.link.handle(self.now, Input::Rejected(id));
             self.carry_out();
         }

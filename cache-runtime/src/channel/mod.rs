@@ -22,6 +22,7 @@ use crate::event::InvalidationEvent;
 use crate::health::{Health, ProvenUntil, Reported};
 use crate::link::{Audience, ChannelId};
 use crate::log_throttle::LogThrottle;
+use crate::remedy::Remedy;
 use crate::settings::OnRejected;
 use echoes::{Echo, Echoes};
 pub(crate) use hook::{Deletion, Hook};
@@ -117,7 +118,9 @@ impl<E: InvalidationEvent> Channel<E> {
         // could put the old value from Redis back into memory.
         let deletions = hooks.iter().filter_map(|hook| (hook.evict)(event));
         let deletions = deletions.collect();
-        self.tell(&subscribers, raised.as_ref(), || Notice::Published(event));
+        if Remedy::LocalEviction.applies() {
+            self.tell(&subscribers, raised.as_ref(), || Notice::Published(event));
+        }
         deletions
     }
 
@@ -246,8 +249,10 @@ impl<E: InvalidationEvent> Dispatch for Channel<E> {
         }
         if audience != Audience::Inline {
             count(&self.counters.flushes);
-            for outlet in self.outlets.snapshot().iter() {
-                self.push(outlet, Delivery::Flush);
+            if Remedy::FlushOfHandlers.applies() {
+                for outlet in self.outlets.snapshot().iter() {
+                    self.push(outlet, Delivery::Flush);
+                }
             }
         }
     }

@@ -7,6 +7,7 @@ use tokio::task::AbortHandle;
 
 use crate::event::InvalidationEvent;
 use crate::queue::{Bounds, Item, Queue};
+use crate::remedy::Remedy;
 
 /// The queue of one handler or stream.
 pub(crate) struct Outlet<E> {
@@ -58,7 +59,8 @@ impl<E> Item for Delivery<E> {
     }
 
     fn collapse(queued: &mut Vec<Self>) -> Vec<Self> {
-        std::mem::replace(queued, vec![Self::Flush])
+        let instead = Remedy::HandlerOverflow.applies().then_some(Self::Flush);
+        std::mem::replace(queued, instead.into_iter().collect())
     }
 
     fn is_covered_by(&self, last: &Self) -> bool {

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::io::Side;
+use crate::remedy::Remedy;
 
 /// The most canaries in flight. The oldest are forgotten, because a later one proves all that they
 /// would.
@@ -43,7 +44,9 @@ struct Canary {
 
 impl Canary {
     fn is_complete(&self) -> bool {
-        self.came_back && self.told && self.published.is_some()
+        (self.came_back || !Remedy::CanaryComesBack.applies())
+            && self.told
+            && self.published.is_some()
     }
 
     /// Whether this canary was published before `other`, which has come back, and has not come back
@@ -143,11 +146,15 @@ impl Canaries {
         if !canary.is_complete() {
             return None;
         }
-        let sent_at = canary.sent_at;
+        let sent_at = if Remedy::LeaseFromSending.applies() {
+            canary.sent_at
+        } else {
+            now
+        };
         let mut earlier = self.in_flight.range(..index);
         let gap = earlier.any(|earlier| earlier.is_missing(canary));
         self.in_flight.drain(..=index);
-        if gap {
+        if gap && Remedy::MissingCanary.applies() {
             return Some(Proof::Gap);
         }
         let until = sent_at + lease;

@@ -7,6 +7,7 @@ use super::io::Output;
 use super::peer::Peer;
 use super::state::{Connection, Link};
 use crate::health::Cause;
+use crate::remedy::Remedy;
 use crate::server_info::{Role, ServerInfo};
 
 impl Link {
@@ -36,9 +37,9 @@ impl Link {
             return false;
         }
         let cause = match server.role {
-            Role::Other(role) => Cause::NotPrimary(role),
-            Role::Primary if self.peer.is_same(server.identity) => return true,
-            Role::Primary => Cause::AnotherServer,
+            Role::Other(role) if Remedy::Role.applies() => Cause::NotPrimary(role),
+            _ if self.peer.is_same(server.identity) || !Remedy::Identity.applies() => return true,
+            _ => Cause::AnotherServer,
         };
         self.disconnected(now, cause);
         false

@@ -41,6 +41,7 @@ mod timings;
 use std::time::Duration;
 
 use crate::health::{Cause, Health};
+use crate::remedy::Remedy;
 use channel::{ChannelState, SubscriptionState};
 pub use io::{Audience, ChannelId, Input, Output, Side};
 use state::Connection;
@@ -76,6 +77,7 @@ impl Link {
                 }
             }
             Input::CanaryFailed(cause) => self.cause = Some(cause),
+            Input::Overflow if !Remedy::Overflow.applies() => {}
             Input::Overflow => self.lose(now, &Cause::Overflow, SubscriptionState::unproven),
             Input::Unanswered => self.lose(now, &Cause::Unanswered, SubscriptionState::unproven),
             Input::Tick => {}

@@ -12,6 +12,7 @@ use crate::channel::Dispatch;
 use crate::clock::Instant;
 use crate::counters::add;
 use crate::queue::Bounds;
+use crate::remedy::Remedy;
 
 /// What an event takes beside its payload.
 const OVERHEAD: usize = 64;
@@ -107,7 +108,9 @@ impl Events {
             joined.join_all(&times, now);
         }
         (self.sendings, self.bytes) = (0, 0);
-        self.insert(Arc::clone(&self.all), joined, queue);
+        if Remedy::OutboxCollapse.applies() {
+            self.insert(Arc::clone(&self.all), joined, queue);
+        }
     }
 
     /// Takes an event whose time has come by `now`, or that is to be sent whatever its time. Counts
@@ -171,6 +174,9 @@ impl Pending {
     /// Keeps an event that is to be sent within a time. If there are too many, those of the channel
     /// that keeps most become one `All`.
     pub(super) fn add(&mut self, event: Event, window: Window, now: Instant) {
+        if !Remedy::Outbox.applies() {
+            return;
+        }
         let Event { channel, payload } = event;
         let name = Arc::clone(channel.name());
         let events = self.channels.entry(Arc::clone(&name));

@@ -5,7 +5,8 @@
 //!     RUSTFLAGS="--cfg shuttle" cargo test -p cache-runtime --no-default-features --test checker
 //!
 //! The checker finds deadlocks and lost wake-ups by itself. `CHECKER_SCHEDULES` sets how many
-//! schedules a scenario is run under, `CHECKER_SEED` which ones. It takes all atomics for
+//! schedules a scenario is run under, `CHECKER_SEED` which ones, and `CHECKER_OFF` a remedy to do
+//! without. It takes all atomics for
 //! sequentially consistent; the stress test covers weaker orderings.
 #![cfg(shuttle)]
 
@@ -26,6 +27,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
+use cache_runtime::__private::Remedy;
 use shuttle::future::yield_now;
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::{Config, MaxSteps, Runner};
@@ -40,8 +42,19 @@ fn setting(variable: &str, default: u64) -> u64 {
     env::var(variable).map_or(default, number)
 }
 
+/// Switches off what `CHECKER_OFF` names, to see that it is needed.
+fn switch_off() {
+    let Ok(off) = env::var("CHECKER_OFF") else {
+        return;
+    };
+    let named = |remedy: &Remedy| format!("{remedy:?}") == off;
+    let remedy = Remedy::ALL.into_iter().find(named);
+    cache_runtime::__private::switch_off(&[remedy.expect("the name of a remedy")]);
+}
+
 /// Runs a scenario under many schedules.
 fn explore(what: &str, scenario: impl Fn() + Send + Sync + 'static) {
+    switch_off();
     let schedules = usize::try_from(setting("CHECKER_SCHEDULES", SCHEDULES)).expect("a count");
     let seed = setting("CHECKER_SEED", 1);
     let mut config = Config::new();

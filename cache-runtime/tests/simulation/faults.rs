@@ -7,7 +7,7 @@ use cache_runtime::__private::simulation::Direction;
 use tokio::time::sleep;
 
 use crate::world::{World, below, between, ms, one_in};
-use crate::writer::{publish_nonsense, write};
+use crate::writer::{write, write_nonsense};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Fault {
@@ -35,7 +35,11 @@ pub(crate) enum Fault {
     FailOver,
     /// A replica takes over, and the connections to the former primary stay.
     Demotion,
-    /// Somebody publishes what is no event.
+    /// What is pushed to an instance gets lost, on a connection that stays open.
+    Deaf,
+    /// The primary is separated from its replicas, and perhaps one of them takes over.
+    Split,
+    /// A program of another version changes a row, and its event is not understood.
     Nonsense,
     /// Many writes at once.
     Burst,
@@ -46,7 +50,7 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::Cut,
         Self::HoleUp,
         Self::HoleDown,
@@ -59,6 +63,8 @@ impl Fault {
         Self::Snapshot,
         Self::FailOver,
         Self::Demotion,
+        Self::Deaf,
+        Self::Split,
         Self::Nonsense,
         Self::Burst,
         Self::ListDeleted,
@@ -82,7 +88,7 @@ pub(crate) async fn strike_on(world: Arc<World>) {
 async fn strike(world: Arc<World>, fault: Fault) {
     let network = &world.network;
     let host = below(world.instances.len());
-    let lasting = between(ms(1), world.plan.lease * 3);
+    let lasting = between(ms(1), world.plan.fault);
     world.trace(|| format!("{fault:?}: instance {host}, for {lasting:?}"));
     let end = |what: &str| world.trace(|| format!("{fault:?} ends: {what}"));
     match fault {
@@ -92,8 +98,18 @@ async fn strike(world: Arc<World>, fault: Fault) {
         Fault::Hole => hole(&world, host, &[Direction::Up, Direction::Down], lasting).await,
         Fault::HalfOpen => network.forget(host),
         Fault::Delay => {
-            network.delay(host, between(ms(0), world.plan.lease));
+            network.delay(host, between(ms(0), world.plan.lease / 2));
             sleep(lasting).await;
+            // A lease that was proven late must not last longer for that.
+            if one_in(2) {
+                hole(
+                    &world,
+                    host,
+                    &[Direction::Up, Direction::Down],
+                    world.plan.lease,
+                )
+                .await;
+            }
             network.delay(host, Duration::ZERO);
         }
         Fault::Stop => {
@@ -116,9 +132,24 @@ async fn strike(world: Arc<World>, fault: Fault) {
             sleep(lasting / 4).await;
             network.start(fault == Fault::Snapshot);
         }
-        Fault::FailOver => network.fail_over(true),
-        Fault::Demotion => network.fail_over(false),
-        Fault::Nonsense => publish_nonsense(&world.instances[host]).await,
+        // Two fail-overs between two heartbeats would bring the first primary back unnoticed.
+        Fault::FailOver => network.fail_over(true, world.plan.heartbeat * 2),
+        Fault::Demotion => network.fail_over(false, world.plan.heartbeat * 2),
+        Fault::Deaf => {
+            // So long that canaries get lost, too: otherwise nobody could notice.
+            network.deafen(host, true);
+            sleep(lasting.max(world.plan.heartbeat * 3)).await;
+            network.deafen(host, false);
+        }
+        Fault::Split => {
+            network.split(true);
+            if one_in(2) {
+                network.fail_over(false, world.plan.heartbeat * 2);
+            }
+            sleep(lasting).await;
+            network.split(false);
+        }
+        Fault::Nonsense => write_nonsense(&world, &world.instances[host]).await,
         Fault::Burst => {
             for _ in 0..100 {
                 let (world, keys) = (Arc::clone(&world), world.some_keys());
@@ -126,11 +157,27 @@ async fn strike(world: Arc<World>, fault: Fault) {
                 process.spawn(async move { write(&world, &world.instances[host], keys).await });
             }
         }
-        Fault::ListDeleted => network.delete_list(),
+        Fault::ListDeleted => {
+            if one_in(2) {
+                network.forget(host);
+            }
+            network.delete_list();
+        }
         Fault::ListRefused => {
             network.allow_list(false);
-            sleep(lasting).await;
+            sleep(lasting / 2).await;
+            if one_in(2) {
+                // It serves on, and is on no list.
+                network.forget(host);
+            }
+            if one_in(2) {
+                sleep(lasting / 2).await;
+            }
             network.allow_list(true);
+            if one_in(2) {
+                // Who has just come has not heard of it.
+                network.cut(below(world.instances.len()));
+            }
         }
     }
     end("over");
@@ -156,9 +203,11 @@ pub(crate) fn heal(world: &World) {
     network.start(false);
     network.thaw();
     network.allow_list(true);
+    network.split(false);
     for (host, instance) in world.instances.iter().enumerate() {
         instance.process.go_on();
         network.delay(host, Duration::ZERO);
+        network.deafen(host, false);
         network.release(host, Direction::Up);
         network.release(host, Direction::Down);
     }

@@ -10,6 +10,7 @@ use cache_runtime::service::Subscription;
 use cache_runtime::{Bus, CoherentCache, Evict, InvalidationEvent, cache_invalidation};
 use tokio::time::sleep;
 
+use crate::faults::Fault;
 use crate::history::{History, Promise};
 use crate::plan::Plan;
 use crate::world::{between, ms, one_in};
@@ -75,7 +76,8 @@ impl Instance {
                 });
             let promise = Promise {
                 within: plan.lease + longer,
-                confirmed: longer.is_zero(),
+                // If an event gets lost and the fence does not, a confirmation says too much.
+                confirmed: longer.is_zero() && !plan.faults.contains(&Fault::Deaf),
             };
             (cache.build().expect("usable settings"), promise)
         });

@@ -36,16 +36,22 @@ pub(crate) struct Plan {
     pub(crate) confirmed_one_in: u64,
     pub(crate) faults: Vec<Fault>,
     pub(crate) fault_gap: Duration,
+    /// The longest time of a fault.
+    pub(crate) fault: Duration,
+    /// Nobody writes after the last fault has begun.
+    pub(crate) quiet_early: bool,
     pub(crate) length: Duration,
 }
 
 impl Plan {
-    pub(crate) fn new() -> Self {
-        let faults = if one_in(2) {
-            vec![Fault::ALL[below(Fault::ALL.len())]]
-        } else {
-            Fault::ALL.into_iter().filter(|_| one_in(2)).collect()
+    /// With these kinds of faults, or with some that the seed chooses.
+    pub(crate) fn new(faults: Option<&[Fault]>) -> Self {
+        let some = match below(3) {
+            0 => vec![some_fault()],
+            1 => (0..=below(3)).map(|_| some_fault()).collect(),
+            _ => Fault::ALL.into_iter().filter(|_| one_in(2)).collect(),
         };
+        let faults = faults.map_or(some, <[Fault]>::to_vec);
         let heartbeat = between(ms(30), ms(250));
         let lease = heartbeat * (2 + u32::try_from(below(10)).expect("a small number"));
         let backoff_min = between(ms(1), ms(50));
@@ -71,9 +77,11 @@ impl Plan {
             handler: between(ms(0), ms(20)),
             writers: 1 + below(4),
             batch: 1 + below(if one_in(3) { 4 } else { 48 }),
-            confirmed_one_in: 5 + below(100) as u64,
+            confirmed_one_in: 2 + below(60) as u64,
             faults,
-            fault_gap: lease / 2 + between(ms(50), ms(500)),
+            fault_gap: between(ms(50), lease * if one_in(2) { 1 } else { 4 }),
+            fault: lease * if one_in(4) { 8 } else { 2 },
+            quiet_early: one_in(2),
             length: 4 * lease + ms(8_000),
         }
     }
@@ -84,4 +92,8 @@ impl Plan {
             + self.rejection_interval
             + ms(500)
     }
+}
+
+fn some_fault() -> Fault {
+    Fault::ALL[below(Fault::ALL.len())]
 }

@@ -15,11 +15,15 @@ pub(crate) async fn read_on(world: Arc<World>, instance: Arc<Instance>) {
         if world.is_quiet() {
             return;
         }
-        let some = (0..=below(1 + world.plan.batch / 4)).map(|_| {
-            let which = below(instance.caches.len());
-            read(&world, &instance, which, world.some_key())
+        let (world, reader) = (Arc::clone(&world), Arc::clone(&instance));
+        // The next reads do not wait for these, and may share their loads.
+        instance.process.spawn(async move {
+            let some = (0..=below(1 + world.plan.batch / 4)).map(|_| {
+                let which = below(reader.caches.len());
+                read(&world, &reader, which, world.some_key())
+            });
+            join_all(some).await;
         });
-        join_all(some).await;
     }
 }
 

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use tokio::runtime::{Builder, RngSeed};
 use tokio::time::sleep;
 
-use crate::faults::{heal, strike_on};
+use crate::faults::{Fault, heal, strike_on};
 use crate::history::History;
 use crate::instance::Instance;
 use crate::plan::Plan;
@@ -58,6 +58,15 @@ pub(crate) struct World {
 impl World {
     /// What has happened, or which promise was broken.
     pub(crate) fn run(seed: u64, tracing: bool) -> Result<Totals, String> {
+        Self::run_with(seed, None, tracing)
+    }
+
+    /// As [`run`](Self::run), with these kinds of faults only.
+    pub(crate) fn run_with(
+        seed: u64,
+        faults: Option<&[Fault]>,
+        tracing: bool,
+    ) -> Result<Totals, String> {
         let runtime = Builder::new_current_thread()
             .enable_time()
             .start_paused(true)
@@ -66,14 +75,14 @@ impl World {
             .expect("a runtime");
         runtime.block_on(async {
             simulation::begin(seed);
-            let world = Self::new(tracing).await;
+            let world = Self::new(faults, tracing).await;
             world.trace(|| format!("{:#?}", world.plan));
             world.live().await
         })
     }
 
-    async fn new(tracing: bool) -> Arc<Self> {
-        let plan = Plan::new();
+    async fn new(faults: Option<&[Fault]>, tracing: bool) -> Arc<Self> {
+        let plan = Plan::new(faults);
         let network = Network::new(plan.servers);
         tokio::spawn(network.clone().carry());
         let longest = plan.lease + plan.serve_for;
@@ -120,9 +129,11 @@ impl World {
             self.check()?;
         }
         self.is_calm.store(true, Ordering::Relaxed);
+        self.is_quiet
+            .store(self.plan.quiet_early, Ordering::Relaxed);
         self.trace(|| "no more faults begin".to_owned());
         // Until the longest has ended.
-        sleep(self.plan.lease * 5 + ms(1)).await;
+        sleep(self.plan.fault + self.plan.lease + ms(1)).await;
         heal(&self);
         self.trace(|| "all faults have ended".to_owned());
         self.recover().await?;

@@ -96,12 +96,19 @@ fn fate_of<T>(published: Result<T, cache_runtime::service::PublishError>) -> Fat
     }
 }
 
-/// Publishes what is no event, as a program of another version may.
-pub(crate) async fn publish_nonsense(instance: &Instance) {
+/// Changes a row as a program of another version does, whose event is not understood.
+pub(crate) async fn write_nonsense(world: &World, instance: &Instance) {
     let payloads: [&[u8]; 3] = [
         br#"{"type":"Renamed","key":1}"#,
         br#"{"type":"Row","key":"#,
         b"\xff",
     ];
-    let _ = publish_raw(&instance.bus, CHANNEL, payloads[below(payloads.len())]).await;
+    let key = world.some_key();
+    let version = world.history.write(key);
+    let payload = payloads[below(payloads.len())];
+    match publish_raw(&instance.bus, CHANNEL, payload).await {
+        Ok(_) => world.history.acknowledged(key, version, now()),
+        // Such a program would try again.
+        Err(_) => world.history.refused(key, version),
+    }
 }

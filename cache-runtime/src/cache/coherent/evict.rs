@@ -11,6 +11,7 @@ use crate::cache::memory::{Engine, Reclaiming, Reclaims};
 use crate::channel::Notice;
 use crate::counters::Cause;
 use crate::event::InvalidationEvent;
+use crate::remedy::Remedy;
 use crate::service::{Invalidator, Subscription};
 
 /// Subscribes a cache to a channel: `evict` says what each event evicts.
@@ -36,6 +37,7 @@ where
                 counts.record(event.variant(), !matches!(evict, Evict::Nothing));
                 cache.evict(&evict, Cause::Event);
             }
+            Notice::Flush | Notice::Down if !Remedy::FlushOfCaches.applies() => {}
             Notice::Flush => cache.evict(&Evict::All, Cause::Flush),
             Notice::Down if cache.policy == WhileDown::Bypass => {
                 cache.evict(&Evict::All, Cause::Flush);

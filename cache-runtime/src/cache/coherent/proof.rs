@@ -8,6 +8,7 @@ use crate::audit::Source;
 use crate::clock::{self, Clock, Nanos, nanos};
 use crate::event::InvalidationEvent;
 use crate::health::{Health, Lease};
+use crate::remedy::Remedy;
 use crate::service::Invalidator;
 
 /// A channel that evicts from a cache, and whether its events are proven to arrive.
@@ -47,6 +48,7 @@ impl Proof {
         let within = match policy {
             WhileDown::Bypass => false,
             WhileDown::ServeUntilTtl => true,
+            WhileDown::ServeFor(_) if !Remedy::ServeForEnds.applies() => true,
             WhileDown::ServeFor(time) => {
                 let ended = self.lease.ended();
                 ended.is_some_and(|ended| clock::asleep_too() < ended.saturating_add(nanos(time)))

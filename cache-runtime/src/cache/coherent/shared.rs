@@ -10,6 +10,7 @@ use crate::audit::{Audited, Described, Kind, Source, State};
 use crate::cache::memory::{Engine, Reclaiming, Storing};
 use crate::clock::Nanos;
 use crate::health::Health;
+use crate::remedy::Remedy;
 use crate::service::Subscription;
 
 pub(super) struct Shared<K: Hash + Eq, V: Clone> {
@@ -33,7 +34,7 @@ where
     pub(super) fn serves(&self, now: Nanos) -> bool {
         let clock = self.engine.clock();
         let proven = self.proofs.iter().all(|proof| proof.holds(clock, now));
-        proven || self.serves_while_down(now)
+        proven || self.serves_while_down(now) || !Remedy::Bypass.applies()
     }
 
     #[cold]

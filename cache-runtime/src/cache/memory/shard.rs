@@ -15,6 +15,7 @@ use super::layout::Layout;
 use super::load::{Beginning, Callers, EndedLoad, Load};
 use crate::clock::{Nanos, precise};
 use crate::counters::{Cause, Evictions};
+use crate::remedy::Remedy;
 
 pub(super) struct Shard<K, V> {
     /// The generation of all entries. If the generation of the store differs, no entry may be
@@ -136,7 +137,7 @@ impl<K: Hash + Eq, V: Clone> Shard<K, V> {
         Q: Hash + Equivalent<K> + ?Sized,
     {
         let mut overtaken = Vec::new();
-        if self.loads.is_empty() {
+        if self.loads.is_empty() || !Remedy::LoadToken.applies() {
             return overtaken;
         }
         while let Ok(load) = (self.loads).find_entry(hash, |load| key.equivalent(&load.key)) {

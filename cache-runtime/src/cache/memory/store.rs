@@ -31,6 +31,7 @@ use crate::barrier::Barriers;
 use crate::cache::error::NotStored;
 use crate::clock::{Nanos, precise};
 use crate::counters::Cause;
+use crate::remedy::Remedy;
 
 pub(super) struct Store<K, V> {
     shards: Box<[Part<K, V>]>,
@@ -168,8 +169,9 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
                 return Joined::Replacing(shard.enter(hash, key.to_owned(), begun, true));
             }
             // Where evictions may go unnoticed, the load must not have begun long ago.
-            let recent =
-                storing == Storing::Yes || now < load.begun.entered + self.layout.share_bypassed;
+            let recent = storing == Storing::Yes
+                || now < load.begun.entered + self.layout.share_bypassed
+                || !Remedy::SharedLoadEnds.applies();
             if load.begun.serves(&begun) && load.begun.storing == storing && recent {
                 load.callers.number += 1;
                 return Joined::Wait(load.id, load.callers.waiting.join());

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::network::State;
 use super::request::{Entry, Reply, Request};
 use crate::health::Cause;
+use crate::remedy::Remedy;
 use crate::transport::instances::Fenced;
 use crate::transport::wire::{Status, Wire};
 
@@ -47,8 +48,12 @@ impl State {
                 Reply::Done
             }
             Request::Publish { channel, payload } => {
-                let receivers = self.publish(number, &channel, &payload);
-                self.if_primary(number, Reply::Published(receivers))
+                let published = Reply::Published(self.publish(number, &channel, &payload));
+                if Remedy::PrimaryTakesEvents.applies() {
+                    self.if_primary(number, published)
+                } else {
+                    published
+                }
             }
             Request::Canary {
                 channel,
@@ -58,7 +63,11 @@ impl State {
                 let listed = listing.map(|(entry, proven)| self.list(number, &entry, proven));
                 self.publish(number, &channel, &payload);
                 let server = self.servers[number].info();
-                self.if_primary(number, Reply::Canary { server, listed })
+                match listed {
+                    // A replica refuses to write.
+                    Some(Ok(_)) => self.if_primary(number, Reply::Canary { server, listed }),
+                    _ => Reply::Canary { server, listed },
+                }
             }
             Request::Fence { channel, payload } => {
                 let receivers = self.publish(number, &channel, &payload);

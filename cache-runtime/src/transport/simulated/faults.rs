@@ -1,5 +1,9 @@
 //! What can happen to the servers of a simulation.
 
+use std::time::Duration;
+
+use tokio::time::Instant;
+
 use super::network::{Network, State};
 use super::server::List;
 
@@ -56,18 +60,26 @@ impl Network {
 
     /// Makes a replica the primary, to which the address leads from now on. What has not reached it yet is
     /// lost. The former primary becomes its replica, and keeps its connections unless they are ended.
-    /// Without a replica that runs, nothing happens.
-    pub fn fail_over(&self, ends_connections: bool) {
+    /// Without a replica that runs, and has been a replica for so long, nothing happens.
+    pub fn fail_over(&self, ends_connections: bool, least: Duration) {
         self.with(|state| {
             let before = state.address;
-            let Some(next) = state.replica() else { return };
+            let Some(next) = state.replica(least) else {
+                return;
+            };
             state.servers[before].is_primary = false;
+            state.servers[before].replica_since = Some(Instant::now());
             state.servers[next].is_primary = true;
             state.address = next;
             if ends_connections {
                 state.reset_all(before);
             }
         });
+    }
+
+    /// Separates the primary from its replicas, or no longer.
+    pub fn split(&self, is_split: bool) {
+        self.with(|state| state.is_split = is_split);
     }
 
     /// Whether the server that the address leads to writes the list of instances.
@@ -89,8 +101,12 @@ impl Network {
 }
 
 impl State {
-    fn replica(&self) -> Option<usize> {
+    fn replica(&self, least: Duration) -> Option<usize> {
         let mut servers = self.servers.iter();
-        servers.position(|server| !server.is_primary && !server.is_down && !server.is_frozen)
+        servers.position(|server| {
+            let is_old = |since: Instant| since.elapsed() >= least;
+            let runs = !server.is_down && !server.is_frozen;
+            runs && !server.is_primary && server.replica_since.is_none_or(is_old)
+        })
     }
 }

@@ -23,6 +23,7 @@ use super::Store;
 use super::instances::{Fenced, Instances, Listing};
 use super::wire::{Canary, CanaryAnswer, Feed, Published, Status, Wire};
 use crate::health::Cause;
+use crate::remedy::Remedy;
 use crate::server_info::{Identity, Role, ServerInfo};
 use crate::sync::Mutex;
 
@@ -160,7 +161,7 @@ impl Client {
             let number = open.socket.number;
             let is_another = {
                 let expected = self.state.lock().expected;
-                expected.is_some() && expected != open.identity
+                expected.is_some() && expected != open.identity && Remedy::Identity.applies()
             };
             let wrong = if is_another {
                 Cause::AnotherServer

@@ -38,6 +38,8 @@ pub(super) struct State {
     pub(super) servers: Vec<Server>,
     /// The server that the address leads to.
     pub(super) address: usize,
+    /// Nothing gets from the primary to its replicas.
+    pub(super) is_split: bool,
     hosts: Vec<Host>,
 }
 
@@ -50,6 +52,8 @@ impl fmt::Debug for Network {
 /// The machine of an instance.
 struct Host {
     is_held: [bool; 2],
+    /// Messages of channels do not reach it, and answers do.
+    is_deaf: bool,
     latency: Duration,
 }
 
@@ -129,8 +133,12 @@ impl Network {
     pub async fn carry(self) {
         loop {
             // So that what arrives at the same time is not always handled before anybody reacts.
+            // More than an inbox holds, from time to time.
             let (next, now) = (
-                self.0.state.lock().arrive_some(1 + below(4)),
+                self.0
+                    .state
+                    .lock()
+                    .arrive_some(if below(8) == 0 { 500 } else { 1 + below(4) }),
                 Instant::now(),
             );
             match next {
@@ -159,6 +167,11 @@ impl Network {
             state.hosts[host].is_held[direction as usize] = false;
             state.deliver_held();
         });
+    }
+
+    /// Loses the messages of channels on their way to a host, while answers arrive; or no longer.
+    pub fn deafen(&self, host: usize, is_deaf: bool) {
+        self.with(|state| state.hosts[host].is_deaf = is_deaf);
     }
 
     /// Ends the connections of a host. What is on its way is lost.
@@ -227,6 +240,7 @@ impl State {
     pub(super) fn add_host(&mut self) -> usize {
         self.hosts.push(Host {
             is_held: [false; 2],
+            is_deaf: false,
             latency: Duration::ZERO,
         });
         self.hosts.len() - 1
@@ -286,6 +300,9 @@ impl State {
         replica: usize,
         change: impl FnOnce(&mut Server) -> Vec<(usize, Wire)> + Send + 'static,
     ) {
+        if self.is_split {
+            return;
+        }
         let server = &mut self.servers[replica];
         let at = Instant::now() + Duration::from_millis(below(20));
         let at = server.replicated.map_or(at, |latest| latest.max(at));
@@ -364,6 +381,7 @@ impl State {
             }
             // The caller may have given up.
             Message::Reply(sender, reply) => drop(sender.send(reply)),
+            Message::Push(Wire::Message { .. }) if self.hosts[connection.host].is_deaf => {}
             Message::Push(wire) => {
                 if let Some(feed) = &connection.feed {
                     feed(wire);

@@ -16,6 +16,8 @@ use crate::transport::wire::Wire;
 #[expect(clippy::struct_excessive_bools, reason = "each is a fault of its own")]
 pub(super) struct Server {
     pub(super) is_primary: bool,
+    /// When it has stopped being the primary; `None` if it never was one.
+    pub(super) replica_since: Option<Instant>,
     /// It takes no connections, and has lost all that it had.
     pub(super) is_down: bool,
     /// It handles nothing, and its connections stay.
@@ -49,6 +51,7 @@ impl Server {
     pub(super) fn new(is_primary: bool) -> Self {
         Self {
             is_primary,
+            replica_since: None,
             is_down: false,
             is_frozen: false,
             refuses_list: false,
