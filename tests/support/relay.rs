@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::OwnedWriteHalf;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -32,6 +32,8 @@ struct Shared {
     next: Mutex<Option<u16>>,
     /// The moves so far: the end of the names of connections, and the port they move to.
     moves: watch::Sender<Vec<(&'static str, u16)>>,
+    /// What a command contains before which its connection is moved, and the port it moves to.
+    turn: Mutex<Option<(&'static str, u16)>>,
     /// How many connections were moved.
     moved: Mutex<usize>,
     /// How many canaries were sent.
@@ -57,6 +59,7 @@ impl Relay {
             port: Mutex::new(port),
             next: Mutex::default(),
             moves: watch::Sender::new(Vec::new()),
+            turn: Mutex::default(),
             moved: Mutex::new(0),
             canaries: Mutex::new(0),
             loses_messages: Mutex::new(false),
@@ -103,6 +106,16 @@ impl Relay {
         self.shared
             .moves
             .send_modify(|moves| moves.push((name, port)));
+    }
+
+    /// As [`move_connections`](Self::move_connections), for the connection that sends the next command
+    /// that contains `text`, between that command and the one before it.
+    ///
+    /// # Panics
+    ///
+    /// Never, as no holder of the lock panics.
+    pub fn move_before(&self, text: &'static str, port: u16) {
+        *self.shared.turn.lock().unwrap() = Some((text, port));
     }
 
     /// How many times a connection was moved so far.
@@ -169,13 +182,13 @@ async fn connection(client: TcpStream, shared: Arc<Shared>) -> Option<()> {
     let mut moves = shared.moves.subscribe();
     let mut done = moves.borrow_and_update().len();
     let next = shared.next.lock().unwrap().take();
-    let mut port = next.unwrap_or(*shared.port.lock().unwrap());
+    let port = next.unwrap_or(*shared.port.lock().unwrap());
     client.set_nodelay(true).ok()?;
     let (mut from_client, mut to_client) = client.into_split();
-    let (mut from_server, mut to_server) = connect(port).await?.into_split();
+    let mut server = Behind::connect(port).await?;
     let (mut up, mut down) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
     let mut sent = Vec::new();
-    let (mut commands, mut answers) = (Vec::new(), Vec::new());
+    let mut commands = Vec::new();
     loop {
         tokio::select! {
             read = from_client.read(&mut up) => {
@@ -188,37 +201,84 @@ async fn connection(client: TcpStream, shared: Arc<Shared>) -> Option<()> {
                 // Only whole commands, because a move comes between two of them.
                 let mut whole = 0;
                 while let Some(length) = frame(&commands[whole..]) {
-                    *shared.canaries.lock().unwrap() +=
-                        usize::from(is_canary(&commands[whole..whole + length]));
+                    let command = &commands[whole..whole + length];
+                    *shared.canaries.lock().unwrap() += usize::from(is_canary(command));
+                    if let Some(to) = turns(command, &shared) {
+                        server.to.write_all(&commands[..whole]).await.ok()?;
+                        commands.drain(..whole);
+                        whole = 0;
+                        server.change(to, &mut to_client, &shared).await?;
+                    }
                     whole += length;
                 }
-                to_server.write_all(&commands[..whole]).await.ok()?;
+                server.to.write_all(&commands[..whole]).await.ok()?;
                 commands.drain(..whole);
             }
-            read = from_server.read(&mut down) => {
-                answers.extend_from_slice(&down[..some(read)?]);
-                pass_on(&mut answers, &mut to_client, &shared).await?;
+            read = server.from.read(&mut down) => {
+                server.answers.extend_from_slice(&down[..some(read)?]);
+                pass_on(&mut server.answers, &mut to_client, &shared).await?;
             }
             changed = moves.changed() => {
                 changed.ok()?;
                 let all = moves.borrow_and_update().clone();
                 for (name, to) in &all[done..] {
-                    if *to == port || !is_named(&sent, name) {
-                        continue;
+                    if *to != server.port && is_named(&sent, name) {
+                        server.change(*to, &mut to_client, &shared).await?;
                     }
-                    to_server.write_all(LAST).await.ok()?;
-                    while !pass_on(&mut answers, &mut to_client, &shared).await? {
-                        let read = from_server.read(&mut down).await;
-                        answers.extend_from_slice(&down[..some(read)?]);
-                    }
-                    (from_server, to_server) = enter(*to).await?.into_split();
-                    port = *to;
-                    *shared.moved.lock().unwrap() += 1;
                 }
                 done = all.len();
             }
         }
     }
+}
+
+/// The server that a connection leads to.
+struct Behind {
+    port: u16,
+    from: OwnedReadHalf,
+    to: OwnedWriteHalf,
+    /// What was not passed on yet.
+    answers: Vec<u8>,
+}
+
+impl Behind {
+    async fn connect(port: u16) -> Option<Self> {
+        let (from, to) = connect(port).await?.into_split();
+        let answers = Vec::new();
+        Some(Self {
+            port,
+            from,
+            to,
+            answers,
+        })
+    }
+
+    /// Moves the connection to the server at another port, after everything was answered.
+    async fn change(
+        &mut self,
+        port: u16,
+        to_client: &mut OwnedWriteHalf,
+        shared: &Shared,
+    ) -> Option<()> {
+        self.to.write_all(LAST).await.ok()?;
+        while !pass_on(&mut self.answers, to_client, shared).await? {
+            some(self.from.read_buf(&mut self.answers).await)?;
+        }
+        (self.from, self.to) = enter(port).await?.into_split();
+        self.port = port;
+        *shared.moved.lock().unwrap() += 1;
+        Some(())
+    }
+}
+
+/// The port that the connection moves to before this command.
+fn turns(command: &[u8], shared: &Shared) -> Option<u16> {
+    let is_turn = |turn: &mut (&str, u16)| {
+        let text = turn.0.as_bytes();
+        command.windows(text.len()).any(|window| window == text)
+    };
+    let turn = shared.turn.lock().unwrap().take_if(is_turn);
+    turn.map(|(_, port)| port)
 }
 
 /// How much was read; `None` at the end.
