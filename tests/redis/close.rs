@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use crate::fixture::{Teams, Users, builder, patient};
 
-async fn nobody_is_left(admin: &Admin) {
+pub(crate) async fn nobody_is_left(admin: &Admin) {
     let clients = async || admin.clients().await;
     eventually("no connection to be left", clients, Vec::is_empty).await;
 }

@@ -2,6 +2,7 @@
 
 mod acl;
 mod away;
+mod batches;
 mod black_hole;
 mod close;
 mod confirmed;

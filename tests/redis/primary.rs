@@ -11,7 +11,7 @@ use crate::fixture::{UserEvent, Users, builder, connect, patient, user};
 
 const LONG: Duration = Duration::from_secs(3600);
 
-async fn follow(replica: &Admin, primary: &Server) {
+pub(crate) async fn follow(replica: &Admin, primary: &Server) {
     let port = primary.port().to_string();
     replica.run::<()>(&["REPLICAOF", "127.0.0.1", &port]).await;
 }
@@ -21,7 +21,7 @@ async fn promote(replica: &Admin) {
 }
 
 /// Waits until the replica has everything that the primary has.
-async fn in_step(replica: &Admin) {
+pub(crate) async fn in_step(replica: &Admin) {
     let link = async || {
         let info: String = replica.run(&["INFO", "replication"]).await;
         info
@@ -31,7 +31,7 @@ async fn in_step(replica: &Admin) {
 }
 
 /// The address leads to the second server, which has replaced the first one. Connections stay.
-async fn fail_over(first: &Server, second: &Server, relay: &Relay) {
+pub(crate) async fn fail_over(first: &Server, second: &Server, relay: &Relay) {
     let (old, new) = (first.admin().await, second.admin().await);
     follow(&new, first).await;
     in_step(&new).await;

@@ -6,8 +6,6 @@ use redis::{Cmd, RedisResult, Value, cmd};
 use super::commands::Work;
 use super::failure::{Failures, is_alone, is_wrong_server};
 use super::open::Open;
-use super::pipeline::pipeline;
-use super::primary_check;
 use crate::transport::instances::{Instances, Listing};
 use crate::transport::token::millis;
 
@@ -87,12 +85,10 @@ impl Work for Fencing<'_> {
     type Answer = (Value, Option<Instances>);
 
     async fn run(&self, open: &mut Open) -> RedisResult<Self::Answer> {
-        let question = primary_check::question(self.failures, open);
-        let commands = self.publish.iter().chain([&self.read, &question]);
-        let commands = pipeline(commands.cloned());
-        let mut answers: Vec<Value> = commands.query_async(&mut open.connection).await?;
-        let answer = answers.pop().unwrap_or(Value::Nil);
-        primary_check::answered(answer, self.failures, open).await?;
+        let commands = self.publish.iter().chain([&self.read]).cloned();
+        let answered = open.batches.asker.send(commands, self.failures).await?;
+        answered.check?;
+        let mut answers = answered.answers;
         let list = answers.pop().unwrap_or(Value::Nil).extract_error();
         let published = answers.pop().unwrap_or(Value::Nil).extract_error()?;
         match list {

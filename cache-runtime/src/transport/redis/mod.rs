@@ -5,6 +5,7 @@
 //! subscription that is then refused goes unnoticed. The link decides when to reconnect for events.
 
 mod address;
+mod batches;
 mod cluster;
 mod cluster_address;
 mod commands;

@@ -7,7 +7,9 @@ use redis::aio::{MultiplexedConnection, SendError};
 use redis::{AsyncConnectionConfig, PushInfo, PushKind};
 use tokio_util::task::AbortOnDropHandle;
 
+use super::batches::Batches;
 use super::endpoint::Endpoint;
+use super::primary_check::Asker;
 use crate::health::Cause;
 use crate::server_info::Identity;
 
@@ -24,8 +26,8 @@ pub(super) struct Open {
     pub(super) identity: Option<Identity>,
     /// How often another primary was named before it was opened.
     pub(super) changes: u64,
-    /// Whether the user lacks the right to write the list of instances.
-    pub(super) may_not_write: Arc<AtomicBool>,
+    /// Publications on it.
+    pub(super) batches: Arc<Batches>,
     ended: Arc<AtomicBool>,
     _renewal: Option<Arc<AbortOnDropHandle<()>>>,
 }
@@ -49,12 +51,13 @@ impl Open {
             }
         });
         let opened = endpoint.open(role, config).await?;
+        let asker = Asker::new(opened.connection.clone());
         Ok(Self {
             number,
             connection: opened.connection,
             identity: opened.server.identity,
             changes: opened.changes,
-            may_not_write: Arc::default(),
+            batches: Arc::new(Batches::new(asker)),
             _renewal: opened.renewal.map(Arc::new),
             ended,
         })

@@ -7,7 +7,7 @@ use super::failure::{About, Failures, is_wrong_server};
 use super::instances::{Fencing, List, listed_at};
 use super::open::Open;
 use super::pipeline::{deletions, pipeline};
-use super::primary_check;
+use super::primary_check::Answered;
 use super::probe::{probe, probed};
 use super::request::Request;
 use super::server::Redis;
@@ -26,14 +26,13 @@ impl Redis {
         payload: &[u8],
         delete: &[String],
     ) -> Result<Published, Cause> {
-        let (command, about) = (self.publication(channel, payload), About::Channel(channel));
+        let about = About::Channel(channel);
         let failures = &self.endpoint.failures;
-        let deletions = deletions(delete, failures.is_cluster());
-        let deletions = deletions.into_iter().map(|(_, command)| command);
         let work = Publication {
-            commands: deletions.chain([command]).collect(),
-            failures,
-            slot: failures.is_cluster().then(|| slot_of(channel)),
+            server: self,
+            channel,
+            payload,
+            delete,
         };
         // Deleting twice costs a load at most.
         let (deleted, receivers) = self.run(&self.publishing, Again::Yes, about, &work).await?;
@@ -138,30 +137,45 @@ impl Redis {
 /// Deletes, then publishes, and then asks whether the server is the right one: a primary, and in a cluster
 /// that of the channel's slot.
 struct Publication<'a> {
-    commands: Vec<Cmd>,
-    failures: &'a Failures,
-    /// The slot of the channel, in a cluster.
-    slot: Option<u16>,
+    server: &'a Redis,
+    channel: &'a str,
+    payload: &'a [u8],
+    delete: &'a [String],
+}
+
+impl Publication<'_> {
+    fn commands(&self) -> Vec<Cmd> {
+        let is_cluster = self.server.endpoint.failures.is_cluster();
+        let deletions = deletions(self.delete, is_cluster);
+        let deletions = deletions.into_iter().map(|(_, command)| command);
+        let publish = self.server.publication(self.channel, self.payload);
+        deletions.chain([publish]).collect()
+    }
+
+    /// In a cluster, each slot may have another primary.
+    async fn send_to_node(&self, open: &mut Open) -> RedisResult<Answered> {
+        let failures = &self.server.endpoint.failures;
+        let question = probe(failures, slot_of(self.channel));
+        let commands = pipeline(self.commands().into_iter().chain([question]));
+        let mut answers: Vec<Value> = commands.query_async(&mut open.connection).await?;
+        let check = probed(answers.pop().unwrap_or(Value::Nil));
+        Ok(Answered { answers, check })
+    }
 }
 
 impl Work for Publication<'_> {
     type Answer = (RedisResult<()>, RedisResult<Value>);
 
     async fn run(&self, open: &mut Open) -> RedisResult<Self::Answer> {
-        let question = match self.slot {
-            Some(slot) => probe(self.failures, slot),
-            None => primary_check::question(self.failures, open),
+        let failures = &self.server.endpoint.failures;
+        let sent = if failures.is_cluster() {
+            self.send_to_node(open).await
+        } else {
+            open.batches.publish(self.commands(), failures).await
         };
-        let commands = pipeline(self.commands.iter().chain([&question]).cloned());
-        let mut answers: Vec<Value> = commands.query_async(&mut open.connection).await?;
-        let mut last = || answers.pop().unwrap_or(Value::Nil);
-        let answer = last();
-        let check = match self.slot {
-            Some(_) => probed(answer),
-            None => primary_check::answered(answer, self.failures, open).await,
-        };
+        let Answered { mut answers, check } = sent?;
         // What it says of publishing, such as which right is missing, tells more.
-        let published = last().extract_error();
+        let published = answers.pop().unwrap_or(Value::Nil).extract_error();
         let published = published.and_then(|receivers| check.map(|()| receivers));
         let mut deleted = answers.into_iter().map(Value::extract_error);
         let deleted = deleted.try_for_each(|answer| answer.map(drop));
