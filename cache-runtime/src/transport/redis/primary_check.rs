@@ -1,9 +1,10 @@
 //! Whether a server still is a primary, asked in the round trip of what needs one.
 //!
 //! A replica accepts `PUBLISH`, for its own subscribers only. It refuses to write, also where a write
-//! would change nothing. That is asked, because the answer to `HELLO` is long: with it, 64 tasks publish
-//! half as fast. A user may lack the right to write the list of instances; then `HELLO` is sent all the
-//! same. A replica that is set to accept writes is found out by the next canary.
+//! would change nothing. That is asked, because `HELLO` has a long answer and takes the server twice as
+//! long. `WAIT` is cheaper, but a primary without the replicas that it needs accepts it. A user may lack
+//! the right to write the list of instances; then `HELLO` is sent all the same. A replica that is set to
+//! accept writes is found out by the next canary.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
