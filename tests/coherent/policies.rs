@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use cache_runtime::__private::publish_raw;
 use cache_runtime::Bus;
 use cache_runtime::cache::NotStored;
 use cache_runtime::coherent::WhileDown;
@@ -112,5 +113,32 @@ async fn nothing_is_served_once_the_bus_is_closed() {
         bus.close().await;
         assert_eq!(cache.get("1"), None, "{policy:?}");
         assert_eq!(loader.read(&cache, "1").await, 2, "{policy:?}");
+    }
+}
+
+/// While the channel is live, nothing else would evict what the message was meant to.
+#[tokio::test]
+async fn whatever_it_is_each_message_that_is_not_understood_evicts() {
+    for policy in [
+        WhileDown::Bypass,
+        WhileDown::ServeFor(HOUR),
+        WhileDown::ServeUntilTtl,
+    ] {
+        let bus = Bus::local()
+            .rejection_interval(HOUR)
+            .connect_lazy()
+            .unwrap();
+        let users = Users::new(&bus);
+        let cache = builder(&users).while_down(policy).build().unwrap();
+        bus.ready().await.unwrap();
+        let loader = Loader::default();
+        for _ in 0..3 {
+            loader.read(&cache, "1").await;
+            let message = br#"{"type":"newer"}"#;
+            publish_raw(&bus, users.channel(), message).await.unwrap();
+            let evicted = async || cache.get("1");
+            eventually("the entry to be evicted", evicted, Option::is_none).await;
+            assert!(cache.health().is_live());
+        }
     }
 }

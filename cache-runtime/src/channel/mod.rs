@@ -243,6 +243,8 @@ impl<E: InvalidationEvent> Dispatch for Channel<E> {
     fn flush(&self, audience: Audience) {
         self.echoes.clear();
         match audience {
+            // A rejected message: nothing follows that would evict what it was meant to.
+            Audience::Inline if self.health.get().is_live() => self.tell_inline(|| Notice::Flush),
             Audience::Inline => self.tell_inline(|| Notice::Down),
             Audience::Everyone => self.tell_inline(|| Notice::Flush),
             Audience::Handlers => {}
