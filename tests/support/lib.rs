@@ -54,3 +54,12 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/running.md")]
 struct Running;
+
+/// The same for the documentation of the macros.
+#[cfg(doctest)]
+#[doc = include_str!("../../cache-derive/src/invalidation_event.md")]
+struct Event;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../cache-derive/src/cache_invalidation.md")]
+struct Service;
