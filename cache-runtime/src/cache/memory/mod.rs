@@ -32,4 +32,5 @@ pub(super) use load::Storing;
 pub(super) use options::{Options, common_setters, negative_setter};
 pub(super) use reclaim::{Reclaiming, Reclaims};
 pub use stats::CacheStats;
-pub(super) use turn::{LeadingLoad, LoneLoad, Turn};
+pub(super) use turn::{LeadingLoad, LoneLoad, Turn, error_of, failed_with};
+pub(super) use waiters::Failure;

@@ -12,7 +12,7 @@ use super::load::Storing;
 use super::nested::{self, LoadId};
 use super::patience::Patience;
 use super::store::{Joined, Wait};
-use super::waiters::{Ended, Waited};
+use super::waiters::{Ended, Failure, Waited};
 use crate::cache::error::NotStored;
 use crate::clock::{Nanos, nanos};
 use crate::counters::count;
@@ -24,11 +24,12 @@ const CROWDED: &str = "a load waits longer than `load_wait` for one of `max_conc
 const HANGS: &str = "the load of a key takes longer than `load_wait`; another begins beside it";
 
 /// How [`Engine::turn`] ends.
-pub(crate) enum Turn<'a, K: Hash + Eq, V: Clone, E> {
+pub(crate) enum Turn<'a, K: Hash + Eq, V: Clone> {
     /// Another caller has loaded the value meanwhile.
     Value(V),
-    /// The load of another caller, which this one has waited for, has failed.
-    Failed(Arc<E>),
+    /// The load of another caller, which this one has waited for, has failed with an error of this
+    /// caller's type.
+    Failed(Failure),
     /// It is the caller's turn to load.
     Lead(LeadingLoad<'a, K, V>),
 }
@@ -43,7 +44,7 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
     pub(crate) async fn load<Q, L, F, E>(
         &self,
         key: &Q,
-        is_open: impl Fn() -> bool,
+        is_open: impl Fn() -> bool + Sync,
         loader: L,
     ) -> Result<V, Arc<E>>
     where
@@ -57,9 +58,9 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
             let expired = is_open().then(|| self.get_expired(key)).flatten();
             expired.ok_or(error)
         };
-        let lead = match self.turn(key, storing).await {
+        let lead = match self.turn(key, &storing, failed_with::<E>).await {
             Turn::Value(value) => return Ok(value),
-            Turn::Failed(error) => return failed(error),
+            Turn::Failed(failure) => return failed(error_of(failure)),
             Turn::Lead(lead) => lead,
         };
         match lead.run(async { loader().await }).await {
@@ -81,20 +82,22 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
     }
 
     /// Waits until it is the caller's turn to load, or another caller has loaded. A caller that
-    /// begins anew asks `storing` again. So does a caller whose loads fail with an `E` of another
-    /// type than that of the load that it has waited for.
+    /// begins anew asks `storing` again. So does a caller whose loads fail with errors of another
+    /// type than that of the load that it has waited for, which `is_own` tells.
+    ///
+    /// It knows neither the loader nor its types, so that it is compiled once for many loaders.
     ///
     /// # Cancel safety
     ///
     /// Dropped while waiting, it leaves nothing behind.
-    pub(crate) async fn turn<Q, E>(
+    pub(crate) async fn turn<Q>(
         &self,
         key: &Q,
-        storing: impl Fn() -> Storing,
-    ) -> Turn<'_, K, V, E>
+        storing: &(dyn Fn() -> Storing + Sync),
+        is_own: fn(&Failure) -> bool,
+    ) -> Turn<'_, K, V>
     where
         Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
-        E: Send + Sync + 'static,
     {
         let hash = hash(key);
         let mut patience = Patience::new(self.options.load_wait);
@@ -128,10 +131,9 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
                         count(&self.counters.shared_loads);
                         return Turn::Value(entry.value);
                     }
-                    Some(Waited::Ended(Ended::Failed(error))) => match error.downcast() {
-                        Ok(error) => return Turn::Failed(error),
-                        Err(_) => continue,
-                    },
+                    Some(Waited::Ended(Ended::Failed(failure))) if is_own(&failure) => {
+                        return Turn::Failed(failure);
+                    }
                     Some(Waited::Ended(_) | Waited::GivenUp) => continue,
                     // A load that another caller has begun meanwhile is waited for anew. Otherwise
                     // all would load where loads always take longer.
@@ -204,6 +206,16 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
         let id = self.store.enter(hash, key, storing, started);
         LoneLoad::new(LoadGuard::new(self, hash, key, id, false), started)
     }
+}
+
+/// Whether a load has failed with an `E`.
+pub(crate) fn failed_with<E: Send + Sync + 'static>(failure: &Failure) -> bool {
+    (**failure).is::<E>()
+}
+
+/// The error of a load, of which it is known that it has [failed with](failed_with) an `E`.
+pub(crate) fn error_of<E: Send + Sync + 'static>(failure: Failure) -> Arc<E> {
+    failure.downcast().expect("an error of the caller's type")
 }
 
 /// A caller's part in a load. Dropping it leaves the load.

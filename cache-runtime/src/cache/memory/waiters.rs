@@ -17,7 +17,7 @@ pub(super) struct Waiters<V> {
 }
 
 /// The error of a load. Callers of one key may have loaders with errors of different types.
-pub(super) type Failure = Arc<dyn Any + Send + Sync>;
+pub(crate) type Failure = Arc<dyn Any + Send + Sync>;
 
 /// How a load ends.
 #[derive(Clone)]

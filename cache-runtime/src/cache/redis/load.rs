@@ -13,11 +13,11 @@ use std::time::Duration;
 use tracing::{debug, warn};
 
 use super::entry::{Cached, Loaded};
-use super::error::LoadError;
+use super::error::{LoadError, RedisCacheError};
 use super::load_lock::{LoadLock, Sought};
 use super::policy::WhileDown;
 use super::shared::Shared;
-use crate::cache::memory::{LeadingLoad, Storing, Turn};
+use crate::cache::memory::{self, Failure, LeadingLoad, Storing, Turn};
 use crate::counters::count;
 use crate::health::Cause;
 use crate::transport::{Content, EntryKeys, Filled, Seek};
@@ -32,6 +32,25 @@ pub(super) enum Kept {
     InMemory,
     /// Neither: it must not be stored, cannot be, or was evicted while it was loaded.
     Nowhere,
+}
+
+/// What is known before the loader is called.
+enum Begun<'a, V: Clone> {
+    Found(Cached<V>),
+    /// The load of another caller has failed, with an error of the same type.
+    Failed(Failure),
+    /// Redis is away, and the cache is to fail then.
+    Refused(LeadingLoad<'a, String, Cached<V>>, RedisCacheError),
+    /// The caller loads.
+    Lead(Lead<'a, V>),
+}
+
+/// The turn to load an entry. The lock is given back before the next caller has the turn.
+struct Lead<'a, V: Clone> {
+    lock: Option<LoadLock>,
+    turn: LeadingLoad<'a, String, Cached<V>>,
+    keys: EntryKeys,
+    redis_answers: bool,
 }
 
 /// Counts a load as failed when it is dropped, unless the counter was taken out.
@@ -63,54 +82,49 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
             return Ok(cached);
         }
         let look_further = async {
-            let turn = match self.engine.turn(key, || self.storing()).await {
-                Turn::Value(cached) => return Ok(cached),
-                Turn::Failed(error) => {
-                    count(&self.counters.misses);
-                    return Err(LoadError::clone(&error));
+            let leading = match self.begin(key, memory::failed_with::<LoadError<E>>).await {
+                Begun::Found(cached) => return Ok(cached),
+                Begun::Failed(failure) => {
+                    return Err(LoadError::clone(&*memory::error_of(failure)));
                 }
-                Turn::Lead(turn) => turn,
+                Begun::Refused(turn, error) => return fail(turn, LoadError::Redis(error)),
+                Begun::Lead(leading) => leading,
             };
-            let (cached, kept) = match self.find_or_load(key, load, &turn).await {
-                Ok(found) => found,
+            let load = load.take().expect("a caller loads once");
+            match leading.turn.run(self.run(load)).await {
+                Ok(loaded) => Ok(self.finish(key, leading, loaded).await),
                 Err(error) => {
-                    turn.fail(&Arc::new(error.clone()));
-                    return Err(error);
+                    drop(leading.lock);
+                    fail(leading.turn, LoadError::Load(Arc::new(error)))
                 }
-            };
-            if kept != Kept::Nowhere && self.storing() == Storing::Yes {
-                // The callers in line receive it even if it may not be stored.
-                let _ = turn.finish(cached.clone());
-            } else {
-                turn.pass(cached.clone());
             }
-            Ok(cached)
         };
         // Boxed, so that the futures of caches over caches do not grow beyond what the compiler
         // follows. What is in memory does without.
         Box::pin(look_further).await
     }
 
-    /// The entry from Redis, or from the loader.
-    async fn find_or_load<L, F, E>(
-        &self,
-        key: &str,
-        load: &mut Option<L>,
-        turn: &LeadingLoad<'_, String, Cached<V>>,
-    ) -> Result<(Cached<V>, Kept), LoadError<E>>
-    where
-        L: FnOnce() -> F,
-        F: Future<Output = Result<Loaded<V>, E>>,
-    {
+    /// The steps before the loader. They do not know its types, so that they are compiled once for
+    /// many loaders, as are those after it.
+    async fn begin(&self, key: &str, is_own: fn(&Failure) -> bool) -> Begun<'_, V> {
+        let turn = match self.engine.turn(key, &|| self.storing(), is_own).await {
+            Turn::Value(cached) => return Begun::Found(cached),
+            Turn::Failed(failure) => {
+                count(&self.counters.misses);
+                return Begun::Failed(failure);
+            }
+            Turn::Lead(turn) => turn,
+        };
         let keys = self.keys.of(key);
         let (lock, redis_answers) = match self.seek(key, &keys, turn.is_nested()).await {
             Ok(Sought::Found(cached)) => {
                 count(&self.counters.redis_hits);
-                return Ok((cached, Kept::InRedis));
+                self.end(turn, &cached, Kept::InRedis);
+                return Begun::Found(cached);
             }
             Ok(Sought::Missing(lock)) => (lock, true),
             Err(cause) if self.options.while_down == WhileDown::Fail => {
-                return Err(LoadError::Redis(self.redis_error("read", cause)));
+                return Begun::Refused(turn, self.redis_error("read", cause));
             }
             Err(cause) => {
                 self.redis_failed("read", &cause);
@@ -118,17 +132,42 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
             }
         };
         count(&self.counters.misses);
-        let load = load.take().expect("a caller loads once");
-        let loaded = turn.run(self.run(load)).await;
-        let loaded = loaded.map_err(|error| LoadError::Load(Arc::new(error)))?;
-        if redis_answers {
-            let untouched = || turn.is_untouched();
-            return Ok(self.keep(key, &keys, loaded, lock, untouched).await);
-        }
-        Ok(match self.options.ttl_of(&loaded) {
-            Some(ttl) => (Cached::new(loaded, ttl), Kept::InMemory),
-            None => nowhere(loaded),
+        Begun::Lead(Lead {
+            lock,
+            turn,
+            keys,
+            redis_answers,
         })
+    }
+
+    /// The steps after the loader.
+    async fn finish(&self, key: &str, lead: Lead<'_, V>, loaded: Loaded<V>) -> Cached<V> {
+        let Lead {
+            lock,
+            turn,
+            keys,
+            redis_answers,
+        } = lead;
+        let (cached, kept) = if redis_answers {
+            let untouched = || turn.is_untouched();
+            self.keep(key, &keys, loaded, lock, &untouched).await
+        } else {
+            match self.options.ttl_of(&loaded) {
+                Some(ttl) => (Cached::new(loaded, ttl), Kept::InMemory),
+                None => nowhere(loaded),
+            }
+        };
+        self.end(turn, &cached, kept);
+        cached
+    }
+
+    /// Gives an entry to the callers in line. They receive it even if it may not be stored.
+    fn end(&self, turn: LeadingLoad<'_, String, Cached<V>>, cached: &Cached<V>, kept: Kept) {
+        if kept != Kept::Nowhere && self.storing() == Storing::Yes {
+            let _ = turn.finish(cached.clone());
+        } else {
+            turn.pass(cached.clone());
+        }
     }
 
     /// Looks for the entry in Redis. If it is missing, takes the lock, or waits for the instance
@@ -169,7 +208,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         keys: &EntryKeys,
         loaded: Loaded<V>,
         lock: Option<LoadLock>,
-        untouched: impl Fn() -> bool,
+        untouched: &(dyn Fn() -> bool + Sync),
     ) -> (Cached<V>, Kept) {
         let Some(ttl) = self.options.ttl_of(&loaded) else {
             return nowhere(loaded);
@@ -245,6 +284,15 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         self.put(keys, content, ttl).await?;
         Ok(Kept::InRedis)
     }
+}
+
+/// Gives an error to the callers in line, and to this one.
+fn fail<V: Clone, T, E: Send + Sync + 'static>(
+    turn: LeadingLoad<'_, String, Cached<V>>,
+    error: LoadError<E>,
+) -> Result<T, LoadError<E>> {
+    turn.fail(&Arc::new(error.clone()));
+    Err(error)
 }
 
 fn nowhere<V>(loaded: Loaded<V>) -> (Cached<V>, Kept) {

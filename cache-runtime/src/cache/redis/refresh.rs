@@ -75,7 +75,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
             match self.run(|| loader(key.to_owned())).await {
                 Ok(loaded) => {
                     let untouched = || reserved.is_untouched();
-                    self.keep(key, &keys, loaded, Some(lock), untouched).await
+                    self.keep(key, &keys, loaded, Some(lock), &untouched).await
                 }
                 Err(error) => {
                     self.refresh_failed(key, &error);
