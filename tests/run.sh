@@ -26,8 +26,13 @@ everything_is_asked_for() {
 # Runs what needs no server: the compiler's messages, and the concurrency checker.
 run_aside() {
   local status=0
+  # trybuild builds the dependencies with fewer flags than the cases, and so twice. These are the
+  # flags of the cases.
+  local flags='--cfg\u001ftrybuild\u001f--verbose\u001f-A\u001fdead_code\u001f--diagnostic-width=140'
   # As the other tests are built, so that nothing is built again.
-  nice -n 19 cargo test --workspace --exclude benches --test ui "$@" || status=$?
+  nice -n 19 cargo test --workspace --exclude benches --test ui \
+    --config "target.'cfg(all())'.runner = ['env', \"CARGO_ENCODED_RUSTFLAGS=$flags\"]" "$@" ||
+    status=$?
   nice -n 19 bash tests/checker.sh "$@" || status=$?
   return "$status"
 }
