@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// Doubles the wait with every failure, and shortens each wait by up to a half at random ("equal
 /// jitter"), so that instances do not try together.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Backoff {
     first: Duration,
     longest: Duration,
@@ -27,10 +27,15 @@ impl Backoff {
         self.failures = 0;
     }
 
+    /// The wait after the next failure, unless it is shortened.
+    pub(crate) fn longest_wait(&self) -> Duration {
+        let factor = 1 << self.failures.min(16);
+        self.first.saturating_mul(factor).min(self.longest)
+    }
+
     /// Counts a failure; returns the wait after it.
     pub(crate) fn next(&mut self) -> Duration {
-        let factor = 1 << self.failures.min(16);
-        let wait = self.first.saturating_mul(factor).min(self.longest);
+        let wait = self.longest_wait();
         self.failures += 1;
         // SplitMix64 (Steele, Lea, Flood 2014).
         self.jitter = self.jitter.wrapping_add(0x9E37_79B9_7F4A_7C15);

@@ -329,7 +329,7 @@ pub mod __private {
         pub use crate::transport::simulated::{Direction, Limits, Network};
     }
 
-    /// The protocol core, for the simulator.
+    /// The protocol core, for the simulator and the search through its states.
     pub mod link {
         pub use crate::link::{Audience, ChannelId, Input, Link, Output, Side, Timings};
         pub use crate::server_info::{Identity, Role, ServerInfo};

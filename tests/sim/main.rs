@@ -11,6 +11,7 @@
 //! ```
 
 mod check;
+mod explore;
 mod faults;
 mod ledger;
 mod plan;

@@ -5,8 +5,10 @@
 //! still reached this instance from the others, and the others from this one.
 
 use std::collections::VecDeque;
+use std::hash::Hasher;
 use std::time::Duration;
 
+use super::digest::Digest;
 use super::io::Side;
 use crate::remedy::Remedy;
 
@@ -15,7 +17,7 @@ use crate::remedy::Remedy;
 const MAX_IN_FLIGHT: usize = 1024;
 
 /// The canaries of the present connection.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Canaries {
     next: u64,
     /// When the latest canary was sent, or if none was, when the connection was opened.
@@ -28,7 +30,7 @@ pub(super) struct Canaries {
     proof: Option<Duration>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Canary {
     number: u64,
     sent_at: Duration,
@@ -184,5 +186,34 @@ impl Canaries {
     /// When the lease ends unless another canary comes back; `None` before the first is sent.
     pub(super) fn lease_end(&self, lease: Duration) -> Option<Duration> {
         Some(self.proof.or(self.first)? + lease)
+    }
+
+    pub(super) fn digest<H: Hasher>(&self, digest: &mut Digest<'_, H>) {
+        let Self {
+            next: _,
+            last,
+            in_flight,
+            first,
+            proof,
+        } = self;
+        let (heartbeat, lease) = (digest.timings.heartbeat, digest.timings.lease);
+        digest.due(Some(*last + heartbeat));
+        digest.add(in_flight.len());
+        for canary in in_flight {
+            let Canary {
+                number,
+                sent_at,
+                came_back,
+                told,
+                published,
+                published_before,
+            } = canary;
+            digest.canary(Some(*number));
+            digest.due(Some(*sent_at + lease));
+            digest.add((came_back, told, published));
+            digest.canary(*published_before);
+        }
+        // The first matters only until there is a proof.
+        digest.due(proof.or(*first).map(|sent_at| sent_at + lease));
     }
 }

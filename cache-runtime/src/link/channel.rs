@@ -1,7 +1,10 @@
 //! One channel of a link: its subscription, and the flush that it owes its subscribers.
 
+use std::hash::Hasher;
+use std::mem::discriminant;
 use std::time::Duration;
 
+use super::digest::Digest;
 use super::index::{Command, Marks, Standing};
 use super::rejections::Rejections;
 use crate::health::{Cause, Health};
@@ -41,9 +44,27 @@ impl SubscriptionState {
             other => other,
         }
     }
+
+    fn digest<H: Hasher>(self, digest: &mut Digest<'_, H>) {
+        digest.add(discriminant(&self));
+        match self {
+            Self::None | Self::Ending => {}
+            Self::Sent { retry } => digest.add(retry),
+            // The number matters only until the subscription is proven.
+            Self::Confirmed { proven: true, .. } => digest.add(true),
+            Self::Confirmed {
+                canary,
+                proven: false,
+            } => {
+                digest.add(false);
+                digest.canary(Some(canary));
+            }
+            Self::Refused { retry_at } => digest.due(Some(retry_at)),
+        }
+    }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct ChannelState {
     /// Whether the channel has subscribers.
     pub(super) wanted: bool,
@@ -64,7 +85,7 @@ pub(super) struct ChannelState {
 }
 
 /// The flush that is owed before the channel is live again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Owed {
     Nothing,
     /// All subscribers are flushed before the channel is live. Handlers are also flushed after a
@@ -221,5 +242,28 @@ impl ChannelState {
             .into_iter()
             .flatten()
             .min()
+    }
+
+    pub(super) fn digest<H: Hasher>(&self, digest: &mut Digest<'_, H>) {
+        let Self {
+            wanted,
+            subscription,
+            refusal,
+            rejections,
+            marks,
+            health,
+            owed,
+            lost_at,
+            lost,
+        } = self;
+        digest.add((wanted, owed, lost));
+        subscription.digest(digest);
+        digest.cause(refusal.as_ref());
+        rejections.digest(digest);
+        marks.digest(digest);
+        digest.health(health);
+        // It matters only while handlers have not been flushed.
+        let early = (*owed == Owed::Flush).then(|| *lost_at + digest.timings.lease);
+        digest.due(early);
     }
 }

@@ -2,8 +2,10 @@
 //! channels that the step does not concern.
 
 use std::collections::BTreeSet;
+use std::hash::Hasher;
 use std::time::Duration;
 
+use super::digest::Digest;
 use super::io::ChannelId;
 
 /// What the index knows of a channel.
@@ -17,8 +19,22 @@ pub(super) struct Marks {
     pub(super) due: Option<Duration>,
 }
 
+impl Marks {
+    pub(super) fn digest<H: Hasher>(self, digest: &mut Digest<'_, H>) {
+        let Self {
+            standing,
+            command,
+            unproven,
+            due,
+        } = self;
+        digest.add((standing, command));
+        digest.canary(unproven);
+        digest.due(due);
+    }
+}
+
 /// What a channel adds to the health of the link.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Standing {
     #[default]
     Unwanted,
@@ -28,7 +44,7 @@ pub(super) enum Standing {
 }
 
 /// The command of a channel that the server has not answered yet.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Command {
     #[default]
     None,
@@ -40,7 +56,7 @@ pub(super) enum Command {
 
 /// The channels by what they need. The canary channel counts in `unanswered`, `awaited`, `unproven`
 /// and `due`, and not in the fields that make the health of the link.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Index {
     /// Changed since they were settled.
     touched: Vec<ChannelId>,
@@ -157,6 +173,29 @@ impl Index {
     /// Whether a wanted channel is neither down nor live.
     pub(super) fn is_connecting(&self) -> bool {
         self.connecting > 0
+    }
+
+    pub(super) fn digest<H: Hasher>(&self, digest: &mut Digest<'_, H>) {
+        let Self {
+            touched,
+            wanted,
+            unanswered,
+            awaited,
+            unproven,
+            due,
+            down,
+            connecting,
+        } = self;
+        digest.add((touched, wanted, unanswered, awaited, down, connecting));
+        digest.add((unproven.len(), due.len()));
+        for (canary, id) in unproven {
+            digest.canary(Some(*canary));
+            digest.add(id);
+        }
+        for (at, id) in due {
+            digest.due(Some(*at));
+            digest.add(id);
+        }
     }
 }
 

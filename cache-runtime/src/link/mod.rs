@@ -26,6 +26,7 @@
 mod canaries;
 mod channel;
 mod connection;
+mod digest;
 mod index;
 mod io;
 mod peer;

@@ -3,7 +3,7 @@
 use crate::server_info::Identity;
 
 /// The identity that the server has told on any connection since the one for events was opened.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Hash)]
 pub(super) struct Peer {
     identity: Option<Identity>,
 }

@@ -1,13 +1,16 @@
 //! The flushes that rejected messages call for.
 
+use std::hash::Hasher;
 use std::time::Duration;
+
+use super::digest::Digest;
 
 /// A rejected message may have been meant to evict anything, so it calls for a flush.
 ///
 /// Inline subscribers are flushed for each message, because that costs them little. Handlers run
 /// the user's code, so the flushes that they receive are limited. The first message flushes them at
 /// once and opens a window. The messages within the window share one flush at its end.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Rejections {
     /// End of the window that the latest flush of handlers opened.
     window: Option<Duration>,
@@ -45,5 +48,11 @@ impl Rejections {
     /// When the window ends.
     pub(super) fn timeout(&self) -> Option<Duration> {
         self.window
+    }
+
+    pub(super) fn digest<H: Hasher>(&self, digest: &mut Digest<'_, H>) {
+        let Self { window, owed } = self;
+        digest.due(*window);
+        digest.add(owed);
     }
 }

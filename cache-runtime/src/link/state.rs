@@ -3,10 +3,13 @@
 //! A step touches the channels that it changes, so that only these are settled at its end.
 
 use std::collections::VecDeque;
+use std::hash::Hasher;
+use std::mem::discriminant;
 use std::time::Duration;
 
 use super::canaries::Canaries;
 use super::channel::ChannelState;
+use super::digest::Digest;
 use super::index::Index;
 use super::io::{ChannelId, Output};
 use super::peer::Peer;
@@ -25,6 +28,15 @@ pub(super) enum Connection {
     Open,
 }
 
+impl Connection {
+    pub(super) fn digest<H: Hasher>(self, digest: &mut Digest<'_, H>) {
+        digest.add(discriminant(&self));
+        if let Self::Waiting(at) = self {
+            digest.due(Some(at));
+        }
+    }
+}
+
 /// The canaries that were complete since the latest loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Proven {
@@ -37,7 +49,7 @@ pub struct Proven {
 /// The state machine of the protocol.
 ///
 /// `link/mod.rs` says what it does.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Link {
     pub(super) timings: Timings,
     pub(super) connection: Connection,
@@ -121,5 +133,44 @@ impl Link {
                 channel.marks = marks;
             }
         }
+    }
+
+    /// Hashes the state. Links with the same timings and the same state do the same from now on, if
+    /// they are fed at multiples of `tick`. Not told apart are the texts of causes, and the jitter.
+    /// There must be no outputs to poll.
+    #[doc(hidden)]
+    pub fn digest(&self, now: Duration, tick: Duration, hasher: &mut impl Hasher) {
+        let Self {
+            timings,
+            connection,
+            cause,
+            backoff,
+            channels,
+            index,
+            canaries,
+            proven,
+            peer,
+            answered,
+            health,
+            outputs,
+        } = self;
+        debug_assert!(outputs.is_empty());
+        let digest = &mut Digest::new(timings, now, tick, canaries.next(), hasher);
+        connection.digest(digest);
+        digest.cause(cause.as_ref());
+        digest.add(backoff.longest_wait());
+        digest.add(channels.len());
+        for channel in channels {
+            digest.add(channel.is_some());
+            if let Some(channel) = channel {
+                channel.digest(digest);
+            }
+        }
+        index.digest(digest);
+        canaries.digest(digest);
+        digest.add(proven.is_some());
+        digest.add(peer);
+        digest.due(Some(*answered + timings.lease));
+        digest.health(health);
     }
 }
