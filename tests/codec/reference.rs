@@ -9,9 +9,9 @@ use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::{Alias, Event, Inner, Level, Outer};
+use crate::event::{Alias, Event, Inner, Level, Outer};
 
-type Outcome<T> = Result<T, String>;
+pub(crate) type Outcome<T> = Result<T, String>;
 
 const TAG: &str = "event type";
 
@@ -150,7 +150,7 @@ fn uuid(value: Value) -> Outcome<Uuid> {
 }
 
 /// A value without duplicate keys in any object.
-struct Unique(Value);
+pub(crate) struct Unique(pub(crate) Value);
 
 impl<'de> Deserialize<'de> for Unique {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
