@@ -77,4 +77,7 @@ fn the_longest_payloads_take_little_memory() {
     long(r#"{"type":""#, "a", r#""}"#);
     long("{\"type\":\"", "\\u0000", "\"}");
     long(r#"{"type":"user","discordId":"7",""#, "a", r#"":1}"#);
+    let keys: Vec<_> = (0..7000).map(|n| format!("\"{n}\":")).collect();
+    let keys = format!(r#"{{{}0,"type":"user"}}"#, keys.join("0,"));
+    agreement::of(keys.as_bytes());
 }

@@ -15,7 +15,7 @@ pub(super) fn diagnose<'a>(
     out: &mut [Member<'a>],
 ) -> Result<usize, Rejection> {
     check_syntax(text)?;
-    let members = members(text)?;
+    let members = members(schema, text)?;
     let index = find_variant(schema, &members)?;
     let variant = &schema.variants()[index];
     check_extra(schema, variant, &members)?;
@@ -41,8 +41,17 @@ fn check_syntax(text: &str) -> Result<(), Rejection> {
     }
 }
 
-/// The members of the root. Every key has to be unique, in nested objects too.
-fn members(text: &str) -> Result<Vec<Member<'_>>, Rejection> {
+/// How many keys a message shows.
+const FEW: usize = 4;
+
+/// The members of the root. Every key has to be unique, in nested objects too. Of those that no
+/// variant has, only the first few are kept, so that many short keys take little memory.
+fn members<'a>(schema: &EventSchema, text: &'a str) -> Result<Vec<Member<'a>>, Rejection> {
+    let known = |key: &Text<'_>| {
+        let mut fields = schema.variants().iter().flat_map(VariantSchema::fields);
+        key.is(schema.tag()) || fields.any(|field| key.is(field.wire()))
+    };
+    let mut unknown = 0;
     let mut members = Vec::new();
     let mut seen = Seen::new();
     let mut within = None;
@@ -55,7 +64,12 @@ fn members(text: &str) -> Result<Vec<Member<'_>>, Rejection> {
         within = Some(key);
         let value = lexer.value(2)?;
         within = None;
-        members.push(Member { key, value });
+        let is_unknown = !known(&key);
+        unknown += usize::from(is_unknown);
+        // One more than are shown, because that there are more is shown, too.
+        if !is_unknown || unknown <= FEW + 1 {
+            members.push(Member { key, value });
+        }
         Ok(())
     });
     match read {
@@ -143,7 +157,6 @@ fn find<'m, 'a>(members: &'m [Member<'a>], key: &str) -> Option<&'m Member<'a>> 
 
 /// A few of the keys, for a message.
 fn found(members: &[Member<'_>]) -> String {
-    const FEW: usize = 4;
     let keys: Vec<_> = members
         .iter()
         .take(FEW)
