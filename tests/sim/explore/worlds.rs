@@ -29,7 +29,11 @@ pub(super) const SMALL: &[Bounds] = &[
     world("late ticks", 3, &[Fault::LateTick]),
     world("slow answers", 1, &[Fault::SlowAnswers]),
     world("disconnects", 3, &[Fault::Disconnect]),
-    world("losses", 2, &[Fault::Lose]),
+    // With a lease of two heartbeats, a missing canary would end the lease anyway.
+    Bounds {
+        lease: 3,
+        ..world("losses", 1, &[Fault::Lose])
+    },
     world("messages", 2, &[Fault::Overflow, Fault::Reject]),
     world("unanswered", 3, &[Fault::Unanswered]),
     world("refusals", 1, &[Fault::Refuse]),
@@ -76,7 +80,10 @@ pub(super) const LARGE: &[Bounds] = &[
     world("late ticks", 4, &[Fault::LateTick, Fault::SlowAnswers]),
     world("slow commands", 3, &[Fault::SlowUp, Fault::SlowAnswers]),
     world("disconnects", 4, &[Fault::Disconnect, Fault::SlowAnswers]),
-    world("losses", 3, &[Fault::Lose, Fault::SlowAnswers]),
+    Bounds {
+        lease: 3,
+        ..world("losses", 2, &[Fault::Lose, Fault::SlowAnswers])
+    },
     world(
         "losses and overflows",
         3,
