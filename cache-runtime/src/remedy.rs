@@ -34,8 +34,8 @@ pub enum Remedy {
     Bypass,
     /// The cache is used only for so long while the channel is not live.
     ServeForEnds,
-    /// Callers share no load that began longer ago than a lease, while the cache is bypassed.
-    SharedLoadEnds,
+    /// While the cache is bypassed, a caller shares no load that began before it came.
+    FreshWhileBypassed,
     /// Only a primary proves anything.
     Role,
     /// All connections lead to the same server.
@@ -82,7 +82,7 @@ impl Remedy {
         Self::MissingCanary,
         Self::Bypass,
         Self::ServeForEnds,
-        Self::SharedLoadEnds,
+        Self::FreshWhileBypassed,
         Self::Role,
         Self::Identity,
         Self::PrimaryTakesEvents,

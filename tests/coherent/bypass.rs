@@ -1,17 +1,15 @@
 //! While events are not proven to arrive, reads load and store nothing.
 
-use std::future::pending;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use cache_runtime::Bus;
 use cache_runtime::cache::NotStored;
-use cache_runtime::{Bus, ManualClock};
 use support::{Direction, Proxy, Server, eventually, within};
 use tokio::sync::Notify;
 
-use crate::{HOUR, Loader, Users, builder, connect, found, held, live, lost, poll_once};
+use crate::{HOUR, Loader, Users, builder, connect, found, held, live, lost};
 
 #[tokio::test]
 async fn before_the_first_proof() {
@@ -97,7 +95,7 @@ async fn when_the_server_is_frozen() {
 }
 
 #[tokio::test]
-async fn is_still_one_load_a_key() {
+async fn is_one_load_a_key_at_a_time() {
     let bus = Bus::in_process();
     let users = Users::new(&bus);
     let cache = builder(&users).build().unwrap();
@@ -129,29 +127,12 @@ async fn is_still_one_load_a_key() {
     tokio::task::yield_now().await;
     go_on.notify_one();
     assert_eq!(within("the load", first).await.unwrap(), 1);
+    // They have come after that load had begun, and share the next one.
+    within("the next load to begin", running.notified()).await;
+    go_on.notify_one();
     for other in others {
-        assert_eq!(within("the shared load", other).await.unwrap(), 1);
+        assert_eq!(within("the shared load", other).await.unwrap(), 2);
     }
-    assert_eq!(cache.stats().shared_loads, 2);
+    assert_eq!(cache.stats().shared_loads, 1);
     assert!(held(&cache).is_empty());
-}
-
-/// After a lease, the running load may be older than an eviction that was lost.
-#[tokio::test]
-async fn shares_no_load_that_began_long_ago() {
-    let lease = Duration::from_secs(2);
-    let bus = Bus::local().lease(lease).connect_lazy().unwrap();
-    let (users, clock) = (Users::new(&bus), ManualClock::new());
-    let cache = builder(&users).clock(&clock).build().unwrap();
-    bus.close().await;
-    let mut stuck = pin!(cache.get_or_load("1", pending));
-    assert!(poll_once(stuck.as_mut()).is_none());
-    let loader = Loader::default();
-    clock.advance(Duration::from_millis(1_999));
-    assert!(
-        poll_once(pin!(loader.read(&cache, "1"))).is_none(),
-        "it waits"
-    );
-    clock.advance(Duration::from_millis(1));
-    assert_eq!(poll_once(pin!(loader.read(&cache, "1"))), Some(1));
 }

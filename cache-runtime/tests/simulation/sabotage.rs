@@ -37,7 +37,7 @@ const CASES: [Case; 22] = [
     case(Remedy::MissingCanary, &[Deaf]),
     case(Remedy::Bypass, &[Hole]),
     case(Remedy::ServeForEnds, &[Hole]),
-    case(Remedy::SharedLoadEnds, &[Hole]),
+    case(Remedy::FreshWhileBypassed, &[Hole]),
     Case {
         remedy: Remedy::Role,
         faults: &[Split, ListRefused, Cut],

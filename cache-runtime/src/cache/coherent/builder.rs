@@ -120,10 +120,6 @@ where
         evict: impl Fn(&Event) -> Evict<K> + Send + Sync + 'static,
     ) -> Builder<K, V, WithEvents> {
         let proof = Proof::new(service);
-        // While the cache is bypassed, evictions may go unnoticed: a caller shares no load that
-        // began longer ago than the lease.
-        let share = &mut self.options.share_bypassed;
-        *share = proof.lease_time().min(*share);
         self.options.barriers.add(Invalidator::barrier(service));
         let counts = proof.source().counts();
         let service = service.clone();

@@ -46,12 +46,7 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
     {
         let ttl = nanos(options.ttl);
         let keep_expired = nanos(options.stale_on_error);
-        let layout = Layout::new(
-            options.capacity,
-            ttl,
-            keep_expired,
-            nanos(options.share_bypassed),
-        );
+        let layout = Layout::new(options.capacity, ttl, keep_expired);
         let permits = |loads: usize| Semaphore::new(loads.min(Semaphore::MAX_PERMITS));
         Self {
             store: Store::new(layout, std::mem::take(&mut options.barriers)),
@@ -259,7 +254,7 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
         }
         ttl -= scatter(hash ^ started, ttl, self.options.jitter);
         let refusal = match storing {
-            Storing::No => Some(NotStored::Bypassed),
+            Storing::No | Storing::Bypassed => Some(NotStored::Bypassed),
             Storing::Yes if ttl == 0 => Some(NotStored::Expired),
             Storing::Yes => None,
         };

@@ -31,8 +31,6 @@ pub(super) struct Layout {
     pub(super) sweep_every: Nanos,
     /// How long entries stay after they have expired.
     pub(super) keep_expired: Nanos,
-    /// How old a load that is not stored may be for other callers to wait for it.
-    pub(super) share_bypassed: Nanos,
 }
 
 /// What bounds a store.
@@ -43,12 +41,7 @@ pub(crate) enum Capacity {
 }
 
 impl Layout {
-    pub(super) fn new(
-        capacity: Capacity,
-        ttl: Nanos,
-        keep_expired: Nanos,
-        share_bypassed: Nanos,
-    ) -> Self {
+    pub(super) fn new(capacity: Capacity, ttl: Nanos, keep_expired: Nanos) -> Self {
         let (shards, entries_per_shard, weight_per_shard) = match capacity {
             Capacity::Entries(entries) => {
                 let shards = shards(entries);
@@ -69,7 +62,6 @@ impl Layout {
             heaviest: heaviest.clamp(1, u64::from(MAX_WEIGHT) - 1),
             sweep_every: (ttl / 2).max(SWEEP_EVERY),
             keep_expired,
-            share_bypassed,
         }
     }
 }

@@ -9,14 +9,17 @@ use crate::clock::Nanos;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Storing {
     Yes,
-    /// The cache is bypassed: the load serves only its waiters.
+    /// Nothing is stored here, and events arrive: the load serves only its waiters.
     No,
+    /// The cache is bypassed, and evictions may go unnoticed: the load serves only those who have come
+    /// before it has begun.
+    Bypassed,
 }
 
 impl Storing {
     /// Stores only while the cache is open.
     pub(crate) fn when(open: bool) -> Self {
-        if open { Self::Yes } else { Self::No }
+        if open { Self::Yes } else { Self::Bypassed }
     }
 }
 

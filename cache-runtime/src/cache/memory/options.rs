@@ -26,8 +26,6 @@ pub(crate) struct Options<K, V> {
     pub(crate) max_concurrent_loads: Option<usize>,
     pub(crate) load_wait: Duration,
     pub(crate) stale_on_error: Duration,
-    /// How old a load that is not stored may be for other callers to wait for it.
-    pub(crate) share_bypassed: Duration,
     /// The barriers of the channels that evict from the cache.
     pub(crate) barriers: Barriers,
     pub(crate) clock: Clock,
@@ -44,7 +42,6 @@ impl<K, V> Options<K, V> {
             max_concurrent_loads: None,
             load_wait: defaults::LOAD_WAIT,
             stale_on_error: Duration::ZERO,
-            share_bypassed: Duration::MAX,
             barriers: Barriers::default(),
             clock: Clock::default(),
         }

@@ -239,6 +239,11 @@ impl<K: Hash + Eq, V: Clone> Shard<K, V> {
         account
     }
 
+    /// The id of the load that begins next.
+    pub(super) fn next_id(&self) -> u64 {
+        self.next_id
+    }
+
     pub(super) fn len(&self, generation: u64) -> usize {
         if self.is_of(generation) {
             self.entries.len()

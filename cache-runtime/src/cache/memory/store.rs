@@ -50,6 +50,8 @@ pub(super) enum Joined<V> {
     Replacing(u64),
     /// A load that another caller has entered under this id.
     Wait(u64, Arc<Waiters<V>>),
+    /// As `Wait`, and its value may be too old: it is waited for, so that there is one load at a time.
+    WaitForNext(u64, Arc<Waiters<V>>),
 }
 
 /// Which loads of others a caller waits for.
@@ -135,6 +137,8 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
     /// caller that receives an id must [`leave`](Self::leave) the load or [`store`](Self::store)
     /// its value.
     ///
+    /// `came` keeps for the caller which load would have been the next one when it first came.
+    ///
     /// With [`Wait::UpTo`], it replaces a load that has taken as long. Those who wait for that load
     /// begin anew. It goes on, and may still be stored.
     pub(super) fn join<Q>(
@@ -144,6 +148,7 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
         storing: Storing,
         now: Nanos,
         wait: Wait,
+        came: &mut Option<u64>,
     ) -> Joined<V>
     where
         Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
@@ -151,6 +156,7 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
         // Dropped after the lock.
         let (_overtaken, _begin_anew);
         let mut shard = self.part(hash).write();
+        let came = came.get_or_insert(shard.next_id());
         let begun = self.begin(storing, now);
         if storing == Storing::Yes
             && let Some(entry) = shard.get(hash, key, begun.generation)
@@ -168,13 +174,16 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
                 _begin_anew = std::mem::take(&mut load.callers.waiting);
                 return Joined::Replacing(shard.enter(hash, key.to_owned(), begun, true));
             }
-            // Where evictions may go unnoticed, the load must not have begun long ago.
-            let recent = storing == Storing::Yes
-                || now < load.begun.entered + self.layout.share_bypassed
-                || !Remedy::SharedLoadEnds.applies();
-            if load.begun.serves(&begun) && load.begun.storing == storing && recent {
+            if load.begun.serves(&begun) && load.begun.storing == storing {
                 load.callers.number += 1;
-                return Joined::Wait(load.id, load.callers.waiting.join());
+                let waiters = load.callers.waiting.join();
+                // Of an event that was confirmed meanwhile, nobody here may have heard.
+                let is_old = storing == Storing::Bypassed && load.id < *came;
+                return if is_old && Remedy::FreshWhileBypassed.applies() {
+                    Joined::WaitForNext(load.id, waiters)
+                } else {
+                    Joined::Wait(load.id, waiters)
+                };
             }
             let (load, _) = found.remove();
             _overtaken = shard.set_aside(load);
@@ -313,7 +322,7 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
         let begun = load.map(|load| load.begun).ok_or(NotStored::Evicted)?;
         if let Some(refusal) = new.refusal {
             Err(refusal)
-        } else if begun.storing == Storing::No {
+        } else if begun.storing != Storing::Yes {
             Err(NotStored::Bypassed)
         } else if begun.generation != self.generation() || begun.raised.is_some() {
             Err(NotStored::Evicted)

@@ -101,10 +101,14 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
     {
         let hash = hash(key);
         let mut patience = Patience::new(self.options.load_wait);
-        let mut wait = Wait::Always;
+        let (mut wait, mut came) = (Wait::Always, None);
         loop {
             let arrived = self.clock().now();
-            let (id, waiters) = match self.store.join(hash, key, storing(), arrived, wait) {
+            let joined = self
+                .store
+                .join(hash, key, storing(), arrived, wait, &mut came);
+            let may_share = !matches!(joined, Joined::WaitForNext(..));
+            let (id, waiters) = match joined {
                 Joined::Hit(value) => {
                     count(&self.counters.shared_loads);
                     return Turn::Value(value);
@@ -114,7 +118,7 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
                     self.hung(key, HANGS);
                     (id, None)
                 }
-                Joined::Wait(id, waiters) => (id, Some(waiters)),
+                Joined::Wait(id, waiters) | Joined::WaitForNext(id, waiters) => (id, Some(waiters)),
             };
             let mut guard = LoadGuard::new(self, hash, key, id, waiters.is_none());
             let mut waited = false;
@@ -126,6 +130,7 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
                 }
                 match patience.wait(waiters.wait()).await {
                     Some(Waited::Turn) => guard.take_turn(),
+                    Some(Waited::Ended(_)) if !may_share => continue,
                     // The value may have expired before this caller came.
                     Some(Waited::Ended(Ended::Loaded(entry))) if arrived < entry.expires() => {
                         count(&self.counters.shared_loads);

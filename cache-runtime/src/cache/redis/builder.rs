@@ -323,9 +323,6 @@ where
         if let Some(clock) = &origin.clock {
             engine.set_clock(clock);
         }
-        // While the cache is bypassed, evictions may go unnoticed: a caller shares no load that
-        // began longer ago than the lease.
-        engine.share_bypassed = self.sources.lease().unwrap_or(Duration::MAX);
         engine.barriers = self.sources.barriers();
         engine.load_wait = options.load_wait;
         engine.check(&origin.name)?;

@@ -96,11 +96,6 @@ impl<V: Clone + Send + Sync + 'static> Sources<V> {
         self.subscribe.push(Box::new(subscribe));
     }
 
-    /// The shortest lease of all channels; `None` if there are none.
-    pub(super) fn lease(&self) -> Option<Duration> {
-        self.proofs.iter().map(Proof::lease_time).min()
-    }
-
     fn longest_lease(&self) -> Duration {
         let longest = self.proofs.iter().map(Proof::lease_time).max();
         longest.unwrap_or_default()

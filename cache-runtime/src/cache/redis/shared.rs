@@ -107,7 +107,11 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
 
     /// Whether memory may be read and written.
     pub(super) fn storing(&self) -> Storing {
-        Storing::when(self.options.memory.is_some() && self.is_proven())
+        match (self.is_proven(), &self.options.memory) {
+            (false, _) => Storing::Bypassed,
+            (true, None) => Storing::No,
+            (true, Some(_)) => Storing::Yes,
+        }
     }
 
     pub(super) fn stats(&self) -> RedisCacheStats {
