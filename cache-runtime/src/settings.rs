@@ -84,7 +84,7 @@ impl OnRejected {
 /// Either way, publishers and subscribers of a channel meet at the primary of the channel's slot, and
 /// what is proven of instances of this library is the same: no event between them is lost unnoticed.
 /// `Display` names it, and what is not proven.
-#[cfg(feature = "redis")]
+#[cfg(any(feature = "redis", simulation))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum PubSub {
@@ -105,7 +105,7 @@ pub enum PubSub {
     Broadcast,
 }
 
-#[cfg(feature = "redis")]
+#[cfg(any(feature = "redis", simulation))]
 impl std::fmt::Display for PubSub {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
@@ -132,7 +132,7 @@ pub(crate) struct Settings {
     pub(crate) connect_timeout: Duration,
     #[cfg(feature = "redis")]
     pub(crate) response_timeout: Duration,
-    #[cfg(feature = "redis")]
+    #[cfg(any(feature = "redis", simulation))]
     pub(crate) pubsub: PubSub,
     #[cfg(simulation)]
     pub(crate) inbox: usize,
@@ -157,7 +157,7 @@ impl Default for Settings {
             connect_timeout: defaults::CONNECT_TIMEOUT,
             #[cfg(feature = "redis")]
             response_timeout: defaults::RESPONSE_TIMEOUT,
-            #[cfg(feature = "redis")]
+            #[cfg(any(feature = "redis", simulation))]
             pubsub: PubSub::default(),
             #[cfg(simulation)]
             inbox: defaults::INBOX_MESSAGES,

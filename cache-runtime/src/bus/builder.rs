@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::queue::Bounds;
-#[cfg(feature = "redis")]
+#[cfg(any(feature = "redis", simulation))]
 use crate::settings::PubSub;
 use crate::settings::{OnRejected, Settings};
 #[cfg(feature = "redis")]
@@ -168,7 +168,7 @@ impl BusBuilder {
     /// # Ok(())
     /// # }
     /// ```
-    #[cfg(feature = "redis")]
+    #[cfg(any(feature = "redis", simulation))]
     pub fn pubsub(mut self, pubsub: PubSub) -> Self {
         self.settings.pubsub = pubsub;
         self

@@ -373,7 +373,7 @@ impl BusBuilder {
             Target::Redis(target) => Servers::redis(&target, &self.settings).map_err(error)?,
             #[cfg(simulation)]
             Target::Simulated(network, limits) => {
-                Servers::One(Transport::Simulated(Arc::new(network.client(limits))))
+                Servers::simulated(&network, limits, &self.settings)
             }
         };
         Ok(Bus {

@@ -26,7 +26,7 @@ pub use crate::event::receipt::Settled;
 pub use crate::health::{Cause, Health};
 pub use crate::outbox::Unsent;
 pub use crate::settings::OnRejected;
-#[cfg(feature = "redis")]
+#[cfg(any(feature = "redis", simulation))]
 pub use crate::settings::PubSub;
 #[cfg(feature = "redis")]
 pub use crate::transport::redis::Credentials;

@@ -20,19 +20,21 @@ use super::table::{Combination, Table};
 use crate::channel::{self, Channel, DeclaredChannel, Dispatch};
 use crate::error::{NotReady, PublishError};
 use crate::event::InvalidationEvent;
-#[cfg(feature = "redis")]
+#[cfg(any(feature = "redis", simulation))]
 use crate::health::Combined;
 use crate::health::{Cause, Health, ProvenUntil, Reported};
 use crate::io_thread::{self, timeout};
 use crate::link::ChannelId;
 use crate::outbox::{Outbox, Unsent};
 use crate::random;
-#[cfg(feature = "redis")]
+#[cfg(any(feature = "redis", simulation))]
 use crate::settings::PubSub;
 use crate::settings::Settings;
 use crate::sync::Mutex;
 #[cfg(feature = "redis")]
 use crate::transport::redis::Cluster;
+#[cfg(simulation)]
+use crate::transport::simulated::Cluster;
 use crate::transport::{Backend, Listing, Published, Servers};
 use crate::weak_list::WeakList;
 
@@ -99,7 +101,7 @@ impl Shared {
                 table.add(link);
                 (reported, None, Some(lease.proven()))
             }
-            #[cfg(feature = "redis")]
+            #[cfg(any(feature = "redis", simulation))]
             Servers::Cluster(_) => {
                 let live = match settings.pubsub {
                     PubSub::Sharded => Health::Live,
@@ -246,7 +248,7 @@ impl Shared {
         // Under the lock, so that subscriptions and unsubscriptions are queued in order.
         let carrier = self.servers.carrier(channel.name());
         table.want(&self.settings, channel, carrier.as_ref());
-        #[cfg(feature = "redis")]
+        #[cfg(any(feature = "redis", simulation))]
         if let Servers::Cluster(cluster) = &self.servers
             && table.mover.is_none()
         {
@@ -414,7 +416,7 @@ impl Shared {
     }
 
     /// Moves the channels whose slots have moved, and tells them that events may have been lost.
-    #[cfg(feature = "redis")]
+    #[cfg(any(feature = "redis", simulation))]
     fn move_all(&self, map: Result<(), Cause>) {
         let moved = {
             let mut table = self.table.lock();
@@ -436,7 +438,7 @@ impl Shared {
 }
 
 /// In a cluster, keeps each channel on the node that serves its slot.
-#[cfg(feature = "redis")]
+#[cfg(any(feature = "redis", simulation))]
 async fn move_channels(bus: std::sync::Weak<Shared>, cluster: Arc<Cluster>) {
     loop {
         let map = cluster.refresh().await.map(drop);

@@ -1,20 +1,28 @@
 //! What carries a bus: one transport, or the nodes of a cluster.
 
 use std::fmt;
-#[cfg(feature = "redis")]
+#[cfg(any(feature = "redis", simulation))]
 use std::sync::Arc;
 
 #[cfg(feature = "redis")]
 use super::redis::{Cluster, Redis, Target, addresses};
+#[cfg(simulation)]
+use super::simulated::Cluster;
 use super::{Backend, Published, Transport};
 use crate::health::Cause;
 use crate::settings::Settings;
+
+/// A node of a cluster as a transport.
+#[cfg(feature = "redis")]
+const NODE: fn(Arc<Redis>) -> Transport = Transport::Redis;
+#[cfg(simulation)]
+const NODE: fn(Arc<super::simulated::Client>) -> Transport = Transport::Simulated;
 
 /// What carries a bus.
 #[derive(Clone)]
 pub(crate) enum Servers {
     One(Transport),
-    #[cfg(feature = "redis")]
+    #[cfg(any(feature = "redis", simulation))]
     Cluster(Arc<Cluster>),
 }
 
@@ -33,11 +41,25 @@ impl Servers {
         Ok(Self::Cluster(Arc::new(Cluster::new(&nodes, settings)?)))
     }
 
+    /// The server of a simulated network, or its cluster.
+    #[cfg(simulation)]
+    pub(crate) fn simulated(
+        network: &super::simulated::Network,
+        limits: super::simulated::Limits,
+        settings: &Settings,
+    ) -> Self {
+        if network.is_cluster() {
+            Self::Cluster(Arc::new(Cluster::new(network, limits, settings)))
+        } else {
+            Self::One(Transport::Simulated(Arc::new(network.client(limits))))
+        }
+    }
+
     /// The transport, unless these are the nodes of a cluster.
     pub(crate) fn one(&self) -> Option<&Transport> {
         match self {
             Self::One(transport) => Some(transport),
-            #[cfg(feature = "redis")]
+            #[cfg(any(feature = "redis", simulation))]
             Self::Cluster(_) => None,
         }
     }
@@ -48,6 +70,8 @@ impl Servers {
             Self::One(transport) => transport.backend(),
             #[cfg(feature = "redis")]
             Self::Cluster(cluster) => Backend::Redis(cluster.into()),
+            #[cfg(simulation)]
+            Self::Cluster(cluster) => Backend::InProcess(cluster.store()),
         }
     }
 
@@ -55,7 +79,7 @@ impl Servers {
     pub(crate) fn store(&self) -> String {
         match self {
             Self::One(transport) => transport.store(),
-            #[cfg(feature = "redis")]
+            #[cfg(any(feature = "redis", simulation))]
             Self::Cluster(cluster) => cluster.address(),
         }
     }
@@ -64,7 +88,7 @@ impl Servers {
     pub(crate) fn another_instance(&self, settings: &Settings) -> Self {
         match self {
             Self::One(transport) => Self::One(transport.another_instance(settings)),
-            #[cfg(feature = "redis")]
+            #[cfg(any(feature = "redis", simulation))]
             Self::Cluster(cluster) => Self::Cluster(Arc::new(cluster.another_instance(settings))),
         }
     }
@@ -73,10 +97,10 @@ impl Servers {
     pub(crate) fn carrier(&self, channel: &str) -> Option<Transport> {
         match self {
             Self::One(transport) => Some(transport.clone()),
-            #[cfg(feature = "redis")]
+            #[cfg(any(feature = "redis", simulation))]
             Self::Cluster(cluster) => {
                 let map = cluster.known()?;
-                map.primary(channel).cloned().map(Transport::Redis)
+                map.primary(channel).cloned().map(NODE)
             }
         }
     }
@@ -85,7 +109,7 @@ impl Servers {
     pub(crate) async fn check(&self) -> Result<(), Cause> {
         match self {
             Self::One(transport) => transport.check().await,
-            #[cfg(feature = "redis")]
+            #[cfg(any(feature = "redis", simulation))]
             Self::Cluster(cluster) => cluster.map().await.map(drop),
         }
     }
@@ -94,7 +118,7 @@ impl Servers {
     pub(crate) fn is_away(&self) -> bool {
         match self {
             Self::One(transport) => transport.is_away(),
-            #[cfg(feature = "redis")]
+            #[cfg(any(feature = "redis", simulation))]
             Self::Cluster(cluster) => cluster.is_away(),
         }
     }
@@ -103,7 +127,7 @@ impl Servers {
     pub(crate) async fn ask(&self) -> Result<(), Cause> {
         match self {
             Self::One(transport) => transport.ask().await,
-            #[cfg(feature = "redis")]
+            #[cfg(any(feature = "redis", simulation))]
             Self::Cluster(cluster) => cluster.ask().await,
         }
     }
@@ -118,7 +142,7 @@ impl Servers {
     ) -> Result<Published, Cause> {
         match self {
             Self::One(transport) => transport.publish(channel, payload, delete).await,
-            #[cfg(feature = "redis")]
+            #[cfg(any(feature = "redis", simulation))]
             Self::Cluster(cluster) => cluster.publish(channel, payload, delete).await,
         }
     }
@@ -127,7 +151,7 @@ impl Servers {
     pub(crate) fn close(&self) {
         match self {
             Self::One(transport) => transport.close(),
-            #[cfg(feature = "redis")]
+            #[cfg(any(feature = "redis", simulation))]
             Self::Cluster(cluster) => cluster.close(),
         }
     }
@@ -138,7 +162,7 @@ impl fmt::Debug for Servers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::One(transport) => transport.fmt(f),
-            #[cfg(feature = "redis")]
+            #[cfg(any(feature = "redis", simulation))]
             Self::Cluster(cluster) => write!(f, "Redis Cluster at {}", cluster.address()),
         }
     }

@@ -18,7 +18,7 @@ pub(crate) enum Wire {
 
 /// A change of a connection or of one of its subscriptions.
 #[cfg_attr(
-    not(feature = "redis"),
+    not(any(feature = "redis", simulation)),
     expect(dead_code, reason = "the in-process bus never fails")
 )]
 pub(crate) enum Status {

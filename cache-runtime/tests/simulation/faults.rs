@@ -35,6 +35,8 @@ pub(crate) enum Fault {
     FailOver,
     /// A replica takes over, and the connections to the former primary stay.
     Demotion,
+    /// In a cluster, slots move to another server, perhaps because theirs has ended.
+    Migrate,
     /// What is pushed to an instance gets lost, on a connection that stays open.
     Deaf,
     /// The primary is separated from its replicas, and perhaps one of them takes over.
@@ -50,7 +52,7 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::Cut,
         Self::HoleUp,
         Self::HoleDown,
@@ -63,6 +65,7 @@ impl Fault {
         Self::Snapshot,
         Self::FailOver,
         Self::Demotion,
+        Self::Migrate,
         Self::Deaf,
         Self::Split,
         Self::Nonsense,
@@ -135,11 +138,19 @@ async fn strike(world: Arc<World>, fault: Fault) {
         // Two fail-overs between two heartbeats would bring the first primary back unnoticed.
         Fault::FailOver => network.fail_over(true, world.plan.heartbeat * 2),
         Fault::Demotion => network.fail_over(false, world.plan.heartbeat * 2),
+        Fault::Migrate => {
+            let dies = one_in(4);
+            network.migrate(dies);
+            if dies {
+                sleep(lasting).await;
+                network.start(false);
+            }
+        }
         Fault::Deaf => {
             // So long that canaries get lost, too: otherwise nobody could notice.
-            network.deafen(host, true);
+            network.deafen(host);
             sleep(lasting.max(world.plan.heartbeat * 3)).await;
-            network.deafen(host, false);
+            network.hear(host);
         }
         Fault::Split => {
             network.split(true);
@@ -207,7 +218,6 @@ pub(crate) fn heal(world: &World) {
     for (host, instance) in world.instances.iter().enumerate() {
         instance.process.go_on();
         network.delay(host, Duration::ZERO);
-        network.deafen(host, false);
         network.release(host, Direction::Up);
         network.release(host, Direction::Down);
     }

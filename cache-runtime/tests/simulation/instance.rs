@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use cache_runtime::__private::simulation::{self, Limits, Network, Process};
 use cache_runtime::coherent::WhileDown;
-use cache_runtime::service::Subscription;
+use cache_runtime::service::{Invalidator, Subscription};
 use cache_runtime::{Bus, CoherentCache, Evict, InvalidationEvent, cache_invalidation};
 use tokio::time::sleep;
 
@@ -27,15 +27,20 @@ pub(crate) enum RowEvent {
 #[cache_invalidation(channel = "cache:rows", event = RowEvent)]
 pub(crate) struct Rows;
 
+/// The same events over another channel, which in a cluster is on another server.
+#[cache_invalidation(channel = "cache:more-rows", event = RowEvent)]
+pub(crate) struct MoreRows;
+
 pub(crate) struct Instance {
     pub(crate) number: usize,
     pub(crate) process: Process,
     pub(crate) bus: Bus,
     pub(crate) rows: Rows,
+    pub(crate) more: MoreRows,
     pub(crate) caches: Vec<(CoherentCache<u64, u64>, Promise)>,
     /// What a handler has read, and reads again when an event tells it to.
     pub(crate) copies: Arc<Mutex<BTreeMap<u64, u64>>>,
-    _handler: Subscription,
+    _handlers: [Subscription; 2],
 }
 
 impl Instance {
@@ -60,7 +65,7 @@ impl Instance {
             .outbox(plan.outbox, 1_000_000)
             .connect_lazy()
             .expect("usable settings");
-        let rows = Rows::new(&bus);
+        let (rows, more) = (Rows::new(&bus), MoreRows::new(&bus));
         let policies = [
             (WhileDown::Bypass, Duration::ZERO),
             (WhileDown::ServeFor(plan.serve_for), plan.serve_for),
@@ -69,11 +74,8 @@ impl Instance {
             let cache = CoherentCache::builder("rows", Duration::from_secs(3600))
                 .max_entries(1_000)
                 .while_down(policy)
-                .evict_on(&rows, |event| match event {
-                    RowEvent::Row { key } => Evict::key(*key),
-                    RowEvent::Rows { keys } => Evict::keys(keys.iter().copied()),
-                    RowEvent::All => Evict::All,
-                });
+                .evict_on(&rows, evict)
+                .evict_on(&more, evict);
             let promise = Promise {
                 within: plan.lease + longer,
                 // If an event gets lost and the fence does not, a confirmation says too much.
@@ -82,35 +84,58 @@ impl Instance {
             (cache.build().expect("usable settings"), promise)
         });
         let copies: Arc<Mutex<BTreeMap<u64, u64>>> = Arc::default();
-        let handler = {
+        let handler = || {
             let (copies, history) = (Arc::clone(&copies), Arc::clone(history));
             let (all, slow) = (plan.keys, plan.handler);
-            rows.subscribe(move |event| {
-                let (copies, history) = (Arc::clone(&copies), Arc::clone(&history));
-                async move {
-                    if one_in(10) {
-                        sleep(between(ms(0), slow)).await;
-                    }
-                    let keys = match event {
-                        RowEvent::Row { key } => vec![key],
-                        RowEvent::Rows { keys } => keys,
-                        RowEvent::All => (0..all).collect(),
-                    };
-                    let mut copies = copies.lock().expect("no panic while it is held");
-                    for key in keys {
-                        copies.insert(key, history.version(key));
-                    }
-                }
-            })
+            move |event| copy(event, Arc::clone(&copies), Arc::clone(&history), all, slow)
         };
+        let handlers = [rows.subscribe(handler()), more.subscribe(handler())];
         Self {
             number,
             process,
             bus,
             rows,
+            more,
             caches: caches.into(),
             copies,
-            _handler: handler,
+            _handlers: handlers,
         }
+    }
+}
+
+impl Instance {
+    /// One of the channels. Either evicts from every cache.
+    pub(crate) fn some_channel(&self) -> &Invalidator<RowEvent> {
+        if one_in(2) { &self.rows } else { &self.more }
+    }
+}
+
+fn evict(event: &RowEvent) -> Evict<u64> {
+    match event {
+        RowEvent::Row { key } => Evict::key(*key),
+        RowEvent::Rows { keys } => Evict::keys(keys.iter().copied()),
+        RowEvent::All => Evict::All,
+    }
+}
+
+/// Copies what an event tells of; slowly, from time to time.
+async fn copy(
+    event: RowEvent,
+    copies: Arc<Mutex<BTreeMap<u64, u64>>>,
+    history: Arc<History>,
+    all: u64,
+    slow: Duration,
+) {
+    if one_in(10) {
+        sleep(between(ms(0), slow)).await;
+    }
+    let keys = match event {
+        RowEvent::Row { key } => vec![key],
+        RowEvent::Rows { keys } => keys,
+        RowEvent::All => (0..all).collect(),
+    };
+    let mut copies = copies.lock().expect("no panic while it is held");
+    for key in keys {
+        copies.insert(key, history.version(key));
     }
 }

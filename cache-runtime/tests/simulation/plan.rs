@@ -8,6 +8,7 @@ use crate::world::{below, between, ms, one_in};
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) servers: usize,
+    pub(crate) is_cluster: bool,
     pub(crate) instances: usize,
     pub(crate) keys: u64,
     /// The most rows that a transaction changes.
@@ -57,6 +58,7 @@ impl Plan {
         let backoff_min = between(ms(1), ms(50));
         Self {
             servers: 1 + below(3),
+            is_cluster: faults.contains(&Fault::Migrate) && one_in(2),
             instances: 2 + below(3),
             keys: 1 + below(if one_in(3) { 8 } else { 256 }) as u64,
             changed: 1 + below(if one_in(4) { 2 } else { 64 }) as u64,

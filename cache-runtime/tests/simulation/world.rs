@@ -1,6 +1,6 @@
 //! One run: the instances, and what happens until all is quiet.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -50,8 +50,10 @@ pub(crate) struct World {
     violation: Mutex<Option<String>>,
     /// No more faults begin.
     is_calm: AtomicBool,
-    /// Nobody writes any more.
+    /// Nobody begins to write any more.
     is_quiet: AtomicBool,
+    /// The writes whose events are not published yet.
+    pub(crate) writing: AtomicUsize,
     tracing: bool,
 }
 
@@ -83,7 +85,11 @@ impl World {
 
     async fn new(faults: Option<&[Fault]>, tracing: bool) -> Arc<Self> {
         let plan = Plan::new(faults);
-        let network = Network::new(plan.servers);
+        let network = if plan.is_cluster {
+            Network::cluster(1 + plan.servers)
+        } else {
+            Network::new(plan.servers)
+        };
         tokio::spawn(network.clone().carry());
         let longest = plan.lease + plan.serve_for;
         let history = Arc::new(History::new(plan.keys, plan.instances, longest));
@@ -106,6 +112,7 @@ impl World {
             violation: Mutex::default(),
             is_calm: AtomicBool::new(false),
             is_quiet: AtomicBool::new(false),
+            writing: AtomicUsize::new(0),
             tracing,
         })
     }
@@ -171,7 +178,8 @@ impl World {
             }
         }
         let patience = now() + self.plan.patience() + self.plan.handler * 10_000;
-        while now() < patience && self.stale().is_some() {
+        let writing = || self.writing.load(Ordering::Relaxed) > 0;
+        while now() < patience && (writing() || self.stale().is_some()) {
             sleep(ms(20)).await;
         }
     }

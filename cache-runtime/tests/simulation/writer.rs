@@ -1,6 +1,7 @@
 //! Writes to the database, each followed by an event.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use cache_runtime::__private::publish_raw;
 use futures_util::future::join_all;
@@ -34,7 +35,8 @@ pub(crate) async fn write_on(world: Arc<World>, instance: Arc<Instance>) {
 
 /// One transaction, and the event that tells of it, which is published in one of several ways.
 pub(crate) async fn write(world: &World, instance: &Instance, keys: Vec<u64>) {
-    let (rows, history) = (&instance.rows, &world.history);
+    let (rows, history) = (instance.some_channel(), &world.history);
+    world.writing.fetch_add(1, Ordering::Relaxed);
     let event = || match *keys {
         [key] => RowEvent::Row { key },
         _ => RowEvent::Rows { keys: keys.clone() },
@@ -76,6 +78,7 @@ pub(crate) async fn write(world: &World, instance: &Instance, keys: Vec<u64>) {
             Fate::Refused => &mut run.refused,
         } += writes;
     });
+    world.writing.fetch_sub(1, Ordering::Relaxed);
     for (key, version) in keys.into_iter().zip(versions) {
         // Whatever the server says, the instance itself does not find what it has changed.
         history.applied_by(key, version, instance.number);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::network::State;
 use super::request::{Entry, Reply, Request};
+use super::slots::group_of;
 use crate::health::Cause;
 use crate::remedy::Remedy;
 use crate::transport::instances::Fenced;
@@ -14,16 +15,32 @@ impl State {
     pub(super) fn execute(&mut self, connection: usize, number: usize, request: Request) -> Reply {
         let server = &mut self.servers[number];
         match request {
+            Request::Slots => Reply::Slots(server.view.clone()),
             Request::Hello => Reply::Server(server.info()),
             Request::Subscribe(channels) => {
-                let confirmed = |channel: Arc<str>| Status::Confirmed {
-                    channel: channel.as_bytes().into(),
+                let is_here: Vec<_> = channels
+                    .iter()
+                    .map(|channel| self.serves(number, channel))
+                    .collect();
+                let server = &mut self.servers[number];
+                let subscribe = |(channel, is_here): (Arc<str>, bool)| {
+                    let name = channel.as_bytes().into();
+                    if !is_here {
+                        let cause = Cause::Moved("the slot".into());
+                        return Status::Refused {
+                            channel: name,
+                            cause,
+                        };
+                    }
+                    server
+                        .subscribed
+                        .entry(channel)
+                        .or_default()
+                        .insert(connection);
+                    Status::Confirmed { channel: name }
                 };
-                for channel in &channels {
-                    let subscribed = server.subscribed.entry(Arc::clone(channel)).or_default();
-                    subscribed.insert(connection);
-                }
-                let statuses = channels.into_iter().map(confirmed);
+                let statuses: Vec<_> = channels.into_iter().zip(is_here).map(subscribe).collect();
+                let statuses = statuses.into_iter();
                 self.push_all(
                     statuses
                         .map(|status| (connection, Wire::Status(status)))
@@ -46,6 +63,11 @@ impl State {
                         .collect(),
                 );
                 Reply::Done
+            }
+            Request::Publish { channel, .. } | Request::Canary { channel, .. }
+                if !self.serves(number, &channel) =>
+            {
+                Reply::Moved
             }
             Request::Publish { channel, payload } => {
                 let published = Reply::Published(self.publish(number, &channel, &payload));
@@ -79,15 +101,20 @@ impl State {
                 self.if_primary(number, Reply::Fenced(fenced))
             }
             Request::Instances => {
-                let instances = Reply::Instances(server.instances());
+                let instances = Reply::Instances(self.servers[number].instances());
                 self.if_primary(number, instances)
             }
             Request::Unlist(id) => {
-                server.list.remove(id);
+                self.servers[number].list.remove(id);
                 self.replicate_list(number);
                 Reply::Done
             }
         }
+    }
+
+    /// Whether a server serves the slot of a channel, as far as it knows.
+    fn serves(&self, number: usize, channel: &str) -> bool {
+        !self.is_cluster || self.servers[number].view.owners[group_of(channel)] == number
     }
 
     fn if_primary(&self, server: usize, reply: Reply) -> Reply {

@@ -6,12 +6,13 @@ use tokio::time::Instant;
 
 use super::network::{Network, State};
 use super::server::List;
+use crate::simulation::random::below;
 
 impl Network {
-    /// Stops the server that the address leads to, as by `SIGSTOP`.
+    /// Stops the server that the address leads to, or some server of the cluster, as by `SIGSTOP`.
     pub fn freeze(&self) {
         self.with(|state| {
-            let server = state.address;
+            let server = state.some_server();
             state.servers[server].is_frozen = true;
         });
     }
@@ -26,10 +27,10 @@ impl Network {
         });
     }
 
-    /// Ends the server that the address leads to, and all connections to it.
+    /// Ends the server that the address leads to, or some server of the cluster, and all connections to it.
     pub fn kill(&self) {
         self.with(|state| {
-            let server = state.address;
+            let server = state.some_server();
             state.servers[server].is_down = true;
             state.reset_all(server);
         });
@@ -101,6 +102,14 @@ impl Network {
 }
 
 impl State {
+    fn some_server(&self) -> usize {
+        if self.is_cluster {
+            usize::try_from(below(self.servers.len() as u64)).unwrap_or(0)
+        } else {
+            self.address
+        }
+    }
+
     fn replica(&self, least: Duration) -> Option<usize> {
         let mut servers = self.servers.iter();
         servers.position(|server| {

@@ -3,11 +3,13 @@
 //! The client of an instance keeps to the rules of `redis`: which connections it has, when it opens and
 //! drops them, what it sends again, and that only a primary may answer.
 
+mod cluster;
 mod execution;
 mod faults;
 mod network;
 mod request;
 mod server;
+mod slots;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +17,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use tokio::time::{sleep, timeout};
 
+pub(crate) use cluster::Cluster;
 use network::Wires;
 pub use network::{Direction, Network};
 use request::{Entry, Reply, Request};
@@ -40,6 +43,8 @@ pub struct Limits {
 pub(crate) struct Client {
     network: Network,
     host: usize,
+    /// The server; `None` for the one that the address leads to.
+    server: Option<usize>,
     limits: Limits,
     state: Mutex<State>,
     /// Held while the connection for commands is opened.
@@ -78,17 +83,22 @@ pub(crate) struct Subscriber {
 impl Network {
     /// The connections of one more instance. Its host is the number of instances before it.
     pub(crate) fn client(&self, limits: Limits) -> Client {
-        Client {
-            network: self.clone(),
-            host: self.with(network::State::add_host),
+        Client::new(self, self.with(network::State::add_host), None, limits)
+    }
+}
+
+impl Client {
+    fn new(network: &Network, host: usize, server: Option<usize>, limits: Limits) -> Self {
+        Self {
+            network: network.clone(),
+            host,
+            server,
             limits,
             state: Mutex::default(),
             opening: tokio::sync::Mutex::new(()),
         }
     }
-}
 
-impl Client {
     pub(crate) fn another_instance(&self) -> Self {
         self.network.client(self.limits)
     }
@@ -112,7 +122,10 @@ impl Client {
     }
 
     async fn open(&self, feed: Option<Feed>) -> Result<(Arc<Socket>, ServerInfo), Cause> {
-        let Some(number) = self.network.with(|state| state.open(self.host, feed)) else {
+        let Some(number) = self
+            .network
+            .with(|state| state.open(self.host, self.server, feed))
+        else {
             sleep(Duration::from_millis(1)).await;
             return Err(Cause::Unreachable("connection refused".into()));
         };
@@ -168,6 +181,7 @@ impl Client {
             } else {
                 let asking = open.socket.wires.ask(number, request());
                 match timeout(self.limits.response, asking).await {
+                    Ok(Some(Reply::Moved)) => return Err(moved()),
                     Ok(Some(Reply::NotPrimary)) => Cause::NotPrimary("replica".into()),
                     Ok(Some(reply)) => return Ok((reply, number)),
                     Ok(None) => {
@@ -352,6 +366,10 @@ impl Drop for Socket {
     fn drop(&mut self) {
         self.wires.close(self.number);
     }
+}
+
+fn moved() -> Cause {
+    Cause::Moved("the slot".into())
 }
 
 fn unexpected() -> Cause {

@@ -38,6 +38,7 @@ pub(super) struct State {
     pub(super) servers: Vec<Server>,
     /// The server that the address leads to.
     pub(super) address: usize,
+    pub(super) is_cluster: bool,
     /// Nothing gets from the primary to its replicas.
     pub(super) is_split: bool,
     hosts: Vec<Host>,
@@ -52,8 +53,8 @@ impl fmt::Debug for Network {
 /// The machine of an instance.
 struct Host {
     is_held: [bool; 2],
-    /// Messages of channels do not reach it, and answers do.
-    is_deaf: bool,
+    /// How many faults keep messages of channels from reaching it, while answers do.
+    deaf: u32,
     latency: Duration,
 }
 
@@ -109,6 +110,8 @@ enum Carried {
     Message(Message),
     /// To a replica, which `connection` is the number of.
     Replicated(Box<Change>),
+    /// As `Replicated`, to any server.
+    Told(Box<Change>),
 }
 
 impl Network {
@@ -169,9 +172,15 @@ impl Network {
         });
     }
 
-    /// Loses the messages of channels on their way to a host, while answers arrive; or no longer.
-    pub fn deafen(&self, host: usize, is_deaf: bool) {
-        self.with(|state| state.hosts[host].is_deaf = is_deaf);
+    /// Loses the messages of channels on their way to a host, while answers arrive, until there were as
+    /// many calls of [`hear`](Self::hear).
+    pub fn deafen(&self, host: usize) {
+        self.with(|state| state.hosts[host].deaf += 1);
+    }
+
+    /// Ends one [`deafen`](Self::deafen).
+    pub fn hear(&self, host: usize) {
+        self.with(|state| state.hosts[host].deaf -= 1);
     }
 
     /// Ends the connections of a host. What is on its way is lost.
@@ -240,15 +249,20 @@ impl State {
     pub(super) fn add_host(&mut self) -> usize {
         self.hosts.push(Host {
             is_held: [false; 2],
-            is_deaf: false,
+            deaf: 0,
             latency: Duration::ZERO,
         });
         self.hosts.len() - 1
     }
 
-    /// Opens a connection to where the address leads. `None` if nothing listens there.
-    pub(super) fn open(&mut self, host: usize, feed: Option<Feed>) -> Option<usize> {
-        let server = self.address;
+    /// Opens a connection to a server, or to where the address leads. `None` if nothing listens there.
+    pub(super) fn open(
+        &mut self,
+        host: usize,
+        server: Option<usize>,
+        feed: Option<Feed>,
+    ) -> Option<usize> {
+        let server = server.unwrap_or(self.address);
         if self.servers[server].is_down {
             return None;
         }
@@ -294,6 +308,20 @@ impl State {
         });
     }
 
+    /// Tells a server of a cluster something, after some time.
+    pub(super) fn tell(
+        &mut self,
+        server: usize,
+        change: impl FnOnce(&mut Server) + Send + 'static,
+    ) {
+        let at = Instant::now() + Duration::from_millis(below(50));
+        let change = Box::new(|server: &mut Server| {
+            change(server);
+            Vec::new()
+        });
+        self.push(at, server, Direction::Up, Carried::Told(change));
+    }
+
     /// Changes a replica, after some time.
     pub(super) fn replicate(
         &mut self,
@@ -332,6 +360,9 @@ impl State {
         let Some(next) = self.queue.pop() else { return };
         match next.message {
             Carried::Message(message) => self.reach(next.connection, next.direction, message),
+            Carried::Told(change) => {
+                change(&mut self.servers[next.connection]);
+            }
             Carried::Replicated(change) => {
                 let server = &mut self.servers[next.connection];
                 if !server.is_primary && !server.is_down {
@@ -381,7 +412,7 @@ impl State {
             }
             // The caller may have given up.
             Message::Reply(sender, reply) => drop(sender.send(reply)),
-            Message::Push(Wire::Message { .. }) if self.hosts[connection.host].is_deaf => {}
+            Message::Push(Wire::Message { .. }) if self.hosts[connection.host].deaf > 0 => {}
             Message::Push(wire) => {
                 if let Some(feed) = &connection.feed {
                     feed(wire);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::slots::View;
 use crate::health::Cause;
 use crate::server_info::ServerInfo;
 use crate::transport::instances::{Fenced, Instances, Listing};
@@ -27,6 +28,7 @@ pub(in crate::transport) enum Request {
     },
     Instances,
     Unlist(u64),
+    Slots,
 }
 
 /// An instance that lists itself.
@@ -57,6 +59,9 @@ pub(in crate::transport) enum Reply {
     },
     Fenced(Fenced),
     Instances(Instances),
+    Slots(View),
+    /// Another server serves the slot.
+    Moved,
     /// It was asked for what only a primary can do.
     NotPrimary,
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::request::Entry;
+use super::slots::View;
 use crate::clock::nanos;
 use crate::server_info::{Identity, Role, ServerInfo};
 use crate::simulation::{random, time};
@@ -31,6 +32,8 @@ pub(super) struct Server {
     pub(super) list: List,
     /// What it will find after a restart.
     pub(super) snapshot: List,
+    /// In a cluster, what it knows of the slots.
+    pub(super) view: View,
     /// How much its clock is ahead, in ms.
     ahead: u64,
     /// When the latest change of its primary reaches it.
@@ -59,6 +62,7 @@ impl Server {
             subscribed: BTreeMap::new(),
             list: List::default(),
             snapshot: List::default(),
+            view: View::default(),
             ahead: 1_000_000 + random::below(1_000_000),
             replicated: None,
         }
@@ -77,6 +81,21 @@ impl Server {
         for subscribed in self.subscribed.values_mut() {
             subscribed.remove(&connection);
         }
+    }
+
+    /// Ends the subscriptions of some channels. Returns them, with their connections.
+    pub(super) fn take_subscribed(
+        &mut self,
+        chosen: impl Fn(&str) -> bool,
+    ) -> Vec<(Arc<str>, usize)> {
+        let mut taken = Vec::new();
+        for (channel, connections) in &mut self.subscribed {
+            if chosen(channel) {
+                let connections = std::mem::take(connections).into_iter();
+                taken.extend(connections.map(|connection| (Arc::clone(channel), connection)));
+            }
+        }
+        taken
     }
 
     pub(super) fn info(&self) -> ServerInfo {
