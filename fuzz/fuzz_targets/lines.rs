@@ -1,4 +1,4 @@
-//! Prints the files of a folder, or those of the other way: one line each, with the escapes of Rust.
+//! Prints the files of a folder, one line each, with the escapes of Rust.
 //!
 //! ```text
 //! lines fuzz/corpus/decode > fuzz/corpus/decode.txt

@@ -128,7 +128,7 @@ pub(super) const LARGE: &[Bounds] = &[
     Bounds {
         instances: 2,
         channels: 2,
-        steps: Some(8),
+        steps: Some(5),
         ..world("instances", 4, MOST_FAULTS)
     },
 ];
