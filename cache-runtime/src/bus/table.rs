@@ -5,7 +5,7 @@
     allow(dead_code, reason = "only in a cluster do channels move")
 )]
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use tokio::task::JoinHandle;
@@ -24,8 +24,8 @@ use crate::transport::Transport;
 /// The channels in use, and the links that serve them.
 pub(super) struct Table {
     fences: Arc<Fences>,
-    pub(super) channels: HashMap<Arc<str>, Arc<dyn Dispatch>>,
-    wanted: HashMap<ChannelId, Subscribed>,
+    pub(super) channels: BTreeMap<Arc<str>, Arc<dyn Dispatch>>,
+    wanted: BTreeMap<ChannelId, Subscribed>,
     /// By number. With one server there is one, which is there from the start.
     pub(super) links: HashMap<u64, Link>,
     numbers: u64,
@@ -62,8 +62,8 @@ impl Table {
     pub(super) fn new(fences: Arc<Fences>) -> Self {
         Self {
             fences,
-            channels: HashMap::new(),
-            wanted: HashMap::new(),
+            channels: BTreeMap::new(),
+            wanted: BTreeMap::new(),
             links: HashMap::new(),
             numbers: 0,
             mover: None,

@@ -3,7 +3,7 @@
 //! No event is lost by that. What counts is that each event, or one that covers it, is sent once more
 //! after the moment it was kept for.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::times::{Times, Window};
@@ -29,7 +29,7 @@ pub(super) struct Event {
 /// The events of all channels of a bus.
 pub(super) struct Pending {
     bounds: Bounds,
-    channels: HashMap<Arc<str>, Events>,
+    channels: BTreeMap<Arc<str>, Events>,
     queue: Queue,
     /// How often events are to be sent, all together.
     sendings: usize,
@@ -164,7 +164,7 @@ impl Pending {
     pub(super) fn new(bounds: Bounds) -> Self {
         Self {
             bounds,
-            channels: HashMap::new(),
+            channels: BTreeMap::new(),
             queue: Queue::new(),
             sendings: 0,
             bytes: 0,
@@ -221,7 +221,7 @@ impl Pending {
     /// Takes the events whose time has come by `now`, or all events, by channel. Each is to be
     /// [`done`](Self::done) or [put back](Self::put_back).
     pub(super) fn take(&mut self, now: Option<Instant>) -> Vec<Vec<Event>> {
-        let mut taken: HashMap<Arc<str>, Vec<Event>> = HashMap::new();
+        let mut taken: BTreeMap<Arc<str>, Vec<Event>> = BTreeMap::new();
         while let Some((at, ..)) = self.queue.first()
             && now.is_none_or(|now| *at <= now)
             && let Some((_, name, payload)) = self.queue.pop_first()
@@ -268,7 +268,7 @@ impl Pending {
     pub(super) fn give_up(&mut self, unsent: &mut Unsent) {
         (self.sendings, self.bytes) = (0, 0);
         self.queue.clear();
-        for (name, events) in self.channels.drain() {
+        for (name, events) in std::mem::take(&mut self.channels) {
             add(&events.channel.counters().given_up, events.unsent());
             unsent.add(&name, events.unsent());
         }
