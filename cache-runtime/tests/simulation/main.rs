@@ -30,7 +30,7 @@ use totals::Totals;
 use world::World;
 
 /// How many writes are simulated, if nothing else is asked for.
-const DEFAULT_WRITES: u64 = 200_000;
+const DEFAULT_WRITES: u64 = 10_000_000;
 
 #[test]
 fn no_read_is_older_than_promised() {
@@ -47,7 +47,7 @@ fn no_read_is_older_than_promised() {
 #[test]
 fn a_seed_always_does_the_same() {
     let _all_remedies_apply = sabotage::lock().read();
-    for seed in 1..=10 {
+    for seed in 1..=30 {
         let [first, second] = [(); 2].map(|()| World::run(seed, false).expect("no violation"));
         assert_eq!(first, second, "seed {seed}");
     }

@@ -45,14 +45,12 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// With these kinds of faults, or with some that the seed chooses.
-    pub(crate) fn new(faults: Option<&[Fault]>) -> Self {
-        let some = match below(3) {
+    pub(crate) fn new() -> Self {
+        let faults = match below(3) {
             0 => vec![some_fault()],
             1 => (0..=below(3)).map(|_| some_fault()).collect(),
             _ => Fault::ALL.into_iter().filter(|_| one_in(2)).collect(),
         };
-        let faults = faults.map_or(some, <[Fault]>::to_vec);
         let heartbeat = between(ms(30), ms(250));
         let lease = heartbeat * (2 + u32::try_from(below(10)).expect("a small number"));
         let backoff_min = between(ms(1), ms(50));

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use tokio::runtime::{Builder, RngSeed};
 use tokio::time::sleep;
 
-use crate::faults::{Fault, heal, strike_on};
+use crate::faults::{heal, strike_on};
 use crate::history::History;
 use crate::instance::Instance;
 use crate::plan::Plan;
@@ -60,13 +60,13 @@ pub(crate) struct World {
 impl World {
     /// What has happened, or which promise was broken.
     pub(crate) fn run(seed: u64, tracing: bool) -> Result<Totals, String> {
-        Self::run_with(seed, None, tracing)
+        Self::run_with(seed, |_| {}, tracing)
     }
 
-    /// As [`run`](Self::run), with these kinds of faults only.
+    /// As [`run`](Self::run), with a plan that is changed.
     pub(crate) fn run_with(
         seed: u64,
-        faults: Option<&[Fault]>,
+        change: impl FnOnce(&mut Plan),
         tracing: bool,
     ) -> Result<Totals, String> {
         let runtime = Builder::new_current_thread()
@@ -77,14 +77,15 @@ impl World {
             .expect("a runtime");
         runtime.block_on(async {
             simulation::begin(seed);
-            let world = Self::new(faults, tracing).await;
+            let mut plan = Plan::new();
+            change(&mut plan);
+            let world = Self::new(plan, tracing).await;
             world.trace(|| format!("{:#?}", world.plan));
             world.live().await
         })
     }
 
-    async fn new(faults: Option<&[Fault]>, tracing: bool) -> Arc<Self> {
-        let plan = Plan::new(faults);
+    async fn new(plan: Plan, tracing: bool) -> Arc<Self> {
         let network = if plan.is_cluster {
             Network::cluster(1 + plan.servers)
         } else {
