@@ -15,7 +15,7 @@ export REDIS_SERVER POSTGRES_BIN
 export RUST_TEST_THREADS
 bash tests/sqlite.sh
 
-# Whether the arguments choose no particular tests. Only then does the checker run.
+# Whether the arguments choose no particular tests. Only then do the checker and the simulation run.
 everything_is_asked_for() {
   local argument
   for argument; do
@@ -23,7 +23,7 @@ everything_is_asked_for() {
   done
 }
 
-# Runs what needs no server: the compiler's messages, and the concurrency checker.
+# Runs what needs no server: the compiler's messages, the concurrency checker, and the simulation.
 run_aside() {
   local status=0
   # trybuild builds the dependencies with fewer flags than the cases, and so twice. These are the
@@ -34,6 +34,7 @@ run_aside() {
     --config "target.'cfg(all())'.runner = ['env', \"CARGO_ENCODED_RUSTFLAGS=$flags\"]" "$@" ||
     status=$?
   nice -n 19 bash tests/checker.sh "$@" || status=$?
+  nice -n 19 bash tests/simulation.sh "$@" || status=$?
   return "$status"
 }
 

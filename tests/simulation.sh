@@ -9,6 +9,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 export CARGO_INCREMENTAL=0 CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_OPT_LEVEL=2
+# Each crate in one piece: the optimiser takes longer for several.
+export CARGO_PROFILE_DEV_CODEGEN_UNITS=1
 # The second lets a seed determine what Tokio does at random.
 RUSTFLAGS="${RUSTFLAGS:-} --cfg simulation --cfg tokio_unstable" \
   CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/simulation \
