@@ -112,7 +112,8 @@ where
     /// The entry, or else what `loader` loads.
     ///
     /// Of several callers of one key at the same time, one loads and the others wait for its value.
-    /// While the cache may not be read, the value is loaded and not stored.
+    /// While the cache may not be read, the value is loaded and not stored, and callers share only a load
+    /// that begins after they have come. They wait for the one before, so a read may take two loads.
     ///
     /// # Cancel safety
     ///
