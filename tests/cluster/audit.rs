@@ -16,6 +16,8 @@ pub(crate) struct Verdict {
     pub(crate) live: Split,
     /// Reads while events were not proven to arrive.
     pub(crate) away: Split,
+    /// Reads that were answered from memory although the cache was known to be down.
+    pub(crate) while_down: usize,
     /// Reads of values older than an acknowledged publish.
     pub(crate) stale: usize,
     /// The age of the oldest such value.
@@ -46,14 +48,15 @@ impl fmt::Display for Verdict {
             reads,
             live,
             away,
+            while_down,
             stale,
             oldest,
             violations,
         } = self;
         write!(
             f,
-            "{reads} reads; live: {} hits, {} loads; not live: {} hits, {} loads; {stale} stale, \
-             the oldest by {:.1?}; {} too old",
+            "{reads} reads; live: {} hits, {} loads; not live: {} hits, {} loads; \
+             {while_down} served while known to be down; {stale} stale, the oldest by {:.1?}; {} too old",
             live.hits,
             live.loads,
             away.hits,
@@ -64,10 +67,18 @@ impl fmt::Display for Verdict {
     }
 }
 
+/// When the first publish was acknowledged whose value a read has not seen; `None` if that was after the
+/// read had begun.
+pub(crate) fn missed(read: &Read, acknowledged: &[Vec<Acknowledged>]) -> Option<Nanos> {
+    let publishes = &acknowledged[usize::from(read.key)];
+    let unseen = publishes.partition_point(|seen| seen.number <= u64::from(read.number));
+    let at = publishes.get(unseen)?.at;
+    (at <= read.at).then_some(at)
+}
+
 /// Audits the reads of one kind of cache.
 ///
-/// The age of a read is the time from an acknowledgement to the beginning of the read. The
-/// acknowledgement is that of the first publish whose value the read has not seen.
+/// The age of a read is the time from the acknowledgement that it has [missed] to its beginning.
 pub(crate) fn audit(
     kind: Kind,
     reads: &[Read],
@@ -83,14 +94,11 @@ pub(crate) fn audit(
             &mut verdict.away
         };
         split.count(read.loaded);
-        let publishes = &acknowledged[usize::from(read.key)];
-        let unseen = publishes.partition_point(|seen| seen.number <= u64::from(read.number));
-        let Some(missed) = publishes.get(unseen) else {
+        verdict.while_down += usize::from(read.while_down);
+        let Some(missed) = missed(read, acknowledged) else {
             continue;
         };
-        let Some(age) = read.at.checked_sub(missed.at) else {
-            continue;
-        };
+        let age = read.at - missed;
         verdict.stale += 1;
         verdict.oldest = verdict.oldest.max(age);
         if age >= bound {
@@ -116,6 +124,7 @@ mod tests {
             kind: Kind::Bypass,
             live: true,
             loaded: false,
+            while_down: false,
         };
         let reads: Vec<_> = reads.iter().map(read).collect();
         let acknowledged = [Vec::new(), acknowledged.collect()];

@@ -203,6 +203,17 @@ impl Caches {
         health.is_live()
     }
 
+    /// Whether a cache that is to serve nothing while it is down serves this entry, although it is known
+    /// to be down before, after and in between.
+    pub(crate) fn serves_while_down(&self, kind: Kind, key: &str) -> bool {
+        let in_memory = self.coherent(kind).filter(|_| !kind.goes_on());
+        in_memory.is_some_and(|cache| {
+            let health = self.items.watch_health();
+            let down = || !cache.health().is_live() && !health.has_changed().unwrap_or(true);
+            down() && cache.get(key).is_some() && down()
+        })
+    }
+
     /// Reads a value; returns it, and whether this call loaded it. The loader reads the value
     /// first, and then waits for `delay`.
     pub(crate) async fn read(

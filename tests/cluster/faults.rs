@@ -8,6 +8,7 @@ use tokio::time::sleep;
 
 use crate::caches::{LEASE, SERVE_FOR};
 use crate::reader::Reader;
+use crate::run::Run;
 
 /// The time between two faults, long enough for most caches to be live and filled again.
 const CALM: Duration = Duration::from_millis(300);
@@ -55,25 +56,22 @@ pub(crate) struct Victims<'a> {
     pub(crate) server: &'a mut Server,
     /// To the server.
     pub(crate) proxy: &'a Proxy,
-    pub(crate) readers: &'a [Reader],
+    pub(crate) run: &'a mut Run,
 }
 
 /// Causes every fault at least once, until `duration` has passed; returns how often each was caused.
 pub(crate) async fn run(victims: &mut Victims<'_>, duration: Duration) -> BTreeMap<Fault, usize> {
     in_turn(ALL, duration, async |fault| {
         sleep(CALM).await;
-        println!("{fault:?}");
+        victims.run.fault(fault);
         cause(fault, victims).await;
     })
     .await
 }
 
 async fn cause(fault: Fault, victims: &mut Victims<'_>) {
-    let Victims {
-        server,
-        proxy,
-        readers,
-    } = victims;
+    let Victims { server, proxy, run } = victims;
+    let readers = &*run.readers;
     let silence = async |direction| {
         proxy.black_hole_during(direction, sleep(OUTAGE)).await;
     };

@@ -18,13 +18,16 @@ pub(crate) struct Read {
     pub(crate) live: bool,
     /// Whether the reader loaded the value. If not, it was cached, or another caller loaded it.
     pub(crate) loaded: bool,
+    /// Whether the cache has served the entry although it was known to be down.
+    pub(crate) while_down: bool,
 }
 
 const LENGTH: usize = 16;
 
 impl Read {
     fn encode(self) -> [u8; LENGTH] {
-        let flags = u8::from(self.live) | u8::from(self.loaded) << 1;
+        let flags =
+            u8::from(self.live) | u8::from(self.loaded) << 1 | u8::from(self.while_down) << 2;
         let mut bytes = [0; LENGTH];
         bytes[..8].copy_from_slice(&self.at.to_le_bytes());
         bytes[8..12].copy_from_slice(&self.number.to_le_bytes());
@@ -46,6 +49,7 @@ impl Read {
             kind: Kind::ALL[usize::from(kind)],
             live: flags & 1 != 0,
             loaded: flags & 2 != 0,
+            while_down: flags & 4 != 0,
         }
     }
 }
@@ -66,17 +70,19 @@ pub(crate) fn load(path: &Path) -> Vec<Read> {
 fn what_is_saved_is_loaded() {
     let folder = crate::source::Folder::create("log");
     let path = folder.path().join("reads");
-    let read = |kind, live, loaded| Read {
+    let read = |kind, live, loaded, while_down| Read {
         at: u64::MAX - 1,
         number: 7,
         key: 300,
         kind,
         live,
         loaded,
+        while_down,
     };
     let reads = [
-        read(Kind::Bypass, true, false),
-        read(Kind::Redis, false, true),
+        read(Kind::Bypass, true, false, false),
+        read(Kind::Redis, false, true, false),
+        read(Kind::Bypass, false, false, true),
     ];
     save(&path, &reads);
     assert_eq!(load(&path), reads);

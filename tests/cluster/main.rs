@@ -15,6 +15,7 @@ mod reader;
 mod rng;
 mod run;
 mod source;
+mod staleness;
 mod topologies;
 mod torture;
 mod writer;

@@ -225,6 +225,7 @@ impl Shared {
             delay,
         } = plan;
         let load = || self.source.read(key);
+        let while_down = !live && self.caches.serves_while_down(kind, &self.keys[key]);
         let at = now();
         let read = self.caches.read(kind, &self.keys[key], load, delay);
         let (number, loaded) = read.await;
@@ -235,6 +236,7 @@ impl Shared {
             kind,
             live,
             loaded,
+            while_down,
         }
     }
 

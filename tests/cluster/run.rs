@@ -8,16 +8,22 @@ use std::time::{Duration, Instant};
 
 use support::eventually;
 use tokio::task::JoinHandle;
+use tokio::time::sleep;
 
 use crate::audit::{Verdict, audit};
 use crate::caches::Kind;
 use crate::place::Place;
 use crate::reader::Reader;
 use crate::source::{Folder, Source};
+use crate::staleness::{Staleness, Timeline};
 use crate::writer::{self, Counts, Progress, Written};
 
 /// The seed of all random choices; the variable `TORTURE_SEED` overrides it.
 const SEED: u64 = 1;
+
+/// For how long nothing is done at first, unless faults are to go on for a given time: then for a quarter of
+/// that.
+const HEALTHY: Duration = Duration::from_secs(1);
 
 fn number(variable: &str) -> Option<u64> {
     let text = env::var(variable).ok()?;
@@ -26,7 +32,11 @@ fn number(variable: &str) -> Option<u64> {
 
 /// How long faults go on, after each was caused once; the variable `TORTURE_SECONDS` says otherwise.
 pub(crate) fn duration(default: Duration) -> Duration {
-    number("TORTURE_SECONDS").map_or(default, Duration::from_secs)
+    asked_for().unwrap_or(default)
+}
+
+fn asked_for() -> Option<Duration> {
+    number("TORTURE_SECONDS").map(Duration::from_secs)
 }
 
 /// What is needed to read in other processes, and to write in this one.
@@ -41,6 +51,7 @@ pub(crate) struct Run {
     pub(crate) readers: Vec<Reader>,
     writer: Option<JoinHandle<Written>>,
     begun: Instant,
+    timeline: Timeline,
     progress: Arc<Progress>,
 }
 
@@ -65,6 +76,7 @@ impl Run {
             readers: Vec::new(),
             writer: None,
             begun: Instant::now(),
+            timeline: Timeline::default(),
             progress: Arc::default(),
         }
     }
@@ -72,6 +84,12 @@ impl Run {
     /// Says what happens.
     pub(crate) fn step(&self, what: impl Display) {
         println!("{}: {:4.1?}: {what}", self.name, self.begun.elapsed());
+    }
+
+    /// Says that a fault begins. What follows counts for it.
+    pub(crate) fn fault(&mut self, fault: impl Debug) {
+        self.step(format_args!("{fault:?}"));
+        self.timeline.fault(fault);
     }
 
     /// Waits until events are proven to arrive at every reader.
@@ -95,7 +113,8 @@ impl Run {
         eventually("a confirmation", since, |since| *since > 0).await;
     }
 
-    /// Starts the processes, and the writer. A reader makes so many `reads` between two pauses.
+    /// Starts the processes, and the writer, and lets them go on for a while. A reader makes so many
+    /// `reads` between two pauses.
     pub(crate) async fn start(
         &mut self,
         readers: &[(&'static str, &Place)],
@@ -113,6 +132,8 @@ impl Run {
         self.writer = Some(tokio::spawn(async move {
             writer::write(builder, source, seed, &progress).await
         }));
+        self.timeline.well();
+        sleep(asked_for().map_or(HEALTHY, |faults| faults / 4)).await;
     }
 
     /// Ends everything, prints what there was, and checks that no read was too old.
@@ -131,6 +152,10 @@ impl Run {
             counts.confirmed, counts.failures, counts.deferred,
         );
         let mut findings = Vec::new();
+        let mut staleness = Staleness::new(self.timeline);
+        // Reads while a cache was known to be down, and of what was confirmed: how many, and how many
+        // were served or old.
+        let (mut down, mut confirmed) = ([0, 0], [0, 0]);
         for reader in self.readers {
             let name = reader.name;
             let report = reader.finish().await;
@@ -139,6 +164,7 @@ impl Run {
                 report.memory_hits
             );
             assert!(report.memory_hits > 0);
+            staleness.count(&report.reads, &written.acknowledged);
             for kind in Kind::ALL {
                 let bound = kind.bound();
                 let verdict = audit(kind, &report.reads, &written.acknowledged, bound);
@@ -148,7 +174,13 @@ impl Run {
                 if !kind.goes_on() {
                     let verdict = audit(kind, &report.reads, &written.confirmed, 0);
                     println!("{test}: {name}, {kind:?}, confirmed: {verdict}");
+                    confirmed[0] += verdict.reads;
+                    confirmed[1] += verdict.stale;
                     none_too_old(name, kind, &verdict);
+                }
+                if kind == Kind::Bypass {
+                    down[0] += verdict.away.hits + verdict.away.loads;
+                    down[1] += verdict.while_down;
                 }
                 findings.push(Finding {
                     reader: name,
@@ -157,6 +189,12 @@ impl Run {
                 });
             }
         }
+        staleness.print(test);
+        println!(
+            "{test}: of {} reads of a cache in memory that was down, it answered {}; of {} reads, {} were \
+             older than a confirmed event\n",
+            down[0], down[1], confirmed[0], confirmed[1]
+        );
         for finding in &findings {
             let Finding {
                 reader,
@@ -164,6 +202,10 @@ impl Run {
                 verdict,
             } = finding;
             none_too_old(reader, *kind, verdict);
+            assert_eq!(
+                verdict.while_down, 0,
+                "{reader}, {kind:?} serves while it is down"
+            );
             // Without hits, the run would prove nothing.
             assert!(verdict.live.hits > 0, "{reader}, {kind:?} does not cache");
         }

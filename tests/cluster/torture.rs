@@ -38,7 +38,7 @@ async fn no_read_is_older_than_it_may_be() {
     let mut victims = Victims {
         server: &mut server,
         proxy: &proxy,
-        readers: &run.readers,
+        run: &mut run,
     };
     let faults = faults::run(&mut victims, duration(TIME)).await;
     let (counts, findings) = run.end(&faults).await;

@@ -59,7 +59,8 @@ async fn no_read_is_too_old_while_an_address_moves() {
     ];
     let caused = in_turn(faults, duration(Duration::ZERO), async |first| {
         run.calm().await;
-        run.step(format_args!("{first:?}: server {primary} is the primary"));
+        run.step(format_args!("server {primary} is the primary"));
+        run.fault(first);
         let (old, new) = (&servers[primary], &servers[1 - primary]);
         hand_over(old, new).await;
         let port = new.port();

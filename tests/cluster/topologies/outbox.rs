@@ -40,7 +40,7 @@ async fn no_read_is_too_old_when_the_outbox_of_a_publisher_is_empty() {
     ];
     let caused = in_turn(faults, duration(Duration::ZERO), async |fault| {
         run.calm().await;
-        run.step(format_args!("{fault:?}"));
+        run.fault(fault);
         let silence = async |direction| {
             proxy.black_hole_during(direction, sleep(LEASE * 2)).await;
         };

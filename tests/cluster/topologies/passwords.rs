@@ -56,7 +56,7 @@ async fn no_read_is_too_old_while_passwords_rotate() {
     let faults = [Fault::NewUser, Fault::NewPassword, Fault::DeletedEarly];
     let caused = in_turn(faults, duration(Duration::ZERO), async |fault| {
         run.calm().await;
-        run.step(format_args!("{fault:?}"));
+        run.fault(fault);
         let old = login.user();
         login = match fault {
             Fault::NewPassword => Login(login.0, login.1 + 1),

@@ -45,7 +45,8 @@ async fn no_read_is_too_old_while_shards_fail_over_and_slots_move() {
         let next = (shard + 1) % 3;
         let (other, _) = cluster.pair(next).await;
         run.calm().await;
-        run.step(format_args!("{fault:?}: node {primary} was the primary"));
+        run.step(format_args!("node {primary} is the primary"));
+        run.fault(fault);
         match fault {
             Fault::Planned => {
                 let admin = cluster.node(replica).admin().await;

@@ -31,7 +31,8 @@ async fn no_read_is_too_old_while_primaries_are_replaced() {
     let caused = in_turn(faults, duration(Duration::ZERO), async |fault| {
         let primary = set.is_whole().await;
         run.calm().await;
-        run.step(format_args!("{fault:?}: server {primary} was the primary"));
+        run.step(format_args!("server {primary} is the primary"));
+        run.fault(fault);
         match fault {
             Fault::Planned => set.fail_over().await,
             Fault::Frozen => set.servers[primary].freeze(),
