@@ -19,7 +19,8 @@ use futures_util::future::poll_fn;
 use futures_util::stream::FuturesUnordered;
 use redis::{Arg, Cmd, RedisResult};
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio::sync::oneshot;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::failure::Failures;
@@ -31,6 +32,8 @@ const ALONE: usize = 2;
 const BATCHES: usize = 4;
 /// The most publications in a batch.
 const MOST: usize = 64;
+/// The most publications that wait for a batch. Further ones are sent alone.
+const QUEUED: usize = 1024;
 /// Longer ones, in bytes, are sent alone, because all of a batch wait for its last answer.
 const LONG: usize = 4096;
 
@@ -43,7 +46,7 @@ pub(super) struct Batches {
     in_progress: AtomicUsize,
     /// Leads to the task that sends batches. The task starts when it is needed.
     /// Nothing waits for room in its queue, because a caller that is not polled would keep its room.
-    queue: OnceLock<(mpsc::UnboundedSender<Publication>, AbortOnDropHandle<()>)>,
+    queue: OnceLock<(mpsc::Sender<Publication>, AbortOnDropHandle<()>)>,
 }
 
 struct Publication {
@@ -66,7 +69,11 @@ impl Batches {
     ///
     /// # Errors
     ///
-    /// When the connection ends before everything is answered.
+    /// When the connection ends before everything is answered. The caller limits how long that may take.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it may have published or not.
     pub(super) async fn publish(
         &self,
         commands: Vec<Cmd>,
@@ -78,7 +85,7 @@ impl Batches {
             return self.asker.send(commands, failures).await;
         }
         let (queue, _) = self.queue.get_or_init(|| {
-            let (queue, publications) = mpsc::unbounded_channel();
+            let (queue, publications) = mpsc::channel(QUEUED);
             let sending = send_all(publications, self.asker.clone(), failures.clone());
             (queue, AbortOnDropHandle::new(self.runtime.spawn(sending)))
         });
@@ -86,8 +93,13 @@ impl Batches {
         // The task may have ended with its runtime.
         let ended = || io::Error::from(BrokenPipe);
         let publication = Publication { commands, answer };
-        queue.send(publication).map_err(|_| ended())?;
-        answered.await.map_err(|_| ended())?
+        match queue.try_send(publication) {
+            Ok(()) => answered.await.map_err(|_| ended())?,
+            Err(TrySendError::Full(publication)) => {
+                self.asker.send(publication.commands, failures).await
+            }
+            Err(TrySendError::Closed(_)) => Err(ended().into()),
+        }
     }
 }
 
@@ -110,11 +122,7 @@ impl Drop for InProgress<'_> {
 }
 
 /// Sends what comes into the queue.
-async fn send_all(
-    mut queue: mpsc::UnboundedReceiver<Publication>,
-    asker: Asker,
-    failures: Failures,
-) {
+async fn send_all(mut queue: mpsc::Receiver<Publication>, asker: Asker, failures: Failures) {
     let (mut batch, mut on_their_way) = (Vec::new(), FuturesUnordered::new());
     let send_some = |context: &mut Context<'_>| {
         loop {

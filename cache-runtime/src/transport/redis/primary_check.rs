@@ -84,8 +84,9 @@ impl Asker {
             Ok(said) => said,
             Err(error) if is_wrong_server(&error) || is_alone(&error) => return Err(error),
             Err(error) => {
-                let is_forbidden = error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm);
-                self.may_not_write.store(is_forbidden, Ordering::Relaxed);
+                if error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm) {
+                    self.may_not_write.store(true, Ordering::Relaxed);
+                }
                 hello().query_async(&mut connection).await?
             }
         };
