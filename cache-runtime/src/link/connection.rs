@@ -36,10 +36,16 @@ impl Link {
         if self.connection != Connection::Open {
             return false;
         }
-        let cause = match server.role {
-            Role::Other(role) if Remedy::Role.applies() => Cause::NotPrimary(role),
-            _ if self.peer.is_same(server.identity) || !Remedy::Identity.applies() => return true,
-            _ => Cause::AnotherServer,
+        let other = match server.role {
+            Role::Primary => None,
+            Role::Other(role) => Some(role).filter(|_| Remedy::Role.applies()),
+        };
+        let cause = match other {
+            Some(role) => Cause::NotPrimary(role),
+            None if self.peer.is_same(server.identity) || !Remedy::Identity.applies() => {
+                return true;
+            }
+            None => Cause::AnotherServer,
         };
         self.disconnected(now, cause);
         false
