@@ -4,7 +4,7 @@
 #
 #   bash tests/simulation.sh [arguments for `cargo test`]
 #   SIMULATION_WRITES=1000000 SIMULATION_THREADS=2 bash tests/simulation.sh
-#   SIMULATION_SEED=42 bash tests/simulation.sh     # one seed, with everything that happens
+#   SIMULATION_SEED=42 bash tests/simulation.sh no_read -- --nocapture   # one seed, with all that happens
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

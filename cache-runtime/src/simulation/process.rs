@@ -50,9 +50,8 @@ impl Process {
     where
         F: Future<Output: Send> + Send + 'static,
     {
-        let process = Some(self.clone());
         tokio::spawn(Within {
-            process,
+            process: self.clone(),
             task: Box::pin(task),
         })
     }
@@ -81,7 +80,7 @@ where
 
 /// A task of a process.
 struct Within<F> {
-    process: Option<Process>,
+    process: Process,
     task: Pin<Box<F>>,
 }
 
@@ -89,12 +88,10 @@ impl<F: Future> Future for Within<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Some(process) = &self.process
-            && process.is_stopped(cx)
-        {
+        if self.process.is_stopped(cx) {
             return Poll::Pending;
         }
-        let before = CURRENT.replace(self.process.clone());
+        let before = CURRENT.replace(Some(self.process.clone()));
         let polled = self.task.as_mut().poll(cx);
         CURRENT.set(before);
         polled

@@ -6,7 +6,8 @@
 //!
 //! ```text
 //! bash tests/simulation.sh                              # SIMULATION_WRITES writes, or DEFAULT_WRITES
-//! SIMULATION_SEED=42 bash tests/simulation.sh           # one seed, with everything that happens
+//! # one seed, with everything that happens:
+//! SIMULATION_SEED=42 bash tests/simulation.sh no_read -- --nocapture
 //! ```
 #![cfg(simulation)]
 
@@ -34,7 +35,7 @@ const DEFAULT_WRITES: u64 = 10_000_000;
 
 #[test]
 fn no_read_is_older_than_promised() {
-    let _all_remedies_apply = sabotage::lock().read();
+    let _all_remedies_apply = sabotage::lock().read().expect("all remedies apply");
     if let Some(seed) = number("SIMULATION_SEED") {
         return World::run(seed, true).map_or_else(|violation| panic!("{violation}"), drop);
     }
@@ -46,7 +47,7 @@ fn no_read_is_older_than_promised() {
 
 #[test]
 fn a_seed_always_does_the_same() {
-    let _all_remedies_apply = sabotage::lock().read();
+    let _all_remedies_apply = sabotage::lock().read().expect("all remedies apply");
     for seed in 1..=30 {
         let [first, second] = [(); 2].map(|()| World::run(seed, false).expect("no violation"));
         assert_eq!(first, second, "seed {seed}");
@@ -64,7 +65,7 @@ fn run_until(writes: u64, first: u64) -> Totals {
                 progress.end();
                 panic!(
                     "seed {seed}: {violation}\n\
-                     replay it: SIMULATION_SEED={seed} bash tests/simulation.sh"
+                     replay it: SIMULATION_SEED={seed} bash tests/simulation.sh no_read -- --nocapture"
                 )
             });
             progress.add(run.writes());

@@ -17,6 +17,12 @@ use crate::reader::{read, read_on};
 use crate::totals::Totals;
 use crate::writer::{write, write_on};
 
+/// The violation that is no read.
+pub(crate) const NOT_LIVE: &str = "not live in time";
+
+/// How often a program publishes what the server has refused.
+const MOST_TRIES: u32 = 100;
+
 pub(crate) const fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
@@ -164,17 +170,17 @@ impl World {
             sleep(ms(10)).await;
         }
         let health = self.instances.iter().map(|instance| instance.bus.health());
-        Err(format!(
-            "not live in time: {:?}",
-            health.collect::<Vec<_>>()
-        ))
+        Err(format!("{NOT_LIVE}: {:?}", health.collect::<Vec<_>>()))
     }
 
     /// Waits until everything is fresh, within reason.
     async fn settle(&self) {
         for key in 0..self.plan.keys {
             // As a program would.
-            while self.history.is_refused(key) {
+            for _ in 0..MOST_TRIES {
+                if !self.history.is_refused(key) {
+                    break;
+                }
                 write(self, &self.instances[0], vec![key]).await;
             }
         }

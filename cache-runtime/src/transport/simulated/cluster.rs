@@ -77,10 +77,10 @@ impl Network {
             if state.servers[target].is_down || state.servers[target].is_frozen {
                 return;
             }
-            let view = &state.servers[target].view;
+            let view = state.newest_view();
             let group = usize::try_from(below(GROUPS as u64)).unwrap_or(0);
             let source = view.owners[group];
-            if source == target {
+            if source == target || state.servers[source].is_frozen && !dies {
                 return;
             }
             let all = view.owners.iter().enumerate();
@@ -96,10 +96,15 @@ impl Network {
 }
 
 impl State {
+    fn newest_view(&self) -> View {
+        let views = self.servers.iter().map(|server| &server.view);
+        let newest = views.max_by_key(|view| view.epoch);
+        newest.cloned().unwrap_or_default()
+    }
+
     fn take_over(&mut self, groups: &[usize], source: usize, target: usize) {
-        let epoch = self.servers.iter().map(|server| server.view.epoch).max();
-        let mut view = self.servers[target].view.clone();
-        view.epoch = epoch.unwrap_or(0) + 1;
+        let mut view = self.newest_view();
+        view.epoch += 1;
         for group in groups {
             view.owners[*group] = target;
         }

@@ -83,7 +83,7 @@ impl Network {
         self.with(|state| state.is_split = is_split);
     }
 
-    /// Whether the server that the address leads to writes the list of instances.
+    /// Whether the servers write the list of instances.
     pub fn allow_list(&self, allowed: bool) {
         self.with(|state| {
             for server in &mut state.servers {

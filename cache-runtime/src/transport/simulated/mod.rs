@@ -157,12 +157,17 @@ impl Client {
             socket,
             identity: server.identity,
         };
-        self.state.lock().commands = Some(open.clone());
+        let mut state = self.state.lock();
+        if state.is_closed {
+            return Err(Cause::Closed);
+        }
+        state.commands = Some(open.clone());
+        drop(state);
         Ok(open)
     }
 
-    /// Sends a request on the connection for commands; once more on a new one if the request cannot have
-    /// been carried out, or may be carried out `twice`. Returns the number of the connection too.
+    /// Sends a request on the connection for commands; once more on a new one if the server was the wrong
+    /// one, or if the connection has ended and the request may be carried out `twice`. Returns the number of the connection too.
     async fn run(
         &self,
         twice: bool,

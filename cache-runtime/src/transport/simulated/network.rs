@@ -91,7 +91,7 @@ pub(super) enum Message {
     Request(Request, oneshot::Sender<Reply>),
     Reply(oneshot::Sender<Reply>, Reply),
     Push(Wire),
-    /// The sender has closed the connection.
+    /// The instance has closed the connection.
     End,
 }
 
@@ -135,15 +135,9 @@ impl Network {
     /// Carries messages until it is dropped.
     pub async fn carry(self) {
         loop {
-            // So that what arrives at the same time is not always handled before anybody reacts.
-            // More than an inbox holds, from time to time.
-            let (next, now) = (
-                self.0
-                    .state
-                    .lock()
-                    .arrive_some(if below(8) == 0 { 500 } else { 1 + below(4) }),
-                Instant::now(),
-            );
+            // Few at a time, so that instances react in between; now and then more than an inbox holds.
+            let most = if below(8) == 0 { 500 } else { 1 + below(4) };
+            let (next, now) = (self.0.state.lock().arrive_some(most), Instant::now());
             match next {
                 Some(at) if at <= now => yield_now().await,
                 Some(at) => {
@@ -418,8 +412,7 @@ impl State {
                     feed(wire);
                 }
             }
-            Message::End if direction == Direction::Up => self.end_at_server(number),
-            Message::End => self.reset(number),
+            Message::End => self.end_at_server(number),
         }
     }
 
