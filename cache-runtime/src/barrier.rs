@@ -21,8 +21,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[cfg(shuttle)]
 use shuttle::sync::atomic::{AtomicU64, Ordering};
 
-use crate::remedy::Remedy;
 use std::sync::Arc;
+
+use crate::remedy::Remedy;
 
 /// The barrier of a channel.
 ///

@@ -24,6 +24,7 @@ use crate::transport::Transport;
 /// The channels in use, and the links that serve them.
 pub(super) struct Table {
     fences: Arc<Fences>,
+    /// In order, so that a seed of a simulation decides everything.
     pub(super) channels: BTreeMap<Arc<str>, Arc<dyn Dispatch>>,
     wanted: BTreeMap<ChannelId, Subscribed>,
     /// By number. With one server there is one, which is there from the start.

@@ -243,7 +243,8 @@ impl<E: InvalidationEvent> Dispatch for Channel<E> {
     fn flush(&self, audience: Audience) {
         self.echoes.clear();
         match audience {
-            // A rejected message: nothing follows that would evict what it was meant to.
+            // A rejected message: nothing follows that would evict what it was meant to. After a loss, the
+            // health is told before the flush.
             Audience::Inline if self.health.get().is_live() => self.tell_inline(|| Notice::Flush),
             Audience::Inline => self.tell_inline(|| Notice::Down),
             Audience::Everyone => self.tell_inline(|| Notice::Flush),

@@ -29,6 +29,7 @@ pub(super) struct Event {
 /// The events of all channels of a bus.
 pub(super) struct Pending {
     bounds: Bounds,
+    /// In order, so that a seed of a simulation decides everything.
     channels: BTreeMap<Arc<str>, Events>,
     queue: Queue,
     /// How often events are to be sent, all together.

@@ -8,7 +8,6 @@ use std::task::Poll;
 
 use futures_util::future::{Either, join_all, select};
 use tokio::sync::watch;
-
 use tracing::{debug, warn};
 
 use super::fate::may_pass;

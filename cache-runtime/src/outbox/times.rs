@@ -1,7 +1,8 @@
 //! When an event is to be sent, and how often.
 
-use crate::clock::Instant;
 use std::time::Duration;
+
+use crate::clock::Instant;
 
 /// Within which time an event is to be sent once. It is never sent before, and after only if the
 /// server does not take it, or in a cluster, if a node does not take another.

@@ -137,7 +137,8 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
     /// caller that receives an id must [`leave`](Self::leave) the load or [`store`](Self::store)
     /// its value.
     ///
-    /// `came` keeps for the caller which load would have been the next one when it first came.
+    /// `next_at_arrival` keeps for the caller the id of the load that was next when it first came. A load
+    /// with a smaller id began before.
     ///
     /// With [`Wait::UpTo`], it replaces a load that has taken as long. Those who wait for that load
     /// begin anew. It goes on, and may still be stored.
@@ -148,7 +149,7 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
         storing: Storing,
         now: Nanos,
         wait: Wait,
-        came: &mut Option<u64>,
+        next_at_arrival: &mut Option<u64>,
     ) -> Joined<V>
     where
         Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
@@ -156,7 +157,7 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
         // Dropped after the lock.
         let (_overtaken, _begin_anew);
         let mut shard = self.part(hash).write();
-        let came = came.get_or_insert(shard.next_id());
+        let next_at_arrival = *next_at_arrival.get_or_insert(shard.next_id());
         let begun = self.begin(storing, now);
         if storing == Storing::Yes
             && let Some(entry) = shard.get(hash, key, begun.generation)
@@ -178,7 +179,7 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
                 load.callers.number += 1;
                 let waiters = load.callers.waiting.join();
                 // Of an event that was confirmed meanwhile, nobody here may have heard.
-                let is_old = storing == Storing::Bypassed && load.id < *came;
+                let is_old = storing == Storing::Bypassed && load.id < next_at_arrival;
                 return if is_old && Remedy::FreshWhileBypassed.applies() {
                     Joined::WaitForNext(load.id, waiters)
                 } else {

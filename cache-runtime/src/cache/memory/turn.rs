@@ -101,12 +101,12 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
     {
         let hash = hash(key);
         let mut patience = Patience::new(self.options.load_wait);
-        let (mut wait, mut came) = (Wait::Always, None);
+        let (mut wait, mut next_at_arrival) = (Wait::Always, None);
         loop {
             let arrived = self.clock().now();
             let joined = self
                 .store
-                .join(hash, key, storing(), arrived, wait, &mut came);
+                .join(hash, key, storing(), arrived, wait, &mut next_at_arrival);
             let may_share = !matches!(joined, Joined::WaitForNext(..));
             let (id, waiters) = match joined {
                 Joined::Hit(value) => {

@@ -45,8 +45,9 @@ enum Begun<'a, V: Clone> {
     Lead(Lead<'a, V>),
 }
 
-/// The turn to load an entry. The lock is given back before the next caller has the turn.
+/// The turn to load an entry.
 struct Lead<'a, V: Clone> {
+    /// Dropped first: the lock is given back before the next caller has the turn.
     lock: Option<LoadLock>,
     turn: LeadingLoad<'a, String, Cached<V>>,
     keys: EntryKeys,
