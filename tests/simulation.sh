@@ -3,7 +3,7 @@
 # which time, network and servers are simulated. The build is optimised, because there are many runs.
 #
 #   bash tests/simulation.sh [arguments for `cargo test`]
-#   SIMULATION_WRITES=1000000 SIMULATION_THREADS=2 bash tests/simulation.sh
+#   SIMULATION_WRITES=100000000 SIMULATION_THREADS=1 bash tests/simulation.sh no_read
 #   SIMULATION_SEED=42 bash tests/simulation.sh no_read -- --nocapture   # one seed, with all that happens
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
