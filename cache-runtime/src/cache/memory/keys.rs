@@ -10,7 +10,7 @@ use foldhash::quality::FixedState as RandomState;
 #[cfg(not(simulation))]
 use foldhash::quality::RandomState;
 
-/// Seeded once per process, so that no client can choose keys that collide. A hash selects the
+/// Seeded once per process, so that no client can choose keys that collide; not in a simulation. A hash selects the
 /// shard and finds the entry in it. `foldhash::fast` would leave shards empty where keys are
 /// consecutive numbers.
 static HASH: LazyLock<RandomState> = LazyLock::new(RandomState::default);

@@ -31,7 +31,6 @@ pub(super) struct Beginning {
     /// The step of the barriers if one was raised: then the value may not be stored.
     pub(super) raised: Option<u64>,
     pub(super) storing: Storing,
-    pub(super) entered: Nanos,
 }
 
 /// A load on its way.

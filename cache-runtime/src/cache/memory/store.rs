@@ -158,7 +158,7 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
         let (_overtaken, _begin_anew);
         let mut shard = self.part(hash).write();
         let next_at_arrival = *next_at_arrival.get_or_insert(shard.next_id());
-        let begun = self.begin(storing, now);
+        let begun = self.begin(storing);
         if storing == Storing::Yes
             && let Some(entry) = shard.get(hash, key, begun.generation)
             && now < entry.expires()
@@ -193,18 +193,18 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
     }
 
     /// Enters a load that no other caller waits for; returns its id.
-    pub(super) fn enter<Q>(&self, hash: u64, key: &Q, storing: Storing, now: Nanos) -> u64
+    pub(super) fn enter<Q>(&self, hash: u64, key: &Q, storing: Storing) -> u64
     where
         Q: ToOwned<Owned = K> + ?Sized,
     {
         let mut shard = self.part(hash).write();
-        let begun = self.begin(storing, now);
+        let begun = self.begin(storing);
         shard.enter(hash, key.to_owned(), begun, false)
     }
 
     /// How a load begins now. The caller holds the lock of the shard, so that the next eviction of
     /// the key finds the load.
-    fn begin(&self, storing: Storing, now: Nanos) -> Beginning {
+    fn begin(&self, storing: Storing) -> Beginning {
         // Before the barriers: if everything has just been evicted, the load must not miss that the
         // barrier is raised.
         let generation = self.generation();
@@ -212,7 +212,6 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
             generation,
             raised: self.barriers.raised(),
             storing,
-            entered: now,
         }
     }
 
@@ -220,10 +219,7 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
     pub(super) fn is_current(&self, hash: u64, id: u64) -> bool {
         let shard = self.part(hash).read();
         let load = shard.loads.find(hash, |load| load.id == id);
-        load.is_some_and(|load| {
-            let now = self.begin(load.begun.storing, load.begun.entered);
-            load.begun.serves(&now)
-        })
+        load.is_some_and(|load| load.begun.serves(&self.begin(load.begun.storing)))
     }
 
     /// Whether nothing has happened since a load began because of which its value must not be

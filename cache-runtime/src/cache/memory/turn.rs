@@ -191,7 +191,7 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
         Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
     {
         let started = self.clock().now();
-        let id = self.store.enter(hash, key, storing, started);
+        let id = self.store.enter(hash, key, storing);
         let mut turn = LeadingLoad::new(LoadGuard::new(self, hash, key, id, true), None, started);
         turn.nested = true;
         turn
@@ -208,7 +208,7 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
         Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
     {
         let (hash, started) = (hash(key), self.clock().now());
-        let id = self.store.enter(hash, key, storing, started);
+        let id = self.store.enter(hash, key, storing);
         LoneLoad::new(LoadGuard::new(self, hash, key, id, false), started)
     }
 }
