@@ -30,6 +30,9 @@ use crate::remedy::Remedy;
 use crate::server_info::{Identity, Role, ServerInfo};
 use crate::sync::Mutex;
 
+/// What takes too long, if it is not connecting.
+const COMMAND: &str = "a command";
+
 /// How long an instance waits for the network.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -133,12 +136,8 @@ impl Client {
             wires: Arc::clone(&self.network.0),
             number,
         });
-        let greeting = socket.wires.ask(number, Request::Hello);
-        match timeout(self.limits.connect, greeting).await {
-            Ok(Some(Reply::Server(server))) => Ok((socket, server)),
-            Ok(_) => Err(Cause::Disconnected),
-            Err(_) => Err(Cause::Timeout("connecting".into())),
-        }
+        let server = socket.greet(self.limits.connect, "connecting").await?;
+        Ok((socket, server))
     }
 
     async fn connection(&self) -> Result<Open, Cause> {
@@ -167,7 +166,8 @@ impl Client {
     }
 
     /// Sends a request on the connection for commands; once more on a new one if the server was the wrong
-    /// one, or if the connection has ended and the request may be carried out `twice`. Returns the number of the connection too.
+    /// one, or if the connection has ended and the request may be carried out `twice`. Returns the number
+    /// of the connection too.
     async fn run(
         &self,
         twice: bool,
@@ -184,22 +184,18 @@ impl Client {
             let wrong = if is_another {
                 Cause::AnotherServer
             } else {
-                let asking = open.socket.wires.ask(number, request());
-                match timeout(self.limits.response, asking).await {
-                    Ok(Some(Reply::Moved)) => return Err(moved()),
-                    Ok(Some(Reply::NotPrimary)) => Cause::NotPrimary("replica".into()),
-                    Ok(Some(reply)) => return Ok((reply, number)),
-                    Ok(None) => {
+                let asking = open.socket.ask(request(), self.limits.response, COMMAND);
+                match asking.await {
+                    Ok(Reply::Moved) => return Err(moved()),
+                    Ok(Reply::NotPrimary) => Cause::NotPrimary("replica".into()),
+                    Ok(reply) => return Ok((reply, number)),
+                    Err(cause) => {
                         self.failed(number);
-                        if is_last || !twice {
-                            return Err(Cause::Disconnected);
+                        if is_last || !twice || cause != Cause::Disconnected {
+                            return Err(cause);
                         }
                         is_last = true;
                         continue;
-                    }
-                    Err(_) => {
-                        self.failed(number);
-                        return Err(Cause::Timeout("a command".into()));
                     }
                 }
             };
@@ -336,14 +332,7 @@ impl Subscriber {
 
     pub(crate) fn ask(&self) -> BoxFuture<'static, Result<ServerInfo, Cause>> {
         let (socket, limit) = (Arc::clone(&self.socket), self.limit);
-        Box::pin(async move {
-            let asking = socket.wires.ask(socket.number, Request::Hello);
-            match timeout(limit, asking).await {
-                Ok(Some(Reply::Server(server))) => Ok(server),
-                Ok(_) => Err(Cause::Disconnected),
-                Err(_) => Err(Cause::Timeout("a command".into())),
-            }
-        })
+        Box::pin(async move { socket.greet(limit, COMMAND).await })
     }
 
     pub(crate) fn subscribe(&self, channels: &[Arc<str>]) -> BoxFuture<'static, Vec<Status>> {
@@ -358,12 +347,25 @@ impl Subscriber {
     fn command(&self, request: Request) -> BoxFuture<'static, Vec<Status>> {
         let (socket, limit) = (Arc::clone(&self.socket), self.limit);
         Box::pin(async move {
-            match timeout(limit, socket.wires.ask(socket.number, request)).await {
-                Ok(Some(_)) => Vec::new(),
-                Ok(None) => vec![Status::Disconnected(Cause::Disconnected)],
-                Err(_) => vec![Status::Disconnected(Cause::Timeout("a command".into()))],
-            }
+            let failed = socket.ask(request, limit, COMMAND).await.err();
+            failed.map(Status::Disconnected).into_iter().collect()
         })
+    }
+}
+
+impl Socket {
+    /// Sends a request, and waits for so long. `what` is the name of what takes too long.
+    async fn ask(&self, request: Request, limit: Duration, what: &str) -> Result<Reply, Cause> {
+        let asked = timeout(limit, self.wires.ask(self.number, request)).await;
+        let answer = asked.map_err(|_| Cause::Timeout(what.into()))?;
+        answer.ok_or(Cause::Disconnected)
+    }
+
+    async fn greet(&self, limit: Duration, what: &str) -> Result<ServerInfo, Cause> {
+        match self.ask(Request::Hello, limit, what).await? {
+            Reply::Server(server) => Ok(server),
+            _ => Err(unexpected()),
+        }
     }
 }
 

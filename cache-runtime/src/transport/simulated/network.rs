@@ -95,23 +95,27 @@ pub(super) enum Message {
     End,
 }
 
-/// Changes a replica. Returns what it pushes over which connections.
+/// Changes a server. Returns what it pushes over which connections.
 type Change = dyn FnOnce(&mut Server) -> Vec<(usize, Wire)> + Send;
 
 struct Travelling {
     at: Instant,
     number: u64,
-    connection: usize,
-    direction: Direction,
-    message: Carried,
+    what: Carried,
 }
 
 enum Carried {
-    Message(Message),
-    /// To a replica, which `connection` is the number of.
-    Replicated(Box<Change>),
-    /// As `Replicated`, to any server.
-    Told(Box<Change>),
+    Message {
+        connection: usize,
+        direction: Direction,
+        message: Message,
+    },
+    Change {
+        server: usize,
+        /// A primary does not take it.
+        replicates: bool,
+        change: Box<Change>,
+    },
 }
 
 impl Network {
@@ -288,18 +292,18 @@ impl State {
         let pipe = &mut connection.pipes[direction as usize];
         let at = pipe.latest.map_or(at, |latest| latest.max(at));
         pipe.latest = Some(at);
-        self.push(at, number, direction, Carried::Message(message));
-    }
-
-    fn push(&mut self, at: Instant, connection: usize, direction: Direction, message: Carried) {
-        self.numbers += 1;
-        self.queue.push(Travelling {
-            at,
-            number: self.numbers,
-            connection,
+        let what = Carried::Message {
+            connection: number,
             direction,
             message,
-        });
+        };
+        self.push(at, what);
+    }
+
+    fn push(&mut self, at: Instant, what: Carried) {
+        self.numbers += 1;
+        let number = self.numbers;
+        self.queue.push(Travelling { at, number, what });
     }
 
     /// Tells a server of a cluster something, after some time.
@@ -309,11 +313,16 @@ impl State {
         change: impl FnOnce(&mut Server) + Send + 'static,
     ) {
         let at = Instant::now() + Duration::from_millis(below(50));
-        let change = Box::new(|server: &mut Server| {
+        let change = |server: &mut Server| {
             change(server);
             Vec::new()
-        });
-        self.push(at, server, Direction::Up, Carried::Told(change));
+        };
+        let what = Carried::Change {
+            server,
+            replicates: false,
+            change: Box::new(change),
+        };
+        self.push(at, what);
     }
 
     /// Changes a replica, after some time.
@@ -329,12 +338,12 @@ impl State {
         let at = Instant::now() + Duration::from_millis(below(20));
         let at = server.replicated.map_or(at, |latest| latest.max(at));
         server.replicated = Some(at);
-        self.push(
-            at,
-            replica,
-            Direction::Up,
-            Carried::Replicated(Box::new(change)),
-        );
+        let what = Carried::Change {
+            server: replica,
+            replicates: true,
+            change: Box::new(change),
+        };
+        self.push(at, what);
     }
 
     /// Lets up to `most` messages arrive that are due. Returns when the next one is.
@@ -352,14 +361,19 @@ impl State {
     /// The next message arrives.
     fn arrive(&mut self) {
         let Some(next) = self.queue.pop() else { return };
-        match next.message {
-            Carried::Message(message) => self.reach(next.connection, next.direction, message),
-            Carried::Told(change) => {
-                change(&mut self.servers[next.connection]);
-            }
-            Carried::Replicated(change) => {
-                let server = &mut self.servers[next.connection];
-                if !server.is_primary && !server.is_down {
+        match next.what {
+            Carried::Message {
+                connection,
+                direction,
+                message,
+            } => self.reach(connection, direction, message),
+            Carried::Change {
+                server,
+                replicates,
+                change,
+            } => {
+                let server = &mut self.servers[server];
+                if !replicates || !server.is_primary && !server.is_down {
                     let pushed = change(server);
                     self.push_all(pushed);
                 }
@@ -458,7 +472,7 @@ impl State {
 
 impl Travelling {
     fn is_of(&self, connection: usize) -> bool {
-        self.connection == connection && matches!(self.message, Carried::Message(_))
+        matches!(self.what, Carried::Message { connection: of, .. } if of == connection)
     }
 }
 
