@@ -10,6 +10,7 @@
 
 use std::time::{Duration, Instant};
 
+use benches::percentile;
 use cache_runtime::bus::Health;
 use cache_runtime::{Bus, CoherentCache, Evict, InvalidationEvent, cache_invalidation};
 use support::{Server, until};
@@ -74,17 +75,6 @@ async fn measure(number: usize) {
         let ratio = seconds(percentile(&confirmed, at)) / seconds(percentile(&plain, at));
         println!("ratio confirmed_{number}_{name} = {ratio:.2}");
     }
-}
-
-/// `sorted` must not be empty.
-fn percentile(sorted: &[Duration], at: f64) -> Duration {
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_precision_loss,
-        clippy::cast_sign_loss
-    )]
-    let index = (sorted.len() as f64 * at) as usize;
-    sorted[index.min(sorted.len() - 1)]
 }
 
 fn seconds(time: Duration) -> f64 {

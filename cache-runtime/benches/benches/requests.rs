@@ -12,6 +12,7 @@ use std::env;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use benches::median;
 use cache_runtime::__private::{Keyspace, publish_raw};
 use cache_runtime::{Bus, Dedup, InvalidationEvent, cache_invalidation};
 use redis::aio::MultiplexedConnection;
@@ -230,9 +231,4 @@ async fn subscribed(
         .expect("an answer");
     pushes.recv().await.expect("a confirmation");
     (connection, pushes)
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

@@ -145,6 +145,23 @@ impl Times {
     }
 }
 
+/// What a share of the times, from 0 to 1, do not exceed.
+///
+/// # Panics
+///
+/// If there are no times. They have to be sorted.
+#[must_use]
+pub fn percentile(sorted: &[Duration], share: f64) -> Duration {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        reason = "an index"
+    )]
+    let index = (sorted.len() as f64 * share) as usize;
+    sorted[index.min(sorted.len() - 1)]
+}
+
 /// The median.
 ///
 /// # Panics

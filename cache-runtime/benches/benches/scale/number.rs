@@ -18,15 +18,11 @@ pub(crate) fn millis(time: Duration) -> f64 {
 
 /// What a share of the times do not exceed, from 0 to 1, in milliseconds; 0 if there are none.
 pub(crate) fn percentile(times: &mut [Duration], share: f64) -> f64 {
+    if times.is_empty() {
+        return 0.0;
+    }
     times.sort_unstable();
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "an index"
-    )]
-    let index = (float(times.len() as u64) * share) as usize;
-    let time = times.get(index.min(times.len().saturating_sub(1)));
-    time.copied().map_or(0.0, millis)
+    millis(benches::percentile(times, share))
 }
 
 /// With about three digits.
