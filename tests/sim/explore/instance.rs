@@ -198,15 +198,19 @@ impl Instance {
         }
     }
 
+    /// The present connection for publishing, or the former one.
+    fn publishing_on(&mut self, former: bool) -> Option<&mut Publishing> {
+        if former {
+            self.former.as_mut()
+        } else {
+            self.publishing.as_mut()
+        }
+    }
+
     /// The server takes the next canary from the present connection for publishing, or from the
     /// former one. With `again`, it takes it once more later.
     pub(super) fn take_canary(&mut self, servers: &Servers, former: bool, again: bool) {
-        let connection = if former {
-            &mut self.former
-        } else {
-            &mut self.publishing
-        };
-        let Some(connection) = connection else {
+        let Some(connection) = self.publishing_on(former) else {
             return;
         };
         let Some(number) = connection.up.front().copied() else {
@@ -223,12 +227,7 @@ impl Instance {
 
     /// An answer arrives on a connection for publishing.
     pub(super) fn hear(&mut self, with: &mut Context<'_>, former: bool) {
-        let connection = if former {
-            &mut self.former
-        } else {
-            &mut self.publishing
-        };
-        let Some(connection) = connection else {
+        let Some(connection) = self.publishing_on(former) else {
             return;
         };
         let number = connection.number;
