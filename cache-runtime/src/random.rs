@@ -3,7 +3,7 @@
 #[cfg(not(simulation))]
 use std::hash::{BuildHasher, RandomState};
 
-/// A random number. The system seeds it, so that two calls practically never return the same, even
+/// A random number. The system seeds it, unless this is a simulation, so that two calls practically never return the same, even
 /// in different processes.
 pub(crate) fn number() -> u64 {
     #[cfg(simulation)]

@@ -1,7 +1,14 @@
 //! What keeps caches from serving old values, by name.
 //!
-//! A simulation, or the concurrency checker, can switch off one of them, to show that it then finds a read
+//! A simulation, or the concurrency checker, can switch some off, to show that it then finds a read
 //! that is too old. In every other build all apply.
+
+#[cfg(any(simulation, shuttle))]
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The remedies that are switched off, as bits.
+#[cfg(any(simulation, shuttle))]
+static OFF: AtomicU64 = AtomicU64::new(0);
 
 /// A remedy.
 #[cfg_attr(
@@ -116,7 +123,7 @@ impl Remedy {
     /// Whether it applies: always, unless it was switched off.
     #[cfg(any(simulation, shuttle))]
     pub(crate) fn applies(self) -> bool {
-        switch::OFF.load(std::sync::atomic::Ordering::Relaxed) & self.bit() == 0
+        OFF.load(Ordering::Relaxed) & self.bit() == 0
     }
 }
 
@@ -124,12 +131,5 @@ impl Remedy {
 #[cfg(any(simulation, shuttle))]
 pub fn switch_off(remedies: &[Remedy]) {
     let off = remedies.iter().fold(0, |off, remedy| off | remedy.bit());
-    switch::OFF.store(off, std::sync::atomic::Ordering::Relaxed);
-}
-
-#[cfg(any(simulation, shuttle))]
-mod switch {
-    use std::sync::atomic::AtomicU64;
-
-    pub(super) static OFF: AtomicU64 = AtomicU64::new(0);
+    OFF.store(off, Ordering::Relaxed);
 }

@@ -93,7 +93,6 @@ async fn strike(world: Arc<World>, fault: Fault) {
     let host = below(world.instances.len());
     let lasting = between(ms(1), world.plan.fault);
     world.trace(|| format!("{fault:?}: instance {host}, for {lasting:?}"));
-    let end = |what: &str| world.trace(|| format!("{fault:?} ends: {what}"));
     match fault {
         Fault::Cut => network.cut(host),
         Fault::HoleUp => hole(&world, host, &[Direction::Up], lasting).await,
@@ -191,7 +190,7 @@ async fn strike(world: Arc<World>, fault: Fault) {
             }
         }
     }
-    end("over");
+    world.trace(|| format!("{fault:?} is over"));
 }
 
 async fn hole(world: &World, host: usize, directions: &[Direction], lasting: Duration) {

@@ -68,7 +68,7 @@ fn run_until(writes: u64, first: u64) -> Totals {
                      replay it: SIMULATION_SEED={seed} bash tests/simulation.sh no_read -- --nocapture"
                 )
             });
-            progress.add(run.writes());
+            progress.add(run.writes);
             totals.add(run);
         }
         totals

@@ -23,10 +23,6 @@ pub(crate) struct Totals {
 }
 
 impl Totals {
-    pub(crate) fn writes(&self) -> u64 {
-        self.writes
-    }
-
     pub(crate) fn add(&mut self, other: Self) {
         self.runs += other.runs;
         self.events += other.events;
