@@ -325,7 +325,7 @@ pub mod __private {
         pub use crate::bus::handle::simulated as bus;
         pub use crate::simulation::random::number as random;
         pub use crate::simulation::time::elapsed;
-        pub use crate::simulation::{Process, begin};
+        pub use crate::simulation::{Process, begin, time_passed};
         pub use crate::transport::simulated::{Direction, Limits, Network};
     }
 

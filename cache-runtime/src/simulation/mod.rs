@@ -9,9 +9,10 @@ pub(crate) mod random;
 pub(crate) mod time;
 
 pub use process::Process;
+pub use time::passed as time_passed;
 
 /// Begins a simulation on this thread, from within its runtime: a Tokio runtime of one thread whose time
-/// is paused.
+/// is paused, with `on_thread_unpark(time_passed)`.
 pub fn begin(seed: u64) {
     random::seed(seed);
     time::begin();

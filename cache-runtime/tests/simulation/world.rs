@@ -78,6 +78,7 @@ impl World {
         let runtime = Builder::new_current_thread()
             .enable_time()
             .start_paused(true)
+            .on_thread_unpark(simulation::time_passed)
             .rng_seed(RngSeed::from_bytes(&seed.to_le_bytes()))
             .build()
             .expect("a runtime");
