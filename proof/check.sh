@@ -2,8 +2,9 @@
 # Checks the specification of the protocol (Coherence.tla), and that it fails without any of the
 # remedies (cases.txt).
 #
-#   bash proof/check.sh            all cases
-#   bash proof/check.sh Lease=3    larger bounds, without sabotage
+#   bash proof/check.sh                        all cases
+#   bash proof/check.sh Lease=2 InFlight=2     larger bounds, without sabotage
+#   bash proof/check.sh --no-run               only builds the checker
 #
 # The checker is the crate tla-checker. Three quarters of its build are a user interface and a
 # server in the terminal, so only its modules that check are compiled.
@@ -53,4 +54,4 @@ fi
 
 CARGO_INCREMENTAL=0 CARGO_TARGET_DIR=$target cargo build --quiet --locked --release \
   --manifest-path proof/checker/Cargo.toml --config "patch.crates-io.tla-checker.path=\"$crate\""
-"$target/release/checker" "$@"
+[[ ${1:-} == --no-run ]] || "$target/release/checker" "$@"

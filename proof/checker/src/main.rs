@@ -17,21 +17,34 @@ use tla_checker::load::prepare_from_path;
 type Outcome = Result<String, Box<dyn Error + Send + Sync>>;
 
 struct Case {
+    /// The line in `cases.txt`.
+    number: usize,
     world: String,
+    /// `NAME=VALUE`, in place of what the world's file says.
+    constants: Vec<String>,
     /// The remedy that is switched off, and the invariant that has to fail.
     sabotage: Option<(String, String)>,
 }
 
 impl Case {
-    fn read(line: &str) -> Option<Self> {
-        let (world, sabotage) = line.split_once(' ').unwrap_or((line, ""));
-        let sabotage = match sabotage.split_once(" -> ") {
-            Some((remedy, invariant)) => Some((remedy.to_owned(), invariant.to_owned())),
-            None if sabotage.is_empty() => None,
+    fn read((number, line): (usize, &str)) -> Option<Self> {
+        let (case, invariant) = match line.split_once(" -> ") {
+            Some((case, invariant)) => (case, Some(invariant.to_owned())),
+            None => (line, None),
+        };
+        let mut words = case.split(' ');
+        let world = words.next()?.to_owned();
+        let (constants, remedy): (Vec<&str>, Vec<&str>) =
+            words.partition(|word| word.contains('='));
+        let sabotage = match invariant {
+            Some(invariant) => Some((remedy.join(" "), invariant)),
+            None if remedy.is_empty() => None,
             None => return None,
         };
         Some(Self {
-            world: world.to_owned(),
+            number,
+            world,
+            constants: constants.into_iter().map(str::to_owned).collect(),
             sabotage,
         })
     }
@@ -45,7 +58,8 @@ impl Case {
         let mut lines: Vec<String> = config.lines().map(str::to_owned).collect();
         let off = self.sabotage.iter();
         let off = off.map(|(remedy, _)| format!("Off={{\"{remedy}\"}}"));
-        for constant in off.chain(constants.iter().cloned()) {
+        let constants = self.constants.iter().chain(constants).cloned();
+        for constant in off.chain(constants) {
             let (name, value) = constant.split_once('=').ok_or("NAME=VALUE is expected")?;
             let begin = format!("  {name} = ");
             let line = lines.iter_mut().find(|line| line.starts_with(&begin));
@@ -57,7 +71,7 @@ impl Case {
     /// A row of the table.
     fn check(&self, folder: &Path, constants: &[String]) -> Outcome {
         let name = self.sabotage.as_ref().map_or("", |(remedy, _)| remedy);
-        let file = format!("coherence-{}-{}-{name}.cfg", std::process::id(), self.world);
+        let file = format!("coherence-{}-{}.cfg", std::process::id(), self.number);
         let config = env::temp_dir().join(file);
         fs::write(&config, self.config(folder, constants)?)?;
         let prepared = prepare_from_path(&folder.join("Coherence.tla"), Some(&config), &[]);
@@ -86,8 +100,9 @@ impl Case {
             });
         let (states, seconds) = (stats.states_explored, begun.elapsed().as_secs_f64());
         let row = format!(
-            "| {} | {name} | {invariant} | {states} | {steps} | {seconds:.1} |",
-            self.world
+            "| {} {} | {name} | {invariant} | {states} | {steps} | {seconds:.1} |",
+            self.world,
+            self.constants.join(" ")
         );
         if is_expected {
             Ok(row)
@@ -103,7 +118,8 @@ fn main() -> ExitCode {
     let cases = fs::read_to_string(folder.join("cases.txt")).unwrap_or_default();
     let lines = cases
         .lines()
-        .filter(|line| !line.is_empty() && !line.starts_with('#'));
+        .enumerate()
+        .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
     let Some(mut cases) = lines.map(Case::read).collect::<Option<Vec<_>>>() else {
         eprintln!("a line of cases.txt cannot be read");
         return ExitCode::FAILURE;
