@@ -2,7 +2,7 @@
 //! in place of std's, is run under thousands of schedules, and under each of them must keep to a
 //! model.
 //!
-//!     RUSTFLAGS="--cfg shuttle" cargo test -p cache-runtime --no-default-features --test checker
+//!     bash tests/checker.sh
 //!
 //! The checker finds deadlocks and lost wake-ups by itself. `CHECKER_SCHEDULES` sets how many
 //! schedules a scenario is run under, `CHECKER_SEED` which ones, and `CHECKER_OFF` a remedy to do
