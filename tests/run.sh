@@ -15,7 +15,8 @@ export REDIS_SERVER POSTGRES_BIN
 export RUST_TEST_THREADS
 bash tests/sqlite.sh
 
-# Whether the arguments choose no particular tests. Only then do the checker and the simulation run.
+# Whether the arguments choose no particular tests. Only then do the specification, the checker and the
+# simulation run.
 everything_is_asked_for() {
   local argument
   for argument; do
@@ -23,14 +24,16 @@ everything_is_asked_for() {
   done
 }
 
-# Runs what needs no server: the compiler's messages, the concurrency checker, and the simulation.
+# Runs what needs no server: the specification, the compiler's messages, the concurrency checker, and the
+# simulation.
 run_aside() {
   local status=0
+  nice -n 19 bash proof/check.sh || status=$?
   # trybuild builds the dependencies with fewer flags than the cases, and so twice. These are the
   # flags of the cases.
   local flags='--cfg\u001ftrybuild\u001f--verbose\u001f-A\u001fdead_code\u001f--diagnostic-width=140'
   # As the other tests are built, so that nothing is built again.
-  nice -n 19 cargo test --workspace --exclude benches --test ui \
+  nice -n 19 cargo test --workspace --exclude benches --exclude features --test ui \
     --config "target.'cfg(all())'.runner = ['env', \"CARGO_ENCODED_RUSTFLAGS=$flags\"]" "$@" ||
     status=$?
   nice -n 19 bash tests/checker.sh "$@" || status=$?
@@ -41,15 +44,15 @@ run_aside() {
 run_tests() {
   local status=0
   if ! everything_is_asked_for "$@"; then
-    cargo test --workspace --exclude benches --no-fail-fast "$@"
+    cargo test --workspace --exclude benches --exclude features --no-fail-fast "$@"
     return
   fi
-  cargo test --workspace --exclude benches --no-run "$@" || return
+  cargo test --workspace --exclude benches --exclude features --no-run "$@" || return
   # With the time that the other tests leave, most of which wait for a server most of the time.
   local aside
   aside=$(mktemp)
   run_aside "$@" >"$aside" 2>&1 &
-  cargo test --workspace --exclude benches --no-fail-fast "$@" -- --skip the_compiler_says ||
+  cargo test --workspace --exclude benches --exclude features --no-fail-fast "$@" -- --skip the_compiler_says ||
     status=$?
   wait $! || status=$?
   cat "$aside"
