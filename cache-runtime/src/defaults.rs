@@ -45,6 +45,14 @@ pub const NEGATIVE_TTL: Duration = Duration::from_secs(30);
 pub const LOAD_WAIT: Duration = Duration::from_secs(10);
 /// How long one load of a `RedisCache` may keep other instances from loading: 30 s.
 pub const LOAD_LOCK_TTL: Duration = Duration::from_secs(30);
+/// Least time from the beginning of a load of a `Snapshot` to that of the next: 50 ms.
+pub const RELOAD_INTERVAL: Duration = Duration::from_millis(50);
+/// How long one load of a `Snapshot` may take: 30 s.
+pub const LOAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// Wait before a load of a `Snapshot` that has failed is tried again: 100 ms.
+pub const RELOAD_BACKOFF_MIN: Duration = Duration::from_millis(100);
+/// Longest wait before a load of a `Snapshot` that has failed is tried again: 10 s.
+pub const RELOAD_BACKOFF_MAX: Duration = Duration::from_secs(10);
 /// Longest time from one look of a relay at its outbox to the next: 1 s.
 pub const OUTBOX_POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// How long a relay that has ended keeps others from publishing: 10 s.

@@ -32,6 +32,18 @@ pub(crate) fn here() -> Option<Handle> {
     here.or_else(|| handle().ok().cloned())
 }
 
+/// Runs a task in the runtime of the caller, or on the thread if the caller has none. `None` if there is
+/// no thread.
+pub(crate) fn spawn_here<F>(task: F) -> Option<JoinHandle<F::Output>>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    #[cfg(simulation)]
+    return Some(crate::simulation::process::spawn(task));
+    #[cfg(not(simulation))]
+    Some(here()?.spawn(task))
+}
+
 /// Runs a task on the thread. `None` if there is no thread.
 pub(crate) fn spawn<F>(task: F) -> Option<JoinHandle<F::Output>>
 where

@@ -64,6 +64,7 @@
 //!
 //! | | cache |
 //! |---|---|
+//! | Is it small, read as a whole, and must it always answer? | [`Snapshot`] |
 //! | Does staleness cause wrong behaviour? | [`CoherentCache`] |
 //! | Is it expensive data from elsewhere, the same for all instances? | [`RedisCache`] |
 //! | Is it read often? | [`TtlCache`] |
@@ -94,6 +95,35 @@
 //! async fn is_active(cache: &Active, id: &str) -> Result<bool, Arc<io::Error>> {
 //!     cache.try_get_or_load(id, || from_the_database(id)).await
 //! }
+//! ```
+//!
+//! ## A whole data set that always answers: `Snapshot`
+//!
+//! For feature flags, settings and deny lists: every request reads them, and none should wait. It is
+//! loaded before the service is ready, and again in the background after an event. A read is stale for
+//! the time of that load, and says so if it is asked.
+//!
+//! ```
+//! # use cache_runtime::{Bus, InvalidationEvent, Snapshot, cache_invalidation};
+//! # #[derive(InvalidationEvent)]
+//! # enum FlagEvent { Flag { name: String }, All }
+//! # #[cache_invalidation(channel = "cache:flags-example", event = FlagEvent)]
+//! # struct Flags;
+//! # async fn all_flags() -> std::io::Result<Vec<String>> { Ok(vec!["dark-mode".to_owned()]) }
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let bus = Bus::in_process();
+//! # let service = Flags::new(&bus);
+//! let flags = Snapshot::builder("flags", all_flags)
+//!     .reload_on(&service, |event| match event {
+//!         FlagEvent::Flag { .. } | FlagEvent::All => true,
+//!     })
+//!     .load()
+//!     .await?;
+//! let is_dark = flags.get().contains(&"dark-mode".to_owned()); // does not wait
+//! # assert!(is_dark);
+//! # Ok(())
+//! # }
 //! ```
 //!
 //! ## Expensive data from elsewhere: `RedisCache`
@@ -251,6 +281,7 @@ pub use cache::dedup::Dedup;
 pub use cache::error::BuildError;
 pub use cache::evict::Evict;
 pub use cache::redis::RedisCache;
+pub use cache::snapshot::Snapshot;
 pub use cache::ttl::TtlCache;
 pub use clock::ManualClock;
 pub use event::invalidation_event::InvalidationEvent;
@@ -260,6 +291,13 @@ pub use service::locator::Services;
 pub mod coherent {
     pub use crate::cache::coherent::{
         Builder, HasEvents, LoadToken, NoEvents, WhileDown, WithEvents,
+    };
+}
+
+/// The builder, the policies, the readers and the errors of a [`Snapshot`].
+pub mod snapshot {
+    pub use crate::cache::snapshot::{
+        Builder, Freshness, LoadError, Reader, Reading, SnapshotStats, StaleCause, WhileDown,
     };
 }
 

@@ -15,6 +15,10 @@ pub(crate) const RUNTIME: &[Layer] = &[
         "cache/dedup/",
         "deduplication: of equal requests, one is handled",
     ),
+    Layer(
+        "cache/snapshot/",
+        "a whole data set in memory that always answers",
+    ),
     Layer("cache/coherent/", "in memory, and events evict from it"),
     Layer(
         "cache/ttl.rs",

@@ -4,6 +4,7 @@ use std::panic::Location;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use super::reloads::Reloads;
 use super::report::{Bound, Kind, State};
 use super::source::Seen;
 use crate::counters::Evictions;
@@ -31,6 +32,8 @@ pub(crate) struct Described {
     /// One [`Seen`] for each `evict_on`.
     pub(crate) evicted_by: Vec<Seen>,
     pub(crate) state: State,
+    /// Its loads in the background, if it has such.
+    pub(crate) reloads: Option<Reloads>,
     /// The id of its bus, if it has one.
     pub(crate) bus: Option<u64>,
 }

@@ -11,6 +11,8 @@ use super::table::{Length, list};
 
 /// How long events may be in an outbox before that is flagged.
 const STUCK: Duration = Duration::from_secs(10);
+/// How long loads in the background may fail before that is flagged.
+const FAILING: Duration = Duration::from_secs(60);
 
 /// Sets the flags of all rows. `caches[i]` is the cache of `rows[i]`; the rows after them are
 /// `channels`.
@@ -21,6 +23,7 @@ pub(super) fn raise(rows: &mut [Row], caches: &[Described], channels: &[Channel]
         let mut found = Vec::new();
         if let Some(cache) = caches.get(i) {
             silent(cache, &mut found);
+            found.extend(failing(cache));
             if cache.kind == Kind::Ttl {
                 found.extend(namesakes_here(cache, caches));
                 found.extend(namesakes_elsewhere(cache, peers));
@@ -77,6 +80,27 @@ fn silent(cache: &Described, found: &mut Vec<Found>) {
             found.push((Risk::Minor, text));
         }
     }
+}
+
+/// Flags a cache whose loads in the background have failed for long.
+fn failing(cache: &Described) -> Option<Found> {
+    let reloads = cache.reloads.as_ref()?;
+    let (time, error) = (reloads.failing_for?, reloads.error.as_ref()?);
+    if time < FAILING {
+        return None;
+    }
+    let risk = if cache.evicted_by.is_empty() {
+        Risk::Minor
+    } else {
+        Risk::Critical
+    };
+    let text = format!(
+        "it could not be loaded for {}; its old value is read meanwhile. Loads that have failed: {}, \
+         the last one because: {error}",
+        Length(time),
+        reloads.failures
+    );
+    Some((risk, text))
 }
 
 /// Flags a channel whose events are in an outbox for long.
@@ -168,6 +192,12 @@ fn idle_events(row: &Row, caches: &[Described], peers: &[Peer], found: &mut Vec<
             .collect();
         names.dedup();
         let names = list(&names);
+        let mut kinds = sources().map(|(cache, _)| cache.kind);
+        let (method, nothing) = if kinds.all(|kind| kind == Kind::Snapshot) {
+            ("`reload_on`", "false")
+        } else {
+            ("`evict_on`", "`Evict::Nothing`")
+        };
         found.push(if *event == traffic.all {
             let text = format!(
                 "event `{event}` is the one that flushes, but evicts nothing from {names}: the \
@@ -176,8 +206,8 @@ fn idle_events(row: &Row, caches: &[Described], peers: &[Peer], found: &mut Vec<
             (Risk::Critical, text)
         } else {
             let text = format!(
-                "event `{event}` evicts nothing: for it, `evict_on` of {names} returns \
-                 `Evict::Nothing`, and nothing else subscribes here. Say what it evicts, or do not \
+                "event `{event}` evicts nothing: for it, {method} of {names} returns \
+                 {nothing}, and nothing else subscribes here. Say what it evicts, or do not \
                  publish it"
             );
             (Risk::Minor, text)

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
+use super::reloads::Reloads;
 use super::report::{Audit, Bound, EvictedBy, Flag, Row, Traffic};
 use super::source::Evicts;
 use crate::counters::Evictions;
@@ -72,8 +73,16 @@ object! { Row as row {
     "why": row.why,
     "state": row.state.as_str(),
     "reason": row.state.reason(),
+    "reloads": row.reloads,
     "channel": row.channel,
     "flags": row.flags,
+} }
+
+object! { Reloads as reloads {
+    "lastSuccessMs": reloads.last_success.map(millis),
+    "failures": reloads.failures,
+    "failingForMs": reloads.failing_for.map(millis),
+    "error": reloads.error,
 } }
 
 object! { Evictions as evictions {

@@ -7,6 +7,8 @@
 //!
 //! - a coherent cache with a channel that is not live (critical), or in which nothing was published
 //!   or received yet (minor);
+//! - a cache whose loads in the background have failed for a minute (critical if events ask for them,
+//!   minor otherwise);
 //! - a [`TtlCache`](crate::TtlCache) with the name of another one, in this process or in an
 //!   instance that has audited within [`RECORD_TTL`] (minor);
 //! - an event that evicts nothing anywhere (minor; critical for the event that flushes). It was
@@ -20,6 +22,7 @@ mod instances;
 mod json;
 pub(crate) mod local;
 mod peer;
+mod reloads;
 mod report;
 mod rows;
 mod source;
@@ -31,6 +34,7 @@ pub use crate::place::Place;
 pub(crate) use enrolled::{Audited, Described, enroll};
 pub use instances::AuditError;
 pub use peer::RECORD_TTL;
+pub use reloads::Reloads;
 pub use report::{Audit, Bound, EvictedBy, Flag, Kind, Risk, Row, State, Traffic};
 pub use source::Evicts;
 pub(crate) use source::{Source, VariantCounts};

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::reloads::Reloads;
 use super::source::Evicts;
 use crate::channel::ChannelStats;
 use crate::counters::{Evictions, ratio};
@@ -43,7 +44,7 @@ pub struct Row {
     pub kind: Kind,
     /// Where the cache was built, or where the channel's service is.
     pub place: Place,
-    /// How long an entry lives at most, or a cooldown lasts.
+    /// How long an entry lives at most, a cooldown lasts, or a snapshot is not polled.
     pub ttl: Option<Duration>,
     /// What bounds the cache in this process.
     pub bound: Bound,
@@ -55,7 +56,7 @@ pub struct Row {
     pub misses: u64,
     /// How many entries have left its memory, by cause; `None` if that is not counted.
     pub evictions: Option<Evictions>,
-    /// The channels whose events evict from the cache.
+    /// The channels whose events evict from the cache, or have it loaded again.
     pub evicted_by: Vec<EvictedBy>,
     /// What several instances mean for it.
     pub risk: Risk,
@@ -63,6 +64,8 @@ pub struct Row {
     pub why: String,
     /// Its state at the time of the audit.
     pub state: State,
+    /// The loads that no reader waits for, if there are such.
+    pub reloads: Option<Reloads>,
     /// For channels only: what passes through.
     pub channel: Option<Traffic>,
     /// What looks wrong.
@@ -111,6 +114,8 @@ pub struct Traffic {
 pub enum Kind {
     /// A [`CoherentCache`](crate::CoherentCache).
     Coherent,
+    /// A [`Snapshot`](crate::Snapshot).
+    Snapshot,
     /// A [`RedisCache`](crate::RedisCache) with `evict_on`.
     CoherentRedis,
     /// A [`RedisCache`](crate::RedisCache) that no event evicts from.
@@ -131,6 +136,7 @@ impl Kind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Coherent => "coherent",
+            Self::Snapshot => "snapshot",
             Self::CoherentRedis => "coherent redis",
             Self::Redis => "redis",
             Self::Ttl => "ttl",
@@ -160,13 +166,16 @@ pub enum Bound {
 /// | kind | risk | because |
 /// |---|---|---|
 /// | coherent | none | events evict changed values on every instance |
+/// | snapshot with events | none | after an event, every instance loads it again |
+/// | snapshot without events | minor | an instance may be behind by up to the interval of its polls |
+/// | snapshot whose loads fail | critical | it is read although an event has made it stale |
 /// | redis, coherent redis | none | all instances share Redis |
 /// | redis with a memory level | minor | the memory of one instance may be behind Redis |
 /// | dedup | none | Redis decides for all instances |
 /// | channel | none | it carries events and keeps nothing |
 /// | ttl | minor | an instance may be behind by up to the TTL |
 /// | cooldown | minor | each instance has its own: `n` instances allow `n` times as much |
-/// | coherent in the state [`Unproven`](State::Unproven) | critical | its values may be stale |
+/// | coherent, or snapshot, in the state [`Unproven`](State::Unproven) | critical | its values may be stale |
 ///
 /// A coherent cache that bypasses is slow but correct: its risk stays none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

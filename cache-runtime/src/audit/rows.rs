@@ -43,6 +43,7 @@ fn cache(cache: &Described) -> Row {
         risk,
         why,
         state: cache.state.clone(),
+        reloads: cache.reloads.clone(),
         channel: None,
         flags: Vec::new(),
     }
@@ -62,6 +63,19 @@ fn risk(cache: &Described) -> (Risk, String) {
         return (Risk::Critical, why.to_owned());
     }
     let (risk, why) = match cache.kind {
+        Kind::Snapshot if cache.evicted_by.is_empty() => {
+            let poll = cache.ttl.map(Length);
+            let poll = poll.map_or_else(|| "its interval".to_owned(), |poll| poll.to_string());
+            let why = format!("an instance may be behind another by up to {poll}");
+            return (Risk::Minor, why);
+        }
+        Kind::Snapshot => match cache.state {
+            State::Down(_) => (
+                Risk::Critical,
+                "it is read although what an event asks for could not be loaded",
+            ),
+            _ => (Risk::None, "after an event, every instance loads it again"),
+        },
         Kind::Coherent => (Risk::None, "events evict changed values on every instance"),
         Kind::CoherentRedis => (
             Risk::None,
@@ -116,6 +130,7 @@ fn channel(channel: &Channel, caches: &[Described]) -> Row {
         risk: Risk::None,
         why: CHANNEL.to_owned(),
         state: state(channel),
+        reloads: None,
         channel: Some(Traffic {
             service: channel.service,
             events: events.map(VariantSchema::wire).collect(),

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::reloads::Reloads;
 use super::report::{Audit, Bound, EvictedBy, Kind, Risk, Row, State, Traffic};
 use super::source::Evicts;
 use crate::counters::Evictions;
@@ -110,7 +111,9 @@ fn table(
 }
 
 fn details(row: &Row) -> Vec<String> {
-    let mut details: Vec<String> = row.evicted_by.iter().map(evicted_by).collect();
+    let sources = row.evicted_by.iter();
+    let mut details: Vec<String> = sources.map(|source| evicted_by(row.kind, source)).collect();
+    details.extend(row.reloads.as_ref().map(reloads));
     details.extend(row.evictions.and_then(evictions));
     if let Some(traffic) = &row.channel {
         details.extend(traffic_details(traffic, &row.state));
@@ -125,6 +128,19 @@ fn details(row: &Row) -> Vec<String> {
         details.push(row.state.to_string());
     }
     details
+}
+
+/// `loaded 2 s ago; loads that have failed since then: 3, for 5 min: …`
+fn reloads(reloads: &Reloads) -> String {
+    let mut text = match reloads.last_success {
+        Some(time) => format!("loaded {} ago", Length(time)),
+        None => "not loaded yet".to_owned(),
+    };
+    if let (Some(time), Some(error)) = (reloads.failing_for, &reloads.error) {
+        let (failures, time) = (reloads.failures, Length(time));
+        text += &format!("; loads that have failed since then: {failures}, for {time}: {error}");
+    }
+    text
 }
 
 /// Why entries have left, if any have.
@@ -143,7 +159,11 @@ fn evictions(evictions: Evictions) -> Option<String> {
     (!causes.is_empty()).then(|| format!("gone: {}", causes.join(", ")))
 }
 
-fn evicted_by(source: &EvictedBy) -> String {
+fn evicted_by(kind: Kind, source: &EvictedBy) -> String {
+    let done = match kind {
+        Kind::Snapshot => "loaded",
+        _ => "evicted",
+    };
     let idle = |event: &&Evicts| event.applied > 0 && event.evicted == 0;
     let (idle, evicting): (Vec<_>, Vec<_>) = source.events.iter().partition(idle);
     let names = |events: Vec<&Evicts>| {
@@ -154,7 +174,7 @@ fn evicted_by(source: &EvictedBy) -> String {
         0 => String::new(),
         _ => format!(", but not by {}", names(idle)),
     };
-    format!("evicted by {}: {}{but}", source.channel, names(evicting))
+    format!("{done} by {}: {}{but}", source.channel, names(evicting))
 }
 
 fn traffic_details(traffic: &Traffic, state: &State) -> Vec<String> {

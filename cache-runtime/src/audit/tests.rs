@@ -46,6 +46,7 @@ fn cache(name: &str, kind: Kind) -> Described {
         hits: 0,
         misses: 0,
         evictions: None,
+        reloads: None,
         evicted_by: Vec::new(),
         state: State::Local,
         bus: None,

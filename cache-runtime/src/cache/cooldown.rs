@@ -261,6 +261,7 @@ impl<K: Send + Sync> Audited for Shared<K> {
             hits: 0,
             misses: 0,
             evictions: None,
+            reloads: None,
             evicted_by: Vec::new(),
             state: State::Local,
             bus: None,

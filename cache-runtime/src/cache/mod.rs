@@ -13,6 +13,7 @@ mod limits;
 mod memory;
 mod names;
 pub(crate) mod redis;
+pub(crate) mod snapshot;
 pub(crate) mod ttl;
 
 pub use crate::counters::Evictions;

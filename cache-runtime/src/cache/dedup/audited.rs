@@ -21,6 +21,7 @@ impl Audited for Shared {
             hits: read(&self.duplicates),
             misses: read(&self.reserved),
             evictions: None,
+            reloads: None,
             evicted_by: Vec::new(),
             state: match failed {
                 None => State::Live,

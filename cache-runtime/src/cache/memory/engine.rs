@@ -224,6 +224,7 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
             hits: stats.hits + stats.shared_loads,
             misses: stats.misses,
             evictions: Some(stats.evictions),
+            reloads: None,
             evicted_by: Vec::new(),
             state: State::Local,
             bus: None,

@@ -25,6 +25,7 @@ impl<V: Clone + Send + Sync + 'static> Audited for Shared<V> {
             hits: stats.memory_hits + stats.redis_hits + stats.shared_loads,
             misses: stats.misses,
             evictions: memory.map(|_| stats.evictions),
+            reloads: None,
             evicted_by: self
                 .proofs()
                 .map(Proof::source)
