@@ -132,15 +132,15 @@ fn details(row: &Row) -> Vec<String> {
 
 /// `loaded 2 s ago; loads that have failed since then: 3, for 5 min: …`
 fn reloads(reloads: &Reloads) -> String {
-    let mut text = match reloads.last_success {
+    let loaded = match reloads.last_success {
         Some(time) => format!("loaded {} ago", Length(time)),
         None => "not loaded yet".to_owned(),
     };
-    if let (Some(time), Some(error)) = (reloads.failing_for, &reloads.error) {
-        let (failures, time) = (reloads.failures, Length(time));
-        text += &format!("; loads that have failed since then: {failures}, for {time}: {error}");
-    }
-    text
+    let (Some(time), Some(error)) = (reloads.failing_for, &reloads.error) else {
+        return loaded;
+    };
+    let (failures, time) = (reloads.failures, Length(time));
+    format!("{loaded}; loads that have failed since then: {failures}, for {time}: {error}")
 }
 
 /// Why entries have left, if any have.
