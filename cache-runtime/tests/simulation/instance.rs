@@ -1,4 +1,5 @@
-//! An instance of a service: its bus, two caches with different policies, and a handler that keeps copies.
+//! An instance of a service: its bus, two caches with different policies, a snapshot, and a handler that
+//! keeps copies.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -7,7 +8,7 @@ use std::time::Duration;
 use cache_runtime::__private::simulation::{self, Limits, Network, Process};
 use cache_runtime::coherent::WhileDown;
 use cache_runtime::service::{Invalidator, Subscription};
-use cache_runtime::{Bus, CoherentCache, Evict, InvalidationEvent, cache_invalidation};
+use cache_runtime::{Bus, CoherentCache, Evict, InvalidationEvent, Snapshot, cache_invalidation};
 use tokio::time::sleep;
 
 use crate::faults::Fault;
@@ -38,6 +39,8 @@ pub(crate) struct Instance {
     pub(crate) rows: Rows,
     pub(crate) more: MoreRows,
     pub(crate) caches: Vec<(CoherentCache<u64, u64>, Promise)>,
+    /// All rows.
+    pub(crate) snapshot: Snapshot<Vec<u64>>,
     /// What a handler has read, and reads again when an event tells it to.
     pub(crate) copies: Arc<Mutex<BTreeMap<u64, u64>>>,
     _handlers: [Subscription; 2],
@@ -45,7 +48,7 @@ pub(crate) struct Instance {
 
 impl Instance {
     /// Call it in a task of the process.
-    pub(crate) fn new(
+    pub(crate) async fn new(
         number: usize,
         process: Process,
         network: &Network,
@@ -76,13 +79,10 @@ impl Instance {
                 .while_down(policy)
                 .evict_on(&rows, evict)
                 .evict_on(&more, evict);
-            let promise = Promise {
-                within: plan.lease + longer,
-                // If an event gets lost and the fence does not, a confirmation says too much.
-                confirmed: longer.is_zero() && !plan.faults.contains(&Fault::Deaf),
-            };
+            let promise = promise(plan, longer);
             (cache.build().expect("usable settings"), promise)
         });
+        let snapshot = snapshot(plan, history, [&rows, &more]).await;
         let copies: Arc<Mutex<BTreeMap<u64, u64>>> = Arc::default();
         let handler = || {
             let (copies, history) = (Arc::clone(&copies), Arc::clone(history));
@@ -97,9 +97,19 @@ impl Instance {
             rows,
             more,
             caches: caches.into(),
+            snapshot,
             copies,
             _handlers: handlers,
         }
+    }
+}
+
+/// What a cache promises that serves for so much longer than events are proven to arrive.
+pub(crate) fn promise(plan: &Plan, longer: Duration) -> Promise {
+    Promise {
+        within: plan.lease + longer,
+        // If an event gets lost and the fence does not, a confirmation says too much.
+        confirmed: longer.is_zero() && !plan.faults.contains(&Fault::Deaf),
     }
 }
 
@@ -107,6 +117,39 @@ impl Instance {
     /// One of the channels. Either evicts from every cache.
     pub(crate) fn some_channel(&self) -> &Invalidator<RowEvent> {
         if one_in(2) { &self.rows } else { &self.more }
+    }
+}
+
+/// A snapshot whose first load may have failed.
+async fn snapshot(
+    plan: &Plan,
+    history: &Arc<History>,
+    channels: [&Invalidator<RowEvent>; 2],
+) -> Snapshot<Vec<u64>> {
+    loop {
+        let (history, keys, load) = (Arc::clone(history), plan.keys, plan.load);
+        let loader = move || {
+            let history = Arc::clone(&history);
+            async move {
+                sleep(between(ms(0), load)).await;
+                let rows = (0..keys).map(|key| history.version(key)).collect();
+                sleep(between(ms(0), load)).await;
+                if one_in(20) {
+                    Err("no answer")
+                } else {
+                    Ok(rows)
+                }
+            }
+        };
+        let snapshot = Snapshot::builder("all-rows", loader)
+            .reload_interval(plan.load.max(ms(1)))
+            .backoff(ms(1), ms(20));
+        let snapshot = channels.into_iter().fold(snapshot, |snapshot, channel| {
+            snapshot.reload_on(channel, |_| true)
+        });
+        if let Ok(snapshot) = snapshot.load().await {
+            return snapshot;
+        }
     }
 }
 

@@ -1,11 +1,12 @@
-//! Reads through a cache, each of which is checked.
+//! Reads through a cache or of a snapshot, each of which is checked.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use tokio::time::sleep;
 
-use crate::instance::Instance;
+use crate::instance::{Instance, promise};
 use crate::world::{World, below, between, ms, now, one_in};
 
 /// Reads until nobody writes any more.
@@ -22,7 +23,8 @@ pub(crate) async fn read_on(world: Arc<World>, instance: Arc<Instance>) {
                 let which = below(reader.caches.len());
                 read(&world, &reader, which, world.some_key())
             });
-            join_all(some).await;
+            let all = read_snapshot(&world, &reader, world.some_key());
+            join(join_all(some), all).await;
         });
     }
 }
@@ -56,6 +58,32 @@ pub(crate) async fn read(world: &World, instance: &Instance, which: usize, key: 
             format!(
                 "instance {}, cache {which}, key {key}: a read that began at {began:?} found version \
                  {version}, and version {floor} was to be found ({promise:?})",
+                instance.number
+            )
+        });
+    }
+}
+
+/// One read of a snapshot. What it says is proven to be current has to be as new as what a cache returns.
+async fn read_snapshot(world: &World, instance: &Instance, key: u64) {
+    let (snapshot, began) = (&instance.snapshot, now());
+    let promise = promise(&world.plan, Duration::ZERO);
+    let floor = world.history.floor(key, instance.number, promise, began);
+    let waits = one_in(2);
+    let found = if waits {
+        snapshot.get_fresh().await.ok()
+    } else {
+        let reading = snapshot.read();
+        reading.freshness.is_fresh().then_some(reading.value)
+    };
+    let Some(rows) = found else { return };
+    world.count(|run| run.proven += 1);
+    let version = rows[usize::try_from(key).expect("a small number")];
+    if version < floor {
+        world.violate(|| {
+            format!(
+                "instance {}, snapshot (waits: {waits}), key {key}: a read that began at {began:?} found \
+                 version {version}, and version {floor} was to be found ({promise:?})",
                 instance.number
             )
         });

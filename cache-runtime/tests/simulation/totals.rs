@@ -19,6 +19,9 @@ pub(crate) struct Totals {
     pub(crate) hits: u64,
     pub(crate) loads: u64,
     pub(crate) overtaken: u64,
+    /// Reads of snapshots that were proven to be current, and their loads.
+    pub(crate) proven: u64,
+    pub(crate) reloads: u64,
     pub(crate) faults: BTreeMap<Fault, u64>,
 }
 
@@ -35,6 +38,8 @@ impl Totals {
         self.hits += other.hits;
         self.loads += other.loads;
         self.overtaken += other.overtaken;
+        self.proven += other.proven;
+        self.reloads += other.reloads;
         for (fault, times) in other.faults {
             *self.faults.entry(fault).or_default() += times;
         }
@@ -51,6 +56,8 @@ impl Totals {
             self.later,
             self.hits,
             self.loads,
+            self.proven,
+            self.reloads,
         ];
         assert!(counts.into_iter().all(|count| count > 0), "{self}");
     }
@@ -73,6 +80,11 @@ impl fmt::Display for Totals {
             f,
             "{} reads, {} hits, {} loads, {} overtaken by an eviction: none older than promised",
             self.reads, self.hits, self.loads, self.overtaken
+        )?;
+        writeln!(
+            f,
+            "{} reads of snapshots that were proven to be current, {} loads of snapshots",
+            self.proven, self.reloads
         )?;
         let faults: Vec<_> = self.faults.iter().collect();
         let faults = faults

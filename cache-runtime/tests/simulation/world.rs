@@ -107,7 +107,7 @@ impl World {
             let started = process.spawn({
                 let (process, network) = (process.clone(), network.clone());
                 let (plan, history) = (plan.clone(), Arc::clone(&history));
-                async move { Instance::new(number, process, &network, &plan, &history) }
+                async move { Instance::new(number, process, &network, &plan, &history).await }
             });
             instances.push(Arc::new(started.await.expect("no panic")));
         }
@@ -195,7 +195,7 @@ impl World {
     /// What is not fresh.
     fn stale(&self) -> Option<String> {
         for instance in &self.instances {
-            let number = instance.number;
+            let (number, snapshot) = (instance.number, instance.snapshot.get());
             for key in 0..self.plan.keys {
                 let version = self.history.version(key);
                 for (which, (cache, _)) in instance.caches.iter().enumerate() {
@@ -205,6 +205,12 @@ impl World {
                             "instance {number}, cache {which}, key {key}: {found:?} is left, of {version}"
                         ));
                     }
+                }
+                let found = snapshot[usize::try_from(key).expect("a small number")];
+                if found != version {
+                    return Some(format!(
+                        "instance {number}, snapshot, key {key}: it has {found}, of {version}"
+                    ));
                 }
                 let copies = instance.copies.lock().expect("no panic while it is held");
                 let copy = copies.get(&key).copied();
@@ -243,6 +249,9 @@ impl World {
             run.hits += stats.hits;
             run.loads += stats.loads;
             run.overtaken += stats.overtaken_loads;
+        }
+        for instance in &self.instances {
+            run.reloads += instance.snapshot.stats().loads;
         }
         run
     }
