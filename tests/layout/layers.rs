@@ -34,6 +34,10 @@ pub(crate) const RUNTIME: &[Layer] = &[
         "cache/claims.rs",
         "which keys in Redis each cache of this process uses",
     ),
+    Layer(
+        "cache/caught.rs",
+        "panics of loaders that run in the background",
+    ),
     Layer("cache/key.rs", "what entries are looked up by"),
     Layer("cache/names.rs", "rules for the names of caches"),
     Layer("cache/limits.rs", "bounds on lengths and counts"),

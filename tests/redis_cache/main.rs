@@ -18,4 +18,5 @@ mod outage;
 mod processes;
 mod publisher;
 mod refresh;
+mod schedule;
 mod stress;

@@ -2,6 +2,7 @@
 //!
 //! Each kind of cache has a module of its own.
 
+mod caught;
 mod claims;
 pub(crate) mod coherent;
 pub(crate) mod cooldown;

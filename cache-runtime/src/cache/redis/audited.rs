@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::policy::{OnFlush, WhileDown};
+use super::scheduled;
 use super::shared::Shared;
 use crate::audit::{Audited, Bound, Described, Kind, Source, State};
 use crate::cache::coherent::proof::Proof;
@@ -25,7 +26,7 @@ impl<V: Clone + Send + Sync + 'static> Audited for Shared<V> {
             hits: stats.memory_hits + stats.redis_hits + stats.shared_loads,
             misses: stats.misses,
             evictions: memory.map(|_| stats.evictions),
-            reloads: None,
+            reloads: scheduled::reloads(&self.options.scheduled),
             evicted_by: self
                 .proofs()
                 .map(Proof::source)

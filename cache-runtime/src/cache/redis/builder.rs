@@ -17,6 +17,7 @@ use super::keys::Keys;
 use super::mode::{Coherent, Plain};
 use super::options::{Options, Refresh};
 use super::policy::{OnFlush, WhileDown};
+use super::scheduled::Scheduled;
 use super::shared::{Logs, Shared};
 use super::stats::Counters;
 use super::{Handle, RedisCache};
@@ -271,6 +272,46 @@ where
         self
     }
 
+    /// Refreshes these entries on schedule, whether or not they are read: as soon as less than the `ahead`
+    /// of [`refresh_ahead`](Self::refresh_ahead) is left, and when they are missing. At most 32 keys.
+    ///
+    /// So nobody waits for what is read seldom, either. One instance at a time loads an entry, with the
+    /// loader of `refresh_ahead`. With a TTL of a day and `ahead` of 23 hours, it is loaded every hour,
+    /// and the old value lasts for 23 hours if that fails. An entry that an event has evicted is loaded
+    /// again within a minute, or by its first reader.
+    ///
+    /// A refresh that fails is tried again after a wait that grows from 1 s to 1 min. The audit shows the
+    /// last success and the failures, and flags those that have lasted for a minute. The refreshes run
+    /// in the Tokio runtime in which the cache was built, or on the thread that does the I/O of all buses,
+    /// and end with the cache.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use cache_runtime::{Bus, RedisCache};
+    ///
+    /// async fn from_the_provider(list: String) -> std::io::Result<Vec<String>> {
+    ///     Ok(vec![format!("{list}-1"), format!("{list}-2")])
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let bus = Bus::in_process();
+    /// let hour = Duration::from_secs(60 * 60);
+    /// let models = RedisCache::<Vec<String>>::builder(&bus, "model-list", 24 * hour)
+    ///     .refresh_ahead(23 * hour, from_the_provider) // every hour
+    ///     .refresh_keys(["small", "large"])
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn refresh_keys(mut self, keys: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let keys = keys.into_iter().map(Into::into);
+        self.options.scheduled.extend(keys.map(Scheduled::new));
+        self
+    }
+
     /// Evicts what `evict` returns for each event of a service's channel, in Redis and in memory.
     ///
     /// It may be called for several services. Match the event exhaustively: then the compiler asks
@@ -358,6 +399,7 @@ where
             name,
         });
         let worker = self.sources.subscribe(&shared);
+        shared.start_schedule();
         audit::enroll(&shared);
         Ok(RedisCache {
             handle: Arc::new(Handle {

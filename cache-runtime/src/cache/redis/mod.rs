@@ -25,6 +25,8 @@ mod mode;
 mod options;
 mod policy;
 mod refresh;
+mod schedule;
+mod scheduled;
 mod shared;
 mod stats;
 

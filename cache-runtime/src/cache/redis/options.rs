@@ -8,6 +8,7 @@ use futures_util::future::BoxFuture;
 use super::entry::Loaded;
 use super::keys::KeyBy;
 use super::policy::{OnFlush, WhileDown};
+use super::scheduled::Scheduled;
 use crate::cache::BuildError;
 use crate::cache::limits::{check_longest, check_time};
 use crate::cache::names::check_key_name;
@@ -18,6 +19,9 @@ type TtlBy<V> = Box<dyn Fn(&V) -> Duration + Send + Sync>;
 
 /// Loads the entry of a key. The error is as it is logged.
 type Loader<V> = Box<dyn Fn(String) -> BoxFuture<'static, Result<Loaded<V>, String>> + Send + Sync>;
+
+/// The most keys that are refreshed on schedule: each has a task, and some tasks are left for others.
+const MOST_SCHEDULED: usize = 32;
 
 /// Refreshing ahead of expiry.
 pub(super) struct Refresh<V> {
@@ -34,6 +38,8 @@ pub(super) struct Options<V> {
     /// The TTL of the memory level and the most entries in it, if there is one.
     pub(super) memory: Option<(Duration, usize)>,
     pub(super) refresh: Option<Refresh<V>>,
+    /// What is refreshed although nobody reads it.
+    pub(super) scheduled: Vec<Scheduled>,
     /// The longest wait for another instance that loads.
     pub(super) load_lock: Option<Duration>,
     pub(super) lock_ttl: Duration,
@@ -53,6 +59,7 @@ impl<V> Options<V> {
             negative_ttls: HashMap::new(),
             memory: None,
             refresh: None,
+            scheduled: Vec::new(),
             load_lock: None,
             lock_ttl: defaults::LOAD_LOCK_TTL,
             load_wait: defaults::LOAD_WAIT,
@@ -96,6 +103,17 @@ impl<V> Options<V> {
             return unusable(format!(
                 "refresh_ahead of {ahead:?}: expected more than zero and less than the TTL of {:?}",
                 self.ttl
+            ));
+        }
+        if self.refresh.is_none() && !self.scheduled.is_empty() {
+            let what =
+                "refresh_keys without refresh_ahead: expected its loader, and when they are due";
+            return unusable(what.to_owned());
+        }
+        if self.scheduled.len() > MOST_SCHEDULED {
+            return unusable(format!(
+                "refresh_keys of {} keys: expected at most {MOST_SCHEDULED}",
+                self.scheduled.len()
             ));
         }
         if let Some(wait) = self.load_lock {

@@ -16,6 +16,18 @@ use crate::io_thread::timeout;
 use crate::transport::{Acquired, Seek};
 use crate::wire::{Prose, Quoted};
 
+/// What has become of a refresh.
+pub(super) enum Refreshed<V> {
+    /// The entry is not due any more.
+    Fresh(Cached<V>),
+    /// Another instance refreshes it.
+    Elsewhere,
+    /// It was loaded, and may not or could not be stored, or is due already.
+    Unstored,
+    /// The loader failed.
+    Failed(String),
+}
+
 impl<V: Clone + Send + Sync + 'static> Shared<V> {
     /// Refreshes an entry in the background if it is due, unless that is under way already.
     pub(super) fn refresh_if_due(self: &Arc<Self>, key: &str, cached: &Cached<V>) {
@@ -29,7 +41,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         self.background.spawn(async move {
             let limit = shared.options.load_wait;
             let refreshed = match timeout(limit, shared.refresh(&key)).await {
-                Ok(Ok(refreshed)) => refreshed,
+                Ok(Ok(refreshed)) => matches!(refreshed, Refreshed::Fresh(_)),
                 Ok(Err(cause)) => {
                     shared.redis_failed("refreshed", &cause);
                     false
@@ -45,14 +57,14 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         });
     }
 
-    fn is_due(&self, cached: &Cached<V>) -> bool {
+    pub(super) fn is_due(&self, cached: &Cached<V>) -> bool {
         cached.refresh_at <= self.engine.clock().now()
     }
 
-    /// Refreshes an entry; returns whether it is no longer due.
-    async fn refresh(&self, key: &str) -> Result<bool, Cause> {
+    /// Refreshes an entry, even if it is missing.
+    pub(super) async fn refresh(&self, key: &str) -> Result<Refreshed<V>, Cause> {
         let Some(Refresh { loader, .. }) = &self.options.refresh else {
-            return Ok(false);
+            return Ok(Refreshed::Elsewhere);
         };
         let keys = self.keys.of(key);
         // Taken before Redis is asked: an eviction from here on keeps the new value out of memory,
@@ -61,8 +73,8 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         self.settled(key).await?;
         let asked = Instant::now();
         let Acquired::Token(token) = self.acquire(&keys, Seek::Refresh).await? else {
-            // Another instance refreshes it. What is in memory here stays due.
-            return Ok(false);
+            // What is in memory here stays due.
+            return Ok(Refreshed::Elsewhere);
         };
         let lock = self.lock(token, asked);
         let found = self.look_up(key, &keys).await?;
@@ -79,11 +91,15 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
                 }
                 Err(error) => {
                     self.refresh_failed(key, &error);
-                    return Ok(false);
+                    return Ok(Refreshed::Failed(error));
                 }
             }
         };
-        let refreshed = kept == Kept::InRedis && !self.is_due(&cached);
+        let refreshed = if kept == Kept::InRedis && !self.is_due(&cached) {
+            Refreshed::Fresh(cached.clone())
+        } else {
+            Refreshed::Unstored
+        };
         if kept != Kept::Nowhere && self.storing() == Storing::Yes {
             // If it may not be stored, the entry was evicted or replaced meanwhile.
             let _ = reserved.store(cached);
@@ -91,7 +107,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         Ok(refreshed)
     }
 
-    fn refresh_failed(&self, key: &str, error: &str) {
+    pub(super) fn refresh_failed(&self, key: &str, error: &str) {
         if let Some(skipped) = self.logs.refresh.admit() {
             warn!(
                 cache = %self.name, key = %Quoted(key), error = %Prose(error), skipped,

@@ -1,9 +1,7 @@
 //! One load of a snapshot.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -11,6 +9,7 @@ use futures_util::future::BoxFuture;
 use super::error::{BoxError, LoadError, Reason};
 use super::signals::Signals;
 use crate::barrier::Barriers;
+use crate::cache::caught::Caught;
 use crate::clock::{Clock, Instant, Nanos, asleep_too};
 use crate::counters::count;
 use crate::io_thread::timeout;
@@ -83,7 +82,7 @@ impl<T> Loader<T> {
         let Ok(loading) = catch_unwind(AssertUnwindSafe(load)) else {
             return Err(Reason::Panicked);
         };
-        match timeout(self.timeout, Caught(Some(loading))).await {
+        match timeout(self.timeout, Caught::new(loading)).await {
             Ok(Some(Ok(value))) => Ok(value),
             Ok(Some(Err(error))) => Err(Reason::Loader(error.into())),
             Ok(None) => Err(Reason::Panicked),
@@ -97,41 +96,5 @@ impl<T> Loader<T> {
             Clock::Manual(_) => self.clock.now(),
             Clock::Kernel | Clock::Ticker => asleep_too(),
         }
-    }
-}
-
-/// A future whose panics are caught, when it is polled and when it is dropped. It is `None` after a
-/// panic.
-struct Caught<T>(Option<BoxFuture<'static, T>>);
-
-impl<T> Caught<T> {
-    fn end(&mut self) {
-        let future = self.0.take();
-        // There is nothing to do about a panic here: the load has ended.
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(future)));
-    }
-}
-
-impl<T> Future for Caught<T> {
-    type Output = Option<T>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        let Some(future) = &mut self.0 else {
-            return Poll::Ready(None);
-        };
-        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
-        let output = match polled {
-            Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(output)) => Some(output),
-            Err(_) => None,
-        };
-        self.end();
-        Poll::Ready(output)
-    }
-}
-
-impl<T> Drop for Caught<T> {
-    fn drop(&mut self) {
-        self.end();
     }
 }

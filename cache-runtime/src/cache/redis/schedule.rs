@@ -1,0 +1,94 @@
+//! Refreshing entries that nobody reads, so that no reader waits for them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::entry::Cached;
+use super::refresh::Refreshed;
+use super::scheduled::Scheduled;
+use super::shared::Shared;
+use crate::backoff::Backoff;
+use crate::cache::caught::Caught;
+use crate::health::Cause;
+use crate::io_thread::{sleep, timeout};
+use crate::random;
+
+/// The wait before an entry is looked at again that could not be refreshed, or that another instance
+/// refreshes: the first, doubled with each failure, and the longest.
+const WAIT: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+impl<V: Clone + Send + Sync + 'static> Shared<V> {
+    /// Keeps the scheduled entries fresh, until the cache ends.
+    pub(super) fn start_schedule(self: &Arc<Self>) {
+        for index in 0..self.options.scheduled.len() {
+            let shared = Arc::clone(self);
+            self.background.spawn(async move {
+                let scheduled = &shared.options.scheduled[index];
+                let mut backoff = Backoff::new(WAIT.0, WAIT.1, random::number());
+                loop {
+                    let wait = shared.keep_fresh(scheduled, &mut backoff).await;
+                    sleep(wait).await;
+                }
+            });
+        }
+    }
+
+    /// Refreshes an entry if it is due or missing; returns when to look again.
+    async fn keep_fresh(&self, scheduled: &Scheduled, backoff: &mut Backoff) -> Duration {
+        let key = &scheduled.key;
+        // A read that finds the entry due does not refresh it at the same time.
+        let Some(refreshing) = self.background.refresh(key) else {
+            return WAIT.0;
+        };
+        let refreshed = Caught::new(Box::pin(self.refresh_if_needed(key)));
+        let error = match timeout(self.options.load_wait, refreshed).await {
+            Ok(Some(Ok(Refreshed::Fresh(cached)))) => {
+                refreshing.finish();
+                scheduled.succeeded();
+                backoff.reset();
+                return self.until_due(&cached);
+            }
+            Ok(Some(Ok(Refreshed::Elsewhere))) => return WAIT.0,
+            Ok(Some(Ok(Refreshed::Unstored))) => "what was loaded could not be stored".to_owned(),
+            Ok(Some(Ok(Refreshed::Failed(error)))) => error,
+            Ok(Some(Err(cause))) => {
+                self.redis_failed("refreshed", &cause);
+                cause.to_string()
+            }
+            Ok(None) => {
+                let error = "the loader panicked";
+                self.refresh_failed(key, error);
+                error.to_owned()
+            }
+            Err(_) => {
+                let error = "it takes longer than `load_wait`";
+                self.refresh_failed(key, error);
+                error.to_owned()
+            }
+        };
+        scheduled.failed(error);
+        backoff.next()
+    }
+
+    async fn refresh_if_needed(&self, key: &str) -> Result<Refreshed<V>, Cause> {
+        if self.trusts_redis() {
+            let found = self.look_up(key, &self.keys.of(key)).await?;
+            let found = found.and_then(|found| self.read(key, &found));
+            if let Some(cached) = found.filter(|cached| !self.is_due(cached)) {
+                return Ok(Refreshed::Fresh(cached));
+            }
+        }
+        self.refresh(key).await
+    }
+
+    /// How long until the entry is due. It is looked at before if it may be evicted before.
+    fn until_due(&self, cached: &Cached<V>) -> Duration {
+        let now = self.engine.clock().now();
+        let due = Duration::from_nanos(cached.refresh_at.saturating_sub(now));
+        let ahead = self.options.refresh.as_ref().map(|refresh| refresh.ahead);
+        let look = ahead.unwrap_or(WAIT.1).min(WAIT.1);
+        due.min(cached.left)
+            .min(look)
+            .max(Duration::from_millis(10))
+    }
+}

@@ -1,0 +1,64 @@
+//! The entries that are refreshed on schedule, and how that goes.
+
+use std::time::Duration;
+
+use crate::audit::Reloads;
+use crate::clock::{Nanos, asleep_too};
+use crate::sync::Mutex;
+
+/// An entry that is refreshed on schedule, and how that goes.
+pub(super) struct Scheduled {
+    pub(super) key: String,
+    record: Mutex<Record>,
+}
+
+#[derive(Default)]
+struct Record {
+    /// When the entry was last found or made fresh.
+    fresh: Option<Nanos>,
+    failures: u64,
+    /// When the first of them was, and the error of the last one.
+    failing: Option<(Nanos, String)>,
+}
+
+impl Scheduled {
+    pub(super) fn new(key: String) -> Self {
+        Self {
+            key,
+            record: Mutex::default(),
+        }
+    }
+
+    pub(super) fn succeeded(&self) {
+        *self.record.lock() = Record {
+            fresh: Some(asleep_too()),
+            ..Record::default()
+        };
+    }
+
+    pub(super) fn failed(&self, error: String) {
+        let mut record = self.record.lock();
+        record.failures += 1;
+        let since = record
+            .failing
+            .take()
+            .map_or_else(asleep_too, |(since, _)| since);
+        record.failing = Some((since, error));
+    }
+}
+
+/// How the refreshes of all entries go. Of several, the one that is worst off counts.
+pub(super) fn reloads(all: &[Scheduled]) -> Option<Reloads> {
+    let worst = all.iter().map(|scheduled| {
+        let record = scheduled.record.lock();
+        let since = |time: Nanos| Duration::from_nanos(asleep_too().saturating_sub(time));
+        let failing = record.failing.as_ref();
+        Reloads {
+            last_success: record.fresh.map(since),
+            failures: record.failures,
+            failing_for: failing.map(|(time, _)| since(*time)),
+            error: failing.map(|(_, error)| format!("{}: {error}", scheduled.key)),
+        }
+    });
+    worst.max_by_key(|reloads| (reloads.failing_for, reloads.last_success))
+}
