@@ -54,7 +54,7 @@ async fn an_entry_is_refreshed_again_and_again(place: &Place) {
             async move { Ok::<_, std::convert::Infallible>(load.to_string()) }
         }
     };
-    let (ttl, ahead) = (LONG, LONG - Duration::from_millis(20));
+    let (ttl, ahead) = (LONG + Duration::from_millis(20), LONG);
     let cache = lasting(&bus, ttl)
         .refresh_ahead(ahead, load)
         .refresh_keys(["a"]);

@@ -52,9 +52,12 @@ async fn of_later_loads_keep_the_last_value() {
     for panics in [false, true] {
         let source = Source::new();
         let (flags, snapshot) = live(&Bus::in_process(), &source).await;
-        let fail = |fails| match panics {
-            false => source.fail(fails),
-            true => source.panic(fails),
+        let fail = |fails| {
+            if panics {
+                source.panic(fails);
+            } else {
+                source.fail(fails);
+            }
         };
         fail(true);
         let version = source.change();
