@@ -219,7 +219,10 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
             Ok(content) => content,
             Err(error) => {
                 if let Some(skipped) = self.logs.unstorable.admit() {
-                    warn!(key = %Quoted(key), skipped, "{error}; every read loads it");
+                    warn!(
+                        cache = %self.name, key = %Quoted(key), skipped,
+                        "{error}; every read loads it"
+                    );
                 }
                 return nowhere(loaded);
             }
