@@ -39,6 +39,19 @@ fn it_goes_on_for_its_period() {
 }
 
 #[test]
+fn it_counts() {
+    let (cooldown, clock) = cooldown(2);
+    for key in [1, 1, 2, 3] {
+        // The third key takes the place of the first, which goes on.
+        let _ = cooldown.try_start(&key);
+    }
+    clock.advance(PERIOD);
+    let _ = cooldown.try_start(&2);
+    let stats = cooldown.stats();
+    assert_eq!((stats.started, stats.refused, stats.forgotten), (4, 1, 1));
+}
+
+#[test]
 fn keys_have_their_own() {
     let (cooldown, clock) = cooldown(10);
     let _ = cooldown.try_start(&1);

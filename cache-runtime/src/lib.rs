@@ -306,14 +306,14 @@ pub mod ttl {
     pub use crate::cache::ttl::Builder;
 }
 
-/// The builder and the answers of a [`Cooldown`].
+/// The builder, the answers and the statistics of a [`Cooldown`].
 pub mod cooldown {
-    pub use crate::cache::cooldown::{Builder, Start};
+    pub use crate::cache::cooldown::{Builder, CooldownStats, Start};
 }
 
-/// The builder, the codec, the answers and the errors of a [`Dedup`].
+/// The builder, the codec, the answers, the errors and the statistics of a [`Dedup`].
 pub mod dedup {
-    pub use crate::cache::dedup::{Builder, DedupError, Json, Release, Reservation};
+    pub use crate::cache::dedup::{Builder, DedupError, DedupStats, Json, Release, Reservation};
 }
 
 /// The builder, the policies, the codecs, the keys and the errors of a [`RedisCache`].

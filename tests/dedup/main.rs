@@ -84,6 +84,7 @@ macro_rules! both {
 both![
     rules::the_first_reserves_and_the_others_learn_who_it_was,
     rules::the_same_owner_is_a_duplicate_too,
+    rules::it_counts,
     rules::a_reservation_ends_with_its_ttl,
     rules::only_the_owner_releases,
     rules::a_reservation_that_is_not_mine_any_more_stays,

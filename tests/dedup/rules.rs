@@ -36,6 +36,21 @@ pub(crate) async fn the_same_owner_is_a_duplicate_too(on: Backend) {
     assert_eq!(dedup.reserve("1", "Ada").await, Ok(duplicate("Ada")));
 }
 
+pub(crate) async fn it_counts(on: Backend) {
+    let dedup = dedup(&on.bus);
+    for owner in ["Ada", "Bea", "Cid"] {
+        let _ = dedup.reserve("1", owner).await.unwrap();
+    }
+    for owner in ["Bea", "Ada", "Ada"] {
+        let _ = dedup.release("1", owner).await.unwrap();
+    }
+    on.bus.close().await;
+    dedup.reserve("1", "Ada").await.unwrap_err();
+    let stats = dedup.stats();
+    assert_eq!((stats.reserved, stats.duplicates), (1, 2));
+    assert_eq!((stats.released, stats.failed), (1, 1));
+}
+
 /// Waits for the end of a reservation.
 async fn reserve_when_free(dedup: &Dedup, owner: &str) {
     let reserve = async || dedup.reserve("1", owner).await.unwrap() == Reservation::Reserved;

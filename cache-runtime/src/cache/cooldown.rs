@@ -17,6 +17,7 @@ use super::limits::{check_entries, check_time};
 use super::names::check_name;
 use crate::audit::{self, Audited, Bound, Described, Kind, State};
 use crate::clock::{Clock, ManualClock, Nanos, nanos};
+use crate::counters::{count, counters};
 use crate::defaults;
 use crate::sync::Mutex;
 
@@ -70,6 +71,21 @@ struct Shared<K> {
     max_entries: usize,
     clock: Clock,
     started: Mutex<Started<K>>,
+    counters: Counters,
+}
+
+counters! {
+    /// What has happened in a [`Cooldown`] since it was built.
+    pub struct CooldownStats from Counters {
+        counted {
+            /// Calls that started the cooldown of their key.
+            started,
+            /// Calls that found the cooldown of their key going on.
+            refused,
+            /// Cooldowns that were going on when they were forgotten, because there were too many.
+            forgotten,
+        }
+    }
 }
 
 /// The answer of [`Cooldown::try_start`].
@@ -114,21 +130,29 @@ impl<K: Hash + Eq + Send + Sync + 'static> Cooldown<K> {
         let shared = &*self.shared;
         // Removed keys are dropped after the lock is released: dropping a key is the user's code.
         let mut swept = Swept::default();
-        let _forgotten;
+        let forgotten;
         let mut started = shared.started.lock();
         let now = shared.sweep(&mut started, &mut swept);
         if let RawEntryMut::Occupied(mut entry) = find(&mut started, key) {
             if let Some(left) = shared.left(*entry.get(), now) {
+                count(&shared.counters.refused);
                 return Start::Remaining(left);
             }
+            count(&shared.counters.started);
             *entry.get_mut() = now;
             entry.to_back();
             return Start::Started;
         }
         let owned = key.to_owned();
         if started.len() >= shared.max_entries {
-            _forgotten = started.pop_front();
+            forgotten = started.pop_front();
+            if let Some((_, at)) = &forgotten
+                && shared.left(*at, now).is_some()
+            {
+                count(&shared.counters.forgotten);
+            }
         }
+        count(&shared.counters.started);
         started.insert(owned, now);
         Start::Started
     }
@@ -178,6 +202,12 @@ impl<K: Hash + Eq + Send + Sync + 'static> Cooldown<K> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// What has happened in the cooldown.
+    #[must_use]
+    pub fn stats(&self) -> CooldownStats {
+        self.shared.counters.snapshot()
     }
 
     /// The name given to [`builder`](Self::builder).
@@ -341,6 +371,7 @@ impl<K> fmt::Debug for Builder<K> {
             .field("name", &self.name)
             .field("period", &self.period)
             .field("max_entries", &self.max_entries)
+            counters: Counters::default(),
             .finish_non_exhaustive()
     }
 }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::shared::Shared;
 use crate::audit::{Audited, Bound, Described, Kind, State};
-use crate::counters::read;
 use crate::health::Cause;
 
 impl Audited for Shared {
     fn describe(&self) -> Described {
+        let stats = self.counters.snapshot();
         let closed = self.keyspace.is_closed().then_some(Cause::Closed);
         let failed = closed.or_else(|| self.failed.lock().clone());
         Described {
@@ -18,8 +18,8 @@ impl Audited for Shared {
             ttl: Some(self.ttl),
             bound: Bound::Ttl,
             entries: None,
-            hits: read(&self.duplicates),
-            misses: read(&self.reserved),
+            hits: stats.duplicates,
+            misses: stats.reserved,
             evictions: None,
             reloads: None,
             evicted_by: Vec::new(),

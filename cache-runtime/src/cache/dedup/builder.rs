@@ -3,12 +3,12 @@
 use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use super::Dedup;
 use super::json::Json;
 use super::shared::{KeyBy, Shared};
+use super::stats::Counters;
 use crate::audit;
 use crate::bus::Bus;
 use crate::cache::BuildError;
@@ -119,8 +119,7 @@ impl Builder {
             key_by: self.key_by,
             codec: self.codec,
             _claim: claim.transpose()?,
-            reserved: AtomicU64::new(0),
-            duplicates: AtomicU64::new(0),
+            counters: Counters::default(),
             failed: Mutex::new(None),
         });
         audit::enroll(&shared);

@@ -6,6 +6,7 @@ mod builder;
 mod error;
 mod json;
 mod shared;
+mod stats;
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ pub use error::DedupError;
 use error::Doing;
 pub use json::Json;
 use shared::Shared;
+pub use stats::DedupStats;
 
 /// Lets one instance handle a request that arrives several times within a few seconds, at one or
 /// several instances.
@@ -115,11 +117,11 @@ impl Dedup {
             .set_if_absent(&full, &value, shared.ttl)
             .await;
         let Some(found) = shared.checked(Doing::Reserve, key, found)? else {
-            count(&shared.reserved);
+            count(&shared.counters.reserved);
             return Ok(Reservation::Reserved);
         };
         let owner = shared.owner(Doing::Reserve, key, &found)?;
-        count(&shared.duplicates);
+        count(&shared.counters.duplicates);
         Ok(Reservation::Duplicate { owner })
     }
 
@@ -161,7 +163,7 @@ impl Dedup {
             .delete_if_starts_with(&full, start.as_bytes())
             .await;
         let found = match shared.checked(Doing::Release, key, deleted)? {
-            DeleteIf::Deleted => return Ok(Release::Released),
+            DeleteIf::Deleted => return Ok(self.released()),
             DeleteIf::Missing => return Ok(Release::Gone),
             DeleteIf::Other(found) => found,
         };
@@ -172,10 +174,15 @@ impl Dedup {
         // Another program wrote it, and formats JSON differently.
         let deleted = shared.keyspace.delete_if_equal(&full, &found).await;
         Ok(match shared.checked(Doing::Release, key, deleted)? {
-            DeleteIf::Deleted => Release::Released,
+            DeleteIf::Deleted => self.released(),
             // The reservation that was found has ended. A newer one is not the caller's to release.
             DeleteIf::Missing | DeleteIf::Other(_) => Release::Gone,
         })
+    }
+
+    fn released(&self) -> Release {
+        count(&self.shared.counters.released);
+        Release::Released
     }
 
     /// How many keys are reserved, for monitoring.
@@ -194,6 +201,12 @@ impl Dedup {
         let shared = &*self.shared;
         let count = shared.keyspace.count(&shared.key("")).await;
         shared.checked(Doing::Count, "", count)
+    }
+
+    /// What has happened in the deduplication.
+    #[must_use]
+    pub fn stats(&self) -> DedupStats {
+        self.shared.counters.snapshot()
     }
 
     /// The name given to [`builder`](Self::builder).

@@ -2,12 +2,13 @@
 
 use std::panic::Location;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use super::error::{DedupError, Doing, Reason};
 use super::json::Json;
+use super::stats::Counters;
 use crate::cache::claims::Claim;
+use crate::counters::count;
 use crate::health::Cause;
 use crate::keyspace::Keyspace;
 use crate::sync::Mutex;
@@ -24,8 +25,7 @@ pub(super) struct Shared {
     pub(super) codec: Json,
     /// Kept so that no cache takes the keys meanwhile.
     pub(super) _claim: Option<Arc<Claim>>,
-    pub(super) reserved: AtomicU64,
-    pub(super) duplicates: AtomicU64,
+    pub(super) counters: Counters,
     /// Why the latest command failed; `None` if it succeeded.
     pub(super) failed: Mutex<Option<Cause>>,
 }
@@ -46,10 +46,9 @@ impl Shared {
         key: &str,
         stored: &[u8],
     ) -> Result<String, DedupError> {
-        self.codec.decode(stored).map_err(|found| {
-            let reason = Reason::Unreadable(found.into());
-            DedupError::new(&self.name, doing, key, reason)
-        })
+        self.codec
+            .decode(stored)
+            .map_err(|found| self.failed(doing, key, Reason::Unreadable(found.into())))
     }
 
     /// Remembers whether a command failed, for audits.
@@ -60,6 +59,11 @@ impl Shared {
         answer: Result<T, Cause>,
     ) -> Result<T, DedupError> {
         *self.failed.lock() = answer.as_ref().err().cloned();
-        answer.map_err(|cause| DedupError::new(&self.name, doing, key, Reason::Redis(cause)))
+        answer.map_err(|cause| self.failed(doing, key, Reason::Redis(cause)))
+    }
+
+    fn failed(&self, doing: Doing, key: &str, reason: Reason) -> DedupError {
+        count(&self.counters.failed);
+        DedupError::new(&self.name, doing, key, reason)
     }
 }
