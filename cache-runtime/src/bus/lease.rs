@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::counters::Counters;
 use crate::clock::{self, Nanos, nanos};
 use crate::health::ProvenUntil;
 
@@ -14,14 +15,16 @@ pub(super) struct Lease {
     length: Duration,
     /// The end of the lease on the clocks that caches read.
     proven: Arc<ProvenUntil>,
+    counters: Arc<Counters>,
 }
 
 impl Lease {
-    pub(super) fn new(length: Duration) -> Self {
+    pub(super) fn new(length: Duration, counters: Arc<Counters>) -> Self {
         Self {
             start: clock::asleep_too(),
             length,
             proven: Arc::default(),
+            counters,
         }
     }
 
@@ -37,6 +40,11 @@ impl Lease {
     /// A canary proves that events arrive until then.
     pub(super) fn renew(&self, until: Nanos) {
         self.proven.renew(until, self.length);
+    }
+
+    /// The counters of the bus.
+    pub(super) fn counters(&self) -> &Counters {
+        &self.counters
     }
 
     /// A time of the link, on the clock that it is measured on.

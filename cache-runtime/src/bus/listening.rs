@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::channel::{ChannelStats, Counters, Dispatch};
+use crate::channel::{ChannelStats, Counters, Dispatch, FlushCause};
 use crate::health::{Health, ProvenUntil, Reported};
 use crate::link::{Audience, ChannelId};
 use crate::settings::{LISTENING, OnRejected, Settings};
@@ -50,7 +50,7 @@ impl Dispatch for Listening {
         Some(OnRejected::Ignore)
     }
 
-    fn flush(&self, _audience: Audience) {}
+    fn flush(&self, _audience: Audience, _cause: FlushCause) {}
 
     fn health(&self) -> &Reported {
         &self.health

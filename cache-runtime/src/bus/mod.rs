@@ -8,6 +8,7 @@
 
 mod builder;
 mod canaries;
+mod counters;
 mod ending;
 mod fences;
 pub(crate) mod handle;

@@ -89,8 +89,9 @@ impl Shared {
             None => Health::Idle,
         };
         let (id, fences) = (random::number(), Arc::new(Fences::new()));
-        let mut table = Table::new(Arc::clone(&fences));
-        let lease = Arc::new(Lease::new(settings.lease));
+        let counters = Arc::default();
+        let mut table = Table::new(Arc::clone(&fences), Arc::clone(&counters));
+        let lease = Arc::new(Lease::new(settings.lease, counters));
         let (health, combined, proven) = match &servers {
             Servers::One(transport) => {
                 let canary = CanaryName { id, slot: None };
@@ -432,7 +433,7 @@ impl Shared {
         for channel in moved {
             tracing::debug!(channel = %channel.name(), "flush: another node serves the channel");
             // Handlers too, because it may take the new link more than a lease to be live.
-            channel.flush(crate::link::Audience::Everyone);
+            channel.flush(crate::link::Audience::Everyone, channel::FlushCause::Moved);
         }
     }
 }

@@ -11,7 +11,7 @@ use tracing::{debug, error, info, warn};
 use super::fences::{self, Acknowledgement, CanaryName, Fences};
 use super::inbox::{EVERY_GENERATION, Generation, Inbox, Signal};
 use super::lease::Lease;
-use crate::channel::Dispatch;
+use crate::channel::{Dispatch, FlushCause};
 use crate::health::{Cause, Health, Reported};
 use crate::link::{Audience, ChannelId, Input, Link, Output};
 use crate::remedy::Remedy;
@@ -60,6 +60,10 @@ pub(super) struct Supervisor {
     /// The number that reports of the bus's health must name: the latest
     /// [`Wanted::bus`](super::inbox::Wanted).
     wanted: u64,
+    /// The connection was lost, and was not opened again since.
+    is_lost: bool,
+    /// A message of this channel was rejected, and the flush for it is not carried out yet.
+    rejected: Option<ChannelId>,
     max_payload: usize,
     /// The policy of channels that declare none.
     on_rejected: OnRejected,
@@ -99,6 +103,8 @@ impl Supervisor {
             acknowledging: JoinSet::new(),
             health,
             wanted: 0,
+            is_lost: false,
+            rejected: None,
             max_payload: settings.max_payload,
             on_rejected: settings.on_rejected,
         }
@@ -181,6 +187,7 @@ impl Supervisor {
             Signal::Connected(..) => {}
             Signal::Server(generation, told) => {
                 if generation == self.generation {
+                    self.lease.counters().told(&told.server.role);
                     self.feed(Input::Server {
                         canary: told.canary,
                         side: told.side,
@@ -191,6 +198,7 @@ impl Supervisor {
             }
             Signal::CanaryFailed(generation, cause) => {
                 if generation == self.generation {
+                    self.lease.counters().failed(&cause);
                     self.feed(Input::CanaryFailed(cause));
                 }
             }
@@ -257,8 +265,10 @@ impl Supervisor {
         }
         let policy = channel.on_rejected().unwrap_or(self.on_rejected);
         if policy == OnRejected::Flush && Remedy::FlushOfRejected.applies() {
+            self.rejected = Some(id);
             self.link.handle(self.now, Input::Rejected(id));
             self.carry_out();
+            self.rejected = None;
         }
     }
 
@@ -300,6 +310,7 @@ impl Supervisor {
                 // Commands in progress would keep the connection open.
                 self.tasks.abort_all();
                 if let Some(cause) = self.link.cause() {
+                    self.is_lost = true;
                     let silent = matches!(cause, Cause::LeaseExpired | Cause::Timeout(_));
                     self.transport.disconnect(silent.then_some(cause));
                 } else {
@@ -313,6 +324,9 @@ impl Supervisor {
                 if let Some(proven) = self.link.proven() {
                     self.fences.came_back(proven.canary);
                 }
+                let sent_at = until.saturating_sub(self.lease.length());
+                let took = self.now.saturating_sub(sent_at);
+                self.lease.counters().canary_took(took);
                 let until = self.lease.at(until);
                 self.lease.renew(until);
                 if self.is_node {
@@ -324,10 +338,18 @@ impl Supervisor {
             }
             Output::Flush(id, audience) => {
                 if let Some((channel, _)) = self.channels.get(&id) {
+                    let cause = match audience {
+                        // If the channel is about to be live, its health is told after the flush.
+                        _ if self.rejected == Some(id) || channel.health().get().is_live() => {
+                            FlushCause::Rejected
+                        }
+                        Audience::Handlers => FlushCause::Down,
+                        Audience::Inline | Audience::Everyone => FlushCause::Live,
+                    };
                     if audience != Audience::Inline {
                         debug!(channel = %channel.name(), "flush: events may have been lost");
                     }
-                    channel.flush(audience);
+                    channel.flush(audience, cause);
                 }
             }
             Output::ChannelHealth(id, health) => {
@@ -337,6 +359,11 @@ impl Supervisor {
                 }
             }
             Output::LinkHealth(health) => {
+                if let Health::Down(cause) = &health
+                    && self.health.get().is_live()
+                {
+                    self.lease.counters().lost(cause);
+                }
                 self.health.report(self.wanted, &health);
             }
         }
@@ -370,11 +397,18 @@ impl Supervisor {
         match result {
             Ok(connection) => {
                 let server = connection.server().clone();
+                self.lease.counters().told(&server.role);
+                if std::mem::take(&mut self.is_lost) {
+                    self.lease.counters().reconnected();
+                }
                 self.transport.reachable();
                 self.connection = Some(connection);
                 Input::Connected(server)
             }
-            Err(cause) => Input::Disconnected(cause),
+            Err(cause) => {
+                self.lease.counters().failed(&cause);
+                Input::Disconnected(cause)
+            }
         }
     }
 
@@ -431,7 +465,7 @@ impl Drop for Supervisor {
         // Not of a channel that another link serves by now.
         for (channel, wanted) in self.channels.values() {
             channel.health().report(*wanted, &down);
-            channel.flush(Audience::Everyone);
+            channel.flush(Audience::Everyone, FlushCause::Down);
         }
         error!("the task that receives events has ended: no channel is live any more");
     }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 
+use super::counters::Counters;
 use super::fences::{CanaryName, Fences};
 use super::lease::Lease;
 use super::links::Link;
@@ -24,6 +25,7 @@ use crate::transport::Transport;
 /// The channels in use, and the links that serve them.
 pub(super) struct Table {
     fences: Arc<Fences>,
+    counters: Arc<Counters>,
     /// In order, so that a seed of a simulation decides everything.
     pub(super) channels: BTreeMap<Arc<str>, Arc<dyn Dispatch>>,
     wanted: BTreeMap<ChannelId, Subscribed>,
@@ -60,9 +62,10 @@ enum ServedBy {
 }
 
 impl Table {
-    pub(super) fn new(fences: Arc<Fences>) -> Self {
+    pub(super) fn new(fences: Arc<Fences>, counters: Arc<Counters>) -> Self {
         Self {
             fences,
+            counters,
             channels: BTreeMap::new(),
             wanted: BTreeMap::new(),
             links: HashMap::new(),
@@ -127,7 +130,7 @@ impl Table {
             // The slot of a channel of the node is a slot of the node.
             let slot = slot_of(channel.name());
             let carrier = carrier.clone();
-            let lease = Arc::new(Lease::new(settings.lease));
+            let lease = Arc::new(Lease::new(settings.lease, Arc::clone(&self.counters)));
             let canary = CanaryName {
                 id: random::number(),
                 slot: Some(slot),

@@ -1,6 +1,7 @@
 //! A channel of a bus: its subscribers, and how a payload reaches them.
 
 mod echoes;
+mod flush_cause;
 pub(crate) mod handler;
 mod hook;
 mod inline;
@@ -25,6 +26,7 @@ use crate::log_throttle::LogThrottle;
 use crate::remedy::Remedy;
 use crate::settings::OnRejected;
 use echoes::{Echo, Echoes};
+pub(crate) use flush_cause::FlushCause;
 pub(crate) use hook::{Deletion, Hook};
 pub(crate) use inline::{Inline, Notice};
 pub(crate) use outlet::{Delivery, Outlet};
@@ -62,7 +64,7 @@ pub(crate) trait Dispatch: Any + Send + Sync {
     /// What follows when a message is rejected; `None` if that is up to the bus.
     fn on_rejected(&self) -> Option<OnRejected>;
     /// Tells subscribers that events may have been lost.
-    fn flush(&self, audience: Audience);
+    fn flush(&self, audience: Audience, cause: FlushCause);
     fn health(&self) -> &Reported;
     /// How many caches, inline subscribers, handlers and streams there are.
     fn subscribers(&self) -> usize;
@@ -240,7 +242,7 @@ impl<E: InvalidationEvent> Dispatch for Channel<E> {
         self.on_rejected
     }
 
-    fn flush(&self, audience: Audience) {
+    fn flush(&self, audience: Audience, cause: FlushCause) {
         self.echoes.clear();
         match audience {
             // A rejected message: nothing follows that would evict what it was meant to. After a loss, the
@@ -251,7 +253,7 @@ impl<E: InvalidationEvent> Dispatch for Channel<E> {
             Audience::Handlers => {}
         }
         if audience != Audience::Inline {
-            count(&self.counters.flushes);
+            self.counters.flushed(cause);
             if Remedy::FlushOfHandlers.applies() {
                 for outlet in self.outlets.snapshot().iter() {
                     self.push(outlet, Delivery::Flush);

@@ -2,6 +2,7 @@
 
 use tracing::error;
 
+use super::flush_cause::FlushCause;
 use crate::counters::{count, counters};
 use crate::log_throttle::LogThrottle;
 
@@ -22,6 +23,14 @@ counters! {
             /// because events may have been lost: when the channel became live, when it was down
             /// for longer than the lease, and after rejected messages.
             flushes,
+            /// Of `flushes`, those because the channel became live.
+            live_flushes,
+            /// Of `flushes`, those because it was down for longer than the lease.
+            down_flushes,
+            /// Of `flushes`, those after rejected messages.
+            rejected_flushes,
+            /// Of `flushes`, those because another node of the cluster serves the channel.
+            moved_flushes,
             /// How often the queue of a handler or stream was full and collapsed into one `All`.
             overflows,
             /// Events that were put into the outbox, to be sent later: those that the server did not
@@ -55,6 +64,16 @@ impl ChannelStats {
 }
 
 impl Counters {
+    pub(super) fn flushed(&self, cause: FlushCause) {
+        count(&self.flushes);
+        count(match cause {
+            FlushCause::Live => &self.live_flushes,
+            FlushCause::Down => &self.down_flushes,
+            FlushCause::Rejected => &self.rejected_flushes,
+            FlushCause::Moved => &self.moved_flushes,
+        });
+    }
+
     /// Counts and logs a panic of a subscriber. The log is throttled.
     pub(super) fn panicked(&self, channel: &str, subscriber: &str, log: &LogThrottle) {
         count(&self.panics);

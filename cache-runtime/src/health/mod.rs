@@ -167,4 +167,34 @@ impl fmt::Display for Cause {
     }
 }
 
+impl Cause {
+    /// The kind of cause in one word, for counting.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Unreachable(_) => "unreachable",
+            Self::Timeout(_) => "timeout",
+            Self::Credentials(_) => "credentials",
+            Self::Refused(_) => "refused",
+            Self::Version(_) => "version",
+            Self::Settings(_) => "settings",
+            Self::Disconnected => "disconnected",
+            Self::LeaseExpired => "lease_expired",
+            Self::Unsubscribed => "unsubscribed",
+            Self::Overflow => "overflow",
+            Self::NotPrimary(_) => "not_primary",
+            Self::AnotherServer => "another_server",
+            Self::Replaced(_) => "replaced",
+            Self::Moved(_) => "moved",
+            Self::Unserved(_) => "unserved",
+            Self::MissingCanary => "missing_canary",
+            Self::Unanswered => "unanswered",
+            Self::Oversized(_) => "oversized",
+            Self::Conflict(_) => "conflict",
+            Self::Stopped => "stopped",
+            Self::Server(_) => "server",
+            Self::Closed => "closed",
+        }
+    }
+}
+
 impl std::error::Error for Cause {}

@@ -53,7 +53,7 @@ impl Bus {
             unserved: Arc::new(Reported::new(Health::Idle, Arc::default())),
         };
         combined.links.add(&combined.unserved);
-        let mut table = Table::new(Arc::new(Fences::new()));
+        let mut table = Table::new(Arc::new(Fences::new()), Arc::default());
         table.combined = Some(combined);
         let mut bus = Self {
             settings: Settings::default(),
