@@ -230,6 +230,8 @@
 //! | `redis` | yes | the Redis transport; without it there is only the in-process bus |
 //! | `tls-rustls` | | `rediss://` addresses through rustls |
 //! | `tls-native-tls` | | `rediss://` addresses through the platform's own TLS library |
+//! | `metrics` | | the [`metrics`](https://docs.rs/metrics) facade reads what is counted, for Prometheus and others |
+//! | `otel` | | OpenTelemetry reads the same |
 //! | `outbox-sqlite` | | the [`transactional_outbox`] in SQLite, by `rusqlite` |
 //! | `outbox-postgres` | | the [`transactional_outbox`] in PostgreSQL, by `tokio-postgres` |
 //!
@@ -256,6 +258,10 @@ mod io_thread;
 mod keyspace;
 mod link;
 mod log_throttle;
+#[cfg(feature = "metrics")]
+pub mod metrics;
+#[cfg(feature = "otel")]
+pub mod otel;
 mod outbox;
 mod place;
 mod queue;
@@ -268,6 +274,8 @@ mod settings;
 mod simulation;
 mod slot;
 mod sync;
+#[cfg(any(feature = "metrics", feature = "otel"))]
+mod telemetry;
 pub mod transactional_outbox;
 mod transport;
 mod weak_list;

@@ -6,6 +6,8 @@ pub(crate) struct Layer(pub(crate) &'static str, pub(crate) &'static str);
 
 pub(crate) const RUNTIME: &[Layer] = &[
     Layer("lib.rs", "the public API: what users import"),
+    Layer("metrics.rs", "metrics, through the facade of that name"),
+    Layer("otel.rs", "metrics, through OpenTelemetry"),
     Layer("cache/", "the caches: one file or folder for each kind"),
     Layer(
         "cache/redis/",
@@ -28,6 +30,10 @@ pub(crate) const RUNTIME: &[Layer] = &[
     Layer(
         "cache/memory/",
         "what caches in memory share: a bounded store, one load per key",
+    ),
+    Layer(
+        "cache/measured.rs",
+        "what the metrics of several kinds of caches have in common",
     ),
     Layer("cache/evict.rs", "what an event evicts"),
     Layer(
@@ -126,6 +132,10 @@ pub(crate) const RUNTIME: &[Layer] = &[
     Layer("server_info.rs", "what a server says of itself"),
     Layer("slot.rs", "the slots of a cluster"),
     Layer("place.rs", "a source location"),
+    Layer(
+        "telemetry/",
+        "which metrics there are, and their values at one moment",
+    ),
     Layer("sync.rs", "locks without poisoning"),
     Layer("counters/", "counters behind the statistics"),
     Layer("defaults.rs", "the default settings"),

@@ -13,6 +13,10 @@ use crate::weak_list::WeakList;
 /// A cache that audits list.
 pub(crate) trait Audited: Send + Sync {
     fn describe(&self) -> Described;
+
+    /// Adds the values of its metrics.
+    #[cfg(any(feature = "metrics", feature = "otel"))]
+    fn measure(&self, samples: &mut crate::telemetry::Samples);
 }
 
 /// A cache at the time of an audit.
@@ -44,6 +48,14 @@ static CACHES: WeakList<dyn Audited> = WeakList::new();
 pub(crate) fn enroll<C: Audited + 'static>(cache: &Arc<C>) {
     let cache: Weak<C> = Arc::downgrade(cache);
     CACHES.add(cache);
+}
+
+/// Adds the values of the metrics of every cache of this process.
+#[cfg(any(feature = "metrics", feature = "otel"))]
+pub(super) fn measure(samples: &mut crate::telemetry::Samples) {
+    for cache in CACHES.living() {
+        cache.measure(samples);
+    }
 }
 
 /// Every cache of this process.

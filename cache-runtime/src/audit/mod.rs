@@ -21,6 +21,8 @@ mod flags;
 mod instances;
 mod json;
 pub(crate) mod local;
+#[cfg(any(feature = "metrics", feature = "otel"))]
+mod measured;
 mod peer;
 mod reloads;
 mod report;
@@ -33,6 +35,8 @@ mod tests;
 pub use crate::place::Place;
 pub(crate) use enrolled::{Audited, Described, enroll};
 pub use instances::AuditError;
+#[cfg(any(feature = "metrics", feature = "otel"))]
+pub(crate) use measured::measured;
 pub use peer::RECORD_TTL;
 pub use reloads::Reloads;
 pub use report::{Audit, Bound, EvictedBy, Flag, Kind, Risk, Row, State, Traffic};

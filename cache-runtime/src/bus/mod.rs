@@ -16,6 +16,8 @@ mod inbox;
 mod lease;
 mod links;
 mod listening;
+#[cfg(any(feature = "metrics", feature = "otel"))]
+mod measured;
 mod payload;
 mod settle;
 mod shared;

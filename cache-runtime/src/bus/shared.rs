@@ -347,6 +347,15 @@ impl Shared {
         }
     }
 
+    /// What is left of the lease, or of the one that ends first.
+    #[cfg(any(feature = "metrics", feature = "otel"))]
+    pub(super) fn lease_left(&self) -> Duration {
+        match &self.combined {
+            Some(combined) => combined.links.lease_left(),
+            None => self.health.lease().left(),
+        }
+    }
+
     pub(crate) async fn ready(
         &self,
         reported: &Reported,

@@ -297,6 +297,18 @@ impl<K: Send + Sync> Audited for Shared<K> {
             bus: None,
         }
     }
+
+    #[cfg(any(feature = "metrics", feature = "otel"))]
+    fn measure(&self, samples: &mut crate::telemetry::Samples) {
+        use crate::telemetry::instruments::{COOLDOWNS, COOLDOWNS_FORGOTTEN, COOLDOWNS_KEPT};
+
+        let stats = self.counters.snapshot();
+        let mut of = samples.of(&[("cooldown.name", &self.name)]);
+        of.count_by(&COOLDOWNS, "cooldown.result", "started", stats.started);
+        of.count_by(&COOLDOWNS, "cooldown.result", "refused", stats.refused);
+        of.count(&COOLDOWNS_FORGOTTEN, stats.forgotten);
+        of.amount(&COOLDOWNS_KEPT, self.started.lock().len() as u64);
+    }
 }
 
 impl<K> Clone for Cooldown<K> {
@@ -359,6 +371,7 @@ impl<K: Hash + Eq + Send + Sync + 'static> Builder<K> {
             max_entries: self.max_entries,
             clock: self.clock,
             started: Mutex::default(),
+            counters: Counters::default(),
         });
         audit::enroll(&shared);
         Ok(Cooldown { shared })
@@ -371,7 +384,6 @@ impl<K> fmt::Debug for Builder<K> {
             .field("name", &self.name)
             .field("period", &self.period)
             .field("max_entries", &self.max_entries)
-            counters: Counters::default(),
             .finish_non_exhaustive()
     }
 }

@@ -11,6 +11,8 @@ pub(crate) mod error;
 pub(crate) mod evict;
 mod key;
 mod limits;
+#[cfg(any(feature = "metrics", feature = "otel"))]
+mod measured;
 mod memory;
 mod names;
 pub(crate) mod redis;

@@ -296,6 +296,11 @@ where
     fn describe(&self) -> Described {
         self.engine.describe(self.place)
     }
+
+    #[cfg(any(feature = "metrics", feature = "otel"))]
+    fn measure(&self, samples: &mut crate::telemetry::Samples) {
+        self.engine.measure(audit::Kind::Ttl, samples);
+    }
 }
 
 impl<K, T> Builder<K, Option<T>>

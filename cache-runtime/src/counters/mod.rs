@@ -1,9 +1,13 @@
 //! Counters: atomics that count, and snapshots of them as plain numbers.
 
+mod durations;
 mod evictions;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+#[cfg(any(feature = "metrics", feature = "otel"))]
+pub(crate) use durations::Histogram;
+pub(crate) use durations::{Durations, Timer};
 pub(crate) use evictions::Cause;
 pub use evictions::Evictions;
 

@@ -50,6 +50,15 @@ impl Combined {
         live.all(|part| part.lease().is_proven())
     }
 
+    /// What is left of the lease that ends first, of those of the parts that are reported as live.
+    #[cfg(any(feature = "metrics", feature = "otel"))]
+    pub(crate) fn lease_left(&self) -> std::time::Duration {
+        let parts = self.parts.lock();
+        let live = parts.iter().filter(|part| part.get().is_live());
+        let left = live.map(|part| part.lease().left());
+        left.min().unwrap_or_default()
+    }
+
     /// Reports the health of the whole. Under the lock, so that the latest report is the newest.
     fn update(&self) {
         let parts = self.parts.lock();

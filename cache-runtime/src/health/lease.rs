@@ -91,6 +91,13 @@ impl Lease {
             || !Remedy::LeaseAtRead.applies()
     }
 
+    /// For how long it is still proven that events arrive, while the channel is reported as live.
+    #[cfg(any(feature = "metrics", feature = "otel"))]
+    pub(crate) fn left(&self) -> Duration {
+        let exact = self.proven.exact.load(Ordering::Acquire);
+        Duration::from_nanos(exact.saturating_sub(clock::asleep_too()))
+    }
+
     /// As [`ProvenUntil::renew`].
     pub(super) fn renew(&self, until: Nanos, lease: Duration) {
         self.proven.renew(until, lease);

@@ -84,6 +84,18 @@ impl Servers {
         }
     }
 
+    /// The address without its credentials.
+    #[cfg(any(feature = "metrics", feature = "otel"))]
+    pub(crate) fn address(&self) -> String {
+        match self {
+            #[cfg(feature = "redis")]
+            Self::One(Transport::Redis(redis)) => redis.address().to_owned(),
+            Self::One(_) => "in process".to_owned(),
+            #[cfg(any(feature = "redis", simulation))]
+            Self::Cluster(cluster) => cluster.address(),
+        }
+    }
+
     /// Those of another instance: they share no connection with these.
     pub(crate) fn another_instance(&self, settings: &Settings) -> Self {
         match self {

@@ -74,4 +74,9 @@ where
             ..self.engine.describe(self.place)
         }
     }
+
+    #[cfg(any(feature = "metrics", feature = "otel"))]
+    fn measure(&self, samples: &mut crate::telemetry::Samples) {
+        self.engine.measure(Kind::Coherent, samples);
+    }
 }

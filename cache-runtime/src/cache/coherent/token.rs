@@ -7,6 +7,7 @@ use super::shared::Shared;
 use crate::cache::error::NotStored;
 use crate::cache::key::LoadKey;
 use crate::cache::memory::LoneLoad;
+use crate::counters::Timer;
 
 /// The right to store an entry, taken before its value is loaded.
 ///
@@ -15,6 +16,7 @@ use crate::cache::memory::LoneLoad;
 pub struct LoadToken<'a, K: Hash + Eq, V: Clone> {
     shared: &'a Shared<K, V>,
     load: LoneLoad<'a, K, V>,
+    _timer: Timer<'a>,
 }
 
 impl<'a, K, V> LoadToken<'a, K, V>
@@ -27,7 +29,11 @@ where
         Q: LoadKey<K> + ?Sized,
     {
         let load = shared.engine.begin_load(key, shared.storing());
-        Self { shared, load }
+        Self {
+            shared,
+            load,
+            _timer: shared.engine.durations().begin(),
+        }
     }
 
     /// Stores the value, unless it may have become outdated since the token was taken.

@@ -30,4 +30,19 @@ impl Audited for Shared {
             bus: Some(self.keyspace.bus_id()),
         }
     }
+
+    #[cfg(any(feature = "metrics", feature = "otel"))]
+    fn measure(&self, samples: &mut crate::telemetry::Samples) {
+        use crate::telemetry::instruments::RESERVATIONS;
+
+        let stats = self.counters.snapshot();
+        let mut of = samples.of(&[("dedup.name", &self.name)]);
+        for (result, count) in [
+            ("reserved", stats.reserved),
+            ("duplicate", stats.duplicates),
+            ("error", stats.failed),
+        ] {
+            of.count_by(&RESERVATIONS, "dedup.result", result, count);
+        }
+    }
 }

@@ -21,7 +21,7 @@ use crate::audit::{Bound, Described, Kind, State};
 use crate::cache::error::NotStored;
 use crate::cache::evict::Evict;
 use crate::clock::{Clock, Nanos, nanos};
-use crate::counters::{Cause, count};
+use crate::counters::{Cause, Durations, count};
 use crate::log_throttle::LogThrottle;
 use crate::wire::Prose;
 
@@ -36,6 +36,7 @@ pub(crate) struct Engine<K, V> {
     /// Bounds how many loads there are at a time.
     pub(super) permits: Option<Semaphore>,
     pub(super) counters: Line<Counters>,
+    durations: Durations,
     hung: LogThrottle,
 }
 
@@ -53,6 +54,7 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
             ttl,
             permits: options.max_concurrent_loads.map(permits),
             counters: Line::default(),
+            durations: Durations::default(),
             hung: LogThrottle::default(),
             name: Arc::clone(name),
             show: |key| format!("{key:?}"),
@@ -70,6 +72,15 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
             let key = (self.show)(&key.to_owned());
             warn!(cache = %self.name, key = %Prose(&key), skipped, "{what}");
         }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How long loads take, for operators.
+    pub(crate) fn durations(&self) -> &Durations {
+        &self.durations
     }
 
     #[inline]

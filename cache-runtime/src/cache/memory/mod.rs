@@ -13,6 +13,8 @@ mod keys;
 mod layout;
 mod line;
 mod load;
+#[cfg(any(feature = "metrics", feature = "otel"))]
+mod measured;
 mod nested;
 mod options;
 mod part;

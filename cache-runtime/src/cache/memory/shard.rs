@@ -244,6 +244,15 @@ impl<K: Hash + Eq, V: Clone> Shard<K, V> {
         self.next_id
     }
 
+    #[cfg(any(feature = "metrics", feature = "otel"))]
+    pub(super) fn weight(&self, generation: u64) -> u64 {
+        if self.is_of(generation) {
+            self.entries.weight()
+        } else {
+            0
+        }
+    }
+
     pub(super) fn len(&self, generation: u64) -> usize {
         if self.is_of(generation) {
             self.entries.len()

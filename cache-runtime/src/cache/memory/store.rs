@@ -440,6 +440,14 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
         self.shards.iter().map(len).sum()
     }
 
+    /// The sum of the weights of these entries.
+    #[cfg(any(feature = "metrics", feature = "otel"))]
+    pub(super) fn weight(&self) -> u64 {
+        let generation = self.generation();
+        let weight = |part: &Part<K, V>| part.read().weight(generation);
+        self.shards.iter().map(weight).sum()
+    }
+
     /// The number of loads on their way.
     pub(super) fn loading(&self) -> usize {
         let loading = |part: &Part<K, V>| part.read().loads.len();

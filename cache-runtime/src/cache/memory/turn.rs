@@ -63,7 +63,11 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
             Turn::Failed(failure) => return failed(error_of(failure)),
             Turn::Lead(lead) => lead,
         };
-        match lead.run(async { loader().await }).await {
+        let loading = async {
+            let _timer = self.durations().begin();
+            loader().await
+        };
+        match lead.run(loading).await {
             Ok(value) => {
                 if is_open() {
                     // The waiters receive it even if it may not be stored.

@@ -36,6 +36,15 @@ impl<V: Clone + Send + Sync + 'static> Audited for Shared<V> {
             bus: Some(self.keyspace.bus_id()),
         }
     }
+
+    #[cfg(any(feature = "metrics", feature = "otel"))]
+    fn measure(&self, samples: &mut crate::telemetry::Samples) {
+        let kind = match self.coherence {
+            Some(_) => Kind::CoherentRedis,
+            None => Kind::Redis,
+        };
+        super::measured::measure(self, kind, samples);
+    }
 }
 
 impl<V: Clone + Send + Sync + 'static> Shared<V> {

@@ -197,7 +197,11 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
     {
         count(&self.counters.loads);
         let mut unfinished = Unfinished(Some(&self.counters.failed_loads));
-        let loaded = load().await?;
+        let loading = async {
+            let _timer = self.engine.durations().begin();
+            load().await
+        };
+        let loaded = loading.await?;
         unfinished.0 = None;
         Ok(loaded)
     }

@@ -21,6 +21,8 @@ mod evict;
 mod keys;
 mod load;
 mod load_lock;
+#[cfg(any(feature = "metrics", feature = "otel"))]
+mod measured;
 mod mode;
 mod options;
 mod policy;
