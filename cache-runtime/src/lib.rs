@@ -235,6 +235,10 @@
 //! | `outbox-sqlite` | | the [`transactional_outbox`] in SQLite, by `rusqlite` |
 //! | `outbox-postgres` | | the [`transactional_outbox`] in PostgreSQL, by `tokio-postgres` |
 //!
+//! `cache_runtime::metrics` and `cache_runtime::otel` list the metrics. Loads, fetches from Redis and
+//! publications are `tracing` spans at debug level: `cache.load` and `cache.fetch` with the field `cache`,
+//! and `channel.publish` with `channel`. They name no key.
+//!
 //! With TLS, the system's certificates are trusted, or those given to `BusBuilder::tls_authority`.
 //!
 //! rustls uses ring, unless the program has installed another provider.

@@ -6,4 +6,5 @@
 mod docs;
 mod otel;
 mod prometheus;
+mod spans;
 mod world;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, join_all};
-use tracing::debug;
+use tracing::{Instrument, debug, debug_span};
 
 use super::sending::{Keeper, Sending};
 use crate::bus::Shared;
@@ -102,7 +102,9 @@ impl<E: InvalidationEvent> Core<E> {
 
         let payload = sending.payload();
         let echo = self.channel.expect_echo(payload, &hooks);
-        let published = self.bus.publish(self.name(), payload, &keys).await;
+        let span = debug_span!("channel.publish", channel = &**self.name());
+        let publication = self.bus.publish(self.name(), payload, &keys);
+        let published = publication.instrument(span).await;
         let published = published.unwrap_or_else(|cause| Published {
             receivers: Err(cause.clone()),
             deleted: Err(cause),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use equivalent::Equivalent;
 use tokio::sync::SemaphorePermit;
+use tracing::{Instrument, debug_span};
 
 use super::engine::Engine;
 use super::keys::hash;
@@ -67,7 +68,8 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
             let _timer = self.durations().begin();
             loader().await
         };
-        match lead.run(loading).await {
+        let span = debug_span!("cache.load", cache = self.name());
+        match lead.run(loading.instrument(span)).await {
             Ok(value) => {
                 if is_open() {
                     // The waiters receive it even if it may not be stored.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use tracing::{debug, warn};
+use tracing::{Instrument, debug, debug_span, warn};
 
 use super::entry::{Cached, Loaded};
 use super::error::{LoadError, RedisCacheError};
@@ -201,7 +201,8 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
             let _timer = self.engine.durations().begin();
             load().await
         };
-        let loaded = loading.await?;
+        let span = debug_span!("cache.load", cache = &*self.name);
+        let loaded = loading.instrument(span).await?;
         unfinished.0 = None;
         Ok(loaded)
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use tracing::warn;
+use tracing::{Instrument, debug_span, warn};
 
 use super::background::Background;
 use super::breaker::Breaker;
@@ -166,7 +166,8 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         keys: &EntryKeys,
     ) -> Result<Option<Found>, Cause> {
         self.settled(key).await?;
-        self.ask(self.keyspace.lookup(keys)).await
+        let span = debug_span!("cache.fetch", cache = &*self.name);
+        self.ask(self.keyspace.lookup(keys)).instrument(span).await
     }
 
     /// Decodes an entry. If that fails it counts as missing.
