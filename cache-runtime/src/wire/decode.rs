@@ -103,7 +103,9 @@ pub fn field<T: EventField>(
         return Err(Rejected::new(schema, variant, field).null(value));
     }
     let mut json = serde_json::Deserializer::from_str(value.text);
-    T::deserialize(Strict(&mut json)).or_else(|_| {
+    // A type may read a part of a number only, such as `1` of `1.5`.
+    let read = T::deserialize(Strict(&mut json)).and_then(|read| json.end().map(|()| read));
+    read.or_else(|_| {
         explain(value)
             .map_err(|why| Rejected::new(schema, variant, field).wrong_foreign(value, &why))
     })
@@ -157,9 +159,13 @@ fn native(value: &Value<'_>, place: &mut dyn Any) -> bool {
 #[cold]
 fn explain<T: DeserializeOwned>(value: &Value<'_>) -> Result<T, Why> {
     let mut json = serde_json::Deserializer::from_str(value.text);
-    serde_path_to_error::deserialize(Strict(&mut json)).map_err(|error| Why {
+    let read = serde_path_to_error::deserialize(Strict(&mut json)).map_err(|error| Why {
         path: error.path().to_string(),
         message: error.inner().to_string(),
+    })?;
+    json.end().map(|()| read).map_err(|error| Why {
+        path: ".".to_owned(),
+        message: error.to_string(),
     })
 }
 

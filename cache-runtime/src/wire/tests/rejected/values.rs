@@ -173,3 +173,18 @@ fn empty_values() {
         rejects(payload, &format!("key {reason}"));
     }
 }
+
+/// `serde_json` leaves the rest of such a number unread.
+#[test]
+fn a_number_is_read_to_its_end() {
+    #[derive(Debug, PartialEq, Deserialize, Serialize)]
+    struct Wide(i128);
+
+    for (value, is_integer) in [("1", true), ("1.5", false), ("1e2", false)] {
+        let payload = format!(r#"{{"type":"add","entry":{value}}}"#);
+        let mut members = [Member::EMPTY; 3];
+        scan(&SCHEMA, payload.as_bytes(), LIMIT, &mut members).unwrap();
+        let read = field::<Wide>(&SCHEMA, 1, 0, &members);
+        assert_eq!(read.is_ok(), is_integer, "{value}: {read:?}");
+    }
+}
