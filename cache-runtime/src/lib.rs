@@ -233,6 +233,7 @@
 //! | `metrics` | | the [`metrics`](https://docs.rs/metrics) facade reads what is counted, for Prometheus and others |
 //! | `otel` | | OpenTelemetry reads the same |
 //! | `outbox-sqlite` | | the [`transactional_outbox`] in SQLite, by `rusqlite` |
+//! | `export` | | the wire contract of events for other languages: `export` |
 //! | `outbox-postgres` | | the [`transactional_outbox`] in PostgreSQL, by `tokio-postgres` |
 //!
 //! `cache_runtime::metrics` and `cache_runtime::otel` list the metrics. Loads, fetches from Redis and
@@ -257,6 +258,8 @@ mod counters;
 pub mod defaults;
 mod error;
 pub mod event;
+#[cfg(feature = "export")]
+pub mod export;
 mod health;
 mod io_thread;
 mod keyspace;
@@ -350,7 +353,7 @@ pub mod __private {
     };
     pub use crate::wire::{
         AsString, EventField, FieldType, Member, NoOption, Probe, Writer, field, field_as_string,
-        refuse_option, scan,
+        refuse_option, scan, typed, typed_as_string,
     };
     pub use ::inventory;
 

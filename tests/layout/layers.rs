@@ -55,6 +55,7 @@ pub(crate) const RUNTIME: &[Layer] = &[
         "audit/",
         "every cache and channel in one table, and what looks wrong",
     ),
+    Layer("export/", "the wire contract of events for other languages"),
     Layer(
         "transactional_outbox/",
         "events that are committed as rows, and the relay that publishes them",

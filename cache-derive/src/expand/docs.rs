@@ -73,7 +73,7 @@ pub(super) fn lead(wire: &str) -> String {
 }
 
 /// The user's documentation of an item.
-fn own(attrs: &[Attribute]) -> String {
+pub(super) fn own(attrs: &[Attribute]) -> String {
     let lines: Vec<_> = attrs.iter().filter_map(doc_line).collect();
     lines.join("\n").trim().to_owned()
 }

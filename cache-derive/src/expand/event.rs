@@ -2,6 +2,7 @@
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{format_ident, quote_spanned};
+use syn::Attribute;
 use syn::ext::IdentExt;
 
 use super::{allow_deprecated, docs, methods};
@@ -83,18 +84,42 @@ fn schema(event: &Event<'_>, all: usize) -> TokenStream {
             let lead = docs::lead(wire);
             let ty = types::spelled(&field.node.ty);
             let non_empty = field.non_empty.is_some();
+            let typed = typed(field);
+            let documented = documented(&field.node.attrs);
             quote_spanned! {Span::mixed_site()=>
-                __rt::event::FieldSchema::new(#name, #wire, #lead, #ty, #non_empty)
+                __rt::event::FieldSchema::new(#name, #wire, #lead, #ty, #non_empty) #typed #documented
             }
         });
+        let documented = documented(&variant.node.attrs);
         quote_spanned! {Span::mixed_site()=>
-            __rt::event::VariantSchema::new(#name, #wire, #head, &[#(#fields),*])
+            __rt::event::VariantSchema::new(#name, #wire, #head, &[#(#fields),*]) #documented
         }
     });
     let all = Literal::usize_unsuffixed(all);
+    let documented = documented(&event.input.attrs);
     quote_spanned! {Span::mixed_site()=>
-        __rt::event::EventSchema::new(#name, #tag, &[#(#variants),*], #all)
+        __rt::event::EventSchema::new(#name, #tag, &[#(#variants),*], #all) #documented
     }
+}
+
+/// Tells the schema of a field its type.
+fn typed(field: &Field<'_>) -> TokenStream {
+    let mixed = Span::mixed_site();
+    let name = match field.as_string {
+        Some(_) => Ident::new("typed_as_string", mixed),
+        None => Ident::new("typed", mixed),
+    };
+    let ty = turbofish(field).unwrap_or_else(|| {
+        let ty = &field.node.ty;
+        quote_spanned!(mixed=> ::<#ty>)
+    });
+    quote_spanned!(mixed=> .typed(__p::#name #ty ()))
+}
+
+/// Tells a schema the user's documentation, if there is any.
+fn documented(attrs: &[Attribute]) -> Option<TokenStream> {
+    let text = docs::own(attrs);
+    (!text.is_empty()).then(|| quote_spanned!(Span::mixed_site()=> .documented(#text)))
 }
 
 fn decode(event: &Event<'_>) -> TokenStream {

@@ -6,6 +6,8 @@ use std::fmt;
 use crate::event::InvalidationEvent;
 use crate::settings::OnRejected;
 use crate::wire::EventSchema;
+#[cfg(feature = "export")]
+use crate::wire::Rejection;
 
 /// A channel as an annotated service declares it, with its event and its place in the source.
 #[derive(Clone, Copy)]
@@ -19,6 +21,8 @@ pub struct DeclaredChannel {
     column: u32,
     logging: Logging,
     on_rejected: Option<OnRejected>,
+    #[cfg(feature = "export")]
+    decode: fn(&[u8], usize) -> Result<(), Rejection>,
 }
 
 /// Which actions of a service are logged.
@@ -53,6 +57,8 @@ impl DeclaredChannel {
             column,
             logging,
             on_rejected: None,
+            #[cfg(feature = "export")]
+            decode: |payload, limit| E::decode_within(payload, limit).map(drop),
         }
     }
 
@@ -98,6 +104,18 @@ impl DeclaredChannel {
     #[must_use]
     pub const fn column(&self) -> u32 {
         self.column
+    }
+
+    /// The type of the service's events.
+    #[cfg(feature = "export")]
+    pub(crate) fn event(&self) -> TypeId {
+        (self.event)()
+    }
+
+    /// Decodes a payload of at most so many bytes, and drops the event.
+    #[cfg(feature = "export")]
+    pub(crate) const fn decode(&self) -> fn(&[u8], usize) -> Result<(), Rejection> {
+        self.decode
     }
 
     pub(crate) const fn logging(&self) -> Logging {

@@ -26,6 +26,9 @@ pub trait AsString: Sized {
     /// What is on the wire.
     type Wire: EventField;
 
+    /// The least and the largest number.
+    const RANGE: [&'static dyn Display; 2];
+
     /// To the wire.
     fn to_wire(&self) -> Self::Wire;
 
@@ -54,6 +57,8 @@ macro_rules! implement {
             type Itself = Self;
             type Wire = Decimal<Self>;
 
+            const RANGE: [&'static dyn Display; 2] = <Self as Integer>::RANGE;
+
             fn to_wire(&self) -> Decimal<Self> {
                 Decimal(*self)
             }
@@ -70,6 +75,8 @@ integers!(implement);
 impl<T: Integer> AsString for Vec<T> {
     type Itself = Self;
     type Wire = Vec<Decimal<T>>;
+
+    const RANGE: [&'static dyn Display; 2] = T::RANGE;
 
     fn to_wire(&self) -> Self::Wire {
         self.iter().copied().map(Decimal).collect()

@@ -27,12 +27,16 @@ mod diagnose;
 mod encode;
 mod lexer;
 mod member;
+mod probe;
 mod rejection;
 mod scan;
 mod schema;
 mod seen;
 mod strict;
 mod text;
+#[cfg(feature = "export")]
+pub(crate) mod trace;
+mod typed;
 
 #[cfg(test)]
 mod tests;
@@ -42,7 +46,10 @@ pub use decode::{EventField, FieldType, NoOption, Probe, field, refuse_option};
 pub use describe::Description;
 pub use encode::{EncodeError, Writer};
 pub use member::Member;
+pub use probe::{typed, typed_as_string};
 pub use rejection::{Rejection, RejectionKind};
 pub use scan::scan;
 pub use schema::{EventSchema, FieldSchema, VariantSchema};
 pub(crate) use text::{Prose, Quoted};
+#[cfg(feature = "export")]
+pub(crate) use typed::Typed;

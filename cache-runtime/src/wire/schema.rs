@@ -1,5 +1,7 @@
 //! The shape of an event enum: the derive writes it, and encoding and decoding go by it.
 
+use super::typed::Typed;
+
 /// The shape of an event enum: its tag key and its variants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EventSchema {
@@ -7,6 +9,8 @@ pub struct EventSchema {
     tag: &'static str,
     variants: &'static [VariantSchema],
     all: usize,
+    #[cfg(feature = "export")]
+    doc: &'static str,
 }
 
 impl EventSchema {
@@ -24,7 +28,25 @@ impl EventSchema {
             tag,
             variants,
             all,
+            #[cfg(feature = "export")]
+            doc: "",
         }
+    }
+
+    /// Adds the documentation of the enum. Only an export needs it.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn documented(self, doc: &'static str) -> Self {
+        #[cfg(feature = "export")]
+        let documented = Self { doc, ..self };
+        #[cfg(not(feature = "export"))]
+        let (documented, _) = (self, doc);
+        documented
+    }
+
+    #[cfg(feature = "export")]
+    pub(crate) const fn doc(&self) -> &'static str {
+        self.doc
     }
 
     /// The enum's name in Rust.
@@ -59,6 +81,8 @@ pub struct VariantSchema {
     wire: &'static str,
     head: &'static str,
     fields: &'static [FieldSchema],
+    #[cfg(feature = "export")]
+    doc: &'static str,
 }
 
 impl VariantSchema {
@@ -76,7 +100,25 @@ impl VariantSchema {
             wire,
             head,
             fields,
+            #[cfg(feature = "export")]
+            doc: "",
         }
+    }
+
+    /// Adds the documentation of the variant. Only an export needs it.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn documented(self, doc: &'static str) -> Self {
+        #[cfg(feature = "export")]
+        let documented = Self { doc, ..self };
+        #[cfg(not(feature = "export"))]
+        let (documented, _) = (self, doc);
+        documented
+    }
+
+    #[cfg(feature = "export")]
+    pub(crate) const fn doc(&self) -> &'static str {
+        self.doc
     }
 
     /// The variant's name in Rust.
@@ -110,6 +152,10 @@ pub struct FieldSchema {
     lead: &'static str,
     type_name: &'static str,
     non_empty: bool,
+    #[cfg(feature = "export")]
+    doc: &'static str,
+    #[cfg(feature = "export")]
+    typed: Option<Typed>,
 }
 
 impl FieldSchema {
@@ -129,7 +175,46 @@ impl FieldSchema {
             lead,
             type_name,
             non_empty,
+            #[cfg(feature = "export")]
+            doc: "",
+            #[cfg(feature = "export")]
+            typed: None,
         }
+    }
+
+    /// Adds the documentation of the field. Only an export needs it.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn documented(self, doc: &'static str) -> Self {
+        #[cfg(feature = "export")]
+        let documented = Self { doc, ..self };
+        #[cfg(not(feature = "export"))]
+        let (documented, _) = (self, doc);
+        documented
+    }
+
+    /// Adds the type of the field. Only an export needs it.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn typed(self, typed: Typed) -> Self {
+        #[cfg(feature = "export")]
+        let typed = Self {
+            typed: Some(typed),
+            ..self
+        };
+        #[cfg(not(feature = "export"))]
+        let (typed, _) = (self, typed);
+        typed
+    }
+
+    #[cfg(feature = "export")]
+    pub(crate) const fn type_behind(&self) -> Option<&Typed> {
+        self.typed.as_ref()
+    }
+
+    #[cfg(feature = "export")]
+    pub(crate) const fn doc(&self) -> &'static str {
+        self.doc
     }
 
     /// The field's name in Rust.

@@ -2,27 +2,30 @@ const _: () = {
     use ::cache_runtime as __rt;
     use __rt::__private as __p;
     static __SCHEMA: __rt::event::EventSchema = __rt::event::EventSchema::new(
-        "ChannelActivationEvent",
-        "type",
-        &[
-            __rt::event::VariantSchema::new(
-                "Channel",
-                "channel",
-                "{\"type\":\"channel\"",
-                &[
-                    __rt::event::FieldSchema::new(
-                        "channel_id",
-                        "channelId",
-                        ",\"channelId\":",
-                        "String",
-                        false,
-                    ),
-                ],
-            ),
-            __rt::event::VariantSchema::new("All", "all", "{\"type\":\"all\"", &[]),
-        ],
-        1,
-    );
+            "ChannelActivationEvent",
+            "type",
+            &[
+                __rt::event::VariantSchema::new(
+                        "Channel",
+                        "channel",
+                        "{\"type\":\"channel\"",
+                        &[
+                            __rt::event::FieldSchema::new(
+                                    "channel_id",
+                                    "channelId",
+                                    ",\"channelId\":",
+                                    "String",
+                                    false,
+                                )
+                                .typed(__p::typed::<String>()),
+                        ],
+                    )
+                    .documented("One channel was switched on or off."),
+                __rt::event::VariantSchema::new("All", "all", "{\"type\":\"all\"", &[]),
+            ],
+            1,
+        )
+        .documented("Which channels the bot is active in has changed.");
     #[automatically_derived]
     impl __rt::InvalidationEvent for ChannelActivationEvent {
         const SCHEMA: &'static __rt::event::EventSchema = &__SCHEMA;

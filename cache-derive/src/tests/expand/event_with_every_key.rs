@@ -12,19 +12,21 @@ const _: () = {
                 "{\"kind\":\"say \\\"hi\\\"\"",
                 &[
                     __rt::event::FieldSchema::new(
-                        "type",
-                        "type",
-                        ",\"type\":",
-                        "u8",
-                        false,
-                    ),
+                            "type",
+                            "type",
+                            ",\"type\":",
+                            "u8",
+                            false,
+                        )
+                        .typed(__p::typed::<u8>()),
                     __rt::event::FieldSchema::new(
-                        "list",
-                        "listOf",
-                        ",\"listOf\":",
-                        "Vec<Key>",
-                        true,
-                    ),
+                            "list",
+                            "listOf",
+                            ",\"listOf\":",
+                            "Vec<Key>",
+                            true,
+                        )
+                        .typed(__p::typed::<<Vec<Key> as __p::FieldType>::Itself>()),
                 ],
             ),
             __rt::event::VariantSchema::new(
@@ -32,21 +34,24 @@ const _: () = {
                 "ids",
                 "{\"kind\":\"ids\"",
                 &[
-                    __rt::event::FieldSchema::new("id", "id", ",\"id\":", "u64", false),
+                    __rt::event::FieldSchema::new("id", "id", ",\"id\":", "u64", false)
+                        .typed(__p::typed_as_string::<u64>()),
                     __rt::event::FieldSchema::new(
-                        "more",
-                        "more",
-                        ",\"more\":",
-                        "Vec<u64>",
-                        true,
-                    ),
+                            "more",
+                            "more",
+                            ",\"more\":",
+                            "Vec<u64>",
+                            true,
+                        )
+                        .typed(__p::typed_as_string::<Vec<u64>>()),
                     __rt::event::FieldSchema::new(
-                        "other",
-                        "other",
-                        ",\"other\":",
-                        "Id",
-                        false,
-                    ),
+                            "other",
+                            "other",
+                            ",\"other\":",
+                            "Id",
+                            false,
+                        )
+                        .typed(__p::typed_as_string::<<Id as __p::AsString>::Itself>()),
                 ],
             ),
             __rt::event::VariantSchema::new("Old", "old", "{\"kind\":\"old\"", &[]),
