@@ -1,7 +1,10 @@
-//! Events, cached values and reservations exchanged with a service written for Node.
+//! Events, cached values and reservations exchanged with a service written for Node, and validators
+//! exported for it.
 //!
 //! Runs if `node` and `npm` are present. If not, it passes with a note, because a Rust toolchain
 //! and a server have to suffice for the tests.
+
+mod contract;
 
 use std::env;
 use std::fs;
@@ -30,8 +33,9 @@ enum SettingsEvent {
 #[cache_invalidation(channel = "cache:settings", event = SettingsEvent)]
 struct Settings;
 
-const SOURCES: [(&str, &str); 3] = [
+const SOURCES: [(&str, &str); 4] = [
     ("client.mjs", include_str!("client.mjs")),
+    ("contract.mjs", include_str!("contract.mjs")),
     ("package.json", include_str!("package.json")),
     ("package-lock.json", include_str!("package-lock.json")),
 ];
@@ -62,7 +66,9 @@ async fn install() -> Option<PathBuf> {
     for (name, text) in SOURCES {
         fs::write(folder.join(name), text).expect("the build folder can be written to");
     }
-    if !folder.join("node_modules/ioredis").is_dir() {
+    let modules = folder.join("node_modules");
+    let packages = ["ajv", "ioredis", "typescript", "zod"];
+    if !packages.iter().all(|name| modules.join(name).is_dir()) {
         let mut npm = Command::new("npm");
         npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
             .current_dir(&folder);
