@@ -32,6 +32,17 @@ impl<T: Send + Sync + 'static> Audited for Handle<T> {
             bus: sources().next().map(Source::bus),
         }
     }
+
+    #[cfg(any(feature = "metrics", feature = "otel"))]
+    fn measure(&self, samples: &mut crate::telemetry::Samples) {
+        use crate::cache::measured::cache;
+        use crate::telemetry::instruments::{LOAD_FAILURES, LOADS};
+
+        let stats = self.shared.stats();
+        let mut of = cache(samples, &self.shared.loader.name, Kind::Snapshot);
+        of.count(&LOADS, stats.loads);
+        of.count(&LOAD_FAILURES, stats.failed_loads);
+    }
 }
 
 fn state(freshness: &Freshness) -> State {
