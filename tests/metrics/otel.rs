@@ -8,7 +8,9 @@ use cache_runtime::otel;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::MeterProvider;
 use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::metrics::data::{AggregatedMetrics, MetricData, ResourceMetrics};
+use opentelemetry_sdk::metrics::data::{
+    AggregatedMetrics, MetricData, ResourceMetrics, ScopeMetrics,
+};
 use opentelemetry_sdk::metrics::reader::MetricReader;
 use opentelemetry_sdk::metrics::{
     InstrumentKind, ManualReader, Pipeline, SdkMeterProvider, Temporality,
@@ -76,7 +78,7 @@ impl Exporter {
         let mut collected = ResourceMetrics::default();
         self.reader.collect(&mut collected).unwrap();
         let mut points = Vec::new();
-        for metric in collected.scope_metrics().flat_map(|scope| scope.metrics()) {
+        for metric in collected.scope_metrics().flat_map(ScopeMetrics::metrics) {
             let mut add = |kind, attributes: Vec<KeyValue>, value| {
                 points.push(Point {
                     name: metric.name().to_owned(),

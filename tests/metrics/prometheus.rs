@@ -5,12 +5,19 @@ use std::time::Duration;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 use support::eventually;
+use tokio::sync::Mutex;
 
 use crate::docs::documented;
 use crate::world::World;
 
+/// A process has one exporter: what is gone is told to whoever asks first.
+static ALONE: Mutex<()> = Mutex::const_new(());
+
 /// What a scrape returns.
 struct Scrape(String);
+
+/// A metric, some of its labels, and its value.
+type Sample<'a> = (&'a str, Vec<(&'a str, &'a str)>, &'a str);
 
 struct Exporter(PrometheusRecorder);
 
@@ -48,6 +55,21 @@ impl Scrape {
         value.unwrap_or_default()
     }
 
+    fn number(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+        self.get(name, labels).parse().expect("a number")
+    }
+
+    fn assert(&self, expected: &[Sample<'_>]) {
+        for (name, labels, value) in expected {
+            assert_eq!(
+                self.get(name, labels),
+                *value,
+                "{name} {labels:?}\n{}",
+                self.0
+            );
+        }
+    }
+
     fn types(&self) -> BTreeSet<(String, String)> {
         let lines = self
             .0
@@ -61,17 +83,15 @@ impl Scrape {
 }
 
 #[tokio::test]
-async fn it_exports_what_has_happened() {
-    let _world = World::used("p-values").await;
-    let exporter = Exporter::new();
-    let scrape = exporter.scrape();
-    let bus = ("bus_namespace", "p-values");
-    let channel = ("channel_name", "p-values:users");
+async fn it_exports_what_caches_did() {
+    let _alone = ALONE.lock().await;
+    let _world = World::used("p-caches").await;
+    let scrape = Exporter::new().scrape();
     let [coherent, ttl, redis] =
-        ["coherent", "ttl", "redis"].map(|kind| format!("p-values-{kind}"));
+        ["coherent", "ttl", "redis"].map(|kind| format!("p-caches-{kind}"));
     let [coherent, ttl, redis] = [&coherent, &ttl, &redis].map(|name| ("cache_name", &**name));
     let result = |result| ("cache_read_result", result);
-    for (name, labels, value) in [
+    scrape.assert(&[
         ("cache_reads_total", vec![coherent, result("hit")], "2"),
         ("cache_reads_total", vec![coherent, result("miss")], "2"),
         ("cache_reads_total", vec![coherent, result("shared")], "0"),
@@ -108,7 +128,7 @@ async fn it_exports_what_has_happened() {
         (
             "dedup_reservations_total",
             vec![
-                ("dedup_name", "p-values-dedup"),
+                ("dedup_name", "p-caches-dedup"),
                 ("dedup_result", "duplicate"),
             ],
             "1",
@@ -116,16 +136,28 @@ async fn it_exports_what_has_happened() {
         (
             "cooldown_starts_total",
             vec![
-                ("cooldown_name", "p-values-cooldown"),
+                ("cooldown_name", "p-caches-cooldown"),
                 ("cooldown_result", "refused"),
             ],
             "1",
         ),
         (
             "cooldown_forgotten_total",
-            vec![("cooldown_name", "p-values-cooldown")],
+            vec![("cooldown_name", "p-caches-cooldown")],
             "1",
         ),
+    ]);
+    assert!(scrape.number("cache_load_duration_seconds_sum", &[coherent]) > 0.0);
+}
+
+#[tokio::test]
+async fn it_exports_what_channels_and_buses_did() {
+    let _alone = ALONE.lock().await;
+    let _world = World::used("p-values").await;
+    let scrape = Exporter::new().scrape();
+    let bus = ("bus_namespace", "p-values");
+    let channel = ("channel_name", "p-values:users");
+    scrape.assert(&[
         ("channel_events_published_total", vec![channel], "1"),
         ("channel_events_received_total", vec![channel], "1"),
         ("channel_messages_rejected_total", vec![channel], "1"),
@@ -154,23 +186,15 @@ async fn it_exports_what_has_happened() {
         ),
         ("bus_role", vec![bus, ("bus_server_role", "primary")], "1"),
         ("bus_role", vec![bus, ("bus_server_role", "replica")], "0"),
-    ] {
-        assert_eq!(
-            scrape.get(name, &labels),
-            value,
-            "{name} {labels:?}\n{}",
-            scrape.0
-        );
-    }
-    let number = |name, labels: &[_]| scrape.get(name, labels).parse::<f64>().unwrap();
-    assert!(number("bus_lease_left_seconds", &[bus]) > 0.0);
-    assert!(number("bus_canary_duration_seconds", &[bus]) > 0.0);
-    assert!(number("cache_load_duration_seconds_sum", &[coherent]) > 0.0);
+    ]);
+    assert!(scrape.number("bus_lease_left_seconds", &[bus]) > 0.0);
+    assert!(scrape.number("bus_canary_duration_seconds", &[bus]) > 0.0);
 }
 
 /// While the server is away, the bus is not live, and the counters say why.
 #[tokio::test]
 async fn it_tells_of_a_server_that_is_away() {
+    let _alone = ALONE.lock().await;
     let mut world = World::new("p-away").await;
     let exporter = Exporter::new();
     let bus = ("bus_namespace", "p-away");
@@ -197,6 +221,7 @@ async fn it_tells_of_a_server_that_is_away() {
 
 #[tokio::test]
 async fn what_is_gone_is_not_exported_as_if_it_were_there() {
+    let _alone = ALONE.lock().await;
     let exporter = Exporter::new();
     let world = World::new("p-gone").await;
     world.ttl.insert("a".to_owned(), 1);
@@ -219,6 +244,7 @@ async fn what_is_gone_is_not_exported_as_if_it_were_there() {
 /// Also with the exporter's own rules for names.
 #[tokio::test]
 async fn it_exports_what_is_documented() {
+    let _alone = ALONE.lock().await;
     let _world = World::used("p-docs").await;
     let types = documented().into_iter().map(|it| {
         // The series of a histogram.
@@ -249,6 +275,7 @@ async fn it_exports_what_is_documented() {
 
 #[tokio::test]
 async fn buckets_hold_what_is_not_longer() {
+    let _alone = ALONE.lock().await;
     let world = World::new("p-buckets").await;
     let exporter = Exporter::new();
     let bucket = |le: &str| {

@@ -1,6 +1,6 @@
 //! The spans of loads, of what is fetched from Redis, and of publications.
 
-use std::fmt::Debug;
+use std::fmt::{Debug, Write as _};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -21,7 +21,7 @@ struct Fields(String);
 
 impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.0 += &format!(" {field}={value:?}");
+        write!(self.0, " {field}={value:?}").expect("room for a field");
     }
 }
 
