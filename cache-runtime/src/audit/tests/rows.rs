@@ -144,6 +144,7 @@ fn json_holds_the_same() {
             "state": "bypassing",
             "reason": "the server cannot be reached: refused",
             "channel": null,
+            "reloads": null,
             "flags": [{ "about": "names", "risk": "critical", "text": flags[0].text }],
         })
     );
