@@ -13,7 +13,7 @@ use cache_runtime::service::{ConfirmError, PublishError};
 use cache_runtime::transactional_outbox::{AddError, sqlite};
 use cache_runtime::{
     Bus, CoherentCache, Dedup, Evict, InvalidationEvent, RedisCache, Services, TtlCache,
-    cache_invalidation,
+    cache_invalidation, export,
 };
 use support::Server;
 
@@ -364,8 +364,24 @@ fn adding_to_an_outbox() {
     assert!(matches!(error, AddError::Database(_)), "{error:?}");
 }
 
+#[test]
+fn exporting_a_contract() {
+    #[derive(InvalidationEvent)]
+    enum Event {
+        Changed { id: uuid::Uuid },
+        All,
+    }
+    let error = export::Contract::of::<Event>().unwrap_err();
+    let text = error.to_string();
+    chain(error, &[&text]);
+    assert!(
+        text.starts_with("cannot export `Event::Changed`: "),
+        "{text}"
+    );
+}
+
 /// The types that the tests above cover.
-const COVERED: [&str; 17] = [
+const COVERED: [&str; 18] = [
     "AddError",
     "AlreadyRegistered",
     "AuditError",
@@ -375,6 +391,7 @@ const COVERED: [&str; 17] = [
     "ConnectError",
     "DedupError",
     "EncodeError",
+    "ExportError",
     "LoadError",
     "MissingService",
     "NotReady",

@@ -100,7 +100,7 @@ struct Proto {
     proto: bool,
 }
 
-/// serde_json would read `1` of `1.5`.
+/// `serde_json` would read `1` of `1.5`.
 #[derive(Debug, Serialize, Deserialize)]
 struct WidestId(i128);
 

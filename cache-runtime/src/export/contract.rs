@@ -3,7 +3,7 @@
 use super::error::ExportError;
 use super::explore::explore;
 use super::fingerprint;
-use super::golden::{self, Decode, Golden};
+use super::payloads::{self, Decode, Golden};
 use super::shape::Shape;
 use crate::event::InvalidationEvent;
 use crate::wire::{EventSchema, FieldSchema, VariantSchema};
@@ -40,7 +40,7 @@ impl Contract {
         decode: Decode,
     ) -> Result<Self, ExportError> {
         let shapes = shapes(schema)?;
-        let golden = golden::golden(schema, &shapes, decode)?;
+        let golden = payloads::golden(schema, &shapes, decode)?;
         Ok(Self {
             schema,
             channels,

@@ -1,9 +1,9 @@
 //! Golden payloads as a file.
 
 use super::contract::Contract;
-use super::golden::Golden;
 use super::json::{hex, quoted};
 use super::layout::Code;
+use super::payloads::Golden;
 use super::typescript::type_name;
 use crate::event::RejectionKind;
 

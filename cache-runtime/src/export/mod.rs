@@ -4,7 +4,7 @@
 //! A service in another language that publishes or reads events needs their types, and has to
 //! reject what this library rejects. These functions write both from the events in Rust.
 //!
-//! ```
+//! ```standalone_crate
 //! use cache_runtime::{InvalidationEvent, cache_invalidation, export};
 //!
 //! /// A user was changed.
@@ -58,11 +58,11 @@ mod error;
 mod explore;
 mod file;
 mod fingerprint;
-mod golden;
 mod golden_file;
 mod json;
 mod json_schema;
 mod layout;
+mod payloads;
 mod samples;
 mod shape;
 mod typescript;
