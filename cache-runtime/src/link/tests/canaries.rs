@@ -1,10 +1,10 @@
 //! Canaries, and the lease that they renew.
 
 use super::fixture::{
-    A, At, CANARY, HEARTBEAT, LEASE, confirmed, down, lease, live, primary, refusal, timings,
+    A, At, CANARY, HEARTBEAT, LEASE, confirmed, down, lease, live, ms, primary, refusal, timings,
 };
 use crate::health::Cause;
-use crate::link::{Audience, Input, Link, Output, Timings};
+use crate::link::{Audience, Input, Link, Output, Proven, Timings};
 
 #[test]
 fn one_a_heartbeat() {
@@ -46,6 +46,38 @@ fn what_kept_it_from_being_sent_is_the_cause() {
     assert_eq!(at.feed(Input::CanaryFailed(refusal())), []);
     let outputs = at.tick_after(LEASE);
     assert_eq!(outputs[2], down(A, refusal()));
+}
+
+#[test]
+fn the_cause_is_kept_until_there_is_a_connection_or_one_comes_back() {
+    let mut at = At::live();
+    assert_eq!(at.link.cause(), None);
+    at.feed(Input::CanaryFailed(refusal()));
+    assert_eq!(at.link.cause(), Some(&refusal()));
+    at.tick_after(HEARTBEAT);
+    at.prove(1);
+    assert_eq!(at.link.cause(), None);
+    at.feed(Input::Disconnected(Cause::Disconnected));
+    at.wait_for_connect();
+    assert_eq!(at.link.cause(), Some(&Cause::Disconnected));
+    at.feed(Input::Connected(primary()));
+    assert_eq!(at.link.cause(), None);
+}
+
+#[test]
+fn what_is_proven_counts_from_the_first_since_a_loss() {
+    let proven = |since, canary| {
+        let since = ms(since);
+        Some(Proven { since, canary })
+    };
+    let mut at = At::live();
+    at.tick_after(HEARTBEAT);
+    at.prove(1);
+    assert_eq!(at.link.proven(), proven(0, 1));
+    at.feed(Input::Overflow);
+    assert_eq!(at.link.proven(), None);
+    at.later(1).prove(2);
+    assert_eq!(at.link.proven(), proven(HEARTBEAT + 1, 2));
 }
 
 #[test]

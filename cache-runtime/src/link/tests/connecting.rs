@@ -67,6 +67,15 @@ fn messages_are_delivered_while_subscribed() {
 }
 
 #[test]
+fn a_channel_is_subscribed_once_the_server_has_confirmed_it() {
+    let mut at = At::subscribing();
+    assert!(!at.link.is_subscribed(A));
+    at.feed(confirmed(A));
+    assert!(at.link.is_subscribed(A));
+    assert!(!at.link.is_subscribed(B), "nobody has asked for it");
+}
+
+#[test]
 fn a_confirmation_may_take_longer_than_a_lease() {
     let mut at = At::subscribing();
     at.feed(confirmed(CANARY));

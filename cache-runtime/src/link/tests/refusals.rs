@@ -70,6 +70,17 @@ fn a_refused_canary_is_the_cause_for_all_and_is_tried_again() {
 }
 
 #[test]
+fn who_comes_back_while_a_refused_channel_is_tried_again_is_told_why() {
+    let mut at = At::live();
+    at.feed(Input::Subscribe(B));
+    at.feed(Input::Refused(B, refusal()));
+    let outputs = at.tick_after(BACKOFF_MAX);
+    assert!(outputs.contains(&Output::Subscribe(B)));
+    at.feed(Input::Unsubscribe(B));
+    assert!(at.feed(Input::Subscribe(B)).contains(&down(B, refusal())));
+}
+
+#[test]
 fn nobody_waits_for_a_refused_channel_that_is_no_longer_wanted() {
     let mut at = At::live();
     at.feed(Input::Subscribe(B));

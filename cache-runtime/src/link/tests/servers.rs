@@ -147,6 +147,56 @@ fn one_that_was_published_on_another_connection_is_no_loss() {
 }
 
 #[test]
+fn one_on_the_same_connection_is_a_loss_although_the_answer_came_after_the_next_was_sent() {
+    let mut at = At::live();
+    at.tick_after(HEARTBEAT);
+    at.tick_after(HEARTBEAT);
+    at.feed(told(1, Side::Commands, primary()));
+    assert_eq!(at.prove(2)[1], down(A, Cause::MissingCanary));
+}
+
+#[test]
+fn one_that_was_answered_before_the_next_was_sent_is_a_loss_on_any_connection() {
+    let mut at = At::live();
+    at.tick_after(HEARTBEAT);
+    at.feed(Input::Server {
+        canary: 1,
+        side: Side::Commands,
+        connection: 2,
+        server: primary(),
+    });
+    at.tick_after(HEARTBEAT);
+    assert_eq!(at.prove(2)[1], down(A, Cause::MissingCanary));
+}
+
+#[test]
+fn a_connection_is_kept_when_the_lease_ends_while_a_subscription_is_ending() {
+    let mut at = At::live();
+    at.later(LEASE - 1).feed(Input::Subscribe(B));
+    at.feed(confirmed(B));
+    let outputs = at.feed(Input::Unsubscribe(B));
+    assert!(outputs.contains(&Output::Unsubscribe(B)));
+    let outputs = at.tick_after(1);
+    assert_eq!(outputs[1], down(A, Cause::LeaseExpired));
+    assert!(!outputs.contains(&Output::Disconnect), "{outputs:?}");
+}
+
+#[test]
+fn a_connection_on_which_no_answer_is_due_ends_with_the_lease() {
+    let mut at = At::live();
+    at.later(LEASE - 1).feed(Input::Subscribe(B));
+    at.feed(confirmed(B));
+    assert_eq!(at.tick_after(1)[1], Output::Disconnect);
+}
+
+#[test]
+fn a_connection_whose_latest_answer_is_a_lease_old_ends_with_the_lease() {
+    let mut at = At::live();
+    at.feed(Input::Subscribe(B));
+    assert_eq!(at.tick_after(LEASE)[1], Output::Disconnect);
+}
+
+#[test]
 fn a_connection_on_which_the_server_answers_is_kept_when_the_lease_ends() {
     let mut at = At::live();
     at.feed(Input::Subscribe(B));
