@@ -18,7 +18,7 @@
 //! If that takes longer than the lease, handlers are flushed after the lease as well.
 //!
 //! The cost of a step grows with the channels that it touches, and with the logarithm of the number
-//! of channels. Only a loss, a new connection and an answer for the canary channel touch all.
+//! of channels. Only a loss, a new connection and a refusal of the canary channel touch all.
 //!
 //! This file has the inputs, and the order of what a step does. The parts of a step are in
 //! `subscriptions`, `connection`, `proof` and `reports`. What they change is in `state`.

@@ -44,10 +44,6 @@ impl Link {
         if let Some(channel) = self.touch(id) {
             channel.confirmed(next_canary, gapless);
         }
-        if id == ChannelId::CANARY {
-            // It may have been refused, which was every channel's cause.
-            self.touch_all().for_each(drop);
-        }
     }
 
     pub(super) fn refused(&mut self, now: Duration, id: ChannelId, cause: Cause) {
