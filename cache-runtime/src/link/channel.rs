@@ -203,7 +203,7 @@ impl ChannelState {
     }
 
     /// What the index has to know of the channel now.
-    pub(super) fn current_marks(&self, lease: Duration, open: bool) -> Marks {
+    pub(super) fn current_marks(&self, lease: Duration) -> Marks {
         let unproven = match self.subscription {
             SubscriptionState::Confirmed {
                 canary,
@@ -226,15 +226,16 @@ impl ChannelState {
                 _ => Command::None,
             },
             unproven,
-            due: self.due(lease, open),
+            due: self.due(lease),
         }
     }
 
     /// When something becomes due for this channel: a retry, an early flush, or the end of a window
     /// of rejections.
-    fn due(&self, lease: Duration, open: bool) -> Option<Duration> {
+    fn due(&self, lease: Duration) -> Option<Duration> {
         let retry = match self.subscription {
-            SubscriptionState::Refused { retry_at } if open && self.wanted => Some(retry_at),
+            // Between two steps such a channel is wanted, and the connection is open.
+            SubscriptionState::Refused { retry_at } => Some(retry_at),
             _ => None,
         };
         let early = (self.owed == Owed::Flush).then(|| self.lost_at + lease);

@@ -124,11 +124,10 @@ impl Link {
 
     /// Updates the index for these channels.
     pub(super) fn update(&mut self, ids: &[ChannelId]) {
-        let open = self.connection == Connection::Open;
         for &id in ids {
             let channel = self.channels.get_mut(id.index()).and_then(Option::as_mut);
             if let Some(channel) = channel {
-                let marks = channel.current_marks(self.timings.lease, open);
+                let marks = channel.current_marks(self.timings.lease);
                 self.index.update(id, channel.marks, marks);
                 channel.marks = marks;
             }
