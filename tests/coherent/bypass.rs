@@ -1,5 +1,6 @@
 //! While events are not proven to arrive, reads load and store nothing.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -9,7 +10,7 @@ use cache_runtime::cache::NotStored;
 use support::{Direction, Proxy, Server, eventually, within};
 use tokio::sync::Notify;
 
-use crate::{HOUR, Loader, Users, builder, connect, found, held, live, lost};
+use crate::{HOUR, Loader, Users, builder, connect, found, held, live, lost, poll_once};
 
 #[tokio::test]
 async fn before_the_first_proof() {
@@ -135,4 +136,29 @@ async fn is_one_load_a_key_at_a_time() {
     }
     assert_eq!(cache.stats().shared_loads, 1);
     assert!(held(&cache).is_empty());
+}
+
+/// However many loads of the key there were before.
+#[tokio::test]
+async fn a_load_that_has_begun_before_is_waited_for_and_not_shared() {
+    let bus = Bus::in_process();
+    let users = Users::new(&bus);
+    let cache = builder(&users).build().unwrap();
+    bus.close().await;
+    let loader = Loader::default();
+    for expected in 1..=3 {
+        assert_eq!(loader.read(&cache, "1").await, expected);
+    }
+    let go_on = Notify::new();
+    let load = async || {
+        go_on.notified().await;
+        100
+    };
+    let mut first = pin!(cache.get_or_load("1", load));
+    assert!(poll_once(first.as_mut()).is_none());
+    let mut second = pin!(loader.read(&cache, "1"));
+    assert!(poll_once(second.as_mut()).is_none());
+    go_on.notify_one();
+    assert_eq!(first.await, 100);
+    assert_eq!(second.await, 4);
 }

@@ -81,6 +81,37 @@ async fn whoever_came_before_an_event_may_have_the_value_that_it_overtakes() {
 }
 
 #[tokio::test]
+async fn a_waiter_that_goes_takes_nothing_from_those_who_wait_for_an_overtaken_load() {
+    let (users, cache) = live(&Bus::in_process()).await;
+    let go_on = Arc::new(Semaphore::new(0));
+    let mut first = pin!(cache.get_or_load("1", || held(Arc::clone(&go_on), 7)));
+    assert!(poll_once(first.as_mut()).is_none());
+    let loader = Loader::default();
+    let mut goes = Box::pin(loader.read(&cache, "1"));
+    let mut stays = pin!(loader.read(&cache, "1"));
+    assert!(poll_once(goes.as_mut()).is_none());
+    assert!(poll_once(stays.as_mut()).is_none());
+    users.invalidate_user("1").await.unwrap();
+    drop(goes);
+    assert!(poll_once(stays.as_mut()).is_none());
+    go_on.close();
+    assert_eq!(first.await, 7);
+    assert_eq!(stays.await, 7);
+    assert_eq!(loader.loads(), 0, "it has not loaded");
+}
+
+/// The value of a token may never come.
+#[tokio::test]
+async fn nobody_waits_for_a_token() {
+    let (_users, cache) = live(&Bus::in_process()).await;
+    let token = cache.begin_load("1");
+    let loader = Loader::default();
+    assert_eq!(poll_once(pin!(loader.read(&cache, "1"))), Some(1));
+    token.store(2).unwrap();
+    assert_eq!(cache.get("1"), Some(2));
+}
+
+#[tokio::test]
 async fn a_load_that_is_overtaken_and_dropped_makes_them_begin_anew() {
     let (users, cache) = live(&Bus::in_process()).await;
     let go_on = Arc::new(Semaphore::new(0));

@@ -116,3 +116,24 @@ impl<V> Drop for Waiting<V> {
         }
     }
 }
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_load_serves_those_who_come_in_the_same_step_of_a_barrier_and_generation() {
+        let begun = |generation, raised| Beginning {
+            generation,
+            raised,
+            storing: Storing::Yes,
+        };
+        assert!(begun(1, None).serves(&begun(1, None)));
+        // What the load has read may have been evicted before the barrier was raised.
+        assert!(begun(1, None).serves(&begun(1, Some(1))));
+        assert!(begun(1, Some(1)).serves(&begun(1, Some(1))));
+        assert!(!begun(1, Some(1)).serves(&begun(1, Some(2))));
+        assert!(!begun(1, Some(1)).serves(&begun(1, None)));
+        assert!(!begun(1, None).serves(&begun(2, None)));
+    }
+}
