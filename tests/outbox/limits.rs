@@ -54,6 +54,36 @@ async fn too_many_events_of_a_channel_become_one_all() {
 }
 
 #[tokio::test]
+async fn as_many_events_as_there_is_room_for_stay_apart() {
+    let place = Place::with(|bus| bus.outbox(2, 1_000_000)).await;
+    place.cut_off();
+    for user_id in [1, 2, 1, 2, 1] {
+        place.defer(user_id).await;
+    }
+    place.proxy.heal();
+    place.sent().await;
+    for user_id in [1, 2] {
+        place.reader.hears(user(user_id)).await;
+    }
+    assert!(!place.reader.seen.seen().contains(&UserEvent::All));
+    let stats = place.users.stats();
+    assert_eq!((stats.collapsed, stats.resent), (3, 2), "{stats:?}");
+}
+
+#[tokio::test]
+async fn each_of_more_channels_than_there_is_room_for_keeps_an_all() {
+    let place = Place::with(|bus| bus.outbox(1, 1_000_000)).await;
+    let teams = Teams::new(&place.bus);
+    place.cut_off();
+    place.defer(1).await;
+    deferred(teams.invalidate_user(1u64).await);
+    place.proxy.heal();
+    let all = |seen: &[UserEvent]| seen == [UserEvent::All];
+    place.reader.seen.until("an `All`", all).await;
+    place.reader.teams.until("an `All`", all).await;
+}
+
+#[tokio::test]
 async fn an_all_covers_the_events_of_its_channel() {
     let place = Place::new().await;
     place.cut_off();

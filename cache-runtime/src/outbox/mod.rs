@@ -7,6 +7,8 @@ mod fate;
 mod pending;
 mod sender;
 mod shared;
+#[cfg(test)]
+mod tests;
 mod times;
 mod unsent;
 
