@@ -420,3 +420,31 @@ async fn go_on_with_the_loads_of_other_keys() {
     assert_eq!(joined.await, 7);
     assert_eq!(cache.get("2:b"), Some(7));
 }
+
+/// It is not told of the event, and may have loaded from one that was not told yet.
+#[tokio::test]
+async fn a_cache_that_subscribes_while_another_is_told_stores_nothing() {
+    let bus = Bus::in_process();
+    let users = Arc::new(Users::new(&bus));
+    let outer = Arc::new(Mutex::new(None));
+    let _inner = users.subscribe_inline({
+        let (users, outer) = (Arc::clone(&users), Arc::clone(&outer));
+        move |event| {
+            if matches!(event, UserEvent::User { .. }) {
+                let cache = plain(&users);
+                let stored = cache.begin_load(KEY).store(1);
+                outer.lock().unwrap().get_or_insert((cache, stored));
+            }
+        }
+    });
+    bus.ready().await.unwrap();
+    let other = Users::new(&bus.another_instance());
+    other.invalidate_user(KEY).await.unwrap();
+    let built = async || outer.lock().unwrap().is_some();
+    eventually("the event to arrive", built, |built| *built).await;
+    let (cache, stored) = outer.lock().unwrap().take().expect("it was built");
+    assert!(stored.is_err());
+    assert_eq!(cache.get(KEY), None);
+    assert_eq!(cache.begin_load(KEY).store(2), Ok(()));
+    assert_eq!(cache.get(KEY), Some(2));
+}

@@ -112,16 +112,15 @@ impl<E: InvalidationEvent> Channel<E> {
         event: &E,
         hooks: &[Arc<Hook<E>>],
     ) -> Vec<Box<dyn Deletion>> {
-        let subscribers = self.inline.snapshot();
         // Raised before the hooks: what they delete in Redis, a cache there could store again with
         // what it loads from a cache that has not evicted yet.
-        let raised = self.raise(&subscribers);
+        let raised = self.barrier.raise();
         // The hooks come before the event evicts from this instance's memory. Otherwise a load
         // could put the old value from Redis back into memory.
         let deletions = hooks.iter().filter_map(|hook| (hook.evict)(event));
         let deletions = deletions.collect();
         if Remedy::LocalEviction.applies() {
-            self.tell(&subscribers, raised.as_ref(), || Notice::Published(event));
+            self.tell(&raised, || Notice::Published(event));
         }
         deletions
     }
@@ -143,31 +142,20 @@ impl<E: InvalidationEvent> Channel<E> {
     where
         E: 'a,
     {
-        let subscribers = self.inline.snapshot();
-        let raised = self.raise(&subscribers);
-        self.tell(&subscribers, raised.as_ref(), notice);
+        self.tell(&self.barrier.raise(), notice);
     }
 
-    /// Raises the barrier, unless there is only one subscriber, which cannot load from another.
-    fn raise(&self, subscribers: &[Arc<Inline<E>>]) -> Option<Raised<'_>> {
-        (subscribers.len() > 1).then(|| self.barrier.raise())
-    }
-
-    fn tell<'a>(
-        &self,
-        subscribers: &[Arc<Inline<E>>],
-        raised: Option<&Raised<'_>>,
-        notice: impl Fn() -> Notice<'a, E>,
-    ) where
+    /// Tells the inline subscribers. Who subscribes meanwhile may not be told, and finds the barrier
+    /// raised: it was raised before the subscribers are listed.
+    fn tell<'a>(&self, raised: &Raised<'_>, notice: impl Fn() -> Notice<'a, E>)
+    where
         E: 'a,
     {
-        for subscriber in subscribers {
+        for subscriber in &*self.inline.snapshot() {
             subscriber.apply(notice(), || {
                 (self.counters).panicked(&self.name, "inline subscriber", &self.panics);
             });
-            if let Some(raised) = raised {
-                raised.step();
-            }
+            raised.step();
         }
     }
 
