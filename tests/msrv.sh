@@ -108,5 +108,5 @@ cd "$user"
 rustup run "$version" cargo generate-lockfile
 # Features only add code. What they depend on is as in the lock file, or newer if it still supports
 # this version.
-sets=(redis)
+sets=('')
 check
