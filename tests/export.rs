@@ -21,6 +21,15 @@ struct Recursive {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
+struct Tree(Vec<Tree>);
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Named(BTreeMap<String, Named>);
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Pair(u8, Option<Box<Pair>>);
+
+#[derive(Debug, Serialize, Deserialize)]
 struct Flat {
     #[serde(flatten)]
     inner: BTreeMap<String, u8>,
@@ -61,6 +70,9 @@ macro_rules! why {
 fn types_that_cannot_be_described_are_named() {
     assert_eq!(why!(Uuid), r#"its `Deserialize` rejects "7""#);
     assert_eq!(why!(Recursive), "it contains itself");
+    assert_eq!(why!(Tree), "it contains itself");
+    assert_eq!(why!(Named), "it contains itself");
+    assert_eq!(why!(Pair), "it contains itself");
     assert_eq!(why!(Flat), "it has a flattened field");
     assert_eq!(why!(Tagged), "its `Deserialize` rejects {}",);
     assert_eq!(why!(Alias), r#"its `Deserialize` rejects {"a":7,"b":7}"#);

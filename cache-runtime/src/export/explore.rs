@@ -5,6 +5,9 @@ use super::{json, samples};
 use crate::wire::Typed;
 use crate::wire::trace::{Ask, Step};
 
+/// How deep types are followed: no payload may be deeper.
+const DEEPEST: usize = 128;
+
 /// The shape of a type, or why it has none that could be described.
 pub(super) fn explore(typed: &Typed) -> Result<Shape, String> {
     let mut explorer = Explorer {
@@ -94,6 +97,9 @@ impl Explorer<'_> {
     }
 
     fn at(&mut self, step: Step) -> Result<Shape, String> {
+        if self.path.len() >= DEEPEST {
+            return Err("it contains itself".to_owned());
+        }
         self.path.push(step);
         let shape = self.shape();
         self.path.pop();
