@@ -93,8 +93,8 @@ impl<T: Send + Sync + 'static> Builder<T> {
     /// about a new variant. After the event that says that everything is stale, the value is loaded
     /// again whatever `asks` returns for it, and so it is after any loss.
     ///
-    /// A snapshot whose loader reads caches has to name every channel that evicts from those. It may be
-    /// loaded before or after them is built.
+    /// A snapshot whose loader reads caches has to name every channel that evicts from those. It makes
+    /// no difference whether the snapshot or the caches come first.
     ///
     /// `asks` is called by publishers and by the task that receives events, possibly at the same time.
     /// It must be quick and must not block. If it panics, the value is loaded again.

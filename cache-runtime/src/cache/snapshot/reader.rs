@@ -66,6 +66,9 @@ impl<T: Send + Sync + 'static> Reader<T> {
     /// Of several loads in the meantime, it returns the last one. A load that finds the same value
     /// counts, too.
     ///
+    /// Once the runtime in which the snapshot was loaded has ended, there is no later value, and this
+    /// waits for ever.
+    ///
     /// # Cancel safety
     ///
     /// Dropped, it has missed nothing: the next call returns that value.

@@ -134,9 +134,9 @@ impl<T> Shared<T> {
         let health = proof::health(self.proofs.iter());
         let record = self.record.lock();
         let cause = match &record.failing {
+            _ if self.settled.borrow().ended => StaleCause::Ended,
             _ if !health.is_live() => StaleCause::Unproven(health),
             Some((_, error)) => StaleCause::LoadFailed(error.clone()),
-            None if self.settled.borrow().ended => StaleCause::Ended,
             None if self.proofs.is_empty() => StaleCause::Polled,
             None => StaleCause::Changed,
         };
