@@ -281,9 +281,11 @@ where
     /// again within a minute, or by its first reader.
     ///
     /// A refresh that fails is tried again after a wait that grows from 1 s to 1 min. The audit shows the
-    /// last success and the failures, and flags those that have lasted for a minute. The refreshes run
-    /// in the Tokio runtime in which the cache was built, or on the thread that does the I/O of all buses,
-    /// and end with the cache.
+    /// last success and the failures, and flags those that have lasted for a minute. A
+    /// refresh that takes longer than [`load_wait`](Self::load_wait) is given up, and counts as failed. The
+    /// refreshes run in the Tokio runtime in which the cache was built, and end with it; without a runtime,
+    /// on the thread that does the I/O of all buses. They end with the cache in any case. A `ttl_by` has to
+    /// return more than `ahead`.
     ///
     /// # Examples
     ///

@@ -4,7 +4,7 @@
 ///
 /// A coherent cache in memory does not need Redis to read, but the proof that events arrive: its
 /// policies are those of [`coherent::WhileDown`](crate::coherent::WhileDown). No policy of one fits
-/// the other, so they are two types.
+/// another, so each kind of cache has its own type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum WhileDown {

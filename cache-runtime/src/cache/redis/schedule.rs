@@ -81,14 +81,12 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         self.refresh(key).await
     }
 
-    /// How long until the entry is due. It is looked at before if it may be evicted before.
+    /// How long until the entry is due. It is looked at once a minute, because it may be evicted.
     fn until_due(&self, cached: &Cached<V>) -> Duration {
         let now = self.engine.clock().now();
         let due = Duration::from_nanos(cached.refresh_at.saturating_sub(now));
-        let ahead = self.options.refresh.as_ref().map(|refresh| refresh.ahead);
-        let look = ahead.unwrap_or(WAIT.1).min(WAIT.1);
         due.min(cached.left)
-            .min(look)
+            .min(WAIT.1)
             .max(Duration::from_millis(10))
     }
 }

@@ -60,5 +60,6 @@ pub(super) fn reloads(all: &[Scheduled]) -> Option<Reloads> {
             error: failing.map(|(_, error)| format!("{}: {error}", scheduled.key)),
         }
     });
-    worst.max_by_key(|reloads| (reloads.failing_for, reloads.last_success))
+    let never = Duration::MAX;
+    worst.max_by_key(|reloads| (reloads.failing_for, reloads.last_success.unwrap_or(never)))
 }
