@@ -65,8 +65,9 @@ pub fn describe() {
 /// It asks no server. It locks each part of each cache for a moment, so call it at a scrape, and not
 /// for each request.
 pub fn record() {
-    let samples = measured();
+    // Locked first: of two scrapes at a time, the later one has the later values.
     let mut gauges = GAUGES.lock();
+    let samples = measured();
     let mut gone = gauges.clone();
     with_recorder(|recorder| {
         for instrument in INSTRUMENTS {

@@ -6,7 +6,8 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Reloads {
-    /// The time since the last load began that has succeeded; `None` if none has.
+    /// The time since the last load that has succeeded began, or since a scheduled entry was last found
+    /// to be fresh.
     pub last_success: Option<Duration>,
     /// How many have failed since then.
     pub failures: u64,

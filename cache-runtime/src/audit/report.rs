@@ -44,7 +44,8 @@ pub struct Row {
     pub kind: Kind,
     /// Where the cache was built, or where the channel's service is.
     pub place: Place,
-    /// How long an entry lives at most, a cooldown lasts, or a snapshot is not polled.
+    /// How long an entry lives at most, or a cooldown lasts; of a snapshot, the time from one poll to the
+    /// next.
     pub ttl: Option<Duration>,
     /// What bounds the cache in this process.
     pub bound: Bound,
