@@ -48,7 +48,7 @@ const CASES: [Case; 22] = [
         behind: Some(Remedy::PrimaryTakesEvents),
         overflows: false,
     },
-    case(Remedy::PrimaryTakesEvents, &[Demotion, Cut]),
+    case(Remedy::PrimaryTakesEvents, &[Demotion, HoleDown]),
     case(Remedy::FlushOfRejected, &[Nonsense]),
     case(Remedy::Overflow, &[Burst, Stop]),
     case(Remedy::HandlerOverflow, &[Burst]),
