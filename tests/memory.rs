@@ -239,6 +239,28 @@ fn waiters_that_have_left_hold_nothing() {
     assert!(grown < MIB / 16, "{grown} bytes");
 }
 
+/// The turn has been handed to it, and it does not know yet.
+#[test]
+fn a_waiter_that_leaves_an_overtaken_load_holds_nothing() {
+    let _alone = alone();
+    let runtime = runtime();
+    let (rows, cache) = runtime.block_on(coherent(1_000));
+    let run = async || {
+        for _ in 0..2_000 {
+            let call = || Box::pin(cache.get_or_load(&0, pending::<String>));
+            let (mut first, mut second) = (call(), call());
+            assert!(poll_once(first.as_mut()).is_none());
+            assert!(poll_once(second.as_mut()).is_none());
+            drop(first);
+            rows.invalidate_row(0).await.unwrap();
+            drop(second);
+        }
+        received(&rows).await;
+    };
+    let grown = least_growth(|| runtime.block_on(run()));
+    assert!(grown < MIB / 16, "{grown} bytes");
+}
+
 #[test]
 fn evicting_everything_over_and_over_makes_nothing_grow() {
     let _alone = alone();
