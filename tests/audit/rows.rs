@@ -3,6 +3,7 @@
 use cache_runtime::audit::{Bound, Kind, Risk, Row, State};
 use cache_runtime::{Bus, Cooldown, TtlCache, audit, cache_invalidation};
 use serde_json::Value;
+use tokio::task::yield_now;
 
 use crate::{TTL, UserEvent, coherent, row, rows};
 
@@ -92,6 +93,19 @@ fn caches_that_are_local() {
     assert_eq!(found.ttl, Some(TTL));
     assert_eq!((found.bound, found.entries), (Bound::Entries(5), Some(1)));
     assert_eq!((found.risk, found.flags.len()), (Risk::Minor, 0));
+}
+
+#[tokio::test]
+async fn a_load_that_is_shared_is_a_hit() {
+    let cache = TtlCache::<u32, u32>::builder("rows-shared-load", TTL);
+    let cache = cache.build().unwrap();
+    let load = async || {
+        yield_now().await;
+        1
+    };
+    tokio::join!(cache.get_or_load(&1, load), cache.get_or_load(&1, load));
+    let row = row("rows-shared-load");
+    assert_eq!((row.hits, row.misses), (1, 1));
 }
 
 #[test]
