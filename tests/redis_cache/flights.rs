@@ -131,7 +131,9 @@ async fn whoever_waits_for_a_hung_load_finds_what_is_in_redis(place: &Place) {
 
 async fn a_loader_that_reads_its_own_key_does_not_wait_for_its_lock(place: &Place) {
     let bus = place.instance().await;
-    let cache = builder(&bus).load_lock(LONG).build().unwrap();
+    // It does not end meanwhile.
+    let cache = builder(&bus).load_lock(LONG).lock_ttl(LONG * 2);
+    let cache = cache.build().unwrap();
     let load = async || {
         let inner = cache.try_get_or_load("a", || text("inner")).await.unwrap();
         Ok::<_, Infallible>(format!("{inner} and outer"))
