@@ -1,6 +1,5 @@
 //! Every entry that was stored is there, or has left for exactly one cause, which the call allows.
 
-use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use cache_runtime::__private::publish_raw;
@@ -9,7 +8,8 @@ use cache_runtime::{
     Bus, CoherentCache, Evict, InvalidationEvent, ManualClock, TtlCache, cache_invalidation,
 };
 use proptest::prelude::*;
-use support::block_on;
+use support::within;
+use tokio::runtime::Builder;
 
 use crate::at_once;
 
@@ -19,8 +19,14 @@ const WEIGHT: u64 = 60;
 
 #[derive(Debug, InvalidationEvent)]
 enum EntryEvent {
-    Keys { keys: Vec<u8> },
+    Keys {
+        keys: Vec<u8>,
+    },
     Even,
+    /// Evicts nothing.
+    Mark {
+        number: u32,
+    },
     All,
 }
 
@@ -139,14 +145,6 @@ fn of_a_ttl_cache(calls: &[Call]) {
     }
 }
 
-/// Waits until the caches have been told as often.
-fn told(notices: &Receiver<()>, times: usize) {
-    for _ in 0..times {
-        let told = notices.recv_timeout(support::DEADLINE);
-        told.expect("the caches to be told");
-    }
-}
-
 async fn of_a_coherent_cache(calls: Vec<Call>) {
     let bus = Bus::in_process();
     let service = Entries::new(&bus);
@@ -157,19 +155,25 @@ async fn of_a_coherent_cache(calls: Vec<Call>) {
         .evict_on(&service, |event| match event {
             EntryEvent::Keys { keys } => Evict::keys(keys.iter().copied()),
             EntryEvent::Even => Evict::matching(|key| key % 2 == 0),
+            EntryEvent::Mark { .. } => Evict::Nothing,
             EntryEvent::All => Evict::All,
         })
         .build()
         .unwrap();
-    let (tell, notices) = channel();
-    let _last = service.subscribe_inline(move |_| tell.send(()).unwrap());
+    let mut events = service.events();
     bus.ready().await.unwrap();
-    while notices.try_recv().is_ok() {}
     let publish = async |event| {
         service.publish(&event).await.unwrap();
-        // When it was published, and when it came back.
-        told(&notices, 2);
     };
+    let mut sent = 0;
+    // A stream has an event when all caches have applied it, and those before it.
+    let mut applied = async || {
+        sent += 1;
+        publish(EntryEvent::Mark { number: sent }).await;
+        let is_mark = |event| matches!(event, EntryEvent::Mark { number } if number == sent);
+        while !within("the mark", events.recv()).await.is_some_and(is_mark) {}
+    };
+    applied().await;
     for call in calls {
         let before = Before::new(&call, cache.stats(), |key| cache.contains(key));
         match &call {
@@ -181,12 +185,10 @@ async fn of_a_coherent_cache(calls: Vec<Call>) {
             Call::Remove(keys) => publish(EntryEvent::Keys { keys: keys.clone() }).await,
             Call::RemoveEven => publish(EntryEvent::Even).await,
             Call::RemoveAll => publish(EntryEvent::All).await,
-            Call::Flush => {
-                publish_raw(&bus, "cache:accounts", b"?").await.unwrap();
-                told(&notices, 1);
-            }
+            Call::Flush => drop(publish_raw(&bus, "cache:accounts", b"?").await.unwrap()),
             Call::Advance(millis) => clock.advance(Duration::from_millis(*millis)),
         }
+        applied().await;
         check(&call, "event", &before, &cache.stats(), cache.len());
     }
 }
@@ -201,6 +203,7 @@ proptest! {
 
     #[test]
     fn of_what_events_evict_add_up(calls in prop::collection::vec(call(), 0..80)) {
-        block_on(of_a_coherent_cache(calls));
+        let runtime = Builder::new_current_thread().enable_time().build();
+        runtime.unwrap().block_on(of_a_coherent_cache(calls));
     }
 }

@@ -131,8 +131,13 @@ async fn an_event_for_another_key_bars_nothing(place: &Place) {
     let here = Instance::new(place).await;
     let source = Source::held("A");
     let loading = begin(&here, &source).await;
+    let mut events = here.texts.events();
     here.texts.invalidate_text("a:2").await.unwrap();
     here.texts.invalidate_other().await.unwrap();
+    // While an event is applied, nothing is stored. A stream has it afterwards.
+    for _ in 0..2 {
+        within("an event", events.recv()).await;
+    }
     source.release();
     assert_eq!(loading.await.unwrap().unwrap(), "A");
     assert_eq!(
