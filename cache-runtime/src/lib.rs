@@ -384,7 +384,9 @@ pub mod __private {
 
     /// The protocol core, for the simulator and the search through its states.
     pub mod link {
-        pub use crate::link::{Audience, ChannelId, Input, Link, Output, Side, Timings};
+        pub use crate::link::{
+            Audience, ChannelId, FlushCause, Input, Link, Output, Side, Timings,
+        };
         pub use crate::server_info::{Identity, Role, ServerInfo};
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use cache_runtime::__private::link::{Audience, ChannelId, Input, Output, Timings};
+use cache_runtime::__private::link::{Audience, ChannelId, FlushCause, Input, Output, Timings};
 use cache_runtime::bus::{Cause, Health};
 
 use crate::ledger::{Event, Ledger};
@@ -178,7 +178,7 @@ impl Check {
             }
             Output::SendCanary(_) => self.canary(now),
             Output::Lease { until } => self.lease(now, *until),
-            Output::Flush(id, audience) => self.flush(now, *id, *audience),
+            Output::Flush(id, audience, _) => self.flush(now, *id, *audience),
             Output::ChannelHealth(id, health) => {
                 self.channel_health(now, *id, health, everyone == Some(*id));
             }
@@ -309,7 +309,7 @@ impl Check {
                 let wanted = self.ledger.is_wanted(id);
                 let told = self.told(id);
                 told.due = wanted.then_some(now + lease);
-                self.next = Some(Output::Flush(id, Audience::Inline));
+                self.next = Some(Output::Flush(id, Audience::Inline, FlushCause::Down));
             }
             // The next subscriber counts as the first one.
             Health::Idle => {

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::channel::{ChannelStats, Counters, Dispatch, FlushCause};
+use crate::channel::{ChannelStats, Counters, Dispatch};
 use crate::health::{Health, ProvenUntil, Reported};
-use crate::link::{Audience, ChannelId};
+use crate::link::{Audience, ChannelId, FlushCause};
 use crate::settings::{LISTENING, OnRejected, Settings};
 
 /// A channel without messages.
@@ -61,7 +61,7 @@ impl Dispatch for Listening {
     }
 
     fn stats(&self) -> ChannelStats {
-        self.counters.snapshot()
+        self.counters.stats()
     }
 
     fn counters(&self) -> &Counters {

@@ -24,7 +24,7 @@ use crate::event::InvalidationEvent;
 use crate::health::Combined;
 use crate::health::{Cause, Health, ProvenUntil, Reported};
 use crate::io_thread::{self, timeout};
-use crate::link::ChannelId;
+use crate::link::{Audience, ChannelId, FlushCause};
 use crate::outbox::{Outbox, Unsent};
 use crate::random;
 #[cfg(any(feature = "redis", simulation))]
@@ -442,7 +442,7 @@ impl Shared {
         for channel in moved {
             tracing::debug!(channel = %channel.name(), "flush: another node serves the channel");
             // Handlers too, because it may take the new link more than a lease to be live.
-            channel.flush(crate::link::Audience::Everyone, channel::FlushCause::Moved);
+            channel.flush(Audience::Everyone, FlushCause::Moved);
         }
     }
 }

@@ -11,9 +11,9 @@ use tracing::{debug, error, info, warn};
 use super::fences::{self, Acknowledgement, CanaryName, Fences};
 use super::inbox::{EVERY_GENERATION, Generation, Inbox, Signal};
 use super::lease::Lease;
-use crate::channel::{Dispatch, FlushCause};
+use crate::channel::Dispatch;
 use crate::health::{Cause, Health, Reported};
-use crate::link::{Audience, ChannelId, Input, Link, Output};
+use crate::link::{Audience, ChannelId, FlushCause, Input, Link, Output};
 use crate::remedy::Remedy;
 use crate::settings::{CANARY_PREFIX, FENCE, OnRejected, Settings};
 use crate::slot::number_in;
@@ -62,8 +62,6 @@ pub(super) struct Supervisor {
     wanted: u64,
     /// The connection was lost, and was not opened again since.
     is_lost: bool,
-    /// A message of this channel was rejected, and the flush for it is not carried out yet.
-    rejected: Option<ChannelId>,
     max_payload: usize,
     /// The policy of channels that declare none.
     on_rejected: OnRejected,
@@ -104,7 +102,6 @@ impl Supervisor {
             health,
             wanted: 0,
             is_lost: false,
-            rejected: None,
             max_payload: settings.max_payload,
             on_rejected: settings.on_rejected,
         }
@@ -265,10 +262,8 @@ impl Supervisor {
         }
         let policy = channel.on_rejected().unwrap_or(self.on_rejected);
         if policy == OnRejected::Flush && Remedy::FlushOfRejected.applies() {
-            self.rejected = Some(id);
             self.link.handle(self.now, Input::Rejected(id));
             self.carry_out();
-            self.rejected = None;
         }
     }
 
@@ -336,16 +331,8 @@ impl Supervisor {
                     }
                 }
             }
-            Output::Flush(id, audience) => {
+            Output::Flush(id, audience, cause) => {
                 if let Some((channel, _)) = self.channels.get(&id) {
-                    let cause = match audience {
-                        // If the channel is about to be live, its health is told after the flush.
-                        _ if self.rejected == Some(id) || channel.health().get().is_live() => {
-                            FlushCause::Rejected
-                        }
-                        Audience::Handlers => FlushCause::Down,
-                        Audience::Inline | Audience::Everyone => FlushCause::Live,
-                    };
                     if audience != Audience::Inline {
                         debug!(channel = %channel.name(), "flush: events may have been lost");
                     }

@@ -1,7 +1,6 @@
 //! A channel of a bus: its subscribers, and how a payload reaches them.
 
 mod echoes;
-mod flush_cause;
 pub(crate) mod handler;
 mod hook;
 mod inline;
@@ -21,12 +20,11 @@ use crate::barrier::{Barrier, Raised};
 use crate::counters::count;
 use crate::event::InvalidationEvent;
 use crate::health::{Health, ProvenUntil, Reported};
-use crate::link::{Audience, ChannelId};
+use crate::link::{Audience, ChannelId, FlushCause};
 use crate::log_throttle::LogThrottle;
 use crate::remedy::Remedy;
 use crate::settings::OnRejected;
 use echoes::{Echo, Echoes};
-pub(crate) use flush_cause::FlushCause;
 pub(crate) use hook::{Deletion, Hook};
 pub(crate) use inline::{Inline, Notice};
 pub(crate) use outlet::{Delivery, Outlet};
@@ -259,7 +257,7 @@ impl<E: InvalidationEvent> Dispatch for Channel<E> {
     }
 
     fn stats(&self) -> ChannelStats {
-        self.counters.snapshot()
+        self.counters.stats()
     }
 
     fn counters(&self) -> &Counters {

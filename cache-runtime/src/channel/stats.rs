@@ -2,8 +2,8 @@
 
 use tracing::error;
 
-use super::flush_cause::FlushCause;
 use crate::counters::{count, counters};
+use crate::link::FlushCause;
 use crate::log_throttle::LogThrottle;
 
 counters! {
@@ -19,10 +19,6 @@ counters! {
             /// Events that could not be handed to the server. Events that cannot be encoded or are
             /// too large are not counted.
             publish_failures,
-            /// How often `All` was sent to the handlers and streams, even if there were none,
-            /// because events may have been lost: when the channel became live, when it was down
-            /// for longer than the lease, and after rejected messages.
-            flushes,
             /// Of `flushes`, those because the channel became live.
             live_flushes,
             /// Of `flushes`, those because it was down for longer than the lease.
@@ -50,6 +46,11 @@ counters! {
             /// Panics of handlers and inline subscribers.
             panics,
         }
+        derived {
+            /// How often `All` was sent to the handlers and streams, even if there were none,
+            /// because events may have been lost: the sum of what is counted by cause.
+            flushes: u64,
+        }
     }
 }
 
@@ -64,8 +65,16 @@ impl ChannelStats {
 }
 
 impl Counters {
+    pub(crate) fn stats(&self) -> ChannelStats {
+        let counted = self.snapshot();
+        let of_loss = counted.live_flushes + counted.down_flushes + counted.moved_flushes;
+        ChannelStats {
+            flushes: of_loss + counted.rejected_flushes,
+            ..counted
+        }
+    }
+
     pub(super) fn flushed(&self, cause: FlushCause) {
-        count(&self.flushes);
         count(match cause {
             FlushCause::Live => &self.live_flushes,
             FlushCause::Down => &self.down_flushes,

@@ -98,7 +98,7 @@ pub enum Output {
         until: Duration,
     },
     /// Flush a channel: tell its subscribers that every cached value may be stale.
-    Flush(ChannelId, Audience),
+    Flush(ChannelId, Audience, FlushCause),
     /// A channel's health has changed.
     ChannelHealth(ChannelId, Health),
     /// The health of the whole link has changed.
@@ -114,4 +114,17 @@ pub enum Audience {
     Handlers,
     /// Both, inline subscribers first.
     Everyone,
+}
+
+/// Why a channel is flushed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FlushCause {
+    /// It becomes live, so events may have been lost before.
+    Live,
+    /// It is not live: inline subscribers are told at once, and others after a lease.
+    Down,
+    /// A message was rejected.
+    Rejected,
+    /// Another node of the cluster serves it from now on. No link says so.
+    Moved,
 }

@@ -44,7 +44,7 @@ use std::time::Duration;
 use crate::health::{Cause, Health};
 use crate::remedy::Remedy;
 use channel::{ChannelState, SubscriptionState};
-pub use io::{Audience, ChannelId, Input, Output, Side};
+pub use io::{Audience, ChannelId, FlushCause, Input, Output, Side};
 use state::Connection;
 pub use state::Link;
 pub(crate) use state::Proven;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::canaries::Proof;
 use super::channel::{ChannelState, SubscriptionState};
-use super::io::{Audience, ChannelId, Output};
+use super::io::{Audience, ChannelId, FlushCause, Output};
 use super::state::{Link, Proven};
 use crate::health::{Cause, Health};
 
@@ -73,7 +73,7 @@ impl Link {
                 channel.health = Health::Down(cause.clone());
                 if id != ChannelId::CANARY {
                     outputs.push_back(Output::ChannelHealth(id, channel.health.clone()));
-                    outputs.push_back(Output::Flush(id, Audience::Inline));
+                    outputs.push_back(Output::Flush(id, Audience::Inline, FlushCause::Down));
                 }
             }
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::channel::SubscriptionState;
-use super::io::{Audience, ChannelId, Output};
+use super::io::{Audience, ChannelId, FlushCause, Output};
 use super::state::{Connection, Link};
 use crate::health::Health;
 
@@ -16,7 +16,8 @@ impl Link {
             } else {
                 Audience::Inline
             };
-            self.outputs.push_back(Output::Flush(id, audience));
+            self.outputs
+                .push_back(Output::Flush(id, audience, FlushCause::Rejected));
         }
     }
 
@@ -51,10 +52,15 @@ impl Link {
         let recovered = changed && health.is_live() && channel.settle();
         if recovered {
             self.outputs
-                .push_back(Output::Flush(id, Audience::Everyone));
+                .push_back(Output::Flush(id, Audience::Everyone, FlushCause::Live));
         } else if early || rejected {
+            let cause = if early {
+                FlushCause::Down
+            } else {
+                FlushCause::Rejected
+            };
             self.outputs
-                .push_back(Output::Flush(id, Audience::Handlers));
+                .push_back(Output::Flush(id, Audience::Handlers, cause));
         }
         if changed {
             channel.health = health;

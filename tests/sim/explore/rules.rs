@@ -7,7 +7,7 @@ use std::hash::{Hash, Hasher};
 use std::mem::discriminant;
 use std::time::Duration;
 
-use cache_runtime::__private::link::{Audience, ChannelId, Input, Output};
+use cache_runtime::__private::link::{Audience, ChannelId, FlushCause, Input, Output};
 use cache_runtime::bus::{Cause, Health};
 
 use super::bounds::{Bounds, TICK};
@@ -241,7 +241,7 @@ impl Rules {
                 self.canary = now;
             }
             Output::Lease { until } => self.lease(now, ticks(*until), proven),
-            Output::Flush(id, audience) => self.flush(b, now, id.0, *audience),
+            Output::Flush(id, audience, _) => self.flush(b, now, id.0, *audience),
             Output::ChannelHealth(id, health) => {
                 self.channel_health(b, now, id.0, health, everyone == Some(id.0));
             }
@@ -355,7 +355,11 @@ impl Rules {
                         missed.due = None;
                     }
                 }
-                self.next = Some(Output::Flush(ChannelId(channel), Audience::Inline));
+                self.next = Some(Output::Flush(
+                    ChannelId(channel),
+                    Audience::Inline,
+                    FlushCause::Down,
+                ));
             }
             Health::Idle => *self.told(channel) = Told::new(),
             _ => {}

@@ -4,7 +4,7 @@ use super::fixture::{
     A, At, CANARY, HEARTBEAT, LEASE, confirmed, down, lease, live, ms, primary, refusal, timings,
 };
 use crate::health::Cause;
-use crate::link::{Audience, Input, Link, Output, Proven, Timings};
+use crate::link::{Audience, FlushCause, Input, Link, Output, Proven, Timings};
 
 #[test]
 fn one_a_heartbeat() {
@@ -35,7 +35,7 @@ fn without_one_the_lease_ends_the_connection() {
         [
             Output::Disconnect,
             down(A, Cause::LeaseExpired),
-            Output::Flush(A, Audience::Inline)
+            Output::Flush(A, Audience::Inline, FlushCause::Down)
         ]
     );
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::health::{Cause, Health};
-use crate::link::{Audience, ChannelId, Input, Link, Output, Side, Timings};
+use crate::link::{Audience, ChannelId, FlushCause, Input, Link, Output, Side, Timings};
 use crate::server_info::{Identity, Role, ServerInfo};
 
 pub(super) const CANARY: ChannelId = ChannelId::CANARY;
@@ -177,7 +177,7 @@ pub(super) fn down(id: ChannelId, cause: Cause) -> Output {
 }
 
 pub(super) fn everyone(id: ChannelId) -> Output {
-    Output::Flush(id, Audience::Everyone)
+    Output::Flush(id, Audience::Everyone, FlushCause::Live)
 }
 
 pub(super) fn live(id: ChannelId) -> Output {

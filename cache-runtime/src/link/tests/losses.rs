@@ -2,7 +2,7 @@
 
 use super::fixture::{A, At, CANARY, HEARTBEAT, LEASE, down, everyone, lease, live, ms};
 use crate::health::{Cause, Health};
-use crate::link::{Audience, Input, Output};
+use crate::link::{Audience, FlushCause, Input, Output};
 
 #[test]
 fn health_comes_first_and_the_flush_second() {
@@ -13,7 +13,7 @@ fn health_comes_first_and_the_flush_second() {
             Output::LinkHealth(Health::Down(Cause::Disconnected)),
             Output::Disconnect,
             down(A, Cause::Disconnected),
-            Output::Flush(A, Audience::Inline)
+            Output::Flush(A, Audience::Inline, FlushCause::Down)
         ]
     );
 }
@@ -43,7 +43,7 @@ fn a_long_one_flushes_handlers_after_a_lease_as_well() {
     assert_eq!(at.timeout(), Some(LEASE));
     assert_eq!(
         at.tick_after(LEASE - 20),
-        [Output::Flush(A, Audience::Handlers)]
+        [Output::Flush(A, Audience::Handlers, FlushCause::Down)]
     );
     assert_eq!(at.timeout(), None);
     assert!(at.reconnect(1).contains(&everyone(A)));
@@ -81,7 +81,7 @@ fn an_overflow_keeps_the_subscriptions_but_needs_another_canary() {
         [
             Output::LinkHealth(Health::Down(Cause::Overflow)),
             down(A, Cause::Overflow),
-            Output::Flush(A, Audience::Inline),
+            Output::Flush(A, Audience::Inline, FlushCause::Down),
             Output::SendCanary(1)
         ]
     );

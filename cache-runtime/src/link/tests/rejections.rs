@@ -2,15 +2,16 @@
 
 use super::fixture::{A, At, INTERVAL, everyone, live};
 use crate::health::Health;
-use crate::link::{Audience, Input, Output};
+use crate::link::{Audience, FlushCause, Input, Output};
 
-const INLINE: Output = Output::Flush(A, Audience::Inline);
-const HANDLERS: Output = Output::Flush(A, Audience::Handlers);
+const INLINE: Output = Output::Flush(A, Audience::Inline, FlushCause::Rejected);
+const HANDLERS: Output = Output::Flush(A, Audience::Handlers, FlushCause::Rejected);
+const EVERYONE: Output = Output::Flush(A, Audience::Everyone, FlushCause::Rejected);
 
 #[test]
 fn the_first_flushes_everyone_at_once() {
     let mut at = At::live();
-    assert_eq!(at.feed(Input::Rejected(A)), [everyone(A)]);
+    assert_eq!(at.feed(Input::Rejected(A)), [EVERYONE]);
     assert_eq!(at.link.health(), &Health::Live);
 }
 
@@ -51,7 +52,7 @@ fn after_a_quiet_window_the_next_flushes_everyone_at_once() {
     let mut at = At::live();
     at.feed(Input::Rejected(A));
     assert!(!at.tick_after(INTERVAL).contains(&HANDLERS));
-    assert_eq!(at.feed(Input::Rejected(A)), [everyone(A)]);
+    assert_eq!(at.feed(Input::Rejected(A)), [EVERYONE]);
 }
 
 #[test]
