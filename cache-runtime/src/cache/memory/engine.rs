@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use equivalent::Equivalent;
 use tokio::sync::Semaphore;
-use tracing::warn;
+use tracing::{Instrument, debug_span, warn};
 
 use super::entry::{Entry, NewEntry};
 use super::keys::hash;
@@ -78,7 +78,20 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
         &self.name
     }
 
+    /// Runs a loader, in a span and while its time is taken.
+    pub(crate) fn watched<F: Future>(
+        &self,
+        loader: impl FnOnce() -> F,
+    ) -> impl Future<Output = F::Output> {
+        let loading = async {
+            let _timer = self.durations.begin();
+            loader().await
+        };
+        loading.instrument(debug_span!("cache.load", cache = self.name()))
+    }
+
     /// How long loads take, for operators.
+    #[cfg(any(feature = "metrics", feature = "otel"))]
     pub(crate) fn durations(&self) -> &Durations {
         &self.durations
     }

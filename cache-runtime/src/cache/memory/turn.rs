@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use equivalent::Equivalent;
 use tokio::sync::SemaphorePermit;
-use tracing::{Instrument, debug_span};
 
 use super::engine::Engine;
 use super::keys::hash;
@@ -64,12 +63,7 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
             Turn::Failed(failure) => return failed(error_of(failure)),
             Turn::Lead(lead) => lead,
         };
-        let loading = async {
-            let _timer = self.durations().begin();
-            loader().await
-        };
-        let span = debug_span!("cache.load", cache = self.name());
-        match lead.run(loading.instrument(span)).await {
+        match lead.run(self.watched(loader)).await {
             Ok(value) => {
                 if is_open() {
                     // The waiters receive it even if it may not be stored.

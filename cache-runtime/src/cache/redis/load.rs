@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use tracing::{Instrument, debug, debug_span, warn};
+use tracing::{debug, warn};
 
 use super::entry::{Cached, Loaded};
 use super::error::{LoadError, RedisCacheError};
@@ -197,12 +197,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
     {
         count(&self.counters.loads);
         let mut unfinished = Unfinished(Some(&self.counters.failed_loads));
-        let loading = async {
-            let _timer = self.engine.durations().begin();
-            load().await
-        };
-        let span = debug_span!("cache.load", cache = &*self.name);
-        let loaded = loading.instrument(span).await?;
+        let loaded = self.engine.watched(load).await?;
         unfinished.0 = None;
         Ok(loaded)
     }
