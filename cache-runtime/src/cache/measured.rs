@@ -36,22 +36,7 @@ pub(crate) fn durations(of: &mut Of<'_>, durations: &Durations) {
 }
 
 pub(crate) fn evictions(of: &mut Of<'_>, evictions: &Evictions) {
-    let Evictions {
-        capacity,
-        expired,
-        event,
-        flush,
-        removed,
-        replaced,
-    } = *evictions;
-    for (cause, count) in [
-        ("capacity", capacity),
-        ("expired", expired),
-        ("event", event),
-        ("flush", flush),
-        ("removed", removed),
-        ("replaced", replaced),
-    ] {
+    for (cause, count) in evictions.by_cause() {
         of.count_by(&EVICTIONS, "cache.eviction.cause", cause, count);
     }
 }

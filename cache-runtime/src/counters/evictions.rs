@@ -40,6 +40,11 @@ impl Evictions {
     /// All of them: as many as have been stored and are not in memory any more.
     #[must_use]
     pub fn total(&self) -> u64 {
+        self.by_cause().iter().map(|(_, entries)| entries).sum()
+    }
+
+    /// Each cause in one word, with its entries.
+    pub(crate) fn by_cause(&self) -> [(&'static str, u64); 6] {
         let Self {
             capacity,
             expired,
@@ -47,8 +52,15 @@ impl Evictions {
             flush,
             removed,
             replaced,
-        } = self;
-        capacity + expired + event + flush + removed + replaced
+        } = *self;
+        [
+            ("capacity", capacity),
+            ("expired", expired),
+            ("event", event),
+            ("flush", flush),
+            ("removed", removed),
+            ("replaced", replaced),
+        ]
     }
 
     pub(crate) fn add(&mut self, cause: Cause, entries: u64) {
