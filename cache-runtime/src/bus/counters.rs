@@ -1,7 +1,7 @@
 //! What operators see of a bus. All links of a bus count in the same counters.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::clock::nanos;
@@ -16,15 +16,16 @@ pub(super) struct Counters {
     canary: AtomicU64,
     /// How often the connection for events was opened again after a loss.
     reconnects: AtomicU64,
-    /// What the server last said of itself, as one of the constants below.
-    role: AtomicU8,
+    /// The role that the server last said it has: one of [`ROLES`].
+    role: Mutex<Option<&'static str>>,
     /// How often the bus has stopped being live, by cause.
     losses: Mutex<BTreeMap<&'static str, u64>>,
 }
 
-const PRIMARY: u8 = 1;
-const REPLICA: u8 = 2;
-const OTHER: u8 = 3;
+const ROLES: [&str; 3] = [PRIMARY, REPLICA, OTHER];
+const PRIMARY: &str = "primary";
+const REPLICA: &str = "replica";
+const OTHER: &str = "other";
 
 impl Counters {
     pub(super) fn canary_took(&self, time: Duration) {
@@ -36,7 +37,11 @@ impl Counters {
     }
 
     pub(super) fn told(&self, role: &Role) {
-        self.role.store(number_of(role), Ordering::Relaxed);
+        *self.role.lock() = Some(match role {
+            Role::Primary => PRIMARY,
+            Role::Other(role) if matches!(&**role, "replica" | "slave") => REPLICA,
+            Role::Other(_) => OTHER,
+        });
     }
 
     /// A server could not be used.
@@ -48,14 +53,6 @@ impl Counters {
 
     pub(super) fn lost(&self, cause: &Cause) {
         *self.losses.lock().entry(cause.kind()).or_default() += 1;
-    }
-}
-
-fn number_of(role: &Role) -> u8 {
-    match role {
-        Role::Primary => PRIMARY,
-        Role::Other(role) if matches!(&**role, "replica" | "slave") => REPLICA,
-        Role::Other(_) => OTHER,
     }
 }
 
@@ -73,10 +70,9 @@ impl Counters {
 
     /// Every role, and whether the server last said that it has it. None before it has said so.
     pub(super) fn roles(&self) -> impl Iterator<Item = (&'static str, bool)> {
-        let told = self.role.load(Ordering::Relaxed);
-        let roles = [(PRIMARY, "primary"), (REPLICA, "replica"), (OTHER, "other")];
-        let roles = roles.into_iter().filter(move |_| told > 0);
-        roles.map(move |(role, name)| (name, role == told))
+        let told = *self.role.lock();
+        told.into_iter()
+            .flat_map(|told| ROLES.map(|role| (role, role == told)))
     }
 
     pub(super) fn losses(&self) -> BTreeMap<&'static str, u64> {
