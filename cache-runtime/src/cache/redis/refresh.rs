@@ -39,19 +39,8 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         };
         let (shared, key) = (Arc::clone(self), key.to_owned());
         self.background.spawn(async move {
-            let limit = shared.options.load_wait;
-            let refreshed = match timeout(limit, shared.refresh(&key)).await {
-                Ok(Ok(refreshed)) => matches!(refreshed, Refreshed::Fresh(_)),
-                Ok(Err(cause)) => {
-                    shared.redis_failed("refreshed", &cause);
-                    false
-                }
-                Err(_) => {
-                    shared.refresh_failed(&key, "it takes longer than `load_wait`");
-                    false
-                }
-            };
-            if refreshed {
+            let refreshed = shared.in_time(&key, shared.refresh(&key)).await;
+            if let Ok(Refreshed::Fresh(_)) = refreshed {
                 refreshing.finish();
             }
         });
@@ -105,6 +94,26 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
             let _ = reserved.store(cached);
         }
         Ok(refreshed)
+    }
+
+    /// Waits for a refresh, within `load_wait`. The error says why there is none, which has been logged.
+    pub(super) async fn in_time(
+        &self,
+        key: &str,
+        refresh: impl Future<Output = Result<Refreshed<V>, Cause>>,
+    ) -> Result<Refreshed<V>, String> {
+        match timeout(self.options.load_wait, refresh).await {
+            Ok(Ok(refreshed)) => Ok(refreshed),
+            Ok(Err(cause)) => {
+                self.redis_failed("refreshed", &cause);
+                Err(cause.to_string())
+            }
+            Err(_) => {
+                let error = "it takes longer than `load_wait`";
+                self.refresh_failed(key, error);
+                Err(error.to_owned())
+            }
+        }
     }
 
     pub(super) fn refresh_failed(&self, key: &str, error: &str) {

@@ -10,7 +10,7 @@ use super::shared::Shared;
 use crate::backoff::Backoff;
 use crate::cache::caught::Caught;
 use crate::health::Cause;
-use crate::io_thread::{sleep, timeout};
+use crate::io_thread::sleep;
 use crate::random;
 
 /// The wait before an entry is looked at again that could not be refreshed, or that another instance
@@ -40,28 +40,19 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         let Some(refreshing) = self.background.refresh(key) else {
             return WAIT.0;
         };
-        let refreshed = Caught::new(Box::pin(self.refresh_if_needed(key)));
-        let error = match timeout(self.options.load_wait, refreshed).await {
-            Ok(Some(Ok(Refreshed::Fresh(cached)))) => {
+        let refresh = self.in_time(key, self.refresh_if_needed(key));
+        let error = match Caught::new(Box::pin(refresh)).await {
+            Some(Ok(Refreshed::Fresh(cached))) => {
                 refreshing.finish();
                 scheduled.succeeded();
                 backoff.reset();
                 return self.until_due(&cached);
             }
-            Ok(Some(Ok(Refreshed::Elsewhere))) => return WAIT.0,
-            Ok(Some(Ok(Refreshed::Unstored))) => "what was loaded could not be stored".to_owned(),
-            Ok(Some(Ok(Refreshed::Failed(error)))) => error,
-            Ok(Some(Err(cause))) => {
-                self.redis_failed("refreshed", &cause);
-                cause.to_string()
-            }
-            Ok(None) => {
+            Some(Ok(Refreshed::Elsewhere)) => return WAIT.0,
+            Some(Ok(Refreshed::Unstored)) => "what was loaded could not be stored".to_owned(),
+            Some(Ok(Refreshed::Failed(error)) | Err(error)) => error,
+            None => {
                 let error = "the loader panicked";
-                self.refresh_failed(key, error);
-                error.to_owned()
-            }
-            Err(_) => {
-                let error = "it takes longer than `load_wait`";
                 self.refresh_failed(key, error);
                 error.to_owned()
             }
