@@ -20,7 +20,8 @@ pub(super) fn subscribe<E: InvalidationEvent>(
     let asks = move |event: &E| event.variant() == all || asks(event);
     let signals = Arc::clone(signals);
     let apply = move |notice: Notice<'_, E>| match notice {
-        // It was counted when it was published. It may be that of another instance.
+        // It was recorded when it was published. It asks for a load all the same: an equal event may be
+        // that of another instance.
         Notice::Echo(event) => {
             if asks(event) {
                 signals.change();

@@ -72,18 +72,18 @@ impl<T: Send + Sync + 'static> Task<T> {
             // A signal that comes after this was computed leaves a permit in `wake`.
             let due = self.due();
             let left = due.map(|due| due.saturating_duration_since(Instant::now()));
+            if left == Some(Duration::ZERO) {
+                return;
+            }
             // Not every end of a proof wakes the task.
             let look = match self.shared.policy {
-                WhileDown::Poll(time) => left.map_or(Some(time), |left| Some(left.min(time))),
-                WhileDown::Keep => left,
+                WhileDown::Poll(time) => Some(time),
+                WhileDown::Keep => None,
             };
             let woken = self.shared.loader.signals.wake.notified();
-            match left {
-                Some(Duration::ZERO) => return,
-                _ => match look {
-                    Some(time) => drop(io_thread::timeout(time, woken).await),
-                    None => woken.await,
-                },
+            match left.into_iter().chain(look).min() {
+                Some(time) => drop(io_thread::timeout(time, woken).await),
+                None => woken.await,
             }
         }
     }
