@@ -3,8 +3,8 @@
 #[cfg(not(simulation))]
 use std::hash::{BuildHasher, RandomState};
 
-/// A random number. The system seeds it, unless this is a simulation, so that two calls practically never return the same, even
-/// in different processes.
+/// A random number. The system seeds it, so that two calls practically never return the same, even in
+/// different processes. In a simulation, its seed does.
 pub(crate) fn number() -> u64 {
     #[cfg(simulation)]
     return crate::simulation::random::number();

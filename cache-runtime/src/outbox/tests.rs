@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Outbox;
-use crate::channel::{ChannelStats, Counters, Dispatch, FlushCause};
+use crate::channel::{ChannelStats, Counters, Dispatch};
 use crate::clock::Instant;
 use crate::health::{Health, Reported};
-use crate::link::{Audience, ChannelId};
+use crate::link::{Audience, ChannelId, FlushCause};
 use crate::queue::Bounds;
 use crate::settings::{OnRejected, Settings};
 use crate::transport::{Servers, Transport};

@@ -10,9 +10,9 @@ use foldhash::quality::FixedState as RandomState;
 #[cfg(not(simulation))]
 use foldhash::quality::RandomState;
 
-/// Seeded once per process, so that no client can choose keys that collide; not in a simulation. A hash selects the
-/// shard and finds the entry in it. `foldhash::fast` would leave shards empty where keys are
-/// consecutive numbers.
+/// Seeded once per process, so that no client can choose keys that collide; in a simulation, always the
+/// same. A hash selects the shard and finds the entry in it. `foldhash::fast` would leave shards empty
+/// where keys are consecutive numbers.
 static HASH: LazyLock<RandomState> = LazyLock::new(RandomState::default);
 
 #[inline]
