@@ -91,7 +91,6 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
     }
 
     /// How long loads take, for operators.
-    #[cfg(any(feature = "metrics", feature = "otel"))]
     pub(crate) fn durations(&self) -> &Durations {
         &self.durations
     }
