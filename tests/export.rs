@@ -48,6 +48,9 @@ enum Lenient {
     Other,
 }
 
+#[derive(Debug, Serialize, Deserialize)]
+enum Never {}
+
 /// Why an event with a field of a type cannot be exported.
 macro_rules! why {
     ($type:ty) => {{
@@ -74,6 +77,7 @@ fn types_that_cannot_be_described_are_named() {
     assert_eq!(why!(Named), "it contains itself");
     assert_eq!(why!(Pair), "it contains itself");
     assert_eq!(why!(Flat), "it has a flattened field");
+    assert_eq!(why!(Vec<Never>), "no value of it exists");
     assert_eq!(why!(Tagged), "its `Deserialize` rejects {}",);
     assert_eq!(why!(Alias), r#"its `Deserialize` rejects {"a":7,"b":7}"#);
     assert_eq!(why!(Lenient), r#"its `Deserialize` accepts "no such name""#);

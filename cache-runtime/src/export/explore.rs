@@ -79,6 +79,7 @@ impl Explorer<'_> {
                     closed: false,
                 }
             }
+            Ask::Enum(_, []) => return Err("no value of it exists".to_owned()),
             Ask::Enum(name, names) => {
                 self.enter(name)?;
                 let mut variants = Vec::new();

@@ -53,24 +53,9 @@ fn entry(golden: &Golden) -> Code {
     if let Some(limit) = golden.limit {
         members.push(Code::entry("\"maxPayload\"", Code::text(limit.to_string())));
     }
-    let verdict = golden.verdict.map_or_else(reason, |()| "accepted");
+    let verdict = golden
+        .verdict
+        .map_or_else(RejectionKind::as_str, |()| "accepted");
     members.push(Code::entry("\"verdict\"", Code::text(quoted(verdict))));
     Code::object(members, false)
-}
-
-/// As the validator in TypeScript spells it.
-fn reason(kind: RejectionKind) -> &'static str {
-    match kind {
-        RejectionKind::TooLarge => "tooLarge",
-        RejectionKind::NotUtf8 => "notUtf8",
-        RejectionKind::NotJson => "notJson",
-        RejectionKind::TooDeep => "tooDeep",
-        RejectionKind::NotAnObject => "notAnObject",
-        RejectionKind::DuplicateKey => "duplicateKey",
-        RejectionKind::UnknownEvent => "unknownEvent",
-        RejectionKind::ExtraKey => "extraKey",
-        RejectionKind::MissingKey => "missingKey",
-        RejectionKind::EmptyValue => "emptyValue",
-        RejectionKind::WrongValue => "wrongValue",
-    }
 }

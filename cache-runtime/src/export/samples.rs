@@ -6,26 +6,59 @@ use super::shape::{Key, MAX_SAFE, Shape};
 /// A key or a variant that nothing has.
 pub(super) const UNKNOWN: &str = "no such name";
 
-/// JSON that a shape accepts.
+/// JSON that a shape accepts: an ordinary value.
 pub(super) fn sample(shape: &Shape) -> String {
-    valid(shape).swap_remove(0)
+    match shape {
+        Shape::Text => r#""7""#.to_owned(),
+        Shape::Char => r#""a""#.to_owned(),
+        Shape::Bool => "true".to_owned(),
+        Shape::Null => "null".to_owned(),
+        Shape::Any { .. } => "{}".to_owned(),
+        Shape::Integer { max, .. } => ordinary(*max),
+        Shape::Decimal { max, .. } => json::quoted(&ordinary(*max)),
+        Shape::Number { .. } => "1.5".to_owned(),
+        Shape::Optional(inner) => sample(inner),
+        Shape::List(item) => json::array([sample(item)]),
+        Shape::Tuple(items) => json::array(items.iter().map(sample)),
+        Shape::Map(value) => json::object([("a", sample(value))]),
+        Shape::Struct { keys, .. } => json::object(samples(keys)),
+        // The first variant. One without any was not explored.
+        Shape::Enum(variants) => variants.iter().take(1).map(variant).collect(),
+    }
 }
 
-/// JSON that a shape accepts: an ordinary value first, then edges.
+fn samples(keys: &[Key]) -> impl Iterator<Item = (&'static str, String)> + Clone {
+    keys.iter().map(|key| (key.name, sample(&key.shape)))
+}
+
+fn variant((name, content): &(&str, Option<Shape>)) -> String {
+    match content {
+        None => json::quoted(name),
+        Some(content) => json::object([(*name, sample(content))]),
+    }
+}
+
+/// JSON that a shape accepts: an ordinary value first, then the edges.
 pub(super) fn valid(shape: &Shape) -> Vec<String> {
+    let mut all = vec![sample(shape)];
+    all.extend(edges(shape));
+    all
+}
+
+/// JSON that a shape accepts, at its edges.
+fn edges(shape: &Shape) -> Vec<String> {
     match shape {
         Shape::Text => texts(&[
-            r#""7""#,
             r#""""#,
             r#"" ""#,
             r#""\u0000\ud83d\uDE00\/\"""#,
             "\"é😀\u{2028}\u{7f}\"",
             r#""null""#,
         ]),
-        Shape::Char => texts(&[r#""a""#, "\"😀\"", r#""\ud83d\ude00""#, r#""\n""#]),
-        Shape::Bool => texts(&["true", "false"]),
-        Shape::Null => texts(&["null"]),
-        Shape::Any { .. } => texts(&["{}", "[]", "\"\"", "0", "-0.5E+3", "true", "[null]"]),
+        Shape::Char => texts(&["\"😀\"", r#""\ud83d\ude00""#, r#""\n""#]),
+        Shape::Bool => texts(&["false"]),
+        Shape::Null => Vec::new(),
+        Shape::Any { .. } => texts(&["[]", "\"\"", "0", "-0.5E+3", "true", "[null]"]),
         Shape::Integer {
             min,
             max,
@@ -37,11 +70,10 @@ pub(super) fn valid(shape: &Shape) -> Vec<String> {
         }
         Shape::Decimal { min, max } => {
             let all = integers(*min, *max).into_iter();
-            all.map(|digits| format!("\"{digits}\"")).collect()
+            all.map(|digits| json::quoted(&digits)).collect()
         }
         Shape::Number { narrow } => {
             let mut all = texts(&[
-                "1.5",
                 "0",
                 "-0",
                 "-0.0",
@@ -57,21 +89,19 @@ pub(super) fn valid(shape: &Shape) -> Vec<String> {
             all
         }
         Shape::Optional(inner) => {
-            let mut all = valid(inner);
+            let mut all = edges(inner);
             all.push("null".to_owned());
             all
         }
         Shape::List(item) => {
-            let items = valid(item);
-            let mut all = vec![json::array([&items[0]]), "[]".to_owned(), "[ ]".to_owned()];
-            all.push(json::array(&items));
+            let mut all = texts(&["[]", "[ ]"]);
+            all.push(json::array(valid(item)));
             all
         }
-        Shape::Tuple(items) => in_turn(items, valid, json::array),
+        Shape::Tuple(items) => in_turn(items, edges, json::array),
         Shape::Map(value) => {
-            let values = valid(value);
-            let mut all = vec![json::object([("a", values[0].clone())]), "{}".to_owned()];
-            for value in values {
+            let mut all = texts(&["{}"]);
+            for value in valid(value) {
                 all.push(json::object([("", value.clone()), ("__proto__", value)]));
             }
             all
@@ -79,36 +109,24 @@ pub(super) fn valid(shape: &Shape) -> Vec<String> {
         Shape::Struct { keys, closed } => {
             let shapes: Vec<_> = keys.iter().map(|key| key.shape.clone()).collect();
             let names = || keys.iter().map(|key| key.name);
-            let write = |values: Vec<String>| json::object(names().zip(values));
-            let mut all = in_turn(&shapes, valid, write);
+            let mut all = in_turn(&shapes, edges, |values| json::object(names().zip(values)));
             for left_out in keys.iter().filter(|key| !key.required) {
-                let others = keys.iter().filter(|key| key.name != left_out.name);
-                all.push(json::object(
-                    others.map(|key| (key.name, sample(&key.shape))),
-                ));
+                let others = samples(keys).filter(|(name, _)| *name != left_out.name);
+                all.push(json::object(others));
             }
             if !closed {
-                let known = keys.iter().map(|key| (key.name, sample(&key.shape)));
                 let ignored = r#"[{"a":1e999},-0,null]"#.to_owned();
                 let further = [(UNKNOWN, ignored)];
-                all.push(json::object(further.into_iter().chain(known)));
+                all.push(json::object(further.into_iter().chain(samples(keys))));
             }
             all
         }
         Shape::Enum(variants) => {
-            let mut all = Vec::new();
+            let mut all: Vec<_> = variants.iter().skip(1).map(variant).collect();
             for (name, content) in variants {
-                match content {
-                    None => all.extend([
-                        json::quoted(name),
-                        json::object([(*name, "null".to_owned())]),
-                    ]),
-                    Some(content) => all.extend(
-                        valid(content)
-                            .into_iter()
-                            .map(|value| json::object([(*name, value)])),
-                    ),
-                }
+                let contents = content.as_ref().map_or_else(|| texts(&["null"]), edges);
+                let of_variant = |content| json::object([(*name, content)]);
+                all.extend(contents.into_iter().map(of_variant));
             }
             all
         }
@@ -165,7 +183,7 @@ pub(super) fn invalid(shape: &Shape) -> Vec<String> {
             let good: Vec<_> = items.iter().map(sample).collect();
             let mut all = texts(&["7", "null", "{}", "[]"]);
             all.push(json::array(good.iter().chain(["null".to_owned()].iter())));
-            all.extend(in_turn(items, invalid_or_none, json::array).split_off(1));
+            all.extend(in_turn(items, invalid, json::array));
             all
         }
         Shape::Map(value) => {
@@ -181,10 +199,7 @@ pub(super) fn invalid(shape: &Shape) -> Vec<String> {
 
 fn invalid_structs(keys: &[Key], closed: bool) -> Vec<String> {
     let mut all = texts(&["7", "\"\"", "null", "true"]);
-    let samples: Vec<_> = keys
-        .iter()
-        .map(|key| (key.name, sample(&key.shape)))
-        .collect();
+    let samples: Vec<_> = samples(keys).collect();
     all.push(json::array(samples.iter().map(|(_, value)| value)));
     for (index, key) in keys.iter().enumerate() {
         if key.required {
@@ -229,24 +244,16 @@ fn invalid_variants(variants: &[(&str, Option<Shape>)]) -> Vec<String> {
     all
 }
 
-/// A valid value first, then the invalid ones.
-fn invalid_or_none(shape: &Shape) -> Vec<String> {
-    let mut all = vec![sample(shape)];
-    all.extend(invalid(shape));
-    all
-}
-
-/// Ordinary values of all shapes first; then of each shape its other values, with ordinary ones
-/// for the others.
+/// Of each shape, these values, each with ordinary values of the others.
 fn in_turn(
     shapes: &[Shape],
     values: impl Fn(&Shape) -> Vec<String>,
     write: impl Fn(Vec<String>) -> String,
 ) -> Vec<String> {
     let ordinary: Vec<_> = shapes.iter().map(sample).collect();
-    let mut all = vec![write(ordinary.clone())];
+    let mut all = Vec::new();
     for (index, shape) in shapes.iter().enumerate() {
-        for value in values(shape).into_iter().skip(1) {
+        for value in values(shape) {
             let mut values = ordinary.clone();
             values[index] = value;
             all.push(write(values));
@@ -259,21 +266,20 @@ fn texts(all: &[&str]) -> Vec<String> {
     all.iter().map(ToString::to_string).collect()
 }
 
-/// A number of a range, its ends, and what JavaScript rounds.
+fn ordinary(max: u128) -> String {
+    max.min(7).to_string()
+}
+
+/// The ends of a range, and what JavaScript rounds; without the ordinary number.
 fn integers(min: i128, max: u128) -> Vec<String> {
-    let mut all = vec![if max >= 7 {
-        "7".to_owned()
-    } else {
-        max.to_string()
-    }];
-    all.extend([min.to_string(), max.to_string(), "0".to_owned()]);
+    let mut all = vec![min.to_string(), max.to_string(), "0".to_owned()];
     if max > MAX_SAFE {
         all.push((MAX_SAFE + 2).to_string());
     }
     if min < 0 && min.unsigned_abs() > MAX_SAFE {
         all.push(format!("-{}", MAX_SAFE + 2));
     }
-    let mut seen = Vec::new();
+    let mut seen = vec![ordinary(max)];
     all.retain(|number| {
         let is_new = !seen.contains(number);
         seen.push(number.clone());
