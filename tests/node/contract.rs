@@ -10,7 +10,6 @@ use std::fs;
 use std::path::Path;
 
 use cache_runtime::InvalidationEvent;
-use cache_runtime::event::RejectionKind;
 use cache_runtime::export::{self, Contract};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -149,25 +148,8 @@ fn exported<E: InvalidationEvent>(service: &'static str) -> Exported {
                 Some(limit) => E::decode_within(payload, limit),
                 None => E::decode(payload),
             };
-            decoded.map_or_else(|rejection| reason(rejection.kind()), |_| "accepted")
+            decoded.map_or_else(|rejection| rejection.kind().as_str(), |_| "accepted")
         },
-    }
-}
-
-fn reason(kind: RejectionKind) -> &'static str {
-    match kind {
-        RejectionKind::TooLarge => "tooLarge",
-        RejectionKind::NotUtf8 => "notUtf8",
-        RejectionKind::NotJson => "notJson",
-        RejectionKind::TooDeep => "tooDeep",
-        RejectionKind::NotAnObject => "notAnObject",
-        RejectionKind::DuplicateKey => "duplicateKey",
-        RejectionKind::UnknownEvent => "unknownEvent",
-        RejectionKind::ExtraKey => "extraKey",
-        RejectionKind::MissingKey => "missingKey",
-        RejectionKind::EmptyValue => "emptyValue",
-        RejectionKind::WrongValue => "wrongValue",
-        other => panic!("{other:?} has no name in TypeScript"),
     }
 }
 

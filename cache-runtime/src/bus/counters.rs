@@ -16,12 +16,13 @@ pub(super) struct Counters {
     canary: AtomicU64,
     /// How often the connection for events was opened again after a loss.
     reconnects: AtomicU64,
-    /// The role that the server last said it has: one of [`ROLES`].
+    /// The role that the server last said it has: one of the constants below.
     role: Mutex<Option<&'static str>>,
     /// How often the bus has stopped being live, by cause.
     losses: Mutex<BTreeMap<&'static str, u64>>,
 }
 
+#[cfg(any(feature = "metrics", feature = "otel"))]
 const ROLES: [&str; 3] = [PRIMARY, REPLICA, OTHER];
 const PRIMARY: &str = "primary";
 const REPLICA: &str = "replica";

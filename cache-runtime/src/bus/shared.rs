@@ -24,7 +24,9 @@ use crate::event::InvalidationEvent;
 use crate::health::Combined;
 use crate::health::{Cause, Health, ProvenUntil, Reported};
 use crate::io_thread::{self, timeout};
-use crate::link::{Audience, ChannelId, FlushCause};
+use crate::link::ChannelId;
+#[cfg(any(feature = "redis", simulation))]
+use crate::link::{Audience, FlushCause};
 use crate::outbox::{Outbox, Unsent};
 use crate::random;
 #[cfg(any(feature = "redis", simulation))]

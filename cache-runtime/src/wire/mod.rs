@@ -24,6 +24,7 @@ mod decimal;
 mod decode;
 mod describe;
 mod diagnose;
+mod doc;
 mod encode;
 mod lexer;
 mod member;

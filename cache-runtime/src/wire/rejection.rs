@@ -46,6 +46,26 @@ pub enum RejectionKind {
     WrongValue,
 }
 
+impl RejectionKind {
+    /// The kind in one word, as exported validators report it: `tooLarge`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::TooLarge => "tooLarge",
+            Self::NotUtf8 => "notUtf8",
+            Self::NotJson => "notJson",
+            Self::TooDeep => "tooDeep",
+            Self::NotAnObject => "notAnObject",
+            Self::DuplicateKey => "duplicateKey",
+            Self::UnknownEvent => "unknownEvent",
+            Self::ExtraKey => "extraKey",
+            Self::MissingKey => "missingKey",
+            Self::EmptyValue => "emptyValue",
+            Self::WrongValue => "wrongValue",
+        }
+    }
+}
+
 /// The parts of a rejection's text. Each is shortened and escaped already.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Parts {

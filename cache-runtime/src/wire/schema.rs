@@ -1,5 +1,6 @@
 //! The shape of an event enum: the derive writes it, and encoding and decoding go by it.
 
+use super::doc::Doc;
 use super::typed::Typed;
 
 /// The shape of an event enum: its tag key and its variants.
@@ -9,8 +10,7 @@ pub struct EventSchema {
     tag: &'static str,
     variants: &'static [VariantSchema],
     all: usize,
-    #[cfg(feature = "export")]
-    doc: &'static str,
+    doc: Doc,
 }
 
 impl EventSchema {
@@ -28,8 +28,7 @@ impl EventSchema {
             tag,
             variants,
             all,
-            #[cfg(feature = "export")]
-            doc: "",
+            doc: Doc::NONE,
         }
     }
 
@@ -37,16 +36,13 @@ impl EventSchema {
     #[doc(hidden)]
     #[must_use]
     pub const fn documented(self, doc: &'static str) -> Self {
-        #[cfg(feature = "export")]
-        let documented = Self { doc, ..self };
-        #[cfg(not(feature = "export"))]
-        let (documented, _) = (self, doc);
-        documented
+        let doc = Doc::new(doc);
+        Self { doc, ..self }
     }
 
     #[cfg(feature = "export")]
     pub(crate) const fn doc(&self) -> &'static str {
-        self.doc
+        self.doc.text()
     }
 
     /// The enum's name in Rust.
@@ -81,8 +77,7 @@ pub struct VariantSchema {
     wire: &'static str,
     head: &'static str,
     fields: &'static [FieldSchema],
-    #[cfg(feature = "export")]
-    doc: &'static str,
+    doc: Doc,
 }
 
 impl VariantSchema {
@@ -100,8 +95,7 @@ impl VariantSchema {
             wire,
             head,
             fields,
-            #[cfg(feature = "export")]
-            doc: "",
+            doc: Doc::NONE,
         }
     }
 
@@ -109,16 +103,13 @@ impl VariantSchema {
     #[doc(hidden)]
     #[must_use]
     pub const fn documented(self, doc: &'static str) -> Self {
-        #[cfg(feature = "export")]
-        let documented = Self { doc, ..self };
-        #[cfg(not(feature = "export"))]
-        let (documented, _) = (self, doc);
-        documented
+        let doc = Doc::new(doc);
+        Self { doc, ..self }
     }
 
     #[cfg(feature = "export")]
     pub(crate) const fn doc(&self) -> &'static str {
-        self.doc
+        self.doc.text()
     }
 
     /// The variant's name in Rust.
@@ -152,8 +143,7 @@ pub struct FieldSchema {
     lead: &'static str,
     type_name: &'static str,
     non_empty: bool,
-    #[cfg(feature = "export")]
-    doc: &'static str,
+    doc: Doc,
     #[cfg(feature = "export")]
     typed: Option<Typed>,
 }
@@ -175,8 +165,7 @@ impl FieldSchema {
             lead,
             type_name,
             non_empty,
-            #[cfg(feature = "export")]
-            doc: "",
+            doc: Doc::NONE,
             #[cfg(feature = "export")]
             typed: None,
         }
@@ -186,11 +175,8 @@ impl FieldSchema {
     #[doc(hidden)]
     #[must_use]
     pub const fn documented(self, doc: &'static str) -> Self {
-        #[cfg(feature = "export")]
-        let documented = Self { doc, ..self };
-        #[cfg(not(feature = "export"))]
-        let (documented, _) = (self, doc);
-        documented
+        let doc = Doc::new(doc);
+        Self { doc, ..self }
     }
 
     /// Adds the type of the field. Only an export needs it.
@@ -214,7 +200,7 @@ impl FieldSchema {
 
     #[cfg(feature = "export")]
     pub(crate) const fn doc(&self) -> &'static str {
-        self.doc
+        self.doc.text()
     }
 
     /// The field's name in Rust.
