@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::Meter;
+use opentelemetry::metrics::{AsyncInstrumentBuilder, Meter};
 
 use crate::audit::measured;
 use crate::sync::Mutex;
@@ -30,49 +30,57 @@ use crate::telemetry::{Attribute, Samples, Value};
 pub fn register(meter: &Meter) {
     let collected = Arc::new(Mutex::new(Collected::default()));
     for instrument in INSTRUMENTS {
-        let collected = Arc::clone(&collected);
-        let values = move || collected.lock().values(instrument);
-        let (name, unit, meaning) = (instrument.name, instrument.unit, instrument.meaning);
+        let (collected, name) = (Arc::clone(&collected), instrument.name);
         match instrument.kind {
             Kind::Counter | Kind::Series => {
-                let builder = meter.u64_observable_counter(name).with_unit(unit);
-                let builder = builder.with_description(meaning);
-                builder
-                    .with_callback(move |observer| {
-                        for (attributes, value) in values() {
-                            if let Value::Count(count) = value {
-                                observer.observe(count, &attributes);
-                            }
-                        }
-                    })
-                    .build();
+                observed(meter.u64_observable_counter(name), instrument, collected).build();
             }
             Kind::Seconds => {
-                let builder = meter.f64_observable_counter(name).with_unit(unit);
-                let builder = builder.with_description(meaning);
-                builder
-                    .with_callback(move |observer| {
-                        for (attributes, value) in values() {
-                            if let Value::Number(number) = value {
-                                observer.observe(number, &attributes);
-                            }
-                        }
-                    })
-                    .build();
+                observed(meter.f64_observable_counter(name), instrument, collected).build();
             }
             Kind::Amount | Kind::Least | Kind::Greatest => {
-                let builder = meter.f64_observable_gauge(name).with_unit(unit);
-                let builder = builder.with_description(meaning);
-                builder
-                    .with_callback(move |observer| {
-                        for (attributes, value) in values() {
-                            if let Value::Number(number) = value {
-                                observer.observe(number, &attributes);
-                            }
-                        }
-                    })
-                    .build();
+                observed(meter.f64_observable_gauge(name), instrument, collected).build();
             }
+        }
+    }
+}
+
+/// An instrument whose values are asked for when they are collected.
+fn observed<'m, I, N: Number + 'static>(
+    builder: AsyncInstrumentBuilder<'m, I, N>,
+    instrument: &'static Instrument,
+    collected: Arc<Mutex<Collected>>,
+) -> AsyncInstrumentBuilder<'m, I, N> {
+    let builder = builder.with_unit(instrument.unit);
+    let builder = builder.with_description(instrument.meaning);
+    builder.with_callback(move |observer| {
+        for (attributes, value) in collected.lock().values(instrument) {
+            if let Some(value) = N::of(value) {
+                observer.observe(value, &attributes);
+            }
+        }
+    })
+}
+
+/// A number as an instrument of its kind takes it.
+trait Number: Sized {
+    fn of(value: Value) -> Option<Self>;
+}
+
+impl Number for u64 {
+    fn of(value: Value) -> Option<Self> {
+        match value {
+            Value::Count(count) => Some(count),
+            Value::Number(_) => None,
+        }
+    }
+}
+
+impl Number for f64 {
+    fn of(value: Value) -> Option<Self> {
+        match value {
+            Value::Number(number) => Some(number),
+            Value::Count(_) => None,
         }
     }
 }
