@@ -67,6 +67,11 @@ for (const line of read("rows.jsonl").trim().split("\n")) {
   const schema = ajv.getSchema(`schema#/$defs/${event}`);
   if (schema(parsed) !== accepted) says("JSON Schema", !accepted);
 }
+// A power of two, which `JSON.parse` does not round.
+const large = JSON.stringify({
+  kind: "numbers", byte: 1, signed: 1, wide: 1, widest: 2 ** 100, ratio: 1, narrow: 1,
+});
+if (!events.checkEveryTypeEvent(JSON.parse(large)).ok) mismatches.push(`check rejects ${large}`);
 console.log(JSON.stringify(counts));
 for (const mismatch of mismatches.slice(0, 20)) console.log(mismatch);
 if (mismatches.length > 0) {

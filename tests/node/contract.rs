@@ -131,6 +131,28 @@ enum Mode {
     Range(i32, i32),
 }
 
+/// Event types that are called as types and words of TypeScript, and of the modules.
+mod named {
+    use cache_runtime::InvalidationEvent;
+
+    macro_rules! named {
+        ($($name:ident)*) => {
+            $(
+                #[derive(Debug, InvalidationEvent)]
+                pub(super) enum $name {
+                    All,
+                }
+            )*
+
+            pub(super) fn all() -> Vec<super::Contract> {
+                vec![$(super::Contract::of::<$name>().unwrap()),*]
+            }
+        };
+    }
+
+    named!(Event Class Map Error Record Node Verdict Decode Text Narrow);
+}
+
 /// An event type without its type.
 struct Exported {
     /// As the vectors call it.
@@ -176,7 +198,8 @@ async fn exported_validators_give_the_verdicts_of_the_decoder() {
     let Some(client) = super::client().await else {
         return;
     };
-    let contracts: Vec<_> = all.iter().map(|event| event.contract.clone()).collect();
+    let mut contracts: Vec<_> = all.iter().map(|event| event.contract.clone()).collect();
+    contracts.extend(named::all());
     let folder = client.join("contract");
     fs::create_dir_all(&folder).unwrap();
     let write = |name: &str, text: &str| fs::write(folder.join(name), text).unwrap();

@@ -3,8 +3,8 @@
 use super::contract::Contract;
 use super::json::{hex, quoted};
 use super::layout::Code;
+use super::names::type_name;
 use super::payloads::Golden;
-use super::typescript::type_name;
 use crate::event::RejectionKind;
 
 /// Golden payloads of each event type, as JSON: payloads at the edges of the contract, each with

@@ -3,8 +3,8 @@
 use super::contract::Contract;
 use super::json::quoted;
 use super::layout::Code;
+use super::names::type_name;
 use super::shape::Shape;
-use super::typescript::type_name;
 
 /// A JSON Schema, draft 2020-12, with a definition in `$defs` for each event type.
 ///

@@ -62,6 +62,7 @@ mod golden_file;
 mod json;
 mod json_schema;
 mod layout;
+mod names;
 mod payloads;
 mod samples;
 mod shape;
@@ -76,7 +77,10 @@ pub use json_schema::json_schema;
 pub use typescript::typescript;
 pub use zod::zod;
 
+use std::collections::HashSet;
+
 use crate::channel::channels;
+use names::type_name;
 
 /// The contracts of all channels that the program declares with `#[cache_invalidation]`, ordered by
 /// the names of their events. An event type of several channels has one contract.
@@ -122,11 +126,9 @@ pub fn declared() -> Result<Vec<Contract>, ExportError> {
     }
     let mut contracts: Vec<_> = found.into_iter().map(|(_, contract)| contract).collect();
     contracts.sort_by_key(Contract::name);
-    match contracts
-        .windows(2)
-        .find(|pair| pair[0].name() == pair[1].name())
-    {
-        Some(pair) => Err(ExportError::same_name(pair[0].name())),
+    let mut names = HashSet::new();
+    match contracts.iter().find(|&one| !names.insert(type_name(one))) {
+        Some(again) => Err(ExportError::same_name(again.name())),
         None => Ok(contracts),
     }
 }

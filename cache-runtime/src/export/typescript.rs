@@ -2,23 +2,18 @@
 
 use super::contract::Contract;
 use super::layout::{Code, WIDTH, commented, literal};
+use super::names::{type_name, value_name};
 use super::shape::{Shape, is_rounded};
 use crate::defaults::MAX_PAYLOAD;
 
 /// Reads JSON text, and compares it with shapes.
-const RUNTIME: &str = include_str!("runtime.ts");
-
-/// What the runtime of the module calls its own types.
-const TAKEN: [&str; 8] = [
-    "Reason",
-    "Verdict",
-    "Shape",
-    "Key",
-    "Field",
-    "EventShape",
-    "Node",
-    "Rejected",
-];
+const RUNTIME: &str = concat!(
+    include_str!("runtime/shapes.ts"),
+    "\n",
+    include_str!("runtime/reading.ts"),
+    "\n",
+    include_str!("runtime/deciding.ts"),
+);
 
 /// A module of TypeScript without imports: the types of the events, and a validator for each.
 ///
@@ -26,7 +21,8 @@ const TAKEN: [&str; 8] = [
 /// the decoder in Rust, with the same reason. `check…(value)` takes what `JSON.parse` has made of
 /// it, and cannot see what the [module](super) lists.
 ///
-/// Integers that may be larger than 2^53 are of type `bigint`. The module needs ES2020 and
+/// The type has the name of the enum, with `Event` added where it does not end so, as in the other
+/// exports. Integers that may be larger than 2^53 are of type `bigint`. The module needs ES2020 and
 /// `TextDecoder`.
 ///
 /// # Examples
@@ -67,23 +63,6 @@ pub fn typescript(contracts: &[Contract]) -> String {
         out.push_str(&validator(contract));
     }
     out
-}
-
-/// The name of an event type in TypeScript.
-pub(super) fn type_name(contract: &Contract) -> String {
-    let name = contract.name();
-    if TAKEN.contains(&name) {
-        format!("{name}Event")
-    } else {
-        name.to_owned()
-    }
-}
-
-/// The same with a small letter, for values.
-pub(super) fn value_name(contract: &Contract) -> String {
-    let name = type_name(contract);
-    let first = name.chars().take(1).flat_map(char::to_lowercase);
-    first.chain(name.chars().skip(1)).collect()
 }
 
 /// The documentation of an event type, with its channels and its fingerprint.

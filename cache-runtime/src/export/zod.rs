@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 
 use super::contract::Contract;
 use super::layout::{Code, literal};
+use super::names::{type_name, value_name};
 use super::shape::{Shape, is_rounded};
-use super::typescript::{documentation, property, type_name, value_name};
+use super::typescript::{documentation, property};
 
 const HELPERS: &str = r#"const character = z
   .string()
