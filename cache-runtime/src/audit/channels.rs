@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::schemas::schemas;
 use crate::bus::Shared;
 use crate::channel::{self, ChannelStats, DeclaredChannel};
 use crate::health::{Cause, Health};
@@ -14,6 +15,10 @@ pub(super) struct Channel {
     pub(super) service: &'static str,
     pub(super) schema: &'static EventSchema,
     pub(super) place: Place,
+    /// The name, without a namespace.
+    pub(super) declared: &'static str,
+    /// That of its events, if it is known.
+    pub(super) fingerprint: Option<&'static str>,
     /// The name, with the namespace of the buses, if any bus has the channel.
     pub(super) name: String,
     pub(super) uses: Vec<Use>,
@@ -28,6 +33,8 @@ impl Channel {
                 file: declared.file(),
                 line: declared.line(),
             },
+            declared: declared.channel(),
+            fingerprint: schemas().get(declared.channel()).map(String::as_str),
             name,
             uses,
         }

@@ -34,6 +34,7 @@ pub(super) fn raise(rows: &mut [Row], caches: &[Described], channels: &[Channel]
         }
         if let Some(channel) = i.checked_sub(caches.len()).and_then(|i| all.get(i)) {
             stuck(channel, &mut found);
+            other_events(channel, peers, &mut found);
         }
         let about = |(risk, text)| Flag {
             about: row.name.clone(),
@@ -116,6 +117,24 @@ fn stuck(channel: &Channel, found: &mut Vec<Found>) {
                 Length(*time)
             );
             found.push((Risk::Critical, text));
+        }
+    }
+}
+
+/// Flags a channel for which another instance has other events.
+fn other_events(channel: &Channel, peers: &[Peer], found: &mut Vec<Found>) {
+    let Some(here) = channel.fingerprint else {
+        return;
+    };
+    for peer in peers {
+        if let Some(there) = peer.schemas.get(channel.declared)
+            && there != here
+        {
+            let text = format!(
+                "instance {peer} has other events: their fingerprint is {there}, and {here} here. What \
+                 one of them does not know, it rejects. That ends with a deployment that is under way"
+            );
+            found.push((Risk::Minor, text));
         }
     }
 }

@@ -11,11 +11,13 @@ use super::enrolled::described;
 use super::peer::{Peer, RECORD_TTL, record};
 use super::report::Audit;
 use super::rows::assemble;
+use super::schemas::schemas;
 use crate::bus::Bus;
 use crate::error::sources;
 use crate::health::Cause;
 use crate::keyspace::Keyspace;
 use crate::random;
+use crate::transport::Record;
 
 /// The most records that are kept. Beyond that, the oldest are dropped.
 const MOST_RECORDS: usize = 1024;
@@ -58,19 +60,31 @@ impl Bus {
         // No other process can read the record.
         #[cfg(not(feature = "redis"))]
         let instance = "";
-        let own = record(instance, &described());
+        let own = record(instance, &described(), schemas());
         let keyspace = Keyspace::new(self);
         let records = keyspace.exchange_records(&PROCESS, own.as_bytes(), RECORD_TTL, MOST_RECORDS);
-        let peers = records.await?.into_iter().filter_map(|record| {
-            let peer = Peer::read(&record);
-            if peer.is_none() {
-                let process = record.process;
-                warn!(?process, "another instance's audit record was rejected");
-            }
-            peer
-        });
-        Ok(peers.collect())
+        Ok(read(&records.await?))
     }
+
+    /// The instances that have audited. Leaves no record.
+    #[cfg(feature = "doctor")]
+    pub(crate) async fn audited(&self) -> Result<Vec<Peer>, Cause> {
+        let keyspace = Keyspace::new(self);
+        let records = keyspace.records(RECORD_TTL, MOST_RECORDS);
+        Ok(read(&records.await?))
+    }
+}
+
+fn read(records: &[Record]) -> Vec<Peer> {
+    let peers = records.iter().filter_map(|record| {
+        let peer = Peer::read(record);
+        if peer.is_none() {
+            let process = &record.process;
+            warn!(?process, "another instance's audit record was rejected");
+        }
+        peer
+    });
+    peers.collect()
 }
 
 /// Other instances could not be asked for their caches.

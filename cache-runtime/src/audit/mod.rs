@@ -27,6 +27,7 @@ mod peer;
 mod reloads;
 mod report;
 mod rows;
+mod schemas;
 mod source;
 mod table;
 #[cfg(test)]
@@ -37,8 +38,12 @@ pub(crate) use enrolled::{Audited, Described, enroll};
 pub use instances::AuditError;
 #[cfg(any(feature = "metrics", feature = "otel"))]
 pub(crate) use measured::measured;
+#[cfg(feature = "doctor")]
+pub(crate) use peer::Peer;
 pub use peer::RECORD_TTL;
 pub use reloads::Reloads;
 pub use report::{Audit, Bound, EvictedBy, Flag, Kind, Risk, Row, State, Traffic};
+#[cfg(feature = "doctor")]
+pub(crate) use schemas::schemas;
 pub use source::Evicts;
 pub(crate) use source::{Source, VariantCounts};

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::enrolled::Described;
 use super::report::Kind;
+use super::schemas::Schemas;
 use super::table::Length;
 use crate::transport::Record;
 
@@ -14,7 +15,7 @@ use crate::transport::Record;
 pub const RECORD_TTL: Duration = Duration::from_secs(60 * 60);
 
 /// The record of this instance.
-pub(super) fn record(instance: &str, caches: &[Described]) -> String {
+pub(super) fn record(instance: &str, caches: &[Described], schemas: &Schemas) -> String {
     let ttl = caches.iter().filter(|cache| cache.kind == Kind::Ttl);
     let mut ttl: Vec<&str> = ttl.map(|cache| &*cache.name).collect();
     ttl.sort_unstable();
@@ -31,13 +32,32 @@ pub(super) fn record(instance: &str, caches: &[Described]) -> String {
             }
         }
     }
-    json!({ "instance": instance, "ttlCaches": ttl, "evicts": evicts }).to_string()
+    let kinds = caches
+        .iter()
+        .map(|cache| json!([*cache.name, cache.kind.as_str()]));
+    json!({
+        "instance": instance,
+        "version": env!("CARGO_PKG_VERSION"),
+        "ttlCaches": ttl,
+        "evicts": evicts,
+        "caches": kinds.collect::<Vec<_>>(),
+        "schemas": schemas,
+    })
+    .to_string()
 }
 
 /// Another instance, as it was when it last audited.
-pub(super) struct Peer {
-    instance: String,
-    age: Duration,
+pub(crate) struct Peer {
+    pub(crate) instance: String,
+    pub(crate) age: Duration,
+    /// The version of this library; `None` if the record does not say it.
+    #[cfg(feature = "doctor")]
+    pub(crate) version: Option<String>,
+    /// Its caches, each with its kind.
+    #[cfg(feature = "doctor")]
+    pub(crate) caches: Vec<(String, String)>,
+    /// The fingerprint of the events of each channel, if it knows them.
+    pub(crate) schemas: Schemas,
     ttl_caches: Vec<String>,
     /// The events that evict something there, by channel.
     evicts: Vec<(String, Vec<String>)>,
@@ -54,8 +74,17 @@ impl Peer {
             strings.collect::<Option<Vec<String>>>()
         };
         let evicts = content["evicts"].as_object()?.iter();
+        // Earlier versions leave out what follows.
+        let schemas = content["schemas"].as_object().into_iter().flatten();
         Some(Self {
-            instance: string(&content["instance"])?.escape_debug().to_string(),
+            instance: shown(&content["instance"])?,
+            #[cfg(feature = "doctor")]
+            version: shown(&content["version"]),
+            #[cfg(feature = "doctor")]
+            caches: caches(&content["caches"])?,
+            schemas: schemas
+                .map(|(channel, schema)| Some((channel.clone(), shown(schema)?)))
+                .collect::<Option<_>>()?,
             age: record.age,
             ttl_caches: strings(&content["ttlCaches"])?,
             evicts: evicts
@@ -73,6 +102,20 @@ impl Peer {
         here.flat_map(|(_, events)| events)
             .any(|name| name == event)
     }
+}
+
+/// A string that was written by others.
+fn shown(value: &Value) -> Option<String> {
+    Some(value.as_str()?.escape_debug().to_string())
+}
+
+/// Pairs of a name and a kind; none from an earlier version.
+#[cfg(feature = "doctor")]
+fn caches(value: &Value) -> Option<Vec<(String, String)>> {
+    let caches = value.as_array().into_iter().flatten();
+    caches
+        .map(|cache| Some((shown(&cache[0])?, shown(&cache[1])?)))
+        .collect()
 }
 
 /// `` `bot-7` (3 min ago) ``

@@ -95,6 +95,8 @@ fn channel(name: &str, uses: impl IntoIterator<Item = (Health, ChannelStats, usi
             file: "src/services.rs",
             line: 7,
         },
+        declared: "cache:users",
+        fingerprint: Some("here"),
         name: name.to_owned(),
         uses: (1..)
             .zip(uses)

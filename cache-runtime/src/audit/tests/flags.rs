@@ -209,3 +209,20 @@ fn channels_that_nothing_is_wrong_with() {
     ];
     assert_eq!(flags(&audit(Vec::new(), &channels)), [""; 0]);
 }
+
+#[test]
+fn a_channel_for_which_another_instance_has_other_events() {
+    let record = |schema: &str| {
+        let schemas = format!(r#""schemas":{{"cache:users":"{schema}","cache:others":"there"}}"#);
+        peer(&format!(
+            r#"{{"instance":"bot-7","ttlCaches":[],"evicts":{{}},{schemas}}}"#
+        ))
+        .unwrap()
+    };
+    let found = |peer| flags(&assemble(Vec::new(), &[channel(USERS, live(1))], &[peer]));
+    let text = "minor: cache:users: instance `bot-7` (3 min ago) has other events: their fingerprint \
+                is there, and here here. What one of them does not know, it rejects. That ends with a \
+                deployment that is under way";
+    assert_eq!(found(record("there")), [text]);
+    assert_eq!(found(record("here")), [""; 0]);
+}
