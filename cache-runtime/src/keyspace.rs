@@ -141,7 +141,16 @@ impl Keyspace {
         most: usize,
     ) -> Result<Vec<Record>, Cause> {
         let key = self.full(AUDIT_KEY);
+        let content = Some(content);
         dispatch!(self, exchange_records(&key, process, content, ttl, most))
+    }
+
+    /// The records of all processes, as [`exchange_records`](Self::exchange_records) reads them. Stores
+    /// none.
+    #[cfg(feature = "doctor")]
+    pub(crate) async fn records(&self, ttl: Duration, most: usize) -> Result<Vec<Record>, Cause> {
+        let key = self.full(AUDIT_KEY);
+        dispatch!(self, exchange_records(&key, "", None, ttl, most))
     }
 
     /// What an entry holds, unless its generation has ended. One round trip, except for a value that

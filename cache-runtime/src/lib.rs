@@ -233,6 +233,8 @@
 //! | `metrics` | | the [`metrics`](https://docs.rs/metrics) facade reads what is counted, for Prometheus and others |
 //! | `otel` | | OpenTelemetry reads the same |
 //! | `outbox-sqlite` | | the [`transactional_outbox`] in SQLite, by `rusqlite` |
+//! | `doctor` | | whether a server can be used, who is there, what goes over a channel: `doctor` |
+//! | `cli` | | the program `cache-runtime`, and a function to build one that knows your events: `cli` |
 //! | `export` | | the wire contract of events for other languages: `export` |
 //! | `outbox-postgres` | | the [`transactional_outbox`] in PostgreSQL, by `tokio-postgres` |
 //!
@@ -253,9 +255,13 @@ mod barrier;
 pub mod bus;
 pub mod cache;
 mod channel;
+#[cfg(feature = "cli")]
+pub mod cli;
 mod clock;
 mod counters;
 pub mod defaults;
+#[cfg(feature = "doctor")]
+pub mod doctor;
 mod error;
 pub mod event;
 #[cfg(feature = "export")]

@@ -6,6 +6,12 @@ pub(crate) struct Layer(pub(crate) &'static str, pub(crate) &'static str);
 
 pub(crate) const RUNTIME: &[Layer] = &[
     Layer("lib.rs", "the public API: what users import"),
+    Layer("main.rs", "the program"),
+    Layer("cli/", "the arguments and commands of the program"),
+    Layer(
+        "doctor/",
+        "whether a server can be used, who uses it, what goes over a channel",
+    ),
     Layer("metrics.rs", "metrics, through the facade of that name"),
     Layer("otel.rs", "metrics, through OpenTelemetry"),
     Layer("cache/", "the caches: one file or folder for each kind"),

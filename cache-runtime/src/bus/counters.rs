@@ -57,14 +57,17 @@ impl Counters {
     }
 }
 
-#[cfg(any(feature = "metrics", feature = "otel"))]
+#[cfg(any(feature = "metrics", feature = "otel", feature = "doctor"))]
 impl Counters {
     /// How long the latest complete canary took; `None` before the first.
     pub(super) fn canary(&self) -> Option<Duration> {
         let canary = self.canary.load(Ordering::Relaxed);
         (canary > 0).then(|| Duration::from_nanos(canary))
     }
+}
 
+#[cfg(any(feature = "metrics", feature = "otel"))]
+impl Counters {
     pub(super) fn reconnects(&self) -> u64 {
         crate::counters::read(&self.reconnects)
     }

@@ -9,6 +9,8 @@
 mod builder;
 mod canaries;
 mod counters;
+#[cfg(feature = "doctor")]
+mod doctor;
 mod ending;
 mod fences;
 pub(crate) mod handle;

@@ -105,7 +105,7 @@ impl Shared {
     }
 
     /// Keeps the connection for events open from now on. Returns the health to wait for.
-    fn listen(self: &Arc<Self>) -> &Reported {
+    pub(super) fn listen(self: &Arc<Self>) -> &Reported {
         let listening = self.listening.get_or_init(|| {
             let listening = Arc::new(Listening::new(self.settings(), self.lease.proven()));
             let channel: Arc<dyn Dispatch> = Arc::clone(&listening) as _;

@@ -24,7 +24,6 @@ use crate::event::InvalidationEvent;
 use crate::health::Combined;
 use crate::health::{Cause, Health, ProvenUntil, Reported};
 use crate::io_thread::{self, timeout};
-use crate::link::ChannelId;
 #[cfg(any(feature = "redis", simulation))]
 use crate::link::{Audience, FlushCause};
 use crate::outbox::{Outbox, Unsent};
@@ -59,12 +58,12 @@ pub(crate) struct Shared {
     /// Two services that use one channel for different events. Then the bus carries no events.
     conflict: Option<Cause>,
     servers: Servers,
-    table: Mutex<Table>,
+    pub(super) table: Mutex<Table>,
     health: Arc<Reported>,
     /// In a cluster, what `health` is made of.
     combined: Option<Combination>,
     /// The lease of every channel; `None` in a cluster, where each has its own.
-    proven: Option<Arc<ProvenUntil>>,
+    pub(super) proven: Option<Arc<ProvenUntil>>,
     outbox: Outbox,
     /// The handlers that run.
     handlers: TaskTracker,
@@ -209,8 +208,7 @@ impl Shared {
         declared: &DeclaredChannel,
     ) -> Arc<Channel<E>> {
         let mut table = self.table.lock();
-        let first = (Listening::ID.0 + 1) as usize;
-        let id = ChannelId(u32::try_from(table.channels.len() + first).unwrap_or(u32::MAX));
+        let id = table.next_id();
         let name: Arc<str> = self.settings.full_name(declared.channel()).into();
         let new = || {
             Arc::new(Channel::<E>::new(

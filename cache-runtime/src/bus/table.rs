@@ -14,6 +14,7 @@ use super::counters::Counters;
 use super::fences::{CanaryName, Fences};
 use super::lease::Lease;
 use super::links::Link;
+use super::listening::Listening;
 use crate::channel::Dispatch;
 use crate::health::{Cause, Combined, Health, Reported};
 use crate::link::ChannelId;
@@ -82,6 +83,12 @@ impl Table {
         }
         self.links.insert(self.numbers, link);
         self.numbers
+    }
+
+    /// The id of the next channel.
+    pub(super) fn next_id(&self) -> ChannelId {
+        let first = (Listening::ID.0 + 1) as usize;
+        ChannelId(u32::try_from(self.channels.len() + first).unwrap_or(u32::MAX))
     }
 
     /// Counts one more subscriber. The first subscribes the channel, over `carrier` if that is known.

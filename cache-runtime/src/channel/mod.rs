@@ -8,6 +8,8 @@ mod outlet;
 mod registration;
 mod stats;
 mod subscribers;
+#[cfg(feature = "doctor")]
+mod tail;
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -33,6 +35,8 @@ pub(crate) use registration::{conflict, on_rejected};
 pub use stats::ChannelStats;
 pub(crate) use stats::Counters;
 use subscribers::Subscribers;
+#[cfg(feature = "doctor")]
+pub(crate) use tail::{Sound, Tail};
 
 /// A channel whose events are of type `E`.
 pub(crate) struct Channel<E> {

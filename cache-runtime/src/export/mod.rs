@@ -73,6 +73,8 @@ pub use contract::Contract;
 pub use error::ExportError;
 pub use file::assert_current;
 pub use golden_file::golden;
+#[cfg(feature = "doctor")]
+pub(crate) use json::hex;
 pub use json_schema::json_schema;
 pub use typescript::typescript;
 pub use zod::zod;

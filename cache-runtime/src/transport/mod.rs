@@ -13,6 +13,8 @@
 
 mod in_process;
 mod instances;
+#[cfg(feature = "doctor")]
+mod introduction;
 #[cfg(feature = "redis")]
 pub(crate) mod redis;
 mod servers;
@@ -32,6 +34,8 @@ use crate::settings::Settings;
 use in_process::Attachment;
 pub(crate) use in_process::Store;
 pub(crate) use instances::{Fenced, Instances, Listed, Listing};
+#[cfg(feature = "doctor")]
+pub(crate) use introduction::Introduction;
 pub(crate) use servers::Servers;
 pub(crate) use token::Compare;
 pub use token::{
@@ -298,6 +302,20 @@ impl Transport {
             #[cfg(simulation)]
             Self::Simulated(client) => client.check().await,
         }
+    }
+
+    /// What the server says of itself.
+    #[cfg(feature = "doctor")]
+    pub(crate) async fn introduce(&self) -> Result<Introduction, Cause> {
+        #[cfg(feature = "redis")]
+        if let Self::Redis(redis) = self {
+            return redis.introduce().await;
+        }
+        Ok(Introduction {
+            address: "in process".to_owned(),
+            software: "no server".to_owned(),
+            other_role: None,
+        })
     }
 
     /// Whether the last attempts to use the server have failed.

@@ -4,6 +4,8 @@ use std::fmt;
 #[cfg(any(feature = "redis", simulation))]
 use std::sync::Arc;
 
+#[cfg(feature = "doctor")]
+use super::Introduction;
 #[cfg(feature = "redis")]
 use super::redis::{Cluster, Redis, Target, addresses};
 #[cfg(simulation)]
@@ -132,6 +134,18 @@ impl Servers {
             Self::One(transport) => transport.is_away(),
             #[cfg(any(feature = "redis", simulation))]
             Self::Cluster(cluster) => cluster.is_away(),
+        }
+    }
+
+    /// What each server says of itself.
+    #[cfg(feature = "doctor")]
+    pub(crate) async fn introduce(&self) -> Result<Vec<Introduction>, Cause> {
+        match self {
+            Self::One(transport) => Ok(vec![transport.introduce().await?]),
+            #[cfg(feature = "redis")]
+            Self::Cluster(cluster) => cluster.introduce().await,
+            #[cfg(simulation)]
+            Self::Cluster(_) => Ok(Vec::new()),
         }
     }
 

@@ -91,7 +91,7 @@ impl Store {
         &self,
         _key: &str,
         _process: &str,
-        _content: &[u8],
+        _content: Option<&[u8]>,
         _ttl: Duration,
         _most: usize,
     ) -> Vec<Record> {

@@ -1,5 +1,5 @@
 -- KEYS: a hash of records by process, each with its time in ms and ':' in front.
--- ARGV: process, record, TTL in ms, how many records there may be.
+-- ARGV: process, record, TTL in ms, how many records there may be, 1 to store the record.
 local ttl = tonumber(ARGV[3])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -20,6 +20,8 @@ table.sort(others, function(a, b) return a[1] < b[1] end)
 while #others >= tonumber(ARGV[4]) do
   redis.call('HDEL', KEYS[1], table.remove(others)[2])
 end
-redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f:', now) .. ARGV[2])
-redis.call('PEXPIRE', KEYS[1], ARGV[3])
+if ARGV[5] == '1' then
+  redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f:', now) .. ARGV[2])
+  redis.call('PEXPIRE', KEYS[1], ARGV[3])
+end
 return others

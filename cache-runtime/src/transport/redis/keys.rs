@@ -172,12 +172,19 @@ pub(crate) async fn exchange_records(
     redis: Nodes<'_>,
     key: &str,
     process: &str,
-    content: &[u8],
+    content: Option<&[u8]>,
     ttl: Duration,
     most: usize,
 ) -> Result<Vec<Record>, Cause> {
     let (ttl, most) = (millis(ttl).to_string(), most.to_string());
-    let arguments = [process.as_bytes(), content, ttl.as_bytes(), most.as_bytes()];
+    let (stores, content) = content.map_or((&b"0"[..], &[][..]), |content| (b"1", content));
+    let arguments = [
+        process.as_bytes(),
+        content,
+        ttl.as_bytes(),
+        most.as_bytes(),
+        stores,
+    ];
     // If the script is sent twice, the second replaces the record that the first stored.
     let others: Vec<(u64, Vec<u8>, Vec<u8>)> =
         run(redis, &EXCHANGE_RECORDS, &[key], &arguments, Again::Yes).await?;

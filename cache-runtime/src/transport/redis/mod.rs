@@ -15,6 +15,8 @@ mod epochs;
 mod failure;
 mod greeting;
 mod instances;
+#[cfg(feature = "doctor")]
+mod introduction;
 pub(crate) mod keys;
 mod limits;
 mod nearby;

@@ -117,7 +117,7 @@ pub(super) fn role(address: &str, hello: &Value) -> Role {
     Role::Other(other.into())
 }
 
-fn field<'a>(hello: &'a Value, name: &str) -> Option<&'a str> {
+pub(super) fn field<'a>(hello: &'a Value, name: &str) -> Option<&'a str> {
     let Value::Map(fields) = hello else {
         return None;
     };

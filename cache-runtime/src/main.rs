@@ -1,0 +1,5 @@
+//! Asks servers and channels from a shell.
+
+fn main() -> std::process::ExitCode {
+    cache_runtime::cli::main()
+}

@@ -1,0 +1,12 @@
+//! What a server says of itself, for people.
+
+/// A server as it has introduced itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Introduction {
+    /// Its address, without credentials.
+    pub(crate) address: String,
+    /// Which software it is, in which version: `Redis 7.2.4`.
+    pub(crate) software: String,
+    /// Its role, if it is no primary.
+    pub(crate) other_role: Option<String>,
+}
