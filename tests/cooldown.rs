@@ -118,6 +118,25 @@ fn what_is_over_makes_room_first() {
     assert_eq!(cooldown.remaining(&2), Some(SECOND));
 }
 
+/// Such as a provider that answers with `Retry-After`.
+#[test]
+fn it_goes_on_for_a_time_that_is_named() {
+    let (cooldown, clock) = cooldown(3);
+    cooldown.start_for(&1, SECOND * 90);
+    assert_eq!(cooldown.try_start(&1), Start::Remaining(SECOND * 90));
+    // What is named counts, also if it is sooner.
+    cooldown.start_for(&1, SECOND * 5);
+    assert_eq!(cooldown.remaining(&1), Some(SECOND * 5));
+    clock.advance(SECOND * 5);
+    assert_eq!(cooldown.try_start(&1), Start::Started);
+    assert_eq!(cooldown.remaining(&1), Some(PERIOD));
+    cooldown.start_for(&1, Duration::MAX);
+    assert!(cooldown.remaining(&1) > Some(PERIOD * 1000));
+    cooldown.start_for(&1, Duration::ZERO);
+    assert_eq!(cooldown.try_start(&1), Start::Started);
+    assert_eq!(cooldown.len(), 1);
+}
+
 #[test]
 fn it_cleans_itself_in_small_steps() {
     let (cooldown, clock) = cooldown(1000);
@@ -278,6 +297,7 @@ fn it_says_what_it_is() {
 #[derive(Debug, Clone)]
 enum Step {
     TryStart(u64),
+    StartFor(u64, u64),
     Remaining(u64),
     Reset(u64),
     Advance(u64),
@@ -287,43 +307,69 @@ fn step() -> impl Strategy<Value = Step> {
     let key = 0..12_u64;
     prop_oneof![
         4 => key.clone().prop_map(Step::TryStart),
+        2 => (key.clone(), 0..200_u64).prop_map(|(key, seconds)| Step::StartFor(key, seconds)),
         1 => key.clone().prop_map(Step::Remaining),
         1 => key.prop_map(Step::Reset),
         2 => (0..30_u64).prop_map(Step::Advance),
     ]
 }
 
-/// The model of a cooldown: keys in the order in which they were started, and the times.
+/// The model of a cooldown: keys with their ends.
 struct Model {
-    started: Vec<(u64, Duration)>,
+    /// In the order in which they were started.
+    usual: Vec<(u64, Duration)>,
+    /// Started for a time of their own, in the order of their ends.
+    named: Vec<(u64, Duration)>,
     max: usize,
 }
 
 impl Model {
-    fn expire(&mut self, now: Duration) {
-        self.started.retain(|(_, at)| *at + PERIOD > now);
+    fn all(&self) -> impl Iterator<Item = &(u64, Duration)> {
+        self.usual.iter().chain(&self.named)
+    }
+
+    fn retain(&mut self, keeps: impl Fn(u64, Duration) -> bool) {
+        self.usual.retain(|(key, end)| keeps(*key, *end));
+        self.named.retain(|(key, end)| keeps(*key, *end));
     }
 
     fn left(&self, key: u64, now: Duration) -> Option<Duration> {
-        let found = self.started.iter().find(|(other, _)| *other == key);
-        found.map(|(_, at)| (*at + PERIOD).saturating_sub(now))
+        let found = self.all().find(|(other, _)| *other == key);
+        found.map(|(_, end)| end.saturating_sub(now))
+    }
+
+    fn make_room(&mut self) {
+        if self.all().count() == self.max {
+            let first = if self.usual.is_empty() {
+                &mut self.named
+            } else {
+                &mut self.usual
+            };
+            first.remove(0);
+        }
     }
 
     fn try_start(&mut self, key: u64, now: Duration) -> Start {
         if let Some(left) = self.left(key, now) {
             return Start::Remaining(left);
         }
-        if self.started.len() == self.max {
-            self.started.remove(0);
-        }
-        self.started.push((key, now));
+        self.make_room();
+        self.usual.push((key, now + PERIOD));
         Start::Started
     }
 
+    fn start_for(&mut self, key: u64, end: Duration) {
+        if !self.reset(key) {
+            self.make_room();
+        }
+        let later = self.named.partition_point(|(_, other)| *other <= end);
+        self.named.insert(later, (key, end));
+    }
+
     fn reset(&mut self, key: u64) -> bool {
-        let before = self.started.len();
-        self.started.retain(|(other, _)| *other != key);
-        self.started.len() < before
+        let before = self.all().count();
+        self.retain(|other, _| other != key);
+        self.all().count() < before
     }
 }
 
@@ -336,13 +382,18 @@ proptest! {
         steps in prop::collection::vec(step(), 0..300),
     ) {
         let (cooldown, clock) = cooldown(max);
-        let mut model = Model { started: Vec::new(), max };
+        let mut model = Model { usual: Vec::new(), named: Vec::new(), max };
         for step in steps {
             let now = clock.elapsed();
-            model.expire(now);
+            model.retain(|_, end| end > now);
             match step {
                 Step::TryStart(key) => {
                     prop_assert_eq!(cooldown.try_start(&key), model.try_start(key, now));
+                }
+                Step::StartFor(key, seconds) => {
+                    let time = SECOND * u32::try_from(seconds).unwrap();
+                    cooldown.start_for(&key, time);
+                    model.start_for(key, now + time);
                 }
                 Step::Remaining(key) => {
                     prop_assert_eq!(cooldown.remaining(&key), model.left(key, now));
@@ -351,10 +402,11 @@ proptest! {
                 Step::Advance(seconds) => clock.advance(SECOND * u32::try_from(seconds).unwrap()),
             }
             let len = cooldown.len();
-            prop_assert!(len >= model.started.len() && len <= max, "{} entries", len);
+            prop_assert!(len >= model.all().count() && len <= max, "{} entries", len);
         }
         let live: BTreeSet<_> = (0..12).filter(|key| cooldown.remaining(key).is_some()).collect();
-        model.expire(clock.elapsed());
-        prop_assert_eq!(live, model.started.into_iter().map(|(key, _)| key).collect());
+        let now = clock.elapsed();
+        model.retain(|_, end| end > now);
+        prop_assert_eq!(live, model.all().map(|(key, _)| *key).collect());
     }
 }
