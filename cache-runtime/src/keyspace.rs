@@ -101,6 +101,24 @@ impl Keyspace {
         dispatch!(self, set_if_absent(&self.full(key), value, ttl))
     }
 
+    /// Stores a value unless the key has one, the rest of whose TTL is then returned; `Duration::MAX`
+    /// if that does not end. Of concurrent calls, one stores. The value must contain a nonce, as for
+    /// [`set_if_absent`](Self::set_if_absent).
+    pub async fn claim(
+        &self,
+        key: &str,
+        value: &[u8],
+        ttl: Duration,
+    ) -> Result<Option<Duration>, Cause> {
+        dispatch!(self, claim(&self.full(key), value, ttl))
+    }
+
+    /// The rest of the TTL of a key; `None` if there is no such key, and `Duration::MAX` if its TTL does
+    /// not end.
+    pub async fn ttl(&self, key: &str) -> Result<Option<Duration>, Cause> {
+        dispatch!(self, ttl(&self.full(key)))
+    }
+
     /// Deletes keys, and returns how many existed.
     ///
     /// The command may be sent twice. Then keys that the first deleted are not counted.

@@ -302,6 +302,7 @@ pub use cache::dedup::Dedup;
 pub use cache::error::BuildError;
 pub use cache::evict::Evict;
 pub use cache::redis::RedisCache;
+pub use cache::redis_cooldown::RedisCooldown;
 pub use cache::snapshot::Snapshot;
 pub use cache::ttl::TtlCache;
 pub use clock::ManualClock;
@@ -330,6 +331,11 @@ pub mod ttl {
 /// The builder, the answers and the statistics of a [`Cooldown`].
 pub mod cooldown {
     pub use crate::cache::cooldown::{Builder, CooldownStats, Start};
+}
+
+/// The builder, the errors and the statistics of a [`RedisCooldown`].
+pub mod redis_cooldown {
+    pub use crate::cache::redis_cooldown::{Builder, RedisCooldownError, RedisCooldownStats};
 }
 
 /// The builder, the codec, the answers, the errors and the statistics of a [`Dedup`].

@@ -32,7 +32,11 @@ pub(crate) const RUNTIME: &[Layer] = &[
         "cache/ttl.rs",
         "in memory, for what may be stale for a while",
     ),
-    Layer("cache/cooldown.rs", "rate limits per key, in one process"),
+    Layer(
+        "cache/redis_cooldown/",
+        "rate limits per key, in Redis for all instances",
+    ),
+    Layer("cache/cooldown/", "rate limits per key, in one process"),
     Layer(
         "cache/memory/",
         "what caches in memory share: a bounded store, one load per key",

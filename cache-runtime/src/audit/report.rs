@@ -127,6 +127,8 @@ pub enum Kind {
     Dedup,
     /// A [`Cooldown`](crate::Cooldown).
     Cooldown,
+    /// A [`RedisCooldown`](crate::RedisCooldown).
+    RedisCooldown,
     /// A service, with its channel.
     Channel,
 }
@@ -143,6 +145,7 @@ impl Kind {
             Self::Ttl => "ttl",
             Self::Dedup => "dedup",
             Self::Cooldown => "cooldown",
+            Self::RedisCooldown => "redis cooldown",
             Self::Channel => "channel",
         }
     }
@@ -172,7 +175,7 @@ pub enum Bound {
 /// | snapshot whose loads fail | critical | it is read although an event has made it stale |
 /// | redis, coherent redis | none | all instances share Redis |
 /// | redis with a memory level | minor | the memory of one instance may be behind Redis |
-/// | dedup | none | Redis decides for all instances |
+/// | dedup, redis cooldown | none | Redis decides for all instances |
 /// | channel | none | it carries events and keeps nothing |
 /// | ttl | minor | an instance may be behind by up to the TTL |
 /// | cooldown | minor | each instance has its own: `n` instances allow `n` times as much |

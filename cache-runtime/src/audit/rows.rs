@@ -86,7 +86,7 @@ fn risk(cache: &Described) -> (Risk, String) {
             "all instances share Redis, but the memory of one may be behind it",
         ),
         Kind::Redis => (Risk::None, "all instances share Redis"),
-        Kind::Dedup => (Risk::None, "Redis decides for all instances"),
+        Kind::Dedup | Kind::RedisCooldown => (Risk::None, "Redis decides for all instances"),
         Kind::Channel => (Risk::None, CHANNEL),
         Kind::Cooldown => (
             Risk::Minor,

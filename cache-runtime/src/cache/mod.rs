@@ -16,6 +16,7 @@ mod measured;
 mod memory;
 mod names;
 pub(crate) mod redis;
+pub(crate) mod redis_cooldown;
 pub(crate) mod snapshot;
 pub(crate) mod ttl;
 

@@ -21,8 +21,8 @@ use known::{Known, Removed};
 /// Keeps what was done for a key from being done again too soon.
 ///
 /// For rate limits that each instance keeps by itself, such as one notification per hour and user.
-/// Other instances have cooldowns of their own, so `n` instances allow `n` times as much. Clones
-/// are the same cooldown.
+/// Other instances have cooldowns of their own, so `n` instances allow `n` times as much; a
+/// [`RedisCooldown`](crate::RedisCooldown) is for all of them. Clones are the same cooldown.
 ///
 /// It is bounded. When it is full, the cooldown that was started first is forgotten, ended or not,
 /// and its key may start again. Those that were started [for a time](Self::start_for) are forgotten

@@ -60,6 +60,19 @@ impl Store {
         None
     }
 
+    pub(crate) fn claim(&self, key: &str, value: &[u8], ttl: Duration) -> Option<Duration> {
+        let mut data = self.lock();
+        let left = data.left(key);
+        if left.is_none() {
+            data.set(key, value.to_vec(), ttl);
+        }
+        left
+    }
+
+    pub(crate) fn ttl(&self, key: &str) -> Option<Duration> {
+        self.lock().left(key)
+    }
+
     pub(crate) fn delete(&self, keys: &[String]) -> u64 {
         let mut data = self.lock();
         keys.iter().map(|key| u64::from(data.remove(key))).sum()
@@ -246,6 +259,12 @@ impl Data {
             let twice = ttl.saturating_mul(2);
             self.set(key, generation.to_owned().into_bytes(), twice);
         }
+    }
+
+    /// The rest of a TTL.
+    fn left(&self, key: &str) -> Option<Duration> {
+        let entry = self.entry(key)?;
+        Some(entry.expiry.0.saturating_duration_since(Instant::now()))
     }
 
     fn keys(&self, prefix: &str) -> impl Iterator<Item = &str> {

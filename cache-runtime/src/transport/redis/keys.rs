@@ -81,6 +81,42 @@ pub(crate) async fn set_if_absent(
     }
 }
 
+pub(crate) async fn claim(
+    redis: Nodes<'_>,
+    key: &str,
+    value: &[u8],
+    ttl: Duration,
+) -> Result<Option<Duration>, Cause> {
+    let mut set = on("SET", key);
+    set.arg(value).arg("PX").arg(millis(ttl)).arg("NX");
+    let request = Request::all([set, on("GET", key), on("PTTL", key)]);
+    loop {
+        let (stored, found, left): (bool, Option<Vec<u8>>, i64) =
+            redis.request(&request, Again::IfDropped, key).await?;
+        // The commands may have been sent twice, and the first may have stored it.
+        if stored || found.as_deref() == Some(value) {
+            return Ok(None);
+        }
+        // The value may have ended between the commands.
+        if let (Some(_), Some(left)) = (found, rest(left)) {
+            return Ok(Some(left));
+        }
+    }
+}
+
+pub(crate) async fn ttl(redis: Nodes<'_>, key: &str) -> Result<Option<Duration>, Cause> {
+    let request = Request::Command(on("PTTL", key));
+    redis.request(&request, Again::Yes, key).await.map(rest)
+}
+
+/// What `PTTL` answers.
+fn rest(left: i64) -> Option<Duration> {
+    match left {
+        -1 => Some(Duration::MAX),
+        left => u64::try_from(left).ok().map(Duration::from_millis),
+    }
+}
+
 pub(crate) async fn delete(redis: Nodes<'_>, keys: &[String]) -> Result<u64, Cause> {
     let mut deleted = 0;
     for (key, command) in deletions(keys, redis.has_slots()) {
