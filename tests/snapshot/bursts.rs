@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use cache_runtime::Bus;
 use support::{eventually, within};
 
-use crate::{Source, fresh, live};
+use crate::{Source, fresh, held, live};
 
 #[tokio::test]
 async fn of_a_thousand_events_cost_two_loads() {
@@ -65,11 +65,7 @@ async fn that_do_not_end_do_not_hold_loads_up() {
 
 #[tokio::test]
 async fn of_callers_share_a_load() {
-    let source = Source::gated();
-    source.pass(100);
-    let (_flags, snapshot) = live(&Bus::in_process(), &source).await;
-    let gate = source.gate.as_ref().unwrap();
-    gate.forget_permits(gate.available_permits());
+    let (source, _flags, snapshot) = held().await;
     let loads = source.loads();
     let call = || {
         let snapshot = snapshot.clone();

@@ -8,7 +8,7 @@ use cache_runtime::snapshot::StaleCause;
 use support::{block_on, eventually, until, within};
 use tokio::runtime::Runtime;
 
-use crate::{Flags, MILLISECOND, Source, asks, cause, fresh, live};
+use crate::{Flags, MILLISECOND, Source, asks, cause, fresh, held, live};
 
 async fn idle(bus: &Bus) {
     let mut health = bus.watch_health();
@@ -69,11 +69,7 @@ async fn begins_with_the_first_load() {
 /// A caller that gives up leaves a load behind, and nothing else.
 #[tokio::test]
 async fn is_longer_than_that_of_a_caller() {
-    let source = Source::gated();
-    source.pass(100);
-    let (_flags, snapshot) = live(&Bus::in_process(), &source).await;
-    let gate = source.gate.as_ref().unwrap();
-    gate.forget_permits(gate.available_permits());
+    let (source, _flags, snapshot) = held().await;
     let loads = source.loads();
     let calling = {
         let snapshot = snapshot.clone();

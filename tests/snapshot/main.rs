@@ -83,6 +83,12 @@ impl Source {
         gate.add_permits(loads);
     }
 
+    /// Lets no further load return.
+    fn hold(&self) {
+        let gate = self.gate.as_ref().expect("it is gated");
+        gate.forget_permits(gate.available_permits());
+    }
+
     pub(crate) fn version(&self) -> u64 {
         self.version.load(Ordering::SeqCst)
     }
@@ -126,6 +132,15 @@ pub(crate) async fn live(bus: &Bus, source: &Arc<Source>) -> (Flags, Snapshot<u6
     bus.ready().await.expect("nothing in the way");
     fresh(&snapshot).await;
     (flags, snapshot)
+}
+
+/// A fresh snapshot whose next loads wait until [`Source::pass`] lets them return.
+pub(crate) async fn held() -> (Arc<Source>, Flags, Snapshot<u64>) {
+    let source = Source::gated();
+    source.pass(100);
+    let (flags, snapshot) = live(&Bus::in_process(), &source).await;
+    source.hold();
+    (source, flags, snapshot)
 }
 
 /// Waits until the value is proven to be current.

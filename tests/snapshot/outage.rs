@@ -78,6 +78,31 @@ async fn polls_meanwhile_if_it_is_set_to() {
     fresh(&snapshot).await;
 }
 
+/// No event wakes its task any more.
+#[tokio::test]
+async fn polls_after_its_bus_was_closed() {
+    let (bus, source) = (Bus::in_process(), Source::new());
+    let flags = Flags::new(&bus);
+    let snapshot = source.builder().reload_on(&flags, asks);
+    let snapshot = snapshot.while_down(WhileDown::Poll(MILLISECOND));
+    let snapshot = snapshot.load().await.unwrap();
+    bus.ready().await.unwrap();
+    fresh(&snapshot).await;
+    // Its task waits for a signal then.
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    bus.close().await;
+    let mut reader = snapshot.reader();
+    for _ in 0..3 {
+        let version = source.change();
+        within("a poll", async {
+            while **reader.changed().await != version {}
+        })
+        .await;
+    }
+}
+
 /// A service can start without its server: the value is loaded, and is not proven to be current.
 #[tokio::test]
 async fn before_the_first_proof() {

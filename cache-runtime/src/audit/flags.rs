@@ -8,6 +8,7 @@ use super::peer::Peer;
 use super::report::{Flag, Kind, Risk, Row, State, why};
 use super::source::{Evicts, Seen};
 use super::table::{Length, list};
+use crate::wire::Prose;
 
 /// How long events may be in an outbox before that is flagged.
 const STUCK: Duration = Duration::from_secs(10);
@@ -97,9 +98,10 @@ fn failing(cache: &Described) -> Option<Found> {
     };
     let text = format!(
         "it could not be loaded for {}; its old value is read meanwhile. Loads that have failed: {}, \
-         the last one because: {error}",
+         the last one because: {}",
         Length(time),
-        reloads.failures
+        reloads.failures,
+        Prose(error)
     );
     Some((risk, text))
 }

@@ -7,6 +7,7 @@ use super::reloads::Reloads;
 use super::report::{Audit, Bound, EvictedBy, Kind, Risk, Row, State, Traffic};
 use super::source::Evicts;
 use crate::counters::Evictions;
+use crate::wire::Prose;
 
 /// Characters in a line, unless the format says otherwise: 100.
 const WIDTH: usize = 100;
@@ -140,7 +141,10 @@ fn reloads(reloads: &Reloads) -> String {
         return loaded;
     };
     let (failures, time) = (reloads.failures, Length(time));
-    format!("{loaded}; loads that have failed since then: {failures}, for {time}: {error}")
+    format!(
+        "{loaded}; loads that have failed since then: {failures}, for {time}: {}",
+        Prose(error)
+    )
 }
 
 /// Why entries have left, if any have.

@@ -1,6 +1,7 @@
 //! What is flagged, and what is not.
 
 use super::*;
+use crate::audit::Reloads;
 use crate::health::Cause;
 
 const USERS: &str = "cache:users";
@@ -225,4 +226,22 @@ fn a_channel_for_which_another_instance_has_other_events() {
                 deployment that is under way";
     assert_eq!(found(record("there")), [text]);
     assert_eq!(found(record("here")), [""; 0]);
+}
+
+/// The error of a loader may say anything.
+#[test]
+fn the_error_of_a_load_is_shown_in_one_line() {
+    let mut texts = cache("texts", Kind::Redis);
+    texts.reloads = Some(Reloads {
+        failures: 2,
+        failing_for: Some(MINUTE),
+        error: Some(format!("no\u{1b}[2J\nline{}", "!".repeat(10_000))),
+        ..Reloads::default()
+    });
+    let audit = audit(vec![texts], &[]);
+    let flag = flags(&audit).concat();
+    assert!(flag.contains("because: no\\u{1b}[2J\\nline!!!"), "{flag}");
+    let table = audit.to_string();
+    assert!(table.contains("no\\u{1b}[2J\\nline!!!"), "{table}");
+    assert!(flag.len() < 600 && table.len() < 2_000, "{table}");
 }
