@@ -91,10 +91,11 @@ fn failing(cache: &Described) -> Option<Found> {
     if time < FAILING {
         return None;
     }
-    let risk = if cache.evicted_by.is_empty() {
-        Risk::Minor
-    } else {
+    // Events evict from the other caches, so only a snapshot keeps what an event has made stale.
+    let risk = if cache.kind == Kind::Snapshot && !cache.evicted_by.is_empty() {
         Risk::Critical
+    } else {
+        Risk::Minor
     };
     let text = format!(
         "it could not be loaded for {}; its old value is read meanwhile. Loads that have failed: {}, \

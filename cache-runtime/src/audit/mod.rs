@@ -7,8 +7,8 @@
 //!
 //! - a coherent cache with a channel that is not live (critical), or in which nothing was published
 //!   or received yet (minor);
-//! - a cache whose loads in the background have failed for a minute (critical if events ask for them,
-//!   minor otherwise);
+//! - a cache whose loads in the background have failed for a minute (critical for a snapshot with
+//!   events, minor otherwise);
 //! - a [`TtlCache`](crate::TtlCache) with the name of another one, in this process or in an
 //!   instance that has audited within [`RECORD_TTL`] (minor);
 //! - an event that evicts nothing anywhere (minor; critical for the event that flushes). It was

@@ -1,7 +1,7 @@
 //! What is flagged, and what is not.
 
 use super::*;
-use crate::audit::Reloads;
+use crate::audit::{Reloads, Risk};
 use crate::health::Cause;
 
 const USERS: &str = "cache:users";
@@ -240,8 +240,29 @@ fn the_error_of_a_load_is_shown_in_one_line() {
     });
     let audit = audit(vec![texts], &[]);
     let flag = flags(&audit).concat();
+    assert!(flag.starts_with("minor: texts: "), "{flag}");
     assert!(flag.contains("because: no\\u{1b}[2J\\nline!!!"), "{flag}");
     let table = audit.to_string();
     assert!(table.contains("no\\u{1b}[2J\\nline!!!"), "{table}");
     assert!(flag.len() < 600 && table.len() < 2_000, "{table}");
+}
+
+/// It keeps a value that an event has made stale. Of other caches, the event has evicted it.
+#[test]
+fn loads_that_fail_are_critical_for_a_snapshot_with_events() {
+    let risk = |kind| {
+        let mut names = coherent("names", USERS, &Health::Live, [(1, 1); 3]);
+        names.kind = kind;
+        names.reloads = Some(Reloads {
+            failures: 1,
+            failing_for: Some(MINUTE),
+            error: Some("no".to_owned()),
+            ..Reloads::default()
+        });
+        let audit = audit(vec![names], &[]);
+        let mut flags = audit.flags().filter(|flag| flag.text.contains("because"));
+        flags.next().unwrap().risk
+    };
+    assert_eq!(risk(Kind::Snapshot), Risk::Critical);
+    assert_eq!(risk(Kind::CoherentRedis), Risk::Minor);
 }
