@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use cache_runtime::cooldown::Start;
 use cache_runtime::dedup::Reservation;
-use cache_runtime::{Dedup, RedisCache};
+use cache_runtime::{Dedup, RedisCache, RedisCooldown};
 use support::RedisCluster;
 
 use crate::fixture::{Users, connect, evict};
@@ -27,8 +28,15 @@ async fn every_kind_works_across_the_slots() {
     let plain_there = RedisCache::<u64>::builder(&there, "plain", LONG)
         .build()
         .unwrap();
+    let cooldown = RedisCooldown::builder(&here, "notified", LONG).build();
+    let cooldown = cooldown.unwrap();
+    let cooldown_there = RedisCooldown::builder(&there, "notified", LONG).build();
+    let cooldown_there = cooldown_there.unwrap();
     for key in 0..KEYS {
         let name = key.to_string();
+        assert_eq!(cooldown.try_start(&name).await.unwrap(), Start::Started);
+        let again = cooldown_there.try_start(&name).await.unwrap();
+        assert!(matches!(again, Start::Remaining(_)));
         let reserved = dedup.reserve(&name, "here").await.unwrap();
         assert_eq!(reserved, Reservation::Reserved);
         let reserved = other.reserve(&name, "there").await.unwrap();

@@ -2,6 +2,7 @@
 
 mod broadcast;
 mod caches;
+mod doctor;
 mod failover;
 mod fixture;
 mod migration;
