@@ -23,9 +23,10 @@ use crate::bus::{Bus, Shared};
 use crate::health::Cause;
 use crate::settings::AUDIT_KEY;
 #[cfg(feature = "redis")]
-use crate::transport::redis::keys as redis;
+use crate::transport::redis::{keys as redis, many};
 use crate::transport::{
-    Acquired, Backend, Compare, Content, DeleteIf, EntryKeys, Filled, Found, Record, Seek, Token,
+    Acquired, Backend, Compare, Content, DeleteIf, EntryKeys, Filled, Found, Record, Seek, Store,
+    Token,
 };
 
 /// The keys and values of a bus. Cheap to clone; keeps the bus alive.
@@ -45,6 +46,64 @@ macro_rules! dispatch {
             Backend::Redis(redis) => redis::$operation(redis, $($argument),*).await,
         }
     };
+}
+
+/// Calls an operation of the backend in use for several entries.
+macro_rules! dispatch_many {
+    ($keyspace:expr, $operation:ident($items:expr $(, $argument:expr)*), $in_process:expr) => {
+        match $keyspace.bus.backend() {
+            Ok(Backend::InProcess(store)) => {
+                let operation = $in_process;
+                $items.iter().map(|item| Ok(operation(store, item))).collect()
+            }
+            #[cfg(feature = "redis")]
+            Ok(Backend::Redis(redis)) => many::$operation(redis, $items $(, $argument)*).await,
+            Err(cause) => $items.iter().map(|_| Err(cause.clone())).collect(),
+        }
+    };
+}
+
+/// What became of a command for each of several entries.
+type Each<T> = Vec<Result<T, Cause>>;
+
+/// Several entries at a time, in one round trip as far as they fit. Each has an answer of its own.
+impl Keyspace {
+    /// As [`lookup`](Self::lookup).
+    pub(crate) async fn lookup_many(&self, entries: &[&EntryKeys]) -> Each<Option<Found>> {
+        let lookup = |store: &Store, names: &&EntryKeys| store.lookup(names);
+        dispatch_many!(self, lookup(entries), lookup)
+    }
+
+    /// As [`acquire`](Self::acquire).
+    pub(crate) async fn acquire_many(
+        &self,
+        entries: &[(&EntryKeys, Seek)],
+        lock_ttl: Duration,
+    ) -> Each<Acquired> {
+        let acquire = |store: &Store, (names, seek): &(&EntryKeys, Seek)| {
+            store.acquire(names, *seek, lock_ttl)
+        };
+        dispatch_many!(self, acquire(entries, lock_ttl), acquire)
+    }
+
+    /// As [`fill`](Self::fill).
+    pub(crate) async fn fill_many(
+        &self,
+        fills: &[(&Token, Content<'_>, Duration)],
+    ) -> Each<Filled> {
+        let fill = |store: &Store, (token, content, ttl): &(&Token, Content<'_>, Duration)| {
+            store.fill(token, content, *ttl)
+        };
+        dispatch_many!(self, fill(fills), fill)
+    }
+
+    /// As [`put`](Self::put).
+    pub(crate) async fn put_many(&self, puts: &[(&EntryKeys, Content<'_>, Duration)]) -> Each<()> {
+        let put = |store: &Store, (names, content, ttl): &(&EntryKeys, Content<'_>, Duration)| {
+            store.put(names, content, *ttl);
+        };
+        dispatch_many!(self, put(puts), put)
+    }
 }
 
 impl Keyspace {

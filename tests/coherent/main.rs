@@ -6,6 +6,7 @@ mod events;
 mod failures;
 mod layers;
 mod lifetime;
+mod many;
 mod own_writes;
 mod policies;
 mod settings;

@@ -1,9 +1,10 @@
-//! Callers that load the same keys, polled in any order.
+//! Callers that load the same keys, one or several at a time, polled in any order.
 //!
 //! There is one load per key at a time, and no more loads than are allowed. Callers that are polled
 //! only when woken all finish, and nothing is left behind.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -16,16 +17,20 @@ use proptest::prelude::*;
 
 use crate::poll_once;
 
-const KEYS: usize = 2;
+const KEYS: usize = 3;
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 enum Step {
     Call(usize),
+    /// Keys may be named twice.
+    CallMany(Vec<usize>),
     /// Polls a caller that was woken. Every index is taken modulo the number of candidates.
     Poll(usize),
     /// Polls a caller, also if it was not woken.
     PollAnyway(usize),
     Finish(usize),
+    /// As `Finish`, but the first key of a load of several has no value.
+    FinishPartly(usize),
     Fail(usize),
     Drop(usize),
     Write(usize),
@@ -34,10 +39,12 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        4 => (0..KEYS).prop_map(Step::Call),
+        3 => (0..KEYS).prop_map(Step::Call),
+        3 => prop::collection::vec(0..KEYS, 0..5).prop_map(Step::CallMany),
         6 => any::<usize>().prop_map(Step::Poll),
         1 => any::<usize>().prop_map(Step::PollAnyway),
         3 => any::<usize>().prop_map(Step::Finish),
+        1 => any::<usize>().prop_map(Step::FinishPartly),
         2 => any::<usize>().prop_map(Step::Fail),
         2 => any::<usize>().prop_map(Step::Drop),
         1 => (0..KEYS).prop_map(Step::Write),
@@ -45,13 +52,20 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// How the test ends a load.
+#[derive(Debug, Clone, Copy)]
+enum Outcome {
+    Whole,
+    Partly,
+    Fails,
+}
+
 /// A load that a caller runs, and its outcome once the test has set it.
 struct Load {
     id: usize,
-    key: usize,
-    /// Whether an eviction came after the load began.
-    overtaken: bool,
-    outcome: Option<Result<(), ()>>,
+    /// The keys, and whether an eviction of each came after the load began.
+    keys: HashMap<usize, bool>,
+    outcome: Option<Outcome>,
     waker: Waker,
 }
 
@@ -60,7 +74,8 @@ struct Load {
 struct Rows {
     versions: [u64; KEYS],
     loads: Vec<Load>,
-    begun: usize,
+    /// How many loads have begun, and of how many keys.
+    begun: (usize, usize),
 }
 
 /// Removes a load when it ends, also when it is dropped.
@@ -78,31 +93,41 @@ impl Drop for Running {
     }
 }
 
-/// Loads a row, and waits until the test ends the load. The version is read at the beginning.
-async fn load(rows: Rc<RefCell<Rows>>, key: usize) -> Result<u64, ()> {
-    let (id, version) = {
+type Versions = HashMap<usize, u64>;
+
+/// Loads rows, and waits until the test ends the load. The versions are read at the beginning.
+async fn load(rows: Rc<RefCell<Rows>>, keys: Vec<usize>) -> Result<Versions, ()> {
+    let (id, mut versions) = {
         let mut rows = rows.borrow_mut();
-        rows.begun += 1;
-        let (id, version) = (rows.begun, rows.versions[key]);
+        rows.begun.0 += 1;
+        rows.begun.1 += keys.len();
+        let id = rows.begun.0;
+        let versions: Versions = keys.iter().map(|key| (*key, rows.versions[*key])).collect();
+        assert_eq!(versions.len(), keys.len(), "each key once");
         rows.loads.push(Load {
             id,
-            key,
-            overtaken: false,
+            keys: keys.iter().map(|key| (*key, false)).collect(),
             outcome: None,
             waker: Waker::noop().clone(),
         });
-        (id, version)
+        (id, versions)
     };
     let running = Running { rows, id };
-    poll_fn(|context| {
+    let outcome = poll_fn(|context| {
         let mut rows = running.rows.borrow_mut();
         let load = rows.loads.iter_mut().find(|load| load.id == id);
         let load = load.expect("it runs");
         load.waker.clone_from(context.waker());
         load.outcome.map_or(Poll::Pending, Poll::Ready)
-    })
-    .await
-    .map(|()| version)
+    });
+    match outcome.await {
+        Outcome::Whole => Ok(versions),
+        Outcome::Partly => {
+            versions.remove(&keys[0]);
+            Ok(versions)
+        }
+        Outcome::Fails => Err(()),
+    }
 }
 
 #[derive(Default)]
@@ -115,10 +140,10 @@ impl Wake for Flag {
 }
 
 struct Caller {
-    /// The version when the caller asked: it must not get an older one.
-    floor: u64,
+    /// The versions when the caller asked: it must not get an older one.
+    floors: Versions,
     asks: Arc<Flag>,
-    call: Pin<Box<dyn Future<Output = Result<u64, ()>>>>,
+    call: Pin<Box<dyn Future<Output = Result<Versions, ()>>>>,
 }
 
 struct Run {
@@ -145,15 +170,40 @@ impl Run {
     fn call(&mut self, key: usize) {
         let (cache, rows) = (self.cache.clone(), Rc::clone(&self.rows));
         let call = async move {
-            let called = cache.try_get_or_load(&key, || load(rows, key)).await;
+            let load = async || {
+                let loaded = load(rows, vec![key]).await?;
+                // A load of one key cannot find that there is none.
+                loaded.get(&key).copied().ok_or(())
+            };
+            let called = cache.try_get_or_load(&key, load).await;
+            Ok([(key, called.map_err(|error| *error)?)].into())
+        };
+        self.called(&[key], Box::pin(call));
+    }
+
+    fn call_many(&mut self, keys: Vec<usize>) {
+        let (cache, rows) = (self.cache.clone(), Rc::clone(&self.rows));
+        let named = keys.clone();
+        let call = async move {
+            let load = |keys| load(Rc::clone(&rows), keys);
+            let called = cache.try_get_many_or_load(&keys, load).await;
             called.map_err(|error| *error)
         };
+        self.called(&named, Box::pin(call));
+    }
+
+    fn called(
+        &mut self,
+        keys: &[usize],
+        call: Pin<Box<dyn Future<Output = Result<Versions, ()>>>>,
+    ) {
         let asks = Arc::new(Flag::default());
         asks.0.store(true, Ordering::Relaxed);
+        let versions = self.rows.borrow().versions;
         self.callers.push(Caller {
-            floor: self.rows.borrow().versions[key],
+            floors: keys.iter().map(|key| (*key, versions[*key])).collect(),
             asks,
-            call: Box::pin(call),
+            call,
         });
     }
 
@@ -164,12 +214,9 @@ impl Run {
         let Some(result) = poll_once(caller.call.as_mut(), &waker) else {
             return;
         };
-        if let Ok(version) = result {
-            assert!(
-                version >= caller.floor,
-                "version {version}, not yet {}",
-                caller.floor
-            );
+        for (key, version) in result.into_iter().flatten() {
+            let floor = caller.floors[&key];
+            assert!(version >= floor, "version {version}, not yet {floor}");
         }
         self.callers.swap_remove(index);
     }
@@ -182,7 +229,7 @@ impl Run {
             .collect()
     }
 
-    fn end(&self, index: usize, outcome: Result<(), ()>) {
+    fn end(&self, index: usize, outcome: Outcome) {
         let mut rows = self.rows.borrow_mut();
         let running = rows.loads.len();
         if running > 0 {
@@ -195,12 +242,8 @@ impl Run {
     fn written(&self, keys: std::ops::Range<usize>) {
         let mut rows = self.rows.borrow_mut();
         let rows = &mut *rows;
-        for load in rows
-            .loads
-            .iter_mut()
-            .filter(|load| keys.contains(&load.key))
-        {
-            load.overtaken = true;
+        for (key, overtaken) in rows.loads.iter_mut().flat_map(|load| &mut load.keys) {
+            *overtaken |= keys.contains(key);
         }
         keys.for_each(|key| rows.versions[key] += 1);
     }
@@ -208,6 +251,7 @@ impl Run {
     fn step(&mut self, step: Step) {
         match step {
             Step::Call(key) => self.call(key),
+            Step::CallMany(keys) => self.call_many(keys),
             Step::Poll(index) => {
                 let asking = self.asking();
                 if !asking.is_empty() {
@@ -221,8 +265,9 @@ impl Run {
                 drop(self.callers.swap_remove(index % self.callers.len()));
             }
             Step::PollAnyway(_) | Step::Drop(_) => {}
-            Step::Finish(index) => self.end(index, Ok(())),
-            Step::Fail(index) => self.end(index, Err(())),
+            Step::Finish(index) => self.end(index, Outcome::Whole),
+            Step::FinishPartly(index) => self.end(index, Outcome::Partly),
+            Step::Fail(index) => self.end(index, Outcome::Fails),
             Step::Write(key) => {
                 self.written(key..key + 1);
                 self.cache.remove(&key);
@@ -237,7 +282,7 @@ impl Run {
     fn check(&self) {
         let rows = self.rows.borrow();
         for key in 0..KEYS {
-            let current = |load: &&Load| load.key == key && !load.overtaken;
+            let current = |load: &&Load| load.keys.get(&key) == Some(&false);
             let loads = rows.loads.iter().filter(current).count();
             assert!(loads <= 1, "{loads} loads of one key");
             if let Some(version) = self.cache.get(&key) {
@@ -252,8 +297,8 @@ impl Run {
             running <= self.allowed.unwrap_or(usize::MAX),
             "{running} loads at a time"
         );
-        let (counted, begun) = (self.cache.stats().loads, rows.begun as u64);
-        assert_eq!(counted, begun, "each load counts once");
+        let (counted, begun) = (self.cache.stats().loads, rows.begun.1 as u64);
+        assert_eq!(counted, begun, "each load counts once for each key");
     }
 
     /// Lets all callers finish.
@@ -265,7 +310,7 @@ impl Run {
             } else {
                 let runs = |load: &Load| load.outcome.is_none();
                 let next = self.rows.borrow().loads.iter().position(runs);
-                self.end(next.expect("somebody waits for nothing"), Ok(()));
+                self.end(next.expect("somebody waits for nothing"), Outcome::Whole);
             }
             self.check();
         }

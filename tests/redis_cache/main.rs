@@ -12,6 +12,7 @@ mod late_fill;
 mod layers;
 mod lock;
 mod loss;
+mod many;
 mod memory;
 mod negative;
 mod outage;

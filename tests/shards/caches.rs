@@ -98,3 +98,57 @@ async fn every_kind_works_across_the_slots() {
         3
     );
 }
+
+/// Each node is asked for its keys, and what has moved is found where it is.
+#[tokio::test]
+async fn several_keys_at_a_time_are_on_all_shards() {
+    let cluster = RedisCluster::start().await;
+    let (here, there) = (connect(&cluster.url()).await, connect(&cluster.url()).await);
+    let (users, users_there) = (Users::new(&here), Users::new(&there));
+    let plain = |bus| RedisCache::<u64>::builder(bus, "plain", LONG).load_lock(LONG);
+    let (plain, plain_there) = (plain(&here).build(), plain(&there).build());
+    let (plain, plain_there) = (plain.unwrap(), plain_there.unwrap());
+    let coherent = |bus, users| {
+        let cache = RedisCache::<u64>::builder(bus, "coherent", LONG).evict_on(users, evict);
+        cache.build().unwrap()
+    };
+    let (cache, cache_there) = (coherent(&here, &users), coherent(&there, &users_there));
+    here.ready().await.unwrap();
+    there.ready().await.unwrap();
+
+    let names: Vec<_> = (0..KEYS).map(|key| key.to_string()).collect();
+    let load = async |names: Vec<String>| {
+        let value = |name: String| (name.clone(), name.parse().unwrap());
+        names.into_iter().map(value).collect::<Vec<(String, u64)>>()
+    };
+    let never = async |names: Vec<String>| -> [(String, u64); 0] { panic!("{names:?}") };
+    let all = plain.get_many_or_load(&names, load).await.unwrap();
+    assert_eq!(all.len(), names.len());
+    assert_eq!(
+        plain_there.get_many_or_load(&names, never).await.unwrap(),
+        all
+    );
+    assert_eq!(cache.get_many_or_load(&names, load).await.unwrap(), all);
+    assert_eq!(
+        cache_there.get_many_or_load(&names, never).await.unwrap(),
+        all
+    );
+    assert_eq!((plain.stats().stored, cache.stats().stored), (KEYS, KEYS));
+
+    users.invalidate_item(7).await.unwrap();
+    let seventh = async |names: Vec<String>| {
+        assert_eq!(names, ["7"]);
+        load(names).await
+    };
+    assert_eq!(
+        cache_there.get_many_or_load(&names, seventh).await.unwrap(),
+        all
+    );
+
+    let slot = cluster.key_slot("plain:3").await;
+    let from = RedisCluster::shard(slot);
+    cluster
+        .migrate(slot, from, (from + 1) % 3, async || ())
+        .await;
+    assert_eq!(plain.get_many_or_load(&names, never).await.unwrap(), all);
+}

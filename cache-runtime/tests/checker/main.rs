@@ -16,6 +16,7 @@ mod failures;
 mod layers;
 mod limits;
 mod loss;
+mod many;
 mod plain;
 mod waiting;
 mod world;

@@ -8,6 +8,7 @@ pub(super) mod proof;
 mod shared;
 mod token;
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::fmt;
 use std::hash::Hash;
@@ -157,6 +158,114 @@ where
             Some(value) => Ok(value),
             None => shared.engine.load(key, || shared.is_open(), loader).await,
         }
+    }
+
+    /// The values of several keys: their entries, or else what `loader` loads.
+    ///
+    /// `loader` is called once, with the keys that have no entry and that nobody loads yet, each once. It
+    /// returns pairs of a key and its value. A key that it does not return has no value: it is not in
+    /// the result, and nothing is stored for it. Pairs of other keys are ignored.
+    ///
+    /// Of several callers of one key at the same time, one loads and the others wait for its value,
+    /// whether they ask for one key or for several. A caller of several loads what is free before it
+    /// waits. Each key is stored unless an event evicts it
+    /// meanwhile; the others are stored.
+    /// One call is one of [`max_concurrent_loads`](Builder::max_concurrent_loads).
+    ///
+    /// `loader` is called again only for keys whose load by another caller has come to nothing.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it leaves nothing behind: the keys that it was loading are loaded by the next caller of
+    /// each.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use cache_runtime::{Bus, CoherentCache, Evict, InvalidationEvent, cache_invalidation};
+    /// # #[derive(InvalidationEvent)]
+    /// # enum UserEvent { User { user_id: u32 }, All }
+    /// # #[cache_invalidation(channel = "cache:many-example", event = UserEvent)]
+    /// # struct Users;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let bus = Bus::in_process();
+    /// # let users = Users::new(&bus);
+    /// # let ttl = Duration::from_secs(30);
+    /// # let names = CoherentCache::<u32, String>::builder("user-names", ttl)
+    /// #     .evict_on(&users, |event| match event {
+    /// #         UserEvent::User { user_id } => Evict::key(*user_id),
+    /// #         UserEvent::All => Evict::All,
+    /// #     })
+    /// #     .build()?;
+    /// # bus.ready().await?;
+    /// names.get_or_load(&1, || async { "Ada".to_owned() }).await;
+    ///
+    /// // Such as `SELECT id, name FROM users WHERE id = ANY($1)`.
+    /// let from_the_database = async |ids: Vec<u32>| {
+    ///     assert_eq!(ids, [2, 3]);
+    ///     [(2, "Ben".to_owned())]
+    /// };
+    /// let found = names.get_many_or_load(&[1, 2, 3], from_the_database).await;
+    /// assert_eq!((found[&1].as_str(), found[&2].as_str()), ("Ada", "Ben"));
+    /// assert_eq!(found.get(&3), None);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn get_many_or_load<'k, Q, L, F, I>(
+        &self,
+        keys: impl IntoIterator<Item = &'k Q>,
+        mut loader: L,
+    ) -> HashMap<K, V>
+    where
+        K: Clone,
+        Q: LoadKey<K> + ?Sized + 'k,
+        L: FnMut(Vec<K>) -> F,
+        F: Future<Output = I>, // a loader that can fail: `try_get_many_or_load`
+        I: IntoIterator<Item = (K, V)>,
+    {
+        let loader = |keys| {
+            let loading = loader(keys);
+            async { Ok::<_, Infallible>(loading.await) }
+        };
+        match self.try_get_many_or_load(keys, loader).await {
+            Ok(values) => values,
+            Err(never) => match *never {},
+        }
+    }
+
+    /// Like [`get_many_or_load`](Self::get_many_or_load), with a loader that may fail.
+    ///
+    /// After a failure nothing is stored. The callers that have waited for one of the keys receive the
+    /// error, too, and the next caller loads.
+    ///
+    /// # Errors
+    ///
+    /// When the loader fails, or another caller's for one of the keys, unless
+    /// [`stale_on_error`](Builder::stale_on_error) allows the expired entries of all these keys. What was
+    /// found of other keys is in the cache, and not in the result.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`get_many_or_load`](Self::get_many_or_load).
+    pub async fn try_get_many_or_load<'k, Q, L, F, I, E>(
+        &self,
+        keys: impl IntoIterator<Item = &'k Q>,
+        loader: L,
+    ) -> Result<HashMap<K, V>, Arc<E>>
+    where
+        K: Clone,
+        Q: LoadKey<K> + ?Sized + 'k,
+        L: FnMut(Vec<K>) -> F,
+        F: Future<Output = Result<I, E>>, // a loader that cannot fail: `get_many_or_load`
+        I: IntoIterator<Item = (K, V)>,
+        E: Send + Sync + 'static,
+    {
+        let shared = &*self.shared;
+        let get = |key: &K| self.get(key);
+        let loading = (shared.engine).get_many_or_load(keys, get, || shared.is_open(), loader);
+        loading.await
     }
 
     /// A token to store the entry with, for callers that cannot load within a closure.

@@ -2,7 +2,7 @@
 //!
 //! An `engine` has a `store` of `part`s, each a `shard` with `entries` and with the `load`s on their
 //! way. A caller that finds no entry takes its `turn` to load, or becomes one of the `waiters` of the
-//! load. `layout` divides the store. A `generation` ends when everything is evicted, and `reclaim`
+//! load; a caller of `many` keys does both. `layout` divides the store. A `generation` ends when everything is evicted, and `reclaim`
 //! frees the memory of its entries.
 
 mod engine;
@@ -13,6 +13,7 @@ mod keys;
 mod layout;
 mod line;
 mod load;
+mod many;
 #[cfg(any(feature = "metrics", feature = "otel"))]
 mod measured;
 mod nested;
@@ -31,6 +32,7 @@ pub(super) use engine::Engine;
 
 pub(super) use layout::Capacity;
 pub(super) use load::Storing;
+pub(super) use many::{Next, Turns, distinct, run_together};
 pub(super) use options::{Options, common_setters, negative_setter};
 pub(super) use reclaim::{Reclaiming, Reclaims};
 pub use stats::CacheStats;

@@ -17,27 +17,31 @@ thread_local! {
     static POLLED: RefCell<Vec<LoadId>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Notes that the load is being polled, until it is dropped.
-struct Polled;
+/// Notes that so many loads are being polled, until it is dropped.
+struct Polled(usize);
 
 impl Polled {
-    fn new(load: LoadId) -> Self {
-        POLLED.with(|polled| polled.borrow_mut().push(load));
-        Self
+    fn new(loads: &[LoadId]) -> Self {
+        POLLED.with(|polled| polled.borrow_mut().extend_from_slice(loads));
+        Self(loads.len())
     }
 }
 
 impl Drop for Polled {
     fn drop(&mut self) {
-        POLLED.with(|polled| polled.borrow_mut().pop());
+        POLLED.with(|polled| {
+            let mut polled = polled.borrow_mut();
+            let before = polled.len() - self.0;
+            polled.truncate(before);
+        });
     }
 }
 
-/// Runs the loader of a load.
-pub(super) async fn run<T>(load: LoadId, loader: impl Future<Output = T>) -> T {
+/// Runs the loader of some loads.
+pub(super) async fn run<T>(loads: &[LoadId], loader: impl Future<Output = T>) -> T {
     let mut loader = pin!(loader);
     poll_fn(|context| {
-        let _polled = Polled::new(load);
+        let _polled = Polled::new(loads);
         loader.as_mut().poll(context)
     })
     .await

@@ -17,11 +17,12 @@ use crate::cache::error::NotStored;
 use crate::clock::{Nanos, nanos};
 use crate::counters::count;
 
-const WAITS_FOR_ITSELF: &str =
+pub(super) const WAITS_FOR_ITSELF: &str =
     "the load of a key waits for itself, because its loader reads the key; it is loaded once more";
 const CROWDED: &str = "a load waits longer than `load_wait` for one of `max_concurrent_loads` to end; \
                        it begins beside them";
-const HANGS: &str = "the load of a key takes longer than `load_wait`; another begins beside it";
+pub(super) const HANGS: &str =
+    "the load of a key takes longer than `load_wait`; another begins beside it";
 
 /// How [`Engine::turn`] ends.
 pub(crate) enum Turn<'a, K: Hash + Eq, V: Clone> {
@@ -163,7 +164,7 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
 
     /// The permit to load. `None` if loads need none, if the caller is the loader of another load,
     /// which has one, or if the caller has waited for too long. Notes in `waited` that it may wait.
-    async fn permit<Q>(
+    pub(super) async fn permit<Q>(
         &self,
         key: &Q,
         patience: &mut Patience,
@@ -186,7 +187,7 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
     }
 
     /// The turn to load a key whose other loads go on.
-    fn lone_turn<Q>(&self, hash: u64, key: &Q, storing: Storing) -> LeadingLoad<'_, K, V>
+    pub(super) fn lone_turn<Q>(&self, hash: u64, key: &Q, storing: Storing) -> LeadingLoad<'_, K, V>
     where
         Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
     {
@@ -223,6 +224,10 @@ pub(crate) fn error_of<E: Send + Sync + 'static>(failure: Failure) -> Arc<E> {
     failure.downcast().expect("an error of the caller's type")
 }
 
+/// How a load ends that has found no value for a key, among those of several keys.
+#[derive(Debug)]
+pub(super) struct Absent;
+
 /// A caller's part in a load. Dropping it leaves the load.
 pub(super) struct LoadGuard<'a, K: Hash + Eq, V: Clone> {
     engine: &'a Engine<K, V>,
@@ -254,7 +259,7 @@ impl<'a, K: Hash + Eq, V: Clone> LoadGuard<'a, K, V> {
         }
     }
 
-    fn load(&self) -> LoadId {
+    pub(super) fn load(&self) -> LoadId {
         (self.engine.address(), self.hash, self.id)
     }
 
@@ -323,6 +328,10 @@ impl<'a, K: Hash + Eq, V: Clone> LeadingLoad<'a, K, V> {
         }
     }
 
+    pub(super) fn load(&self) -> LoadId {
+        self.guard.load()
+    }
+
     /// Whether the caller is the loader of the same key.
     pub(crate) fn is_nested(&self) -> bool {
         self.nested
@@ -330,7 +339,7 @@ impl<'a, K: Hash + Eq, V: Clone> LeadingLoad<'a, K, V> {
 
     /// Runs the loader. If it waits for this load, that is noticed.
     pub(crate) async fn run<T>(&self, loader: impl Future<Output = T>) -> T {
-        nested::run(self.guard.load(), loader).await
+        nested::run(&[self.load()], loader).await
     }
 
     /// Stores the value, unless an eviction has overtaken the load, and gives it to the waiters.
@@ -345,14 +354,21 @@ impl<'a, K: Hash + Eq, V: Clone> LeadingLoad<'a, K, V> {
     }
 
     /// Gives an error to the waiters.
-    pub(crate) fn fail<E: Send + Sync + 'static>(mut self, error: &Arc<E>) {
-        self.guard.held = false;
+    pub(crate) fn fail<E: Send + Sync + 'static>(self, error: &Arc<E>) {
         count(&self.guard.engine.counters.failed_loads);
+        self.end(Arc::clone(error) as _);
+    }
+
+    /// Ends the load without a value, because a load of several keys has found none for this one.
+    /// Those who load several keys at a time share that; others begin anew.
+    pub(crate) fn absent(self) {
+        self.end(Arc::new(Absent));
+    }
+
+    fn end(mut self, failure: Failure) {
+        self.guard.held = false;
         let (hash, id) = (self.guard.hash, self.guard.id);
-        self.guard
-            .engine
-            .store
-            .fail(hash, id, Arc::clone(error) as _);
+        self.guard.engine.store.fail(hash, id, failure);
     }
 
     /// Gives the value to the waiters, and does not store it.

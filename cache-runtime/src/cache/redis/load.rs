@@ -46,16 +46,22 @@ enum Begun<'a, V: Clone> {
 }
 
 /// The turn to load an entry.
-struct Lead<'a, V: Clone> {
+pub(super) struct Lead<'a, V: Clone> {
     /// Dropped first: the lock is given back before the next caller has the turn.
-    lock: Option<LoadLock>,
-    turn: LeadingLoad<'a, String, Cached<V>>,
-    keys: EntryKeys,
-    redis_answers: bool,
+    pub(super) lock: Option<LoadLock>,
+    pub(super) turn: LeadingLoad<'a, String, Cached<V>>,
+    pub(super) keys: EntryKeys,
+    pub(super) redis_answers: bool,
 }
 
-/// Counts a load as failed when it is dropped, unless the counter was taken out.
-struct Unfinished<'a>(Option<&'a AtomicU64>);
+/// Counts a load as failed when it is dropped, unless it is finished.
+pub(super) struct Unfinished<'a>(pub(super) Option<&'a AtomicU64>);
+
+impl Unfinished<'_> {
+    pub(super) fn finish(mut self) {
+        self.0 = None;
+    }
+}
 
 impl Drop for Unfinished<'_> {
     fn drop(&mut self) {
@@ -163,7 +169,12 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
     }
 
     /// Gives an entry to the callers in line. They receive it even if it may not be stored.
-    fn end(&self, turn: LeadingLoad<'_, String, Cached<V>>, cached: &Cached<V>, kept: Kept) {
+    pub(super) fn end(
+        &self,
+        turn: LeadingLoad<'_, String, Cached<V>>,
+        cached: &Cached<V>,
+        kept: Kept,
+    ) {
         if kept != Kept::Nowhere && self.storing() == Storing::Yes {
             let _ = turn.finish(cached.clone());
         } else {
@@ -196,9 +207,9 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         F: Future<Output = Result<Loaded<V>, E>>,
     {
         count(&self.counters.loads);
-        let mut unfinished = Unfinished(Some(&self.counters.failed_loads));
+        let unfinished = Unfinished(Some(&self.counters.failed_loads));
         let loaded = self.engine.watched(load).await?;
-        unfinished.0 = None;
+        unfinished.finish();
         Ok(loaded)
     }
 
@@ -211,26 +222,11 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         lock: Option<LoadLock>,
         untouched: &(dyn Fn() -> bool + Sync),
     ) -> (Cached<V>, Kept) {
-        let Some(ttl) = self.options.ttl_of(&loaded) else {
-            return nowhere(loaded);
-        };
         let mut bytes = Vec::new();
-        let content = match self.encode(&loaded, &mut bytes) {
-            Ok(content) => content,
-            Err(error) => {
-                if let Some(skipped) = self.logs.unstorable.admit() {
-                    warn!(
-                        cache = %self.name, key = %Quoted(key), skipped,
-                        "{error}; every read loads it"
-                    );
-                }
-                return nowhere(loaded);
-            }
-        };
-        if self.coherence.is_some() && !untouched() {
-            count(&self.counters.refused);
+        let Some(ttl) = self.prepare(key, &loaded, &mut bytes, untouched) else {
             return nowhere(loaded);
-        }
+        };
+        let content = content_of(&loaded, &bytes);
         let kept = match self.store(key, keys, content, ttl, lock).await {
             Ok(Kept::InRedis) => {
                 count(&self.counters.stored);
@@ -248,6 +244,31 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         (Cached::new(loaded, ttl), kept)
     }
 
+    /// Encodes a loaded entry into `bytes`. Returns its TTL if it is to be stored in Redis.
+    pub(super) fn prepare(
+        &self,
+        key: &str,
+        loaded: &Loaded<V>,
+        bytes: &mut Vec<u8>,
+        untouched: &dyn Fn() -> bool,
+    ) -> Option<Duration> {
+        let ttl = self.options.ttl_of(loaded)?;
+        if let Err(error) = self.encode(loaded, bytes) {
+            if let Some(skipped) = self.logs.unstorable.admit() {
+                warn!(
+                    cache = %self.name, key = %Quoted(key), skipped,
+                    "{error}; every read loads it"
+                );
+            }
+            return None;
+        }
+        if self.coherence.is_some() && !untouched() {
+            count(&self.counters.refused);
+            return None;
+        }
+        Some(ttl)
+    }
+
     /// Stores bytes in Redis, unless something has happened to the entry since the lock was taken.
     async fn store(
         &self,
@@ -257,9 +278,8 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         ttl: Duration,
         mut lock: Option<LoadLock>,
     ) -> Result<Kept, Cause> {
-        let coherent = self.coherence.is_some();
         let Some(token) = lock.as_mut().and_then(LoadLock::take) else {
-            if coherent {
+            if self.coherence.is_some() {
                 // Another instance has the token.
                 return Ok(Kept::InMemory);
             }
@@ -270,6 +290,19 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         if filled == Filled::Stored {
             return Ok(Kept::InRedis);
         }
+        self.not_filled(key, keys, content, ttl, lock.as_ref())
+            .await
+    }
+
+    /// Where bytes are kept that Redis has not stored, because the token was gone.
+    pub(super) async fn not_filled(
+        &self,
+        key: &str,
+        keys: &EntryKeys,
+        content: Content<'_>,
+        ttl: Duration,
+        lock: Option<&LoadLock>,
+    ) -> Result<Kept, Cause> {
         let lock_ttl = self.options.lock_ttl;
         if !lock.is_some_and(|lock| lock.has_expired(lock_ttl)) {
             debug!(cache = %self.name, key = %Quoted(key), "evicted or overwritten while it was loaded; not stored");
@@ -281,7 +314,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
                 "a load took longer than its lock: `lock_ttl` should be longer"
             );
         }
-        if coherent {
+        if self.coherence.is_some() {
             // An event may have evicted the entry too: the expired token does not tell.
             return Ok(Kept::Nowhere);
         }
@@ -291,7 +324,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
 }
 
 /// Gives an error to the callers in line, and to this one.
-fn fail<V: Clone, T, E: Send + Sync + 'static>(
+pub(super) fn fail<V: Clone, T, E: Send + Sync + 'static>(
     turn: LeadingLoad<'_, String, Cached<V>>,
     error: LoadError<E>,
 ) -> Result<T, LoadError<E>> {
@@ -299,6 +332,14 @@ fn fail<V: Clone, T, E: Send + Sync + 'static>(
     Err(error)
 }
 
-fn nowhere<V>(loaded: Loaded<V>) -> (Cached<V>, Kept) {
+/// What an entry holds whose value was encoded into `bytes`.
+pub(super) fn content_of<'a, V>(loaded: &'a Loaded<V>, bytes: &'a [u8]) -> Content<'a> {
+    match loaded {
+        Loaded::Present(_) => Content::Value(bytes),
+        Loaded::Absent { category } => Content::Absence(category),
+    }
+}
+
+pub(super) fn nowhere<V>(loaded: Loaded<V>) -> (Cached<V>, Kept) {
     (Cached::new(loaded, Duration::ZERO), Kept::Nowhere)
 }

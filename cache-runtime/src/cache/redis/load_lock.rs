@@ -16,7 +16,8 @@ use crate::transport::{Acquired, EntryKeys, Seek, Token};
 
 /// The wait before asking again whether another instance has loaded: the first, doubled each time,
 /// and the longest. Each is shortened by up to a half, so that instances do not ask in step.
-const POLL: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(250));
+pub(super) const POLL: (Duration, Duration) =
+    (Duration::from_millis(10), Duration::from_millis(250));
 
 /// A token in Redis. If it is dropped without having been used, it is given back in the background;
 /// if that fails, it expires.

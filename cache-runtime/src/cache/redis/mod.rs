@@ -1,7 +1,7 @@
 //! The cache for what is expensive to load: in Redis, for all instances, with an optional level in
 //! memory.
 //!
-//! `load` reads and loads, with the `load_lock` in Redis. `refresh` loads ahead of expiry, in the
+//! `load` reads and loads, with the `load_lock` in Redis; `many` does, for `several` keys. `refresh` loads ahead of expiry, in the
 //! `background`. `direct` reads and stores without a load. `evict` says what an event does, and
 //! `deletions` carries it out in Redis. All of them work on what the clones of a cache have
 //! `shared`. The `breaker` fails commands at once while the server does not answer.
@@ -18,9 +18,11 @@ mod direct;
 mod entry;
 mod error;
 mod evict;
+mod keep_many;
 mod keys;
 mod load;
 mod load_lock;
+mod many;
 #[cfg(any(feature = "metrics", feature = "otel"))]
 mod measured;
 mod mode;
@@ -29,6 +31,7 @@ mod policy;
 mod refresh;
 mod schedule;
 mod scheduled;
+mod several;
 mod shared;
 mod stats;
 
@@ -72,6 +75,8 @@ use shared::Shared;
 /// | loaded | 2: look up, store |
 /// | loaded under a lock, or coherent | 3: look up, lock, store |
 /// | waiting for another instance | 1 every 10 ms, then less often, down to one every 250 ms |
+///
+/// [`get_many_or_load`](Self::get_many_or_load) makes as many for several keys as for one.
 ///
 /// # Coherence
 ///

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use tokio::time::Instant;
 use tracing::{Instrument, debug_span, warn};
 
 use super::background::Background;
@@ -128,6 +129,11 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
 
     /// Waits for the deletions that events have asked for and that cover the entry.
     pub(super) async fn settled(&self, key: &str) -> Result<(), Cause> {
+        self.settled_since(key, Instant::now()).await
+    }
+
+    /// As [`settled`](Self::settled), for a caller that has waited for others since `begun`.
+    pub(super) async fn settled_since(&self, key: &str, begun: Instant) -> Result<(), Cause> {
         let Some(coherence) = &self.coherence else {
             return Ok(());
         };
@@ -136,7 +142,8 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         {
             return Err(cause);
         }
-        coherence.deletions.settled(key, coherence.patience).await
+        let patience = coherence.patience.saturating_sub(begun.elapsed());
+        coherence.deletions.settled(key, patience).await
     }
 
     /// Sends a command to Redis, unless the breaker is open.
@@ -156,6 +163,34 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
             let result = command.await;
             self.breaker.record(&result);
             result
+        }
+    }
+
+    /// Sends a command for each of some entries to Redis, unless the breaker is open.
+    pub(super) async fn ask_each<'a, T>(
+        &'a self,
+        entries: usize,
+        commands: impl Future<Output = Vec<Result<T, Cause>>> + Send + 'a,
+    ) -> Vec<Result<T, Cause>>
+    where
+        T: Send + 'a,
+    {
+        if entries == 0 {
+            return Vec::new();
+        }
+        let mut each = Vec::new();
+        let all = async {
+            each = commands.await;
+            // One that did not answer tells more than those that did.
+            let is_away =
+                |cause: &&Cause| matches!(cause, Cause::Timeout(_) | Cause::Unreachable(_));
+            let mut failed = each.iter().filter_map(|result| result.as_ref().err());
+            failed.find(is_away).cloned().map_or(Ok(()), Err)
+        };
+        match self.ask(all).await {
+            // The breaker is open.
+            Err(cause) if each.is_empty() => (0..entries).map(|_| Err(cause.clone())).collect(),
+            _ => each,
         }
     }
 

@@ -21,7 +21,7 @@ use crate::sync::Mutex;
 use crate::transport::wire::Published;
 
 /// How often a request is sent that finds its slot moved.
-const ATTEMPTS: u32 = 3;
+pub(super) const ATTEMPTS: u32 = 3;
 
 /// A cluster, as one instance uses it.
 pub(crate) struct Cluster {
@@ -261,7 +261,7 @@ impl Cluster {
     }
 
     /// Asks for the map in the background if a node cannot be used, because another may take over.
-    fn notice<T>(self: &Arc<Self>, answer: &Result<T, Cause>) {
+    pub(super) fn notice<T>(self: &Arc<Self>, answer: &Result<T, Cause>) {
         let unusable = |cause: &Cause| {
             !matches!(
                 cause,
@@ -278,7 +278,10 @@ impl Cluster {
     }
 
     /// The present map, after a node has answered that a slot has moved since `old`.
-    async fn follow(self: &Arc<Self>, old: &Arc<SlotMap>) -> Result<Arc<SlotMap>, Cause> {
+    pub(super) async fn follow(
+        self: &Arc<Self>,
+        old: &Arc<SlotMap>,
+    ) -> Result<Arc<SlotMap>, Cause> {
         self.moves.notify_one();
         let map = self.refresh().await?;
         if Arc::ptr_eq(&map, old) {
@@ -298,7 +301,7 @@ impl Cluster {
 }
 
 /// Whether another node may serve the slot by now.
-fn is_elsewhere<T>(answer: &Result<T, Cause>) -> bool {
+pub(super) fn is_elsewhere<T>(answer: &Result<T, Cause>) -> bool {
     matches!(answer, Err(Cause::Moved(_) | Cause::Unserved(_)))
 }
 

@@ -7,32 +7,25 @@ use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-use redis::{Cmd, FromRedisValue, cmd};
+use redis::{FromRedisValue, cmd};
 
 use super::commands::Again;
+use super::entries::{
+    acquired_bare, acquired_sealed, acquiring, bare_commands, bare_found, filled, filling, found,
+    on, putting, sealed_commands, sealed_found,
+};
 use super::pipeline::{MOST_DELETED, deletions};
-use super::request::{Call, Request, Script};
+use super::request::{Call, Request, Script, script};
 use super::{Nodes, Redis};
 use crate::health::Cause;
 use crate::random::nonce;
 use crate::transport::token::{
-    Acquired, Compare, Content, DeleteIf, EntryKeys, Filled, Found, Record, SEAL, Seek, Stored,
-    Token, bare, millis, new_generation, opened, sealed, stamp,
+    Acquired, Compare, Content, DeleteIf, EntryKeys, Filled, Found, Record, Seek, Stored, Token,
+    millis,
 };
 
-/// A script, behind the functions that it calls.
-macro_rules! script {
-    ($($file:literal),*) => {
-        Script::new(concat!($(include_str!($file)),*))
-    };
-}
-
 static DELETE_IF: Script = script!("delete_if.lua");
-static ACQUIRE: Script = script!("epoch.lua", "renew.lua", "acquire.lua");
-static ACQUIRE_BARE: Script = script!("acquire_bare.lua");
 static EVICT: Script = script!("epoch.lua", "evict.lua");
-static FILL: Script = script!("token.lua", "renew.lua", "fill.lua");
-static FILL_BARE: Script = script!("token.lua", "fill_bare.lua");
 static EXCHANGE_RECORDS: Script = script!("exchange_records.lua");
 
 /// About how many keys the server visits in one step of a scan.
@@ -252,39 +245,21 @@ pub(crate) async fn lookup(redis: Nodes<'_>, names: &EntryKeys) -> Result<Option
     }
 }
 
-/// TTL and value, TTL and category.
-type Bare = (i64, Vec<u8>, i64, Option<Vec<u8>>);
-
 async fn lookup_bare(
     redis: Nodes<'_>,
     names: &EntryKeys,
     absence: &str,
 ) -> Result<Option<Found>, Cause> {
     let key = &*names.value;
-    // A TTL is read first, so that it is never the TTL of a later value.
-    let request = Request::all([
-        on("PTTL", key),
-        start(key, names.max_bytes),
-        on("PTTL", absence),
-        on("GET", absence),
-    ]);
-    let (mut ttl, value, absent_ttl, category): Bare =
-        redis.request(&request, Again::Yes, key).await?;
-    let mut value = (!value.is_empty()).then_some(value);
-    if value.is_none() && ttl != MISSING {
-        // It is empty, or has expired between the two commands.
-        let request = Request::all([on("PTTL", key), on("GET", key)]);
-        (ttl, value) = redis.request(&request, Again::Yes, key).await?;
-    }
-    Ok(match (value, category) {
-        (Some(value), _) => Some(found(value, false, ttl)),
-        (None, Some(category)) => Some(found(category, true, absent_ttl)),
-        (None, None) => None,
-    })
+    let request = Request::all(bare_commands(names, absence));
+    let absence = match bare_found(redis.request(&request, Again::Yes, key).await?) {
+        Ok(found) => return Ok(found),
+        Err(absence) => absence,
+    };
+    let request = Request::all([on("PTTL", key), on("GET", key)]);
+    let (ttl, value): (i64, Option<Vec<u8>>) = redis.request(&request, Again::Yes, key).await?;
+    Ok(value.map(|value| found(value, false, ttl)).or(absence))
 }
-
-/// TTL, value and generation.
-type Sealed = (i64, Vec<u8>, Option<String>);
 
 async fn lookup_sealed(
     redis: Nodes<'_>,
@@ -292,16 +267,10 @@ async fn lookup_sealed(
     generation: &str,
 ) -> Result<Option<Found>, Cause> {
     let key = &*names.value;
-    // The generation is read last. If it has changed meanwhile, the value counts as an old one.
-    let request = Request::all([
-        on("PTTL", key),
-        start(key, names.max_bytes.saturating_add(SEAL)),
-        on("GET", generation),
-    ]);
+    let request = Request::all(sealed_commands(names, generation));
     let asked = redis.request_in_epoch(generation, &request, Again::Yes, key);
-    let ((ttl, stored, generation), epoch): (Sealed, _) = asked.await?;
-    let generation = generation.filter(|generation| generation.starts_with(&epoch));
-    Ok(generation.and_then(|generation| opened(&generation, stored, time(ttl))))
+    let (answer, epoch) = asked.await?;
+    Ok(sealed_found(answer, &epoch))
 }
 
 pub(crate) async fn acquire(
@@ -310,60 +279,26 @@ pub(crate) async fn acquire(
     seek: Seek,
     ttl: Duration,
 ) -> Result<Acquired, Cause> {
-    let (nonce, ttl) = (nonce(), millis(ttl).to_string());
-    let seek: &[u8] = match seek {
-        Seek::Missing => b"missing",
-        Seek::Refresh => b"refresh",
-    };
-    let token = |stamp, generation| {
-        Acquired::Token(Token {
-            names: names.clone(),
-            stamp,
-            generation,
-        })
-    };
+    let nonce = nonce();
+    let (script, arguments) = acquiring(names, seek, ttl, &nonce);
+    let arguments: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
     let [value, holder] = [&*names.value, &*names.token];
     // If a script is sent twice, the second finds the token that the first stored.
     match &names.stored {
         Stored::Bare { absence } => {
-            let last = last(names.max_bytes).to_string();
-            let arguments = [nonce.as_bytes(), ttl.as_bytes(), seek, last.as_bytes()];
             let keys = [value, holder, absence];
-            let (answer, ttl, content): (String, i64, Option<Vec<u8>>) =
-                run(redis, &ACQUIRE_BARE, &keys, &arguments, Again::IfDropped).await?;
-            Ok(match (answer.as_str(), content) {
-                ("acquired", _) => token(nonce.into_bytes(), String::new()),
-                (answer, Some(content)) => {
-                    Acquired::Found(found(content, answer == "absence", ttl))
-                }
-                (_, None) => Acquired::Busy,
-            })
+            let asked = run(redis, script, &keys, &arguments, Again::IfDropped);
+            Ok(acquired_bare(names, nonce, asked.await?))
         }
         Stored::Sealed { generation } => {
-            let new = new_generation();
-            let last = last(names.max_bytes.saturating_add(SEAL)).to_string();
-            let arguments = [
-                nonce.as_bytes(),
-                ttl.as_bytes(),
-                seek,
-                last.as_bytes(),
-                new.as_bytes(),
-            ];
             let keys = [value, holder, generation];
             let request = Request::Script(Call {
-                script: &ACQUIRE,
+                script,
                 keys: &keys,
                 arguments: &arguments,
             });
             let asked = redis.request_in_epoch(generation, &request, Again::IfDropped, value);
-            let (answer, _): ((String, String, i64, Option<Vec<u8>>), _) = asked.await?;
-            let (answer, generation, ttl, stored) = answer;
-            let found = stored.and_then(|stored| opened(&generation, stored, time(ttl)));
-            Ok(match (answer.as_str(), found) {
-                (_, Some(found)) => Acquired::Found(found),
-                ("acquired", _) => token(stamp(&generation, &nonce), generation),
-                (_, None) => Acquired::Busy,
-            })
+            Ok(acquired_sealed(names, &nonce, asked.await?.0))
         }
     }
 }
@@ -374,27 +309,10 @@ pub(crate) async fn fill(
     content: &Content<'_>,
     ttl: Duration,
 ) -> Result<Filled, Cause> {
-    let (names, ttl) = (&token.names, millis(ttl).to_string());
-    let answer: String = match &names.stored {
-        Stored::Bare { absence } => {
-            let (key, bytes, other) = bare(&names.value, absence, content);
-            let arguments = [&token.stamp, bytes, ttl.as_bytes()];
-            let keys = [&names.token, key, other];
-            run(redis, &FILL_BARE, &keys, &arguments, Again::No).await?
-        }
-        Stored::Sealed { generation } => {
-            let stored = sealed(&token.generation, content);
-            let own = token.generation.as_bytes();
-            let arguments = [&token.stamp, &stored, ttl.as_bytes(), own];
-            let keys = [&*names.value, &names.token, generation];
-            run(redis, &FILL, &keys, &arguments, Again::No).await?
-        }
-    };
-    Ok(match answer.as_str() {
-        "stored" => Filled::Stored,
-        "taken" => Filled::Taken,
-        _ => Filled::Gone,
-    })
+    let (script, keys, arguments) = filling(token, content, ttl);
+    let arguments: Vec<&[u8]> = arguments.iter().map(|argument| &**argument).collect();
+    let answer: String = run(redis, script, &keys, &arguments, Again::No).await?;
+    Ok(filled(&answer))
 }
 
 pub(crate) async fn give_up(redis: Nodes<'_>, token: &Token) -> Result<(), Cause> {
@@ -409,16 +327,11 @@ pub(crate) async fn put(
     content: &Content<'_>,
     ttl: Duration,
 ) -> Result<(), Cause> {
-    let Stored::Bare { absence } = &names.stored else {
-        unreachable!("a sealed entry needs a token");
+    let key = match (&names.stored, content) {
+        (Stored::Bare { absence }, Content::Absence(_)) => absence,
+        _ => &names.value,
     };
-    let (key, bytes, other) = bare(&names.value, absence, content);
-    let mut delete = on("DEL", &names.token);
-    delete.arg(other);
-    // Written last: of two callers that do both at the same time, at least one leaves its content.
-    let mut write = on("SET", key);
-    write.arg(bytes).arg("PX").arg(millis(ttl));
-    let request = Request::all([delete, write]);
+    let request = Request::all(putting(names, content, ttl));
     redis.request(&request, Again::No, key).await
 }
 
@@ -436,38 +349,4 @@ async fn run<T: FromRedisValue>(
         arguments,
     };
     redis.request(&Request::Script(call), again, keys[0]).await
-}
-
-fn on(command: &str, key: &str) -> Cmd {
-    let mut command = cmd(command);
-    command.arg(key);
-    command
-}
-
-/// Reads the start of a value: up to `most` bytes, and one more if there are more.
-fn start(key: &str, most: usize) -> Cmd {
-    let mut command = on("GETRANGE", key);
-    command.arg(0).arg(last(most));
-    command
-}
-
-/// The index of the last byte to read. A larger one is no index.
-fn last(most: usize) -> i64 {
-    i64::try_from(most).unwrap_or(i64::MAX)
-}
-
-/// What `PTTL` answers for a key without a value.
-const MISSING: i64 = -2;
-
-/// A TTL as `PTTL` returns it: -1 for no TTL, and -2 if there was no value yet.
-fn time(ttl: i64) -> Option<Duration> {
-    (ttl != -1).then(|| Duration::from_millis(ttl.try_into().unwrap_or(0)))
-}
-
-fn found(value: Vec<u8>, is_absence: bool, ttl: i64) -> Found {
-    Found {
-        value,
-        is_absence,
-        ttl: time(ttl),
-    }
 }

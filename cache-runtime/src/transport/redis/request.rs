@@ -67,7 +67,11 @@ impl Script {
         }
     }
 
-    fn hash(&self) -> &str {
+    pub(super) fn code(&self) -> &'static str {
+        self.code
+    }
+
+    pub(super) fn hash(&self) -> &str {
         let hash = || sha1(self.code).into();
         self.hash.get_or_init(hash)
     }
@@ -97,3 +101,11 @@ impl Call<'_> {
         command
     }
 }
+
+/// A script, behind the functions that it calls.
+macro_rules! script {
+    ($($file:literal),*) => {
+        Script::new(concat!($(include_str!($file)),*))
+    };
+}
+pub(super) use script;

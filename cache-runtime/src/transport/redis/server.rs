@@ -38,7 +38,7 @@ pub(crate) struct Redis {
     pub(super) publishing: Commands,
     /// For keys and values, so that a large value does not delay an event.
     values: Commands,
-    epochs: Epochs,
+    pub(super) epochs: Epochs,
     /// The server that the connection for events was opened to. The others must lead there too.
     server: Expected,
     /// When the server was last left because it was the wrong one.
@@ -195,6 +195,16 @@ impl Redis {
         };
         let (answer, epoch) = self.run(&self.values, again, about, &work).await?;
         Ok((self.read(answer, about)?, epoch))
+    }
+
+    /// Does some work on the connection for keys and values.
+    pub(super) async fn on_values<W: Work>(
+        &self,
+        again: Again,
+        key: &str,
+        work: &W,
+    ) -> Result<W::Answer, Cause> {
+        self.run(&self.values, again, About::Key(key), work).await
     }
 
     pub(super) async fn send<T: FromRedisValue>(
