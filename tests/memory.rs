@@ -310,3 +310,85 @@ fn the_memory_of_a_huge_message_is_given_back() {
         received(&rows).await;
     });
 }
+
+fn tagged(entries: usize) -> TtlCache<u64, String> {
+    let cache = TtlCache::<u64, String>::builder("tagged", HOUR)
+        .max_entries(entries)
+        .tags(|row, _| {
+            [
+                format!("row:{row}"),
+                format!("part:{}", row % 100),
+                "all".into(),
+            ]
+        });
+    cache.build().unwrap()
+}
+
+/// What a cache keeps is what one without tags does.
+#[test]
+fn what_is_known_of_tags_is_given_back_with_the_entries() {
+    const ENTRIES: u64 = 20_000;
+    let _alone = alone();
+    let insert = |cache: &TtlCache<u64, String>| {
+        (0..ENTRIES).for_each(|row| cache.insert(row, value()));
+    };
+    let plain = TtlCache::builder("plain", HOUR).max_entries(24_000);
+    let plain = plain.build().unwrap();
+    let room = growth(|| {
+        insert(&plain);
+        plain.retain(|_, _| false);
+    });
+    for part in ["all", "each", "parts", "clear"] {
+        let cache = tagged(24_000);
+        let filled = growth(|| insert(&cache));
+        let freed = growth(|| match part {
+            "all" => assert!(cache.remove_tag("all") as u64 > ENTRIES * 9 / 10),
+            "parts" => (0..100).for_each(|part| _ = cache.remove_tag(format!("part:{part}"))),
+            "each" => (0..ENTRIES).for_each(|row| drop(cache.remove(&row))),
+            _ => cache.clear(),
+        });
+        assert!(cache.is_empty());
+        let left = filled + freed;
+        tell(&format!("20,000 entries with tags, {part}"), filled, left);
+        assert!(
+            left < room + MIB / 16,
+            "{left} of {filled} bytes, {room} without tags"
+        );
+    }
+}
+
+#[test]
+fn ever_new_tags_of_the_same_keys_make_nothing_grow() {
+    let _alone = alone();
+    let cache = TtlCache::<u64, u64>::builder("tagged", HOUR)
+        .max_entries(100)
+        .tags(|_, number| [*number, number + 1]);
+    let cache = cache.build().unwrap();
+    let number = std::cell::Cell::new(0);
+    let grown = least_growth(|| {
+        for _ in 0..20_000 {
+            number.set(number.get() + 1);
+            cache.insert(number.get() % 150, number.get());
+        }
+    });
+    assert!(grown < MIB / 16, "{grown} bytes");
+}
+
+/// Tags that were evicted meanwhile are kept for the load.
+#[test]
+fn a_load_that_never_ends_makes_no_evicted_tags_grow() {
+    let _alone = alone();
+    let cache = tagged(100);
+    let mut stuck = pin!(cache.get_or_load(&0, pending::<String>));
+    assert!(poll_once(stuck.as_mut()).is_none());
+    let number = std::cell::Cell::new(0);
+    let grown = least_growth(|| {
+        for _ in 0..20_000 {
+            number.set(number.get() + 1);
+            cache.remove_tag(number.get());
+            // Another one, because too many tags give it up.
+            assert!(poll_once(cache.get_or_load(&0, pending::<String>)).is_none());
+        }
+    });
+    assert!(grown < MIB / 16, "{grown} bytes");
+}

@@ -82,6 +82,35 @@ async fn removing_a_prefix_leaves_loads_of_other_keys_alone() {
 }
 
 #[test]
+fn without_tags_removing_one_removes_everything() {
+    let cache = TtlCache::<String, u32>::builder("cache", Duration::from_secs(300))
+        .build()
+        .unwrap();
+    for key in ["a", "b"] {
+        cache.insert(key.to_owned(), 1);
+    }
+    assert_eq!(cache.remove_tag("c"), 2);
+    assert!(cache.is_empty());
+    assert_eq!(cache.stats().evictions.removed, 2);
+}
+
+#[test]
+fn a_value_whose_tags_panic_leaves_no_old_value() {
+    let cache = TtlCache::<String, u32>::builder("cache", Duration::from_secs(300))
+        .tags(|_, value| {
+            assert_ne!(*value, 2, "as the test wants it");
+            [*value]
+        })
+        .build()
+        .unwrap();
+    cache.insert("key".to_owned(), 1);
+    cache.insert("key".to_owned(), 2);
+    assert_eq!((cache.get("key"), cache.stats().untagged), (None, 1));
+    cache.insert("key".to_owned(), 3);
+    assert_eq!((cache.remove_tag(1), cache.remove_tag(3)), (0, 1));
+}
+
+#[test]
 fn what_expires_now_is_not_returned_when_it_is_removed() {
     let clock = ManualClock::new();
     let cache = TtlCache::<String, u32>::builder("cache", Duration::from_secs(10))

@@ -6,11 +6,13 @@ mod events;
 mod failures;
 mod layers;
 mod lifetime;
+mod log;
 mod many;
 mod own_writes;
 mod policies;
 mod settings;
 mod sharing;
+mod tags;
 mod waiting;
 
 use std::pin::Pin;

@@ -47,6 +47,10 @@ pub(crate) const RUNTIME: &[Layer] = &[
     ),
     Layer("cache/evict.rs", "what an event evicts"),
     Layer(
+        "cache/predicate.rs",
+        "a predicate over entries, without the type of their values",
+    ),
+    Layer(
         "cache/claims.rs",
         "which keys in Redis each cache of this process uses",
     ),

@@ -4,6 +4,7 @@ mod accounts;
 mod bounds;
 mod plan;
 mod single_flight;
+mod tags;
 mod ttl_cache;
 
 use std::pin::{Pin, pin};

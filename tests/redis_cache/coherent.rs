@@ -13,6 +13,15 @@ pub(crate) fn evict(event: &TextEvent) -> Evict<String> {
         TextEvent::Text { key } => Evict::key(key),
         TextEvent::Texts { keys } => Evict::keys(keys),
         TextEvent::Group { prefix } => Evict::prefix(prefix),
+        TextEvent::Reading { text } => {
+            let text = text.clone();
+            Evict::matching_entry(move |_, found: &String| *found == text)
+        }
+        TextEvent::Number { number } => {
+            let number = *number;
+            Evict::matching_entry(move |_, found: &u32| *found == number)
+        }
+        TextEvent::Tagged { tag } => Evict::tag(tag),
         TextEvent::Other => Evict::Nothing,
         TextEvent::Panic => panic!("as the test wants it"),
         TextEvent::All => Evict::All,
@@ -144,6 +153,42 @@ async fn a_prefix_is_evicted_in_memory_and_everything_in_redis(place: &Place) {
     assert!(left(&fresh).await.is_empty());
     fresh.fill("b:1", "new").await;
     assert_eq!(here.get("b:1").await.as_deref(), Some("b:1"));
+}
+
+async fn a_value_is_evicted_in_memory_and_everything_in_redis(place: &Place) {
+    let (here, there) = filled(place).await;
+    here.texts.invalidate_reading("a:1").await.unwrap();
+    // Both read from memory.
+    assert_eq!(left(&here).await, ["a:2", "b:1", "b:2"]);
+    there.loses("a:1").await;
+    assert_eq!(left(&there).await, ["a:2", "b:1", "b:2"]);
+    let fresh = Instance::new(place).await;
+    assert!(left(&fresh).await.is_empty());
+}
+
+/// Neither a tag nor a value of another type can be looked for.
+async fn what_cannot_be_looked_for_evicts_everything(place: &Place) {
+    for event in [
+        TextEvent::Number { number: 1 },
+        TextEvent::Tagged { tag: "a".into() },
+    ] {
+        let (here, there) = filled(place).await;
+        here.texts.publish(&event).await.unwrap();
+        assert!(left(&here).await.is_empty());
+        there.loses("b:2").await;
+        assert!(left(&there).await.is_empty());
+    }
+}
+
+/// What a load returns later could not be asked about.
+async fn a_value_that_is_on_its_way_is_not_stored(place: &Place) {
+    let here = Instance::new(place).await;
+    let load = async || {
+        here.texts.invalidate_reading("other").await.unwrap();
+        text("A").await
+    };
+    assert_eq!(here.cache.try_get_or_load("a", load).await.unwrap(), "A");
+    assert_eq!(here.get("a").await, None);
 }
 
 async fn everything_is_evicted_everywhere(place: &Place) {
@@ -293,6 +338,9 @@ in_both_places!(
     several_keys_are_evicted_everywhere,
     thousands_of_keys_evict_no_others,
     a_prefix_is_evicted_in_memory_and_everything_in_redis,
+    a_value_is_evicted_in_memory_and_everything_in_redis,
+    what_cannot_be_looked_for_evicts_everything,
+    a_value_that_is_on_its_way_is_not_stored,
     everything_is_evicted_everywhere,
     an_event_that_evicts_nothing_evicts_nothing,
     a_closure_that_panics_evicts_everything,

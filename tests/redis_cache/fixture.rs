@@ -27,6 +27,12 @@ pub(crate) enum TextEvent {
     Texts { keys: Vec<String> },
     /// The texts whose keys begin with this.
     Group { prefix: String },
+    /// The texts that are this.
+    Reading { text: String },
+    /// The numbers that are this: there are none among texts.
+    Number { number: u32 },
+    /// The texts that carry this tag.
+    Tagged { tag: String },
     /// Evicts nothing.
     Other,
     /// Makes the cache's closure panic.

@@ -45,6 +45,9 @@ pub enum NotStored {
     Bypassed,
     /// The entry weighs more than one part of the cache can hold.
     TooHeavy,
+    /// It is not known which tags evict the entry, because the closure given to `tags` panicked, or a
+    /// tag could not be displayed.
+    Untagged,
 }
 
 impl fmt::Display for NotStored {
@@ -56,6 +59,7 @@ impl fmt::Display for NotStored {
             Self::Expired => "not stored: the load took longer than the entry's TTL",
             Self::Bypassed => "not stored: events are not proven to arrive",
             Self::TooHeavy => "not stored: the entry is too heavy for the cache",
+            Self::Untagged => "not stored: the tags of the entry are not known",
         })
     }
 }

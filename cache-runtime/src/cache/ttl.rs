@@ -13,6 +13,7 @@ use super::key::{LoadKey, LookupKey};
 use super::memory::{CacheStats, Capacity, Engine, Options, common_setters, negative_setter};
 use crate::audit::{self, Audited, Described};
 use crate::clock::{Clock, ManualClock};
+use crate::counters::Cause;
 use crate::defaults;
 
 /// A bounded cache in memory whose entries expire.
@@ -123,7 +124,21 @@ where
         K: AsRef<str>,
     {
         let stale = |key: &K, _: Option<&V>| key.as_ref().starts_with(prefix);
-        self.shared.engine.remove_matching(stale)
+        self.shared.engine.remove_matching(stale, Cause::Removed)
+    }
+
+    /// Removes every entry that carries the tag, as [`tags`](Builder::tags) says; returns how many
+    /// were removed.
+    ///
+    /// Loads on their way whose values turn out to carry the tag are not stored. A cache that does
+    /// not say which tags its entries carry removes everything, and logs that.
+    pub fn remove_tag(&self, tag: impl fmt::Display) -> usize {
+        let engine = &self.shared.engine;
+        let entries = engine.len();
+        engine.remove_tag(&tag, Cause::Removed).unwrap_or_else(|| {
+            engine.clear();
+            entries
+        })
     }
 
     /// Keeps only the entries that `keep` accepts; returns how many were removed.
@@ -132,7 +147,7 @@ where
     /// their way, of any key, are not stored, because their values cannot be asked about yet.
     pub fn retain(&self, keep: impl Fn(&K, &V) -> bool) -> usize {
         let stale = |key: &K, value: Option<&V>| value.is_none_or(|value| !keep(key, value));
-        self.shared.engine.remove_matching(stale)
+        self.shared.engine.remove_matching(stale, Cause::Removed)
     }
 
     /// The entry, or else what `loader` loads.

@@ -1,5 +1,6 @@
 //! Loads that run beside evictions of the keys that they load.
 
+use shuttle::future::block_on;
 use shuttle::thread::scope;
 
 use crate::explore;
@@ -85,6 +86,46 @@ fn by_a_predicate() {
     });
 }
 
+/// A load's tags are not known before it ends.
+#[test]
+fn by_a_tag() {
+    explore("loads, a tag is evicted", || loads_against(By::Tag));
+    explore("tokens, a tag is evicted", || tokens_against(By::Tag));
+}
+
+/// Loads of the other half that have begun before are stored.
+#[test]
+fn by_a_tag_that_a_load_does_not_carry() {
+    explore("loads, another tag is evicted", || {
+        let world = World::new();
+        let tokens = [2, 3].map(|key| (key, world.cache.begin_load(&key)));
+        scope(|threads| {
+            for (key, token) in tokens {
+                let world = &world;
+                threads.spawn(move || {
+                    let row = block_on(world.database.load(key));
+                    token.store(row).expect("the event does not concern it");
+                });
+            }
+            threads.spawn(|| {
+                world.write(By::Tag);
+                world.read(0);
+            });
+        });
+        world.settle();
+    });
+}
+
+#[test]
+fn by_value() {
+    explore("loads, a predicate over values evicts", || {
+        loads_against(By::Value);
+    });
+    explore("tokens, a predicate over values evicts", || {
+        tokens_against(By::Value);
+    });
+}
+
 #[test]
 fn of_everything() {
     explore("loads, everything is evicted", || loads_against(By::All));
@@ -97,7 +138,7 @@ fn by_several_at_once() {
     explore("several evict", || {
         let world = World::new();
         scope(|threads| {
-            for by in [By::Keys, By::Predicate, By::All] {
+            for by in [By::Keys, By::Predicate, By::Tag, By::All] {
                 let world = &world;
                 threads.spawn(move || {
                     world.write(by);

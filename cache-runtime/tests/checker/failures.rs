@@ -107,6 +107,9 @@ fn a_caller_is_dropped() {
 #[test]
 fn anything_may_happen() {
     explore("fail, panic, drop", || end_in(&FATES, Some(By::All)));
+    explore("fail, panic, drop, a tag is evicted", || {
+        end_in(&FATES, Some(By::Tag));
+    });
 }
 
 /// Tokens that are dropped leave nothing behind that a caller could wait for.

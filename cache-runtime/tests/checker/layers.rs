@@ -1,11 +1,11 @@
 //! A cache that loads from another cache of its channel, built before or after it.
 
-use cache_runtime::{CoherentCache, Evict};
+use cache_runtime::CoherentCache;
 use shuttle::future::block_on;
 use shuttle::thread::{scope, yield_now};
 
 use crate::explore;
-use crate::world::{By, Row, RowEvent, Rows, TTL, World};
+use crate::world::{By, Row, Rows, TTL, World, evict, tags};
 
 type Outer = CoherentCache<u8, Row>;
 
@@ -14,15 +14,8 @@ fn outer(rows: &Rows) -> Outer {
     CoherentCache::builder("outer", TTL)
         // So few that there is one shard.
         .max_entries(100)
-        .evict_on(rows, |event| match event {
-            RowEvent::Row { key } | RowEvent::Written { key, .. } => Evict::key(*key),
-            RowEvent::Rows { keys } => Evict::keys(keys.iter().copied()),
-            RowEvent::Below { key } => {
-                let limit = *key;
-                Evict::matching(move |key| *key < limit)
-            }
-            RowEvent::All => Evict::All,
-        })
+        .tags(tags)
+        .evict_on(rows, evict)
         .build()
         .expect("usable settings")
 }
@@ -111,7 +104,7 @@ fn reads_against(outer_first: bool, by: By) {
 
 #[test]
 fn the_outer_built_first() {
-    for by in [By::Key, By::Predicate, By::All] {
+    for by in [By::Key, By::Predicate, By::Tag, By::All] {
         let what = format!("two caches, the outer first, {by:?}");
         explore(&what, move || reads_against(true, by));
     }
@@ -119,7 +112,7 @@ fn the_outer_built_first() {
 
 #[test]
 fn the_inner_built_first() {
-    for by in [By::Key, By::Predicate, By::All] {
+    for by in [By::Key, By::Predicate, By::Tag, By::All] {
         let what = format!("two caches, the inner first, {by:?}");
         explore(&what, move || reads_against(false, by));
     }

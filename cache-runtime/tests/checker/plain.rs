@@ -5,7 +5,7 @@ use shuttle::future::block_on;
 use shuttle::thread::scope;
 
 use crate::explore;
-use crate::world::{Database, Row, TTL};
+use crate::world::{Database, Row, TTL, tags};
 
 struct Plain {
     cache: TtlCache<u8, Row>,
@@ -15,7 +15,7 @@ struct Plain {
 impl Plain {
     fn new() -> Self {
         let database = Database::new();
-        let builder = TtlCache::builder("rows", TTL);
+        let builder = TtlCache::builder("rows", TTL).tags(tags);
         let cache = builder.clock(&database.clock).build();
         Self {
             cache: cache.expect("usable settings"),
@@ -47,7 +47,7 @@ impl Plain {
     /// Changes the row, and then the cache.
     fn write(&self, change: impl FnOnce(&TtlCache<u8, Row>, Row)) {
         let version = self.database.write(0);
-        let row = self.database.row(version, self.database.clock.elapsed());
+        let row = self.database.row(0, version, self.database.clock.elapsed());
         change(&self.cache, row);
         self.database.acknowledge(0, version);
     }
@@ -100,6 +100,15 @@ fn insert() {
 fn remove() {
     explore("TtlCache: remove", || {
         Plain::against(|cache, _| drop(cache.remove(&0)));
+    });
+}
+
+#[test]
+fn remove_tag() {
+    explore("TtlCache: remove_tag", || {
+        Plain::against(|cache, row| {
+            cache.remove_tag(format_args!("half {}", row.half));
+        });
     });
 }
 

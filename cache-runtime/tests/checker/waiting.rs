@@ -12,7 +12,7 @@ use crate::{dropped_after, explore};
 /// that was replaced stores nothing.
 #[test]
 fn hung_loads_are_replaced() {
-    for by in [By::Key, By::Predicate, By::All] {
+    for by in [By::Key, By::Predicate, By::Tag, By::All] {
         explore(&format!("loads are replaced, {by:?}"), move || {
             let world = World::with(|builder, _, _| builder.load_wait(Duration::ZERO));
             scope(|threads| {

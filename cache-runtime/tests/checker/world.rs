@@ -26,6 +26,12 @@ pub(crate) enum RowEvent {
     Below {
         key: u8,
     },
+    Half {
+        half: u8,
+    },
+    Until {
+        version: u64,
+    },
     /// A write of another instance, with its version, so that the model knows which write has
     /// arrived.
     Written {
@@ -38,10 +44,35 @@ pub(crate) enum RowEvent {
 #[cache_invalidation(channel = "cache:rows", event = RowEvent)]
 pub(crate) struct Rows;
 
+/// What an event evicts from a cache of rows.
+pub(crate) fn evict(event: &RowEvent) -> Evict<u8> {
+    match event {
+        RowEvent::Row { key } | RowEvent::Written { key, .. } => Evict::key(*key),
+        RowEvent::Rows { keys } => Evict::keys(keys.iter().copied()),
+        RowEvent::Below { key } => {
+            let limit = *key;
+            Evict::matching(move |key| *key < limit)
+        }
+        RowEvent::Half { half } => Evict::tag(format_args!("half {half}")),
+        RowEvent::Until { version } => {
+            let limit = *version;
+            Evict::matching_entry(move |_, row: &Row| row.version <= limit)
+        }
+        RowEvent::All => Evict::All,
+    }
+}
+
+/// The tags of a row.
+pub(crate) fn tags(_key: &u8, row: &Row) -> [String; 1] {
+    [format!("half {}", row.half)]
+}
+
 /// A cached value.
 #[derive(Debug, Clone)]
 pub(crate) struct Row {
     pub(crate) version: u64,
+    /// Its tag: keys 0 and 1 are one half, the others are the other.
+    pub(crate) half: u8,
     /// The time when its load began.
     pub(crate) asked: Duration,
     /// Its reference count is the number of values in memory.
@@ -96,12 +127,13 @@ impl Database {
         yield_now().await;
         let version = self.rows[usize::from(key)].load(Ordering::SeqCst);
         yield_now().await;
-        self.row(version, asked)
+        self.row(key, version, asked)
     }
 
-    pub(crate) fn row(&self, version: u64, asked: Duration) -> Row {
+    pub(crate) fn row(&self, key: u8, version: u64, asked: Duration) -> Row {
         Row {
             version,
+            half: key / 2,
             asked,
             _alive: Arc::clone(&self.alive),
         }
@@ -150,6 +182,10 @@ pub(crate) enum By {
     Key,
     Keys,
     Predicate,
+    /// A tag, which only the values say.
+    Tag,
+    /// A predicate over values.
+    Value,
     All,
 }
 
@@ -188,15 +224,8 @@ impl World {
             // schedules.
             .max_entries(100)
             .clock(&database.clock)
-            .evict_on(&rows, |event| match event {
-                RowEvent::Row { key } | RowEvent::Written { key, .. } => Evict::key(*key),
-                RowEvent::Rows { keys } => Evict::keys(keys.iter().copied()),
-                RowEvent::Below { key } => {
-                    let limit = *key;
-                    Evict::matching(move |key| *key < limit)
-                }
-                RowEvent::All => Evict::All,
-            });
+            .tags(tags)
+            .evict_on(&rows, evict);
         let cache = set(builder, &rows, &database)
             .build()
             .expect("usable settings");
@@ -249,13 +278,15 @@ impl World {
         let database = &self.database;
         let changed: &[u8] = match by {
             By::Key => &[0],
-            By::Keys | By::Predicate | By::All => &[0, 1],
+            By::Keys | By::Predicate | By::Tag | By::Value | By::All => &[0, 1],
         };
         let versions: Vec<_> = changed.iter().map(|key| database.write(*key)).collect();
         let published = match by {
             By::Key => self.rows.invalidate_row(0),
             By::Keys => self.rows.invalidate_rows(changed.to_vec()),
             By::Predicate => self.rows.invalidate_below(2),
+            By::Tag => self.rows.invalidate_half(0),
+            By::Value => self.rows.invalidate_until(u64::MAX),
             By::All => self.rows.invalidate_all(),
         };
         block_on(published).expect("the bus is open");

@@ -7,7 +7,7 @@ use super::policy::WhileDown;
 use super::shared::Shared;
 use crate::audit::VariantCounts;
 use crate::cache::evict::{Evict, evicting};
-use crate::cache::memory::{Engine, Reclaiming, Reclaims};
+use crate::cache::memory::{Engine, Extent, Reclaiming, Reclaims};
 use crate::channel::Notice;
 use crate::counters::Cause;
 use crate::event::InvalidationEvent;
@@ -56,8 +56,7 @@ where
     V: Clone + Send + Sync + 'static,
 {
     pub(super) fn evict(self: &Arc<Self>, evict: &Evict<K>, cause: Cause) {
-        self.engine.evict(evict, cause);
-        if matches!(evict, Evict::All) {
+        if self.engine.evict(evict, cause) == Extent::Everything {
             self.reclaiming.start(self);
         }
     }

@@ -17,9 +17,9 @@ use super::load::Storing;
 use super::options::Options;
 use super::stats::{CacheStats, Counters};
 use super::store::Store;
+use super::tags::Tag;
 use crate::audit::{Bound, Described, Kind, State};
 use crate::cache::error::NotStored;
-use crate::cache::evict::Evict;
 use crate::clock::{Clock, Nanos, nanos};
 use crate::counters::{Cause, Durations, count};
 use crate::log_throttle::LogThrottle;
@@ -28,7 +28,7 @@ use crate::wire::Prose;
 /// A bounded cache with TTLs, for any kind of cache in memory.
 pub(crate) struct Engine<K, V> {
     pub(super) store: Store<K, V>,
-    name: Arc<str>,
+    pub(super) name: Arc<str>,
     /// Writes a key to the log.
     show: fn(&K) -> String,
     pub(super) options: Options<K, V>,
@@ -37,7 +37,16 @@ pub(crate) struct Engine<K, V> {
     pub(super) permits: Option<Semaphore>,
     pub(super) counters: Line<Counters>,
     durations: Durations,
+    pub(super) logs: Logs,
+}
+
+/// A throttle for each kind of line, so that none hides another.
+#[derive(Debug, Default)]
+pub(super) struct Logs {
     hung: LogThrottle,
+    untagged: LogThrottle,
+    pub(super) tags: LogThrottle,
+    pub(super) predicates: LogThrottle,
 }
 
 impl<K: Hash + Eq, V: Clone> Engine<K, V> {
@@ -50,12 +59,16 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
         let layout = Layout::new(options.capacity, ttl, keep_expired);
         let permits = |loads: usize| Semaphore::new(loads.min(Semaphore::MAX_PERMITS));
         Self {
-            store: Store::new(layout, std::mem::take(&mut options.barriers)),
+            store: Store::new(
+                layout,
+                std::mem::take(&mut options.barriers),
+                !options.tags.is_empty(),
+            ),
             ttl,
             permits: options.max_concurrent_loads.map(permits),
             counters: Line::default(),
             durations: Durations::default(),
-            hung: LogThrottle::default(),
+            logs: Logs::default(),
             name: Arc::clone(name),
             show: |key| format!("{key:?}"),
             options,
@@ -68,7 +81,7 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
         Q: ToOwned<Owned = K> + ?Sized,
     {
         count(&self.counters.hung_loads);
-        if let Some(skipped) = self.hung.admit() {
+        if let Some(skipped) = self.logs.hung.admit() {
             let key = (self.show)(&key.to_owned());
             warn!(cache = %self.name, key = %Prose(&key), skipped, "{what}");
         }
@@ -155,44 +168,6 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
         self.store.insert(key, new, now)
     }
 
-    pub(crate) fn remove<Q>(&self, key: &Q) -> Option<V>
-    where
-        Q: Hash + Equivalent<K> + ?Sized,
-    {
-        let now = || self.clock().now();
-        let entry = self.store.remove(key, Cause::Removed, now)?;
-        (self.clock().now() < entry.expires()).then_some(entry.value)
-    }
-
-    pub(crate) fn remove_matching(&self, stale: impl Fn(&K, Option<&V>) -> bool) -> usize {
-        let now = self.clock().now();
-        self.store.remove_matching(stale, Cause::Removed, now)
-    }
-
-    /// Evicts, and overtakes every load that the eviction covers. [`Evict::All`] leaves the entries
-    /// in memory until they are [reclaimed](Self::reclaim).
-    pub(crate) fn evict(&self, evict: &Evict<K>, cause: Cause) {
-        let remove = |key| drop(self.store.remove(key, cause, || self.clock().now()));
-        match evict {
-            Evict::Key(key) => remove(key),
-            Evict::Keys(keys) => keys.iter().for_each(remove),
-            Evict::Matching(matches) => {
-                let (stale, now) = (|key: &K, _: Option<&V>| matches(key), self.clock().now());
-                self.store.remove_matching(stale, cause, now);
-            }
-            Evict::All => self.store.remove_all(cause),
-            Evict::Nothing => {}
-        }
-    }
-
-    /// Evicts everything, and frees its memory.
-    pub(crate) fn clear(&self) {
-        self.store.remove_all(Cause::Removed);
-        for part in 0..self.parts() {
-            self.reclaim(part);
-        }
-    }
-
     /// A number that changes when everything is evicted.
     pub(crate) fn generation(&self) -> u64 {
         self.store.generation()
@@ -254,16 +229,42 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
         }
     }
 
-    /// The key to weigh, for an entry that is stored later.
-    pub(super) fn key_to_weigh<Q>(&self, key: &Q) -> Option<K>
+    /// The key to weigh and to ask for tags, for an entry that is stored later.
+    pub(super) fn key_to_store<Q>(&self, key: &Q) -> Option<K>
     where
         Q: ToOwned<Owned = K> + ?Sized,
     {
-        self.options.weigh.as_ref().map(|_| key.to_owned())
+        (self.options.weigh.is_some() || self.is_tagged()).then(|| key.to_owned())
     }
 
-    /// A value whose load began at `started`, with its expiry and its weight. The key is needed only
-    /// if entries are weighed.
+    /// Whether it is known which tags entries carry.
+    pub(super) fn is_tagged(&self) -> bool {
+        !self.options.tags.is_empty()
+    }
+
+    /// The tags of an entry. `None` if the user's code panics, or displays no text.
+    fn tags(&self, key: &K, value: &V) -> Option<Vec<Tag>> {
+        let add = || {
+            let (mut tags, mut all) = (Vec::new(), self.options.tags.iter());
+            let added = all.try_for_each(|add| add(key, value, &mut tags));
+            added.ok().map(|()| tags)
+        };
+        let tags = catch_unwind(AssertUnwindSafe(add)).ok().flatten();
+        if tags.is_none() {
+            count(&self.counters.untagged);
+            if let Some(skipped) = self.logs.untagged.admit() {
+                let key = (self.show)(key);
+                warn!(
+                    cache = %self.name, key = %Prose(&key), skipped,
+                    "`tags` panicked or returned what cannot be displayed; the value is not stored"
+                );
+            }
+        }
+        tags
+    }
+
+    /// A value whose load began at `started`, with its expiry, its weight and its tags. The key is
+    /// needed only if entries are weighed or have tags.
     pub(super) fn new_entry(
         &self,
         hash: u64,
@@ -277,7 +278,7 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
             ttl = ttl.min(nanos(ttl_by(&value)));
         }
         ttl -= scatter(hash ^ started, ttl, self.options.jitter);
-        let refusal = match storing {
+        let mut refusal = match storing {
             Storing::No | Storing::Bypassed => Some(NotStored::Bypassed),
             Storing::Yes if ttl == 0 => Some(NotStored::Expired),
             Storing::Yes => None,
@@ -287,9 +288,19 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
         // An entry without weight would never be evicted.
         let weigh = self.options.weigh.as_ref().zip(key);
         let weight = weigh.map_or(1, |(weigh, key)| weigh(key, &value).max(1));
+        let mut tags = Vec::new();
+        if refusal.is_none()
+            && let Some(key) = key.filter(|_| self.is_tagged())
+        {
+            match self.tags(key, &value) {
+                Some(carried) => tags = carried,
+                None => refusal = Some(NotStored::Untagged),
+            }
+        }
         NewEntry {
             entry: Entry::new(value, started.saturating_add(ttl), weight),
             refusal,
+            tags,
         }
     }
 }

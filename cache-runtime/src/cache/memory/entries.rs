@@ -7,6 +7,7 @@ use quick_cache::{Lifecycle, OptionsBuilder, Weighter, unsync};
 use super::entry::Entry;
 use super::keys::{PassOn, Stored};
 use super::layout::{HOT, Layout};
+use super::tag_index::TagIndex;
 
 pub(super) type Entries<K, V> = unsync::Cache<Stored<K>, Entry<V>, Weights, PassOn, DropLater>;
 
@@ -63,16 +64,21 @@ impl<K, V> Default for Evicted<K, V> {
 
 impl<K, V> Evicted<K, V> {
     /// The entries, in the order in which they were taken out.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Entry<V>> {
-        let all = self.first.iter().chain(&self.more);
-        all.map(|(_, entry)| entry)
+    pub(super) fn iter(&self) -> impl Iterator<Item = &(Stored<K>, Entry<V>)> {
+        self.first.iter().chain(&self.more)
     }
+}
+
+/// Everything that an old generation of a shard has left.
+pub(super) struct Old<K, V> {
+    pub(super) _entries: Entries<K, V>,
+    pub(super) _tags: Option<TagIndex>,
 }
 
 /// Everything that an insert takes out of a shard, to be dropped after the lock is released.
 pub(super) struct Discarded<K, V> {
     pub(super) evicted: Evicted<K, V>,
-    pub(super) old: Option<Entries<K, V>>,
+    pub(super) old: Option<Old<K, V>>,
     pub(super) expired: Vec<(Stored<K>, Entry<V>)>,
 }
 

@@ -1,5 +1,6 @@
 //! What a store holds for a key.
 
+use super::tags::Tag;
 use crate::cache::error::NotStored;
 use crate::clock::Nanos;
 
@@ -23,6 +24,7 @@ pub(super) const MAX_WEIGHT: u32 = (1 << WEIGHT_BITS) - 1;
 pub(super) struct NewEntry<V> {
     pub(super) entry: Entry<V>,
     pub(super) refusal: Option<NotStored>,
+    pub(super) tags: Vec<Tag>,
 }
 
 impl<V> Entry<V> {
@@ -40,6 +42,11 @@ impl<V> Entry<V> {
     #[inline]
     pub(super) fn expires(&self) -> Nanos {
         (self.stamp >> WEIGHT_BITS) * NANOS_PER_MILLI
+    }
+
+    /// The time and the weight, which never change.
+    pub(super) fn stamp(&self) -> u64 {
+        self.stamp
     }
 
     pub(super) fn weight(&self) -> u64 {

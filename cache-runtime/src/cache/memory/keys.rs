@@ -20,6 +20,11 @@ pub(crate) fn hash<Q: Hash + ?Sized>(key: &Q) -> u64 {
     HASH.hash_one(key)
 }
 
+/// Hashes as [`hash`] does.
+pub(super) fn hasher() -> impl Hasher {
+    HASH.build_hasher()
+}
+
 /// A key as it is stored. Its hash is that of [`hash`], so that a [`Probe`] finds it.
 pub(super) struct Stored<K>(pub(super) K);
 
@@ -82,6 +87,21 @@ impl Hash for At {
 impl<K> Equivalent<Stored<K>> for At {
     fn equivalent(&self, stored: &Stored<K>) -> bool {
         ptr::from_ref(stored).addr() == self.address
+    }
+}
+
+/// Any stored key of this hash. Without keys that collide, there is at most one.
+pub(super) struct OfHash(pub(super) u64);
+
+impl Hash for OfHash {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.0);
+    }
+}
+
+impl<K: Hash> Equivalent<Stored<K>> for OfHash {
+    fn equivalent(&self, stored: &Stored<K>) -> bool {
+        hash(&stored.0) == self.0
     }
 }
 

@@ -1,13 +1,17 @@
 //! What the caches in memory share: a bounded store with TTLs, and one load per key.
 //!
 //! An `engine` has a `store` of `part`s, each a `shard` with `entries` and with the `load`s on their
-//! way. A caller that finds no entry takes its `turn` to load, or becomes one of the `waiters` of the
-//! load; a caller of `many` keys does both. `layout` divides the store. A `generation` ends when everything is evicted, and `reclaim`
+//! way, and if entries have tags, a `tag_index` and the `evicted_tags`. A caller that finds no entry takes
+//! its `turn` to load, or becomes one of the `waiters` of the load; a caller of `many` keys does both.
+//! `layout` divides the store. A `generation` ends when everything is evicted, and `reclaim`
 //! frees the memory of its entries.
 
+mod census;
 mod engine;
 mod entries;
 mod entry;
+mod evict;
+mod evicted_tags;
 mod generation;
 mod keys;
 mod layout;
@@ -25,11 +29,13 @@ mod shard;
 mod stats;
 mod store;
 mod sync;
+mod tag_index;
+mod tags;
 mod turn;
 mod waiters;
 
 pub(super) use engine::Engine;
-
+pub(super) use evict::Extent;
 pub(super) use layout::Capacity;
 pub(super) use load::Storing;
 pub(super) use many::{Next, Turns, distinct, run_together};

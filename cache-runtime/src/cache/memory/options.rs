@@ -1,8 +1,10 @@
 //! What the caches in memory can be set to.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use super::layout::Capacity;
+use super::tags::{AddTags, Tag};
 use crate::barrier::Barriers;
 use crate::cache::error::BuildError;
 use crate::cache::limits::{check_entries, check_longest, check_time};
@@ -24,6 +26,8 @@ pub(crate) struct Options<K, V> {
     /// The part of a TTL by which it may be shortened.
     pub(crate) jitter: f64,
     pub(crate) max_concurrent_loads: Option<usize>,
+    /// What adds the tags of an entry.
+    pub(super) tags: Vec<AddTags<K, V>>,
     pub(crate) load_wait: Duration,
     pub(crate) stale_on_error: Duration,
     /// The barriers of the channels that evict from the cache.
@@ -40,6 +44,7 @@ impl<K, V> Options<K, V> {
             ttl_by: None,
             jitter: 0.0,
             max_concurrent_loads: None,
+            tags: Vec::new(),
             load_wait: defaults::LOAD_WAIT,
             stale_on_error: Duration::ZERO,
             barriers: Barriers::default(),
@@ -60,6 +65,19 @@ impl<K, V> Options<K, V> {
             Some(other) => Box::new(move |value| other(value).min(ttl_by(value))),
             None => Box::new(ttl_by),
         });
+    }
+
+    /// Adds tags to each entry, beside those of other functions.
+    pub(crate) fn add_tags<I>(&mut self, tags: impl Fn(&K, &V) -> I + Send + Sync + 'static)
+    where
+        I: IntoIterator<Item: Display>,
+    {
+        self.tags.push(Box::new(move |key, value, all| {
+            for tag in tags(key, value) {
+                all.push(Tag::new(&tag)?);
+            }
+            Ok(())
+        }));
     }
 
     pub(crate) fn check(&self, cache: &str) -> Result<(), BuildError> {
@@ -175,6 +193,56 @@ macro_rules! common_setters {
         /// in each such time, and the first to end is stored.
         pub fn load_wait(mut self, wait: Duration) -> Self {
             self.options.load_wait = wait;
+            self
+        }
+
+        /// Gives each entry tags, by which it is evicted: those that `tags` returns for its key and
+        /// its value.
+        ///
+        /// A tag is the text that it displays as, so a number is the same tag whatever its type. An
+        /// entry may have none. Evicting a tag costs as much as there are entries that carry it,
+        /// and a lock of each part of the cache. Each entry takes some 80 bytes more, and some 40
+        /// for each of its tags. If `tags` is called several times, an entry carries all tags.
+        ///
+        /// A load that was on its way when one of its tags was evicted is not stored, although its
+        /// tags were not known then. The closure cannot return what it borrows from the value, so
+        /// clone it, or collect what is displayed of it.
+        ///
+        /// If `tags` panics, or a tag cannot be displayed, the value is not stored, and callers
+        /// receive it all the same. It is logged, and counted as
+        /// [`untagged`](crate::cache::CacheStats::untagged).
+        ///
+        /// # Examples
+        ///
+        /// ```
+        /// use std::time::Duration;
+        /// use cache_runtime::TtlCache;
+        ///
+        /// #[derive(Clone)]
+        /// struct Member {
+        ///     guild: u64,
+        ///     roles: Vec<u64>,
+        /// }
+        ///
+        /// # fn main() -> Result<(), cache_runtime::BuildError> {
+        /// let members = TtlCache::builder("members", Duration::from_secs(60))
+        ///     .tags(|_: &u64, member: &Member| {
+        ///         let roles = member.roles.iter().map(|role| format!("role:{role}"));
+        ///         roles.chain([format!("guild:{}", member.guild)]).collect::<Vec<_>>()
+        ///     })
+        ///     .build()?;
+        /// members.insert(1, Member { guild: 7, roles: vec![3, 4] });
+        /// members.insert(2, Member { guild: 7, roles: vec![4] });
+        /// assert_eq!(members.remove_tag("role:3"), 1);
+        /// assert_eq!(members.remove_tag("guild:7"), 1);
+        /// # Ok(())
+        /// # }
+        /// ```
+        pub fn tags<I>(mut self, tags: impl Fn(&K, &V) -> I + Send + Sync + 'static) -> Self
+        where
+            I: IntoIterator<Item: ::std::fmt::Display>,
+        {
+            self.options.add_tags(tags);
             self
         }
 

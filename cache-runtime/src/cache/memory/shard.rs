@@ -7,12 +7,15 @@ use std::iter::{once, repeat};
 use equivalent::Equivalent;
 use hashbrown::HashTable;
 
-use super::entries::{Discarded, Entries, entries};
+use super::entries::{Discarded, Entries, Old, entries};
 use super::entry::Entry;
+use super::evicted_tags::EvictedTags;
 use super::generation::ended_by;
-use super::keys::{At, Probe, Stored, hash as hash_of};
+use super::keys::{At, OfHash, Probe, Stored, hash as hash_of};
 use super::layout::Layout;
 use super::load::{Beginning, Callers, EndedLoad, Load};
+use super::tag_index::{EntryId, TagIndex};
+use super::tags::Tag;
 use crate::clock::{Nanos, precise};
 use crate::counters::{Cause, Evictions};
 use crate::remedy::Remedy;
@@ -32,6 +35,15 @@ pub(super) struct Shard<K, V> {
     next_id: u64,
     sweep_at: Nanos,
     account: Account,
+    /// `None` in a cache whose entries have no tags.
+    tags: Option<Box<Tags>>,
+}
+
+/// What a shard knows of tags.
+#[derive(Default)]
+struct Tags {
+    index: TagIndex,
+    evicted: EvictedTags,
 }
 
 /// How entries have come and gone. It adds up: what was stored is there, or has left.
@@ -43,7 +55,7 @@ pub(super) struct Account {
 }
 
 impl<K: Hash + Eq, V: Clone> Shard<K, V> {
-    pub(super) fn new(layout: &Layout, generation: u64) -> Self {
+    pub(super) fn new(layout: &Layout, generation: u64, tagged: bool) -> Self {
         Self {
             generation,
             entries: entries(layout),
@@ -52,6 +64,7 @@ impl<K: Hash + Eq, V: Clone> Shard<K, V> {
             next_id: 0,
             sweep_at: 0,
             account: Account::default(),
+            tags: tagged.then(Box::default),
         }
     }
 
@@ -70,11 +83,13 @@ impl<K: Hash + Eq, V: Clone> Shard<K, V> {
         hash: u64,
         key: K,
         entry: Entry<V>,
+        tags: Vec<Tag>,
         now: Nanos,
         discarded: &mut Discarded<K, V>,
     ) {
         let replaces = self.entries.peek(&Probe { hash, key: &key }).is_some();
         let evicted = &mut discarded.evicted;
+        let id = EntryId::new(hash, &entry);
         self.entries
             .insert_with_lifecycle(Stored(key), entry, evicted);
         self.account.stored += 1;
@@ -85,8 +100,19 @@ impl<K: Hash + Eq, V: Clone> Shard<K, V> {
             Cause::Capacity
         };
         let causes = once(first).chain(repeat(Cause::Capacity));
-        for (entry, cause) in evicted.iter().zip(causes) {
+        for ((_, entry), cause) in evicted.iter().zip(causes) {
             self.account.left(entry, cause, now);
+        }
+        if let Some(known) = &mut self.tags {
+            let id_of = |(key, entry): &(Stored<K>, Entry<V>)| EntryId::new(hash_of(&key.0), entry);
+            let mut left = evicted.iter().map(id_of);
+            // In this order: the one that is replaced may have the id of the new one, which may be
+            // evicted at once.
+            if let Some(replaced) = replaces.then(|| left.next()).flatten() {
+                known.index.leave(replaced);
+            }
+            known.index.enter(id, tags);
+            left.for_each(|id| known.index.leave(id));
         }
     }
 
@@ -103,9 +129,17 @@ impl<K: Hash + Eq, V: Clone> Shard<K, V> {
     {
         let removed = self.entries.remove(&Probe { hash, key });
         if let Some((_, entry)) = &removed {
-            self.account.left(entry, cause, now());
+            self.left(|| hash, entry, cause, now());
         }
         removed
+    }
+
+    /// An entry has left. The hash of its key is asked for only if entries have tags.
+    fn left(&mut self, hash: impl FnOnce() -> u64, entry: &Entry<V>, cause: Cause, now: Nanos) {
+        self.account.left(entry, cause, now);
+        if let Some(tags) = &mut self.tags {
+            tags.index.leave(EntryId::new(hash(), entry));
+        }
     }
 
     /// Counts a value that is not stored because its entry is too heavy.
@@ -188,10 +222,48 @@ impl<K: Hash + Eq, V: Clone> Shard<K, V> {
         let stale: Vec<At> = stale.map(|(key, _)| At::of(key)).collect();
         let taken = stale.iter().filter_map(|at| self.entries.remove(at));
         let taken: Vec<_> = taken.collect();
-        for (_, entry) in &taken {
-            self.account.left(entry, cause, now);
+        for (key, entry) in &taken {
+            self.left(|| hash_of(&key.0), entry, cause, now);
         }
         taken
+    }
+
+    /// Takes out the entries that carry a tag, and bars loads on their way whose values do. The
+    /// caller drops what is returned after the lock is released.
+    pub(super) fn take_tagged(&mut self, tag: Tag, cause: Cause, now: Nanos) -> Tagged<K, V> {
+        let mut tagged = Tagged::default();
+        let Some(tags) = &mut self.tags else {
+            return tagged;
+        };
+        if self.loads.is_empty() {
+            tags.evicted.forget();
+        } else if tags.evicted.add(tag, self.next_id).is_err() {
+            tagged.overtaken = self.overtake_matching(|_| true);
+        }
+        let Some(tags) = &self.tags else {
+            return tagged;
+        };
+        for hash in tags.index.carriers(tag) {
+            let same = std::iter::from_fn(|| self.entries.remove(&OfHash(hash)));
+            tagged.taken.extend(same);
+        }
+        for (key, entry) in &tagged.taken {
+            self.left(|| hash_of(&key.0), entry, cause, now);
+        }
+        tagged
+    }
+
+    /// The id of the first load that has begun after the last eviction by a tag. Later callers are not
+    /// given the values of those before it.
+    pub(super) fn fresh_from(&self) -> u64 {
+        let tags = self.tags.as_ref();
+        tags.map_or(0, |tags| tags.evicted.fresh_from())
+    }
+
+    /// Whether a tag was evicted since a load began, and its value carries it.
+    pub(super) fn bars(&self, load: &Load<K, V>, carried: &[Tag]) -> bool {
+        let mut tags = self.tags.iter();
+        tags.any(|tags| tags.evicted.bar(load.id, carried))
     }
 
     pub(super) fn is_of(&self, generation: u64) -> bool {
@@ -199,13 +271,17 @@ impl<K: Hash + Eq, V: Clone> Shard<K, V> {
     }
 
     /// Begins a new generation; returns the entries of the old one.
-    pub(super) fn renew(&mut self, generation: u64, layout: &Layout) -> Option<Entries<K, V>> {
+    pub(super) fn renew(&mut self, generation: u64, layout: &Layout) -> Option<Old<K, V>> {
         if self.is_of(generation) {
             return None;
         }
         self.account = self.account(generation);
         self.generation = generation;
-        Some(std::mem::replace(&mut self.entries, entries(layout)))
+        let tags = self.tags.as_mut();
+        Some(Old {
+            _entries: std::mem::replace(&mut self.entries, entries(layout)),
+            _tags: tags.map(|tags| std::mem::take(&mut tags.index)),
+        })
     }
 
     /// Takes out what has expired, if the next sweep is due. The caller drops it after the lock is
@@ -258,6 +334,21 @@ impl<K: Hash + Eq, V: Clone> Shard<K, V> {
             self.entries.len()
         } else {
             0
+        }
+    }
+}
+
+/// What an eviction by a tag takes out of a shard.
+pub(super) struct Tagged<K, V> {
+    pub(super) taken: Vec<(Stored<K>, Entry<V>)>,
+    overtaken: Vec<K>,
+}
+
+impl<K, V> Default for Tagged<K, V> {
+    fn default() -> Self {
+        Self {
+            taken: Vec::new(),
+            overtaken: Vec::new(),
         }
     }
 }

@@ -19,6 +19,9 @@ counters! {
             overtaken_loads,
             /// Loads that took longer than `load_wait`, or waited for themselves.
             hung_loads,
+            /// Values that were not stored because the closure given to `tags` panicked, or a tag
+            /// could not be displayed.
+            untagged,
         }
         derived {
             /// Reads that found an entry. Threads that read the same part of the cache at the same

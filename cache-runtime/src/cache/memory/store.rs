@@ -3,7 +3,9 @@
 //!
 //! A load is entered under its key before it begins ([`Store::join`]), and remembers the store's
 //! generation. Evicting a key removes the entry and the load under one lock; so does a predicate,
-//! shard by shard. Evicting everything advances the generation, which every read and every store
+//! shard by shard. What tags the value of a load carries is not known before it ends, so evicting a
+//! tag only keeps later callers from sharing the load, and its value is looked at before it is
+//! stored ([`evicted_tags`](super::evicted_tags)). Evicting everything advances the generation, which every read and every store
 //! compares. A load that is no longer entered, or is of another generation, is not stored. Neither is
 //! one that began while a [`Barriers`] was raised.
 //! (Memcached at Facebook has leases for this: Nishtala et al., "Scaling Memcache at Facebook",
@@ -25,7 +27,8 @@ use super::keys::hash;
 use super::layout::Layout;
 use super::load::{Beginning, Load, Storing, Waiting};
 use super::part::Part;
-use super::shard::{Account, Shard};
+use super::shard::Shard;
+use super::tags::Tag;
 use super::waiters::{Ended, Failure, Waiters};
 use crate::barrier::Barriers;
 use crate::cache::error::NotStored;
@@ -34,7 +37,7 @@ use crate::counters::Cause;
 use crate::remedy::Remedy;
 
 pub(super) struct Store<K, V> {
-    shards: Box<[Part<K, V>]>,
+    pub(super) shards: Box<[Part<K, V>]>,
     /// Advances when everything is evicted.
     generation: Generation,
     barriers: Barriers,
@@ -63,8 +66,8 @@ pub(super) enum Wait {
 }
 
 impl<K: Hash + Eq, V: Clone> Store<K, V> {
-    pub(super) fn new(layout: Layout, barriers: Barriers) -> Self {
-        let part = |_| Part::new(Shard::new(&layout, 0));
+    pub(super) fn new(layout: Layout, barriers: Barriers, tagged: bool) -> Self {
+        let part = |_| Part::new(Shard::new(&layout, 0, tagged));
         Self {
             shards: (0..layout.shards).map(part).collect(),
             generation: Generation::new(),
@@ -165,6 +168,7 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
         {
             return Joined::Hit(entry.value.clone());
         }
+        let fresh_from = shard.fresh_from();
         let same = |load: &Load<K, V>| load.shared && key.equivalent(&load.key);
         if let Ok(mut found) = shard.loads.find_entry(hash, same) {
             let load = found.get_mut();
@@ -175,7 +179,8 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
                 _begin_anew = std::mem::take(&mut load.callers.waiting);
                 return Joined::Replacing(shard.enter(hash, key.to_owned(), begun, true));
             }
-            if load.begun.serves(&begun) && load.begun.storing == storing {
+            let serves = load.begun.serves(&begun) && load.id >= fresh_from;
+            if serves && load.begun.storing == storing {
                 load.callers.number += 1;
                 let waiters = load.callers.waiting.join();
                 // Of an event that was confirmed meanwhile, nobody here may have heard.
@@ -219,7 +224,9 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
     pub(super) fn is_current(&self, hash: u64, id: u64) -> bool {
         let shard = self.part(hash).read();
         let load = shard.loads.find(hash, |load| load.id == id);
-        load.is_some_and(|load| load.begun.serves(&self.begin(load.begun.storing)))
+        load.is_some_and(|load| {
+            load.begun.serves(&self.begin(load.begun.storing)) && id >= shard.fresh_from()
+        })
     }
 
     /// Whether nothing has happened since a load began because of which its value must not be
@@ -232,7 +239,9 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
         let shard = self.part(hash).read();
         let load = shard.loads.find(hash, |load| load.id == id);
         load.is_some_and(|load| {
-            load.begun.raised.is_none() && load.begun.generation == self.generation()
+            load.begun.raised.is_none()
+                && load.begun.generation == self.generation()
+                && id >= shard.fresh_from()
         })
     }
 
@@ -282,10 +291,10 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
                 let entry = waiting.waiters().map(|_| new.entry.clone());
                 entry.zip(waiting.take())
             });
-            let result = self.check(ended.load.as_ref(), &new, now);
+            let result = self.check(&shard, ended.load.as_ref(), &new, now);
             if let Some(load) = ended.load.take_if(|_| result.is_ok()) {
                 discarded.old = shard.renew(load.begun.generation, &self.layout);
-                shard.insert(hash, load.key, new.entry, now, &mut discarded);
+                shard.insert(hash, load.key, new.entry, new.tags, now, &mut discarded);
                 discarded.expired = shard.sweep(now, &self.layout);
             } else if result == Err(NotStored::TooHeavy) {
                 shard.too_heavy();
@@ -311,17 +320,22 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
     /// Whether a loaded value may be stored. The caller holds the lock of the shard.
     fn check(
         &self,
+        shard: &Shard<K, V>,
         load: Option<&Load<K, V>>,
         new: &NewEntry<V>,
         now: Nanos,
     ) -> Result<(), NotStored> {
         // A load that an eviction has overtaken is not found.
-        let begun = load.map(|load| load.begun).ok_or(NotStored::Evicted)?;
+        let load = load.ok_or(NotStored::Evicted)?;
+        let begun = load.begun;
         if let Some(refusal) = new.refusal {
             Err(refusal)
         } else if begun.storing != Storing::Yes {
             Err(NotStored::Bypassed)
-        } else if begun.generation != self.generation() || begun.raised.is_some() {
+        } else if begun.generation != self.generation()
+            || begun.raised.is_some()
+            || shard.bars(load, &new.tags)
+        {
             Err(NotStored::Evicted)
         } else if new.entry.expires() <= now {
             Err(NotStored::Expired)
@@ -334,7 +348,11 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
 
     /// Stores a value that was not loaded, and overtakes loads of its key.
     pub(super) fn insert(&self, key: K, new: NewEntry<V>, now: Nanos) -> Result<(), NotStored> {
-        let NewEntry { entry, refusal } = new;
+        let NewEntry {
+            entry,
+            refusal,
+            tags,
+        } = new;
         let hash = hash(&key);
         let mut discarded = Discarded::default();
         let (_overtaken, _removed);
@@ -350,7 +368,7 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
             }
             return Err(refusal);
         }
-        shard.insert(hash, key, entry, now, &mut discarded);
+        shard.insert(hash, key, entry, tags, now, &mut discarded);
         discarded.expired = shard.sweep(now, &self.layout);
         Ok(())
     }
@@ -399,6 +417,22 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
         removed
     }
 
+    /// Evicts the entries that carry a tag, and bars the loads whose values do; returns how many
+    /// entries were evicted.
+    pub(super) fn remove_tagged(&self, tag: Tag, cause: Cause, now: Nanos) -> usize {
+        let mut removed = 0;
+        for part in &self.shards {
+            // Dropped after the lock is released.
+            let (_old, tagged);
+            let mut shard = part.write();
+            // The entries of an old generation have left already.
+            _old = shard.renew(self.generation(), &self.layout);
+            tagged = shard.take_tagged(tag, cause, now);
+            removed += tagged.taken.len();
+        }
+        removed
+    }
+
     /// Evicts everything, and overtakes every load, in one step. The entries stay in memory until
     /// others are stored in their shard, or it is [reclaimed](Self::reclaim).
     #[inline]
@@ -418,56 +452,5 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
             shard.renew(self.generation(), &self.layout)
         };
         drop(old);
-    }
-
-    /// Calls `each` with every entry that has not expired.
-    pub(super) fn for_each(&self, now: Nanos, mut each: impl FnMut(&K, &V)) {
-        let generation = self.generation();
-        for part in &self.shards {
-            let shard = part.read();
-            for (key, entry) in shard.iter(generation) {
-                if now < entry.expires() {
-                    each(key, &entry.value);
-                }
-            }
-        }
-    }
-
-    /// The number of entries, including those that have expired and were not swept yet.
-    pub(super) fn len(&self) -> usize {
-        let generation = self.generation();
-        let len = |part: &Part<K, V>| part.read().len(generation);
-        self.shards.iter().map(len).sum()
-    }
-
-    /// The sum of the weights of these entries.
-    #[cfg(any(feature = "metrics", feature = "otel"))]
-    pub(super) fn weight(&self) -> u64 {
-        let generation = self.generation();
-        let weight = |part: &Part<K, V>| part.read().weight(generation);
-        self.shards.iter().map(weight).sum()
-    }
-
-    /// The number of loads on their way.
-    pub(super) fn loading(&self) -> usize {
-        let loading = |part: &Part<K, V>| part.read().loads.len();
-        self.shards.iter().map(loading).sum()
-    }
-
-    /// How entries have come and gone.
-    pub(super) fn account(&self) -> Account {
-        let mut all = Account::default();
-        for part in &self.shards {
-            // The generation is read under the lock: it is not behind that of the shard.
-            let shard = part.read();
-            all.add(&shard.account(self.generation()));
-        }
-        all
-    }
-
-    /// The numbers of hits and misses.
-    pub(super) fn reads(&self) -> (u64, u64) {
-        let parts = self.shards.iter().map(Part::reads);
-        parts.fold((0, 0), |all, part| (all.0 + part.0, all.1 + part.1))
     }
 }

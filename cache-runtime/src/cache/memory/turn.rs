@@ -232,7 +232,7 @@ pub(super) struct Absent;
 pub(super) struct LoadGuard<'a, K: Hash + Eq, V: Clone> {
     engine: &'a Engine<K, V>,
     hash: u64,
-    key_to_weigh: Option<K>,
+    key: Option<K>,
     id: u64,
     has_turn: bool,
     held: bool,
@@ -252,7 +252,7 @@ impl<'a, K: Hash + Eq, V: Clone> LoadGuard<'a, K, V> {
         Self {
             engine,
             hash,
-            key_to_weigh: engine.key_to_weigh(key),
+            key: engine.key_to_store(key),
             id,
             has_turn,
             held: true,
@@ -279,13 +279,7 @@ impl<'a, K: Hash + Eq, V: Clone> LoadGuard<'a, K, V> {
     fn store(&mut self, value: V, started: Nanos, storing: Storing) -> Result<(), NotStored> {
         let engine = self.engine;
         // This calls the user's code, which may panic: the load is held until it returns.
-        let new = engine.new_entry(
-            self.hash,
-            self.key_to_weigh.as_ref(),
-            value,
-            started,
-            storing,
-        );
+        let new = engine.new_entry(self.hash, self.key.as_ref(), value, started, storing);
         self.held = false;
         let result = (engine.store).store(self.hash, self.id, new, engine.clock().now());
         if result == Err(NotStored::Evicted) {

@@ -63,8 +63,9 @@ impl Batch {
         match evict {
             Evict::Key(key) => self.add_key(key),
             Evict::Keys(keys) => keys.iter().for_each(|key| self.add_key(key)),
-            // Redis cannot evaluate a predicate, so everything is deleted.
-            Evict::Matching(_) | Evict::All => self.everything = true,
+            // Redis cannot evaluate a predicate, and does not know tags, so everything is deleted.
+            Evict::Matching(_) | Evict::MatchingEntry(_) | Evict::All => self.everything = true,
+            Evict::Tags(tags) => self.everything |= !tags.is_empty(),
             Evict::Nothing => {}
         }
         self.settle();

@@ -4,6 +4,7 @@
 //! sends the event. A receiver deletes as well, because not every publisher deletes in Redis. Reads
 //! of an entry wait for the deletions that cover it.
 
+use std::any::type_name;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -13,13 +14,14 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::warn;
 
 use super::deletions::{Batch, Begun, Deletions};
-use super::entry::Cached;
+use super::entry::{Cached, Loaded};
 use super::policy::OnFlush;
 use super::shared::{Coherence, Shared};
 use crate::barrier::Barriers;
 use crate::cache::coherent::proof::Proof;
 use crate::cache::evict::{Evict, evicting};
-use crate::cache::memory::{Engine, Reclaiming, Reclaims};
+use crate::cache::memory::{Engine, Extent, Reclaiming, Reclaims};
+use crate::cache::predicate::EntryPredicate;
 use crate::channel::{Deletion, Hook, Notice};
 use crate::counters::{self, count};
 use crate::event::InvalidationEvent;
@@ -226,10 +228,31 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
     }
 
     fn evict_memory(self: &Arc<Self>, evict: &Evict<String>, cause: counters::Cause) {
-        self.engine.evict(evict, cause);
-        if self.options.memory.is_some() && matches!(evict, Evict::All) {
+        let extent = match evict {
+            Evict::MatchingEntry(predicate) => self.evict_by_value(predicate, cause),
+            _ => self.engine.evict(evict, cause),
+        };
+        if self.options.memory.is_some() && extent == Extent::Everything {
             self.reclaiming.start(self);
         }
+    }
+
+    /// Evicts by a predicate over the values themselves. It cannot be asked about an entry that says
+    /// that there is no value, nor about a load on its way.
+    fn evict_by_value(&self, predicate: &EntryPredicate<String>, cause: counters::Cause) -> Extent {
+        let Some(accepts) = predicate.over::<V>() else {
+            (self.engine).warn_of_value(predicate.value(), type_name::<V>());
+            return self.engine.evict(&Evict::All, cause);
+        };
+        let stale = |key: &String, cached: Option<&Cached<V>>| match cached {
+            Some(Cached {
+                loaded: Loaded::Present(value),
+                ..
+            }) => accepts(key, value),
+            _ => true,
+        };
+        self.engine.remove_matching(stale, cause);
+        Extent::Some
     }
 
     /// The task that carries out the deletions.
