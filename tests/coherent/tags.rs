@@ -410,3 +410,22 @@ fn what_is_evicted_can_be_printed() {
     let by_value = Evict::<u64>::matching_entry(|_, _: &Member| true);
     assert_eq!(format!("{by_value:?}"), "MatchingEntry(..)");
 }
+
+/// Of several keys that are loaded at once, those are not stored whose values carry the tag.
+#[tokio::test]
+async fn bar_some_keys_of_a_load_of_several() {
+    let (mut publisher, cache) = tagged(&Bus::in_process(), 100).await;
+    let go_on = Arc::new(Semaphore::new(0));
+    let load = async |keys: Vec<u64>| {
+        drop(go_on.acquire().await);
+        let guild = |key: u64| u32::try_from(key % 2).expect("it is 0 or 1");
+        keys.into_iter()
+            .map(move |key| (key, member(guild(key), &[])))
+    };
+    let mut loading = pin!(cache.get_many_or_load(&[1, 2, 3, 4], load));
+    assert!(poll_once(loading.as_mut()).is_none());
+    publisher.guild(1).await;
+    go_on.close();
+    assert_eq!(within("the load", loading).await.len(), 4);
+    assert_eq!(keys(&cache), [2, 4]);
+}
