@@ -27,7 +27,7 @@ install_toolchain() {
     fail "this needs Rust $version, which is not here, and rustup could not install it"
 }
 
-all=redis,tls-rustls,tls-native-tls,outbox-sqlite,outbox-postgres,metrics,otel,export,doctor,cli
+all=redis,tls-rustls,tls-native-tls,outbox-sqlite,outbox-postgres,metrics,otel,export,doctor,cli,page
 
 # Checks with each of the sets of features in `sets`.
 check() {

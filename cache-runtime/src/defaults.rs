@@ -59,3 +59,5 @@ pub const OUTBOX_POLL_INTERVAL: Duration = Duration::from_secs(1);
 pub const OUTBOX_LEASE: Duration = Duration::from_secs(10);
 /// Most rows that a relay publishes at a time: 256.
 pub const OUTBOX_BATCH: usize = 256;
+/// Time from one refresh of an `AuditPage` to the next: 5 s.
+pub const PAGE_REFRESH: Duration = Duration::from_secs(5);

@@ -236,6 +236,7 @@
 //! | `doctor` | | whether a server can be used, who is there, what goes over a channel: `doctor` |
 //! | `cli` | | the program `cache-runtime`, and a function to build one that knows your events: `cli` |
 //! | `export` | | the wire contract of events for other languages: `export` |
+//! | `page` | | the audit as a page for browsers: `page` |
 //! | `outbox-postgres` | | the [`transactional_outbox`] in PostgreSQL, by `tokio-postgres` |
 //!
 //! `cache_runtime::metrics` and `cache_runtime::otel` list the metrics. Loads, fetches from Redis and
@@ -276,6 +277,8 @@ pub mod metrics;
 #[cfg(feature = "otel")]
 pub mod otel;
 mod outbox;
+#[cfg(feature = "page")]
+pub mod page;
 mod place;
 mod queue;
 mod random;

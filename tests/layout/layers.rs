@@ -14,6 +14,7 @@ pub(crate) const RUNTIME: &[Layer] = &[
     ),
     Layer("metrics.rs", "metrics, through the facade of that name"),
     Layer("otel.rs", "metrics, through OpenTelemetry"),
+    Layer("page/", "the audit as a page for browsers"),
     Layer("cache/", "the caches: one file or folder for each kind"),
     Layer(
         "cache/redis/",

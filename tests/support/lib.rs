@@ -10,6 +10,7 @@
 //! | [`Proxy`] | a TCP proxy that delays, throttles, black-holes and cuts |
 //! | [`Relay`] | the same for RESP: connections that lose messages, or move to another server
 //! | [`Postgres`] | a PostgreSQL server of the test's own, and databases in it |
+//! | [`Browser`] | a browser without a window, and what a page shows in it |
 //! | [`Child`] | a second process: this test binary again, an example, or any program |
 //! | [`Recorder`] | a handler that records the events it receives |
 //! | [`block_on`] | waits without a Tokio runtime |
@@ -18,6 +19,7 @@
 
 mod admin;
 mod block_on;
+mod browser;
 mod child;
 mod in_turn;
 mod port;
@@ -33,6 +35,7 @@ mod wait;
 
 pub use admin::{Admin, Client};
 pub use block_on::block_on;
+pub use browser::Browser;
 pub use child::{Child, role};
 pub use in_turn::in_turn;
 pub use postgres::Postgres;

@@ -26,6 +26,12 @@ const MOST_RECORDS: usize = 1024;
 /// is random, and new with every start.
 static PROCESS: LazyLock<String> = LazyLock::new(|| format!("{:016x}", random::number()));
 
+/// The id of this process in its record.
+#[cfg(feature = "page")]
+pub(crate) fn process() -> &'static str {
+    &PROCESS
+}
+
 impl Bus {
     /// Lists what [`audit()`](crate::audit()) does, and flags what only other instances show.
     ///

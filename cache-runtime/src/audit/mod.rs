@@ -36,6 +36,8 @@ mod tests;
 pub use crate::place::Place;
 pub(crate) use enrolled::{Audited, Described, enroll};
 pub use instances::AuditError;
+#[cfg(feature = "page")]
+pub(crate) use instances::process;
 #[cfg(any(feature = "metrics", feature = "otel"))]
 pub(crate) use measured::measured;
 #[cfg(feature = "doctor")]
@@ -47,3 +49,5 @@ pub use report::{Audit, Bound, EvictedBy, Flag, Kind, Risk, Row, State, Traffic}
 pub(crate) use schemas::schemas;
 pub use source::Evicts;
 pub(crate) use source::{Source, VariantCounts};
+#[cfg(feature = "page")]
+pub(crate) use table::{Length, Number};

@@ -248,7 +248,7 @@ pub(super) fn list(items: &[impl AsRef<str>]) -> String {
 }
 
 /// A number with its thousands separated: `10,000`.
-struct Number(u64);
+pub(crate) struct Number(pub(crate) u64);
 
 impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -266,7 +266,7 @@ impl fmt::Display for Number {
 /// A time in its one or two largest units, the rest cut off: `30 s`, `5 min`, `24 h`,
 /// `36 h 30 min`, `2 d`.
 #[derive(Clone, Copy)]
-pub(super) struct Length(pub(super) Duration);
+pub(crate) struct Length(pub(crate) Duration);
 
 impl fmt::Display for Length {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
