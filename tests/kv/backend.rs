@@ -83,6 +83,17 @@ pub(crate) fn bare(key: &str) -> EntryKeys {
     }
 }
 
+/// The keys of an entry in a group.
+pub(crate) fn grouped(key: &str, group: &str) -> EntryKeys {
+    EntryKeys {
+        stored: Stored::Sealed {
+            generation: "cache:g".to_owned(),
+            group: Some(format!("cache:g:{group}")),
+        },
+        ..entry(key)
+    }
+}
+
 /// The keys of an entry, of a cache with a generation.
 pub(crate) fn entry(key: &str) -> EntryKeys {
     EntryKeys {
@@ -90,6 +101,7 @@ pub(crate) fn entry(key: &str) -> EntryKeys {
         token: format!("cache:t:{key}"),
         stored: Stored::Sealed {
             generation: "cache:g".to_owned(),
+            group: None,
         },
         max_bytes: MAX_BYTES,
     }

@@ -1,5 +1,6 @@
 //! Many tasks at the same time.
 
+use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -7,7 +8,7 @@ use cache_runtime::__private::{Acquired, DeleteIf, Keyspace, Seek};
 use tokio::sync::Barrier;
 use tokio::task::{JoinSet, yield_now};
 
-use crate::backend::{Backend, LONG, entry};
+use crate::backend::{Backend, LONG, entry, grouped};
 
 const TASKS: usize = 16;
 
@@ -124,7 +125,7 @@ pub(crate) async fn no_fill_is_older_than_the_last_eviction(on: Backend) {
         let (truth, evicted, done) = (truth.clone(), evicted.clone(), done.clone());
         let (fills, hits) = (fills.clone(), hits.clone());
         async move {
-            let a = entry("a");
+            let a = grouped("a", "1");
             if number == 0 {
                 // Wait for a fill before each change, so that there is something to evict.
                 for change in 1..=CHANGES {
@@ -134,7 +135,8 @@ pub(crate) async fn no_fill_is_older_than_the_last_eviction(on: Backend) {
                     truth.store(change, Ordering::SeqCst);
                     match change % 3 {
                         0 => kv.delete(&["cache:g"]).await.map(drop).unwrap(),
-                        _ => kv.evict(&[entry("a")]).await.unwrap(),
+                        1 => kv.delete(&["cache:g:1"]).await.map(drop).unwrap(),
+                        _ => kv.evict(slice::from_ref(&a)).await.unwrap(),
                     }
                     evicted.store(change, Ordering::SeqCst);
                 }

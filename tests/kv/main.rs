@@ -3,6 +3,7 @@
 mod access;
 mod backend;
 mod contention;
+mod groups;
 mod records;
 mod redis;
 mod resending;
@@ -69,6 +70,10 @@ both![
     tokens::of_a_value_and_an_absence_one_is_there,
     tokens::a_large_value_is_not_read_whole,
     tokens::caches_do_not_share_generations,
+    groups::an_ended_one_bars_the_fills_of_its_entries_only,
+    groups::an_ended_one_is_unreachable,
+    groups::one_outlives_what_depends_on_it,
+    groups::entries_are_in_one_group_only,
     contention::one_of_many_sets_what_was_absent,
     contention::one_of_many_gets_the_token,
     contention::nobody_deletes_the_key_of_another,

@@ -58,8 +58,9 @@ fn in_namespace(kv: &Keyspace, names: EntryKeys) -> EntryKeys {
             Stored::Bare { absence } => Stored::Bare {
                 absence: kv.full(&absence),
             },
-            Stored::Sealed { generation } => Stored::Sealed {
+            Stored::Sealed { generation, group } => Stored::Sealed {
                 generation: kv.full(&generation),
+                group: group.map(|group| kv.full(&group)),
             },
         },
         ..names

@@ -24,7 +24,7 @@ pub(crate) async fn value(kv: &Keyspace, names: &EntryKeys) -> Option<Vec<u8>> {
     found.map(|found| found.value)
 }
 
-async fn load(kv: &Keyspace, names: &EntryKeys, value: &[u8]) {
+pub(crate) async fn load(kv: &Keyspace, names: &EntryKeys, value: &[u8]) {
     let token = token(kv, names).await;
     assert_eq!(kv.fill(&token, value, LONG).await, Ok(Filled::Stored));
 }
@@ -156,7 +156,7 @@ pub(crate) async fn an_ended_generation_is_unreachable(on: Backend) {
 }
 
 /// How much longer the generation lives.
-async fn generation_ttl(kv: &Keyspace) -> Duration {
+pub(crate) async fn generation_ttl(kv: &Keyspace) -> Duration {
     let generation = found(kv, "cache:g").await.unwrap().expect("it is there");
     generation.ttl.expect("it expires")
 }
@@ -326,6 +326,7 @@ pub(crate) async fn caches_do_not_share_generations(on: Backend) {
         token: "other:t:a".to_owned(),
         stored: Stored::Sealed {
             generation: "other:g".to_owned(),
+            group: None,
         },
         max_bytes: MAX_BYTES,
     };

@@ -23,7 +23,7 @@ async fn begin(instance: &Instance, source: &Source) -> Loading {
     loading
 }
 
-fn events() -> [TextEvent; 5] {
+fn events() -> [TextEvent; 7] {
     [
         TextEvent::Text { key: "a:1".into() },
         TextEvent::Texts {
@@ -32,6 +32,8 @@ fn events() -> [TextEvent; 5] {
         TextEvent::Group {
             prefix: "a:".into(),
         },
+        TextEvent::Reading { text: "old".into() },
+        TextEvent::Tagged { tag: "?".into() },
         TextEvent::Panic,
         TextEvent::All,
     ]

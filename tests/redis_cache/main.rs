@@ -6,6 +6,7 @@ mod codec;
 mod coherent;
 mod fixture;
 mod flights;
+mod groups;
 mod keys;
 mod large_values;
 mod late_fill;

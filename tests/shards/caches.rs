@@ -4,13 +4,84 @@ use std::time::Duration;
 
 use cache_runtime::cooldown::Start;
 use cache_runtime::dedup::Reservation;
-use cache_runtime::{Dedup, RedisCache, RedisCooldown};
-use support::RedisCluster;
+use cache_runtime::{
+    Dedup, Evict, InvalidationEvent, RedisCache, RedisCooldown, cache_invalidation,
+};
+use support::{RedisCluster, eventually};
 
 use crate::fixture::{Users, connect, evict};
 
 const LONG: Duration = Duration::from_secs(3600);
 const KEYS: u64 = 60;
+
+#[derive(Debug, InvalidationEvent)]
+enum MemberEvent {
+    Member { guild: u64, user: u64 },
+    Guild { guild: u64 },
+    All,
+}
+
+#[cache_invalidation(channel = "cache:members", event = MemberEvent)]
+struct Members;
+
+/// The entries of a group are on one node, whatever their keys.
+#[tokio::test]
+async fn a_group_is_evicted_by_one_command() {
+    const GUILDS: u64 = 12;
+    let cluster = RedisCluster::start().await;
+    let (here, there) = (connect(&cluster.url()).await, connect(&cluster.url()).await);
+    let services = [&here, &there].map(Members::new);
+    let [cache, cache_there] =
+        [(&here, &services[0]), (&there, &services[1])].map(|(bus, members)| {
+            let cache = RedisCache::<u64>::builder(bus, "members", LONG)
+                .group_by(|key| Some(key.split_once(':')?.0.to_owned()))
+                .evict_on(members, |event| match event {
+                    MemberEvent::Member { guild, user } => Evict::key(format!("{guild}:{user}")),
+                    MemberEvent::Guild { guild } => Evict::tag(guild),
+                    MemberEvent::All => Evict::All,
+                });
+            cache.build().unwrap()
+        });
+    here.ready().await.unwrap();
+    there.ready().await.unwrap();
+    let keys = |guild: u64| (0..5).map(move |user| format!("{guild}:{user}"));
+    for guild in 0..GUILDS {
+        for key in keys(guild) {
+            cache.get_or_load(&key, || async { guild }).await.unwrap();
+            assert_eq!(cache_there.get(&key).await.unwrap(), Some(guild));
+        }
+    }
+    let deletions = async || {
+        let mut all = 0;
+        for node in 0..3 {
+            all += cluster.node(node).admin().await.calls("del").await;
+        }
+        all
+    };
+    let before = deletions().await;
+    // The other instance deletes too, when it receives the event.
+    let received = services[1].stats().received;
+    services[0].invalidate_guild(7_u64).await.unwrap();
+    for key in keys(7) {
+        assert_eq!(cache_there.get(&key).await.unwrap(), None, "{key}");
+        assert_eq!(cache.get(&key).await.unwrap(), None, "{key}");
+    }
+    let now = async || services[1].stats().received;
+    eventually("the event to arrive", now, |now| *now > received).await;
+    let deleted = async || deletions().await - before;
+    eventually("both deletions", deleted, |deleted| *deleted == 2).await;
+    services[0].invalidate_member(8_u64, 3_u64).await.unwrap();
+    for guild in (0..GUILDS).filter(|guild| *guild != 7) {
+        for key in keys(guild) {
+            let expected = (key != "8:3").then_some(guild);
+            assert_eq!(cache_there.get(&key).await.unwrap(), expected, "{key}");
+        }
+    }
+    services[1].invalidate_all().await.unwrap();
+    for key in (0..GUILDS).flat_map(keys) {
+        assert_eq!(cache.get(&key).await.unwrap(), None, "{key}");
+    }
+}
 
 #[tokio::test]
 async fn every_kind_works_across_the_slots() {

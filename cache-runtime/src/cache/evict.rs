@@ -139,8 +139,8 @@ impl<K> Evict<K> {
     /// It costs as much as there are such entries. A load on its way whose value turns out to carry
     /// the tag is not stored.
     ///
-    /// A cache that does not say which tags its entries carry evicts everything, and logs that. So
-    /// does a `RedisCache`.
+    /// A cache that does not say which tags its entries carry evicts everything, and logs that. The tags
+    /// of a `RedisCache` are its [groups](crate::redis::Builder::group_by).
     ///
     /// # Panics
     ///

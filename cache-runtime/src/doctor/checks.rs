@@ -165,6 +165,7 @@ async fn exercise(bus: &Bus) -> Result<(), Cause> {
         token: entry("t"),
         stored: Stored::Sealed {
             generation: entry("g"),
+            group: None,
         },
         max_bytes: 16,
     };

@@ -27,11 +27,13 @@ pub enum Stored {
         /// none.
         absence: String,
     },
-    /// A value or a category is stored with the generation of the cache in front, so that the cache
-    /// can be evicted as a whole.
+    /// A value or a category is stored with a seal in front: the generation of the cache, so that the
+    /// cache can be evicted as a whole, and that of the entry's group, if it is in one.
     Sealed {
-        /// Holds the generation.
+        /// Holds the generation of the cache.
         generation: String,
+        /// Holds the generation of the group.
+        group: Option<String>,
     },
 }
 
@@ -50,11 +52,13 @@ pub enum Content<'a> {
 pub struct Token {
     /// The keys of the entry, with the namespace.
     pub(super) names: EntryKeys,
-    /// The value under the token's key: the generation, if there is one, and a nonce. The generation
-    /// is part of it, so that a load of the next generation need not wait until this token ends.
+    /// The value under the token's key: the seal, if there is one, and a nonce. The seal is part of
+    /// it, so that a load of the next generation need not wait until this token ends.
     pub(super) stamp: Vec<u8>,
     /// Empty where the cache has no generation.
     pub(super) generation: String,
+    /// Empty where the entry is in no group.
+    pub(super) group: String,
 }
 
 /// A value or a category, and the rest of its TTL.
@@ -141,27 +145,30 @@ const PRESENT: u8 = b'+';
 /// In front of a sealed category.
 const ABSENT: u8 = b'-';
 
-/// A nonce with its generation in front.
-pub(super) fn stamp(generation: &str, nonce: &str) -> Vec<u8> {
-    [generation, ":", nonce].concat().into_bytes()
+/// What stands in front of a sealed value, for a generation, and for that of a group unless it is
+/// empty.
+pub(super) fn seal(generation: &str, group: &str) -> String {
+    let dot = if group.is_empty() { "" } else { "." };
+    [generation, dot, group].concat()
 }
 
-/// A content as it is stored with a generation in front.
-pub(super) fn sealed(generation: &str, content: &Content<'_>) -> Vec<u8> {
+/// A nonce with its seal in front.
+pub(super) fn stamp(seal: &str, nonce: &str) -> Vec<u8> {
+    [seal, ":", nonce].concat().into_bytes()
+}
+
+/// A content as it is stored with a seal in front.
+pub(super) fn sealed(seal: &str, content: &Content<'_>) -> Vec<u8> {
     let (kind, bytes) = match content {
         Content::Value(bytes) => (PRESENT, *bytes),
         Content::Absence(category) => (ABSENT, category.as_bytes()),
     };
-    [generation.as_bytes(), &[b':', kind], bytes].concat()
+    [seal.as_bytes(), &[b':', kind], bytes].concat()
 }
 
-/// What was sealed; `None` if it is of another generation.
-pub(super) fn opened(
-    generation: &str,
-    mut stored: Vec<u8>,
-    ttl: Option<Duration>,
-) -> Option<Found> {
-    let start = stored.strip_prefix(generation.as_bytes())?;
+/// What was sealed; `None` if it has another seal.
+pub(super) fn opened(seal: &str, mut stored: Vec<u8>, ttl: Option<Duration>) -> Option<Found> {
+    let start = stored.strip_prefix(seal.as_bytes())?;
     let [b':', kind @ (PRESENT | ABSENT), value @ ..] = start else {
         return None;
     };

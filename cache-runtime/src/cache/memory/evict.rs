@@ -56,7 +56,8 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
             if let Some(skipped) = self.logs.tags.admit() {
                 warn!(
                     cache = %self.name(), skipped,
-                    "an eviction by tag reached a cache without `tags`; everything was evicted"
+                    "an eviction by tag reached a cache that does not say which tags its entries carry; \
+                     everything was evicted"
                 );
             }
             self.store.remove_all(cause);

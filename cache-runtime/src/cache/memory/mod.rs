@@ -42,5 +42,6 @@ pub(super) use many::{Next, Turns, distinct, run_together};
 pub(super) use options::{Options, common_setters, negative_setter};
 pub(super) use reclaim::{Reclaiming, Reclaims};
 pub use stats::CacheStats;
+pub(super) use tags::Tag;
 pub(super) use turn::{LeadingLoad, LoneLoad, Turn, error_of, failed_with};
 pub(super) use waiters::Failure;

@@ -229,9 +229,9 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
         })
     }
 
-    /// Whether nothing has happened since a load began because of which its value must not be
-    /// stored elsewhere either. While a barrier is raised that is not known yet.
-    pub(super) fn is_untouched(&self, hash: u64, id: u64) -> bool {
+    /// Whether nothing has happened since a load began because of which its value, which carries these
+    /// tags, must not be stored elsewhere either. While a barrier is raised that is not known yet.
+    pub(super) fn is_untouched(&self, hash: u64, id: u64, carried: &[Tag]) -> bool {
         // Before the load is looked for: once the barrier is lowered, this cache has evicted.
         if self.barriers.raised().is_some() {
             return false;
@@ -241,7 +241,7 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
         load.is_some_and(|load| {
             load.begun.raised.is_none()
                 && load.begun.generation == self.generation()
-                && id >= shard.fresh_from()
+                && !shard.bars(load, carried)
         })
     }
 

@@ -12,6 +12,7 @@ use super::load::Storing;
 use super::nested::{self, LoadId};
 use super::patience::Patience;
 use super::store::{Joined, Wait};
+use super::tags::Tag;
 use super::waiters::{Ended, Failure, Waited};
 use crate::cache::error::NotStored;
 use crate::clock::{Nanos, nanos};
@@ -268,11 +269,11 @@ impl<'a, K: Hash + Eq, V: Clone> LoadGuard<'a, K, V> {
         self.has_turn = true;
     }
 
-    /// Whether the value may be stored elsewhere too, as [`Store::is_untouched`] says.
+    /// Whether a value that carries these tags may be stored elsewhere too, as [`Store::is_untouched`] says.
     ///
     /// [`Store::is_untouched`]: super::store::Store::is_untouched
-    fn is_untouched(&self) -> bool {
-        self.engine.store.is_untouched(self.hash, self.id)
+    fn is_untouched(&self, carried: &[Tag]) -> bool {
+        self.engine.store.is_untouched(self.hash, self.id, carried)
     }
 
     /// Ends the load: gives the value to the waiters, and stores it if nothing forbids it.
@@ -341,10 +342,10 @@ impl<'a, K: Hash + Eq, V: Clone> LeadingLoad<'a, K, V> {
         self.guard.store(value, self.started, Storing::Yes)
     }
 
-    /// Whether the value may be stored outside of the engine: no eviction has overtaken the load,
+    /// Whether a value that carries these tags may be stored outside of the engine: no eviction has overtaken the load,
     /// and none is being applied.
-    pub(crate) fn is_untouched(&self) -> bool {
-        self.guard.is_untouched()
+    pub(crate) fn is_untouched(&self, carried: &[Tag]) -> bool {
+        self.guard.is_untouched(carried)
     }
 
     /// Gives an error to the waiters.
@@ -393,8 +394,8 @@ impl<'a, K: Hash + Eq, V: Clone> LoneLoad<'a, K, V> {
     }
 
     /// As [`LeadingLoad::is_untouched`].
-    pub(crate) fn is_untouched(&self) -> bool {
-        self.guard.is_untouched()
+    pub(crate) fn is_untouched(&self, carried: &[Tag]) -> bool {
+        self.guard.is_untouched(carried)
     }
 
     /// Stores the value, unless an eviction has overtaken the load.

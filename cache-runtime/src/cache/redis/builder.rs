@@ -117,6 +117,60 @@ impl<V, M, C> Builder<V, M, C> {
         self
     }
 
+    /// Puts entries into groups, each of which is evicted by one command in Redis.
+    ///
+    /// `group_by` is given the key of an entry, and returns its group, or `None`. It must always
+    /// return the same for the same key. The group is the entry's tag: [`Evict::tag`] of the group
+    /// evicts all its entries, in Redis by one command, however many there are. Each group has a
+    /// generation in Redis, which is read together with an entry and deleted to evict the group. Reading
+    /// costs no further round trip.
+    ///
+    /// In a cluster, the entries of a group are in one slot, so many should not be in one group
+    /// there. Only for a cache that events evict from. If `group_by` panics, so does the read.
+    /// Where it panics for a key that an event evicts, all entries in Redis become unreachable.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use cache_runtime::{Bus, Evict, InvalidationEvent, RedisCache, cache_invalidation};
+    ///
+    /// #[derive(InvalidationEvent)]
+    /// enum MemberEvent { Member { guild: String, user: String }, Guild { guild: String }, All }
+    ///
+    /// #[cache_invalidation(channel = "cache:group-example", event = MemberEvent)]
+    /// struct Members;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let bus = Bus::in_process();
+    /// let service = Members::new(&bus);
+    /// let members = RedisCache::<String>::builder(&bus, "members", Duration::from_secs(60))
+    ///     .group_by(|key| Some(key.split_once(':')?.0.to_owned()))
+    ///     .evict_on(&service, |event| match event {
+    ///         MemberEvent::Member { guild, user } => Evict::key(format!("{guild}:{user}")),
+    ///         MemberEvent::Guild { guild } => Evict::tag(guild),
+    ///         MemberEvent::All => Evict::All,
+    ///     })
+    ///     .build()?;
+    /// # bus.ready().await?;
+    /// for key in ["7:ada", "8:ben"] {
+    ///     members.get_or_load(key, || async { "a member".to_owned() }).await;
+    /// }
+    /// service.invalidate_guild("7").await?;
+    /// assert_eq!(members.get("7:ada").await?, None);
+    /// assert!(members.get("8:ben").await?.is_some());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn group_by(
+        mut self,
+        group_by: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        self.options.group_by = Some(Arc::new(group_by));
+        self
+    }
+
     /// How long it is remembered that there is no value, for a reason of this
     /// [category](super::Loaded::Absent).
     ///
@@ -325,7 +379,7 @@ where
     /// other instances have received the event that evicts it, would be stored for all of them.
     ///
     /// Keys are those that entries are read by. Redis deletes by key and cannot evaluate a
-    /// predicate or a prefix: for these, all entries of the cache in Redis become unreachable, in
+    /// predicate or a prefix, and knows no tags but [groups](Self::group_by): for these, all entries of the cache in Redis become unreachable, in
     /// one step. In memory they evict no more than they say. Where such events are frequent, name
     /// the keys. An event may name as many keys as fit in 4 MiB, each counted with 64 bytes more,
     /// such as 40,000 keys of 40 bytes. If it names more, or if more wait to be deleted while Redis
@@ -368,17 +422,26 @@ where
         }
         engine.barriers = self.sources.barriers();
         engine.load_wait = options.load_wait;
+        let group_by = options.group_by.take();
+        if let Some(group_by) = group_by.clone() {
+            engine.add_tags(move |key: &String, _| group_by(key));
+        }
         engine.check(&origin.name)?;
 
         let name: Arc<str> = origin.name.into();
-        let coherence = self.sources.coherence(patience(origin.bus.settings()));
+        let coherence =
+            (self.sources).coherence(patience(origin.bus.settings()), group_by.is_some());
         let (key_by, keyspace) = (options.key_by.take(), origin.keyspace);
         let keys = match coherence {
             Some(_) if key_by.is_some() => {
                 let what = "key_by: entries that events evict have keys of their own";
                 return Err(BuildError::new(&name, what));
             }
-            Some(_) => Keys::sealed(&keyspace, &name, options.max_value_bytes),
+            Some(_) => Keys::sealed(&keyspace, &name, group_by, options.max_value_bytes),
+            None if group_by.is_some() => {
+                let what = "group_by without evict_on: expected an event that evicts groups";
+                return Err(BuildError::new(&name, what));
+            }
             None => Keys::bare(&keyspace, &name, key_by, options.max_value_bytes),
         };
         let claim = keys

@@ -1,12 +1,13 @@
 //! The deletions in Redis that events ask for. A publisher carries them out together with the
 //! publication; a task carries out all others. Reads of the entries that they cover wait for them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
+use super::batch::{Batch, Of};
 use super::keys::Keys;
 use crate::cache::Evict;
 use crate::clock::Instant;
@@ -14,13 +15,7 @@ use crate::health::Cause;
 use crate::io_thread::timeout;
 use crate::keyspace::Keyspace;
 use crate::sync::Mutex;
-use crate::transport::EntryKeys;
 
-/// The most bytes of the keys that are deleted together, with [`OVERHEAD`]: 4 MiB. More turn into a
-/// deletion of everything.
-const KEY_BYTES: usize = 4 * 1024 * 1024;
-/// What a key takes beside its own bytes.
-const OVERHEAD: usize = 64;
 /// How long a read waits for a publisher to delete, before the task does.
 const PUBLISHER: Duration = Duration::from_millis(100);
 /// The wait after a deletion that failed: the first, doubled with each attempt, and the longest. A
@@ -28,6 +23,8 @@ const PUBLISHER: Duration = Duration::from_millis(100);
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
 pub(super) struct Deletions {
+    /// Whether entries are in groups, which are their tags.
+    grouped: bool,
     /// How long at least it is known what publishers have deleted.
     recall: Duration,
     state: Mutex<State>,
@@ -50,71 +47,11 @@ struct State {
     turned: Option<Instant>,
 }
 
-/// What is to be deleted.
-#[derive(Default)]
-pub(super) struct Batch {
-    keys: HashSet<Box<str>>,
-    bytes: usize,
-    everything: bool,
-}
-
-impl Batch {
-    fn add(&mut self, evict: &Evict<String>) {
-        match evict {
-            Evict::Key(key) => self.add_key(key),
-            Evict::Keys(keys) => keys.iter().for_each(|key| self.add_key(key)),
-            // Redis cannot evaluate a predicate, and does not know tags, so everything is deleted.
-            Evict::Matching(_) | Evict::MatchingEntry(_) | Evict::All => self.everything = true,
-            Evict::Tags(tags) => self.everything |= !tags.is_empty(),
-            Evict::Nothing => {}
-        }
-        self.settle();
-    }
-
-    fn add_key(&mut self, key: &str) {
-        if !self.everything && self.bytes <= KEY_BYTES && !self.keys.contains(key) {
-            self.bytes += key.len() + OVERHEAD;
-            self.keys.insert(key.into());
-        }
-    }
-
-    /// Too many keys become everything.
-    fn settle(&mut self) {
-        self.everything |= self.bytes > KEY_BYTES;
-        if self.everything {
-            (self.keys, self.bytes) = (HashSet::new(), 0);
-        }
-    }
-
-    fn join(&mut self, other: &Self) {
-        self.everything |= other.everything;
-        other.keys.iter().for_each(|key| self.add_key(key));
-        self.settle();
-    }
-
-    fn covers(&self, key: &str) -> bool {
-        self.everything || self.keys.contains(key)
-    }
-
-    /// The keys in Redis to delete. Without the keys of the generations, no value of the cache can be
-    /// found, and each expires by its TTL.
-    pub(super) fn in_redis(&self, keys: &Keys) -> Vec<String> {
-        if self.everything {
-            return keys.generations();
-        }
-        let names = self.keys.iter().map(|key| keys.of(key));
-        names.flat_map(EntryKeys::evicted).collect()
-    }
-
-    fn is_empty(&self) -> bool {
-        !self.everything && self.keys.is_empty()
-    }
-}
-
 impl Deletions {
     /// What publishers have deleted is known for at least `recall`.
-    pub(super) fn new(recall: Duration) -> Arc<Self> {
+    pub(super) fn new(recall: Duration, grouped: bool) -> Arc<Self> {
         Arc::new(Self {
+            grouped,
             recall,
             state: Mutex::default(),
             news: Notify::new(),
@@ -126,7 +63,7 @@ impl Deletions {
     /// is done.
     pub(super) fn submit(&self, evict: &Evict<String>) {
         let mut state = self.state.lock();
-        state.queued.add(evict);
+        state.queued.add(evict, self.grouped);
         drop(state);
         self.news.notify_one();
     }
@@ -139,7 +76,7 @@ impl Deletions {
         look: impl FnOnce(&Batch) -> T,
     ) -> Option<(Begun, T)> {
         let mut batch = Batch::default();
-        batch.add(evict);
+        batch.add(evict, self.grouped);
         if batch.is_empty() {
             return None;
         }
@@ -156,13 +93,13 @@ impl Deletions {
         Some((begun, found))
     }
 
-    /// Waits until every deletion that covers a key is done.
+    /// Waits until every deletion that covers an entry is done.
     ///
     /// # Errors
     ///
     /// When one has failed, or they take longer than `patience`.
-    pub(super) async fn settled(&self, key: &str, patience: Duration) -> Result<(), Cause> {
-        if !self.covers(key) {
+    pub(super) async fn settled(&self, entry: Of<'_>, patience: Duration) -> Result<(), Cause> {
+        if !self.covers(entry) {
             return Ok(());
         }
         let mut failure = self.failure.subscribe();
@@ -170,7 +107,7 @@ impl Deletions {
             let mut took_over = false;
             loop {
                 let cause = failure.borrow_and_update().clone();
-                if !self.covers(key) {
+                if !self.covers(entry) {
                     return Ok(());
                 }
                 if let Some(cause) = cause {
@@ -182,7 +119,7 @@ impl Deletions {
                     drop(changed.await);
                 } else if timeout(PUBLISHER.min(patience / 2), changed).await.is_err() {
                     took_over = true;
-                    self.take_over(key);
+                    self.take_over(entry);
                 }
             }
         };
@@ -224,13 +161,13 @@ impl Deletions {
 
     /// Gives the task what publishers should delete and have not. Whoever drives a publication may
     /// itself wait for the entry.
-    fn take_over(&self, key: &str) {
+    fn take_over(&self, entry: Of<'_>) {
         let mut state = self.state.lock();
         let State {
             queued, published, ..
         } = &mut *state;
         published.retain(|_, batch| {
-            let late = batch.covers(key);
+            let late = batch.covers(entry);
             if late {
                 queued.join(batch);
             }
@@ -240,13 +177,14 @@ impl Deletions {
         self.news.notify_one();
     }
 
-    /// Whether a deletion that covers a key is not done yet.
-    pub(super) fn covers(&self, key: &str) -> bool {
+    /// Whether a deletion that covers an entry is not done yet.
+    pub(super) fn covers<'a>(&self, entry: impl Into<Of<'a>>) -> bool {
+        let entry = entry.into();
         let state = self.state.lock();
         let mut published = state.published.values();
-        state.queued.covers(key)
-            || state.running.covers(key)
-            || published.any(|batch| batch.covers(key))
+        state.queued.covers(entry)
+            || state.running.covers(entry)
+            || published.any(|batch| batch.covers(entry))
     }
 
     /// Carries out the queued deletions, until the bus is closed or the task is dropped. `record`
@@ -369,21 +307,22 @@ impl Drop for End {
 
 #[cfg(test)]
 mod tests {
+    use super::super::batch::{KEY_BYTES, OVERHEAD};
     use super::*;
 
     /// Takes the queued batch: whether it is everything, and the number of its keys.
     fn take(deletions: &Deletions) -> Option<(bool, usize)> {
-        deletions.take(|batch| (batch.everything, batch.keys.len()))
+        deletions.take(|batch| (batch.is_everything(), batch.len()))
     }
 
     #[test]
     fn too_many_keys_turn_into_a_deletion_of_everything() {
-        let deletions = Deletions::new(Duration::ZERO);
+        let deletions = Deletions::new(Duration::ZERO, false);
         let keys = KEY_BYTES / 1024;
         let width = 1024 - OVERHEAD;
         let long = |number: usize| format!("{number:width$}");
         deletions.submit(&Evict::keys((0..keys).map(long)));
-        assert!(deletions.covers(&long(0)) && !deletions.covers("other"));
+        assert!(deletions.covers(&*long(0)) && !deletions.covers("other"));
         deletions.submit(&Evict::keys((0..keys).map(long)));
         assert!(!deletions.covers("other"), "each counts once");
         deletions.submit(&Evict::key("one more"));
@@ -396,7 +335,7 @@ mod tests {
 
     #[test]
     fn a_failed_deletion_is_tried_again_with_those_queued_meanwhile() {
-        let deletions = Deletions::new(Duration::ZERO);
+        let deletions = Deletions::new(Duration::ZERO, false);
         deletions.submit(&Evict::keys(["a", "b"]));
         assert_eq!(take(&deletions), Some((false, 2)));
         deletions.submit(&Evict::keys(["b", "c"]));
@@ -408,7 +347,7 @@ mod tests {
 
     #[test]
     fn the_task_does_what_its_caller_does_not() {
-        let deletions = Deletions::new(Duration::ZERO);
+        let deletions = Deletions::new(Duration::ZERO, false);
         let begin = |key: &str| deletions.begin(&Evict::key(key), |_| ()).unwrap().0;
         let (done, failed, dropped) = (begin("done"), begin("failed"), begin("dropped"));
         assert!(take(&deletions).is_none(), "they are the callers'");
@@ -423,7 +362,7 @@ mod tests {
 
     #[test]
     fn what_publishers_have_deleted_of_late_is_repeated() {
-        let deletions = Deletions::new(Duration::from_secs(3600));
+        let deletions = Deletions::new(Duration::from_secs(3600), false);
         let delete = |key: &str| {
             let begun = deletions.begin(&Evict::key(key), |_| ()).unwrap().0;
             begun.finish(&Ok(()));
@@ -438,7 +377,7 @@ mod tests {
             deletions.finish(Ok(()));
         }
         // It is forgotten after a while.
-        let deletions = Deletions::new(Duration::ZERO);
+        let deletions = Deletions::new(Duration::ZERO, false);
         for key in ["a", "b", "c"] {
             deletions
                 .begin(&Evict::key(key), |_| ())
@@ -452,7 +391,7 @@ mod tests {
 
     #[test]
     fn a_deletion_of_nothing_is_not_queued() {
-        let deletions = Deletions::new(Duration::ZERO);
+        let deletions = Deletions::new(Duration::ZERO, false);
         for nothing in [Evict::Nothing, Evict::Keys(Vec::new())] {
             deletions.submit(&nothing);
             assert!(deletions.begin(&nothing, |_| ()).is_none());
@@ -462,11 +401,14 @@ mod tests {
 
     #[tokio::test]
     async fn no_caller_waits_for_a_task_that_has_ended() {
-        let deletions = Deletions::new(Duration::ZERO);
+        let deletions = Deletions::new(Duration::ZERO, false);
         deletions.submit(&Evict::key("a"));
         drop(End(Arc::clone(&deletions)));
         let patience = Duration::from_secs(3600);
-        assert_eq!(deletions.settled("a", patience).await, Err(Cause::Closed));
-        assert_eq!(deletions.settled("b", patience).await, Ok(()));
+        assert_eq!(
+            deletions.settled("a".into(), patience).await,
+            Err(Cause::Closed)
+        );
+        assert_eq!(deletions.settled("b".into(), patience).await, Ok(()));
     }
 }

@@ -13,7 +13,8 @@ use futures_util::future::BoxFuture;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::warn;
 
-use super::deletions::{Batch, Begun, Deletions};
+use super::batch::Batch;
+use super::deletions::{Begun, Deletions};
 use super::entry::{Cached, Loaded};
 use super::policy::OnFlush;
 use super::shared::{Coherence, Shared};
@@ -108,11 +109,12 @@ impl<V: Clone + Send + Sync + 'static> Sources<V> {
         std::mem::take(&mut self.barriers)
     }
 
-    /// `patience` is the longest wait for deletions.
-    pub(super) fn coherence(&mut self, patience: Duration) -> Option<Coherence> {
+    /// `patience` is the longest wait for deletions. Where entries are `grouped`, their groups are
+    /// their tags.
+    pub(super) fn coherence(&mut self, patience: Duration, grouped: bool) -> Option<Coherence> {
         (!self.proofs.is_empty()).then(|| Coherence {
             // Another server is noticed within a lease.
-            deletions: Deletions::new(self.longest_lease()),
+            deletions: Deletions::new(self.longest_lease(), grouped),
             proofs: std::mem::take(&mut self.proofs).into(),
             patience,
             subscriptions: Mutex::default(),

@@ -79,7 +79,8 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
     ) -> Keeping<'a, V> {
         let mut bytes = Vec::new();
         let plan = if lead.redis_answers {
-            let untouched = || lead.turn.is_untouched();
+            let tag = self.tag_of(key);
+            let untouched = || lead.turn.is_untouched(tag.as_slice());
             match self.prepare(key, &loaded, &mut bytes, &untouched) {
                 None => Plan::Nowhere,
                 Some(ttl) => match lead.lock.as_mut().and_then(LoadLock::take) {

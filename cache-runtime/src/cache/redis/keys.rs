@@ -1,5 +1,7 @@
 //! The keys of a cache in Redis.
 
+use std::sync::Arc;
+
 use futures_util::future::try_join_all;
 
 use crate::health::Cause;
@@ -10,6 +12,8 @@ use crate::transport::{EntryKeys, Stored};
 
 /// The whole key of an entry, after the namespace.
 pub(super) type KeyBy = Box<dyn Fn(&str) -> String + Send + Sync>;
+/// The group of an entry.
+pub(super) type GroupBy = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// The keys of one cache, all with the namespace; the docs of `RedisCache` show their shapes.
 pub(super) struct Keys {
@@ -27,24 +31,26 @@ enum Layout {
         /// The namespace, and what follows it.
         key_by: Option<(String, KeyBy)>,
     },
-    /// Of a coherent cache. All keys of a group are in one slot, because every entry depends on the
-    /// generation of its group.
+    /// Of a coherent cache. All keys of a part are in one slot, because every entry depends on the
+    /// generation of its part.
     Sealed {
-        /// What the keys of every group begin with.
+        /// What the keys of every part begin with.
         prefix: String,
-        groups: Vec<Group>,
+        parts: Vec<Part>,
+        /// The groups that entries are evicted by, each with a generation of its own.
+        group_by: Option<GroupBy>,
     },
 }
 
 /// A part of the entries of a coherent cache, with a generation of its own. On one server there is
-/// one group.
-struct Group {
+/// one part. All entries of a group are in one part, so that one command evicts them.
+struct Part {
     prefix: String,
     generation: String,
 }
 
-/// How many groups a coherent cache has in a cluster, so that several nodes share its entries.
-const GROUPS: u16 = 16;
+/// How many parts a coherent cache has in a cluster, so that several nodes share its entries.
+const PARTS: u16 = 16;
 
 impl Keys {
     pub(super) fn bare(
@@ -61,22 +67,28 @@ impl Keys {
         Self { layout, max_bytes }
     }
 
-    pub(super) fn sealed(keyspace: &Keyspace, cache: &str, max_bytes: usize) -> Self {
+    pub(super) fn sealed(
+        keyspace: &Keyspace,
+        cache: &str,
+        group_by: Option<GroupBy>,
+        max_bytes: usize,
+    ) -> Self {
         let start = keyspace.full(&format!("{BESIDE_PREFIX}coherent:{{{cache}"));
-        let group = |prefix: String| Group {
+        let part = |prefix: String| Part {
             generation: format!("{prefix}g"),
             prefix,
         };
-        let layout = if keyspace.has_slots() {
-            let groups = (0..GROUPS).map(|number| group(format!("{start}:{number}}}:")));
-            Layout::Sealed {
-                groups: groups.collect(),
-                prefix: format!("{start}:"),
-            }
+        let (prefix, parts) = if keyspace.has_slots() {
+            let parts = (0..PARTS).map(|number| part(format!("{start}:{number}}}:")));
+            (format!("{start}:"), parts.collect())
         } else {
             let prefix = format!("{start}}}:");
-            let groups = vec![group(prefix.clone())];
-            Layout::Sealed { prefix, groups }
+            (prefix.clone(), vec![part(prefix)])
+        };
+        let layout = Layout::Sealed {
+            prefix,
+            parts,
+            group_by,
         };
         Self { layout, max_bytes }
     }
@@ -112,14 +124,15 @@ impl Keys {
                     max_bytes,
                 }
             }
-            Layout::Sealed { groups, .. } => {
-                let Group { prefix, generation } =
-                    &groups[usize::from(slot_of(key)) % groups.len()];
+            Layout::Sealed { .. } => {
+                let group = self.group_of(key);
+                let Part { prefix, generation } = self.part(group.as_deref().unwrap_or(key));
                 EntryKeys {
                     value: format!("{prefix}v:{key}"),
                     token: format!("{prefix}t:{key}"),
                     stored: Stored::Sealed {
                         generation: generation.clone(),
+                        group: group.map(|group| self.group(&group)),
                     },
                     max_bytes,
                 }
@@ -127,26 +140,49 @@ impl Keys {
         }
     }
 
-    fn groups(&self) -> &[Group] {
+    /// The group of an entry.
+    pub(super) fn group_of(&self, key: &str) -> Option<String> {
         match &self.layout {
-            Layout::Bare { .. } => &[],
-            Layout::Sealed { groups, .. } => groups,
+            Layout::Sealed {
+                group_by: Some(group_by),
+                ..
+            } => group_by(key),
+            _ => None,
         }
     }
 
-    /// The keys of all generations; none for a cache that is not coherent.
-    pub(super) fn generations(&self) -> Vec<String> {
-        let groups = self.groups().iter();
-        groups.map(|group| group.generation.clone()).collect()
+    /// The key of the generation of a group. Without it, no value of the group can be found.
+    pub(super) fn group(&self, group: &str) -> String {
+        let Part { generation, .. } = self.part(group);
+        format!("{generation}:{group}")
     }
 
-    /// Deletes keys of a coherent cache, those of each group together.
+    /// The part of a group, or of an entry that is in none; there is one in a coherent cache.
+    fn part(&self, of: &str) -> &Part {
+        let parts = self.parts();
+        &parts[usize::from(slot_of(of)) % parts.len()]
+    }
+
+    fn parts(&self) -> &[Part] {
+        match &self.layout {
+            Layout::Bare { .. } => &[],
+            Layout::Sealed { parts, .. } => parts,
+        }
+    }
+
+    /// The keys of the generations of all parts; none for a cache that is not coherent.
+    pub(super) fn generations(&self) -> Vec<String> {
+        let parts = self.parts().iter();
+        parts.map(|part| part.generation.clone()).collect()
+    }
+
+    /// Deletes keys of a coherent cache, those of each part together.
     pub(super) async fn evict(&self, keyspace: &Keyspace, keys: &[String]) -> Result<(), Cause> {
-        let groups = self.groups().iter().map(|group| {
-            let keys = keys.iter().filter(|key| key.starts_with(&group.prefix));
-            (&group.generation, keys.cloned().collect::<Vec<_>>())
+        let parts = self.parts().iter().map(|part| {
+            let keys = keys.iter().filter(|key| key.starts_with(&part.prefix));
+            (&part.generation, keys.cloned().collect::<Vec<_>>())
         });
-        let evictions = groups
+        let evictions = parts
             .filter(|(_, keys)| !keys.is_empty())
             .map(async |(generation, keys)| keyspace.evict_in_epoch(generation, &keys).await);
         try_join_all(evictions).await.map(drop)

@@ -42,7 +42,7 @@ enum Begun<'a, V: Clone> {
     /// Redis is away, and the cache is to fail then.
     Refused(LeadingLoad<'a, String, Cached<V>>, RedisCacheError),
     /// The caller loads.
-    Lead(Lead<'a, V>),
+    Lead(Box<Lead<'a, V>>),
 }
 
 /// The turn to load an entry.
@@ -99,10 +99,11 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
             };
             let load = load.take().expect("a caller loads once");
             match leading.turn.run(self.run(load)).await {
-                Ok(loaded) => Ok(self.finish(key, leading, loaded).await),
+                Ok(loaded) => Ok(self.finish(key, *leading, loaded).await),
                 Err(error) => {
-                    drop(leading.lock);
-                    fail(leading.turn, LoadError::Load(Arc::new(error)))
+                    let Lead { lock, turn, .. } = *leading;
+                    drop(lock);
+                    fail(turn, LoadError::Load(Arc::new(error)))
                 }
             }
         };
@@ -139,12 +140,12 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
             }
         };
         count(&self.counters.misses);
-        Begun::Lead(Lead {
+        Begun::Lead(Box::new(Lead {
             lock,
             turn,
             keys,
             redis_answers,
-        })
+        }))
     }
 
     /// The steps after the loader.
@@ -156,7 +157,8 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
             redis_answers,
         } = lead;
         let (cached, kept) = if redis_answers {
-            let untouched = || turn.is_untouched();
+            let tag = self.tag_of(key);
+            let untouched = || turn.is_untouched(tag.as_slice());
             self.keep(key, &keys, loaded, lock, &untouched).await
         } else {
             match self.options.ttl_of(&loaded) {

@@ -8,6 +8,7 @@
 
 mod audited;
 mod background;
+mod batch;
 mod breaker;
 mod builder;
 mod codec;
@@ -122,12 +123,15 @@ use shared::Shared;
 /// | `cache-runtime:coherent:{name}:v:KEY` | an entry | that of the entry |
 /// | `cache-runtime:coherent:{name}:t:KEY` | the token of the load under way | [`lock_ttl`](Builder::lock_ttl) |
 /// | `cache-runtime:coherent:{name}:g` | the generation | renewed, so that it outlives every entry and load |
+/// | `cache-runtime:coherent:{name}:g:GROUP` | the generation of a group, where there are [groups](Builder::group_by) | as that of the generation |
 ///
-/// In a cluster, `{name}` is `{name:G}` with a group `G` from 0 to 15, which the key's slot decides. Each
-/// group is in one slot and has a generation of its own, so that several nodes share the entries.
+/// In a cluster, `{name}` is `{name:P}` with a part `P` from 0 to 15, which the slot of the key decides, or
+/// that of its group. Each part is in one slot and has a generation of its own, so that several nodes
+/// share the entries.
 ///
-/// An entry is the generation, `:+` and the value, or the generation, `:-` and the category. If that
-/// is not the current generation, or there is none, the entry counts as missing.
+/// An entry is the generation, `:+` and the value, or the generation, `:-` and the category. In a
+/// group, `.` and the generation of the group follow the generation. If one of them is not the
+/// current one, or is missing, the entry counts as missing.
 ///
 /// No two caches can have one key by chance, except where one name continues another, as `a:b` does
 /// after `a`, and a namespace with a name may continue another likewise. In one process such caches

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 use super::entry::Loaded;
-use super::keys::KeyBy;
+use super::keys::{GroupBy, KeyBy};
 use super::policy::{OnFlush, WhileDown};
 use super::scheduled::Scheduled;
 use crate::cache::BuildError;
@@ -34,6 +34,7 @@ pub(super) struct Options<V> {
     pub(super) ttl: Duration,
     pub(super) ttl_by: Option<TtlBy<V>>,
     pub(super) key_by: Option<KeyBy>,
+    pub(super) group_by: Option<GroupBy>,
     pub(super) negative_ttls: HashMap<String, Duration>,
     /// The TTL of the memory level and the most entries in it, if there is one.
     pub(super) memory: Option<(Duration, usize)>,
@@ -56,6 +57,7 @@ impl<V> Options<V> {
             ttl,
             ttl_by: None,
             key_by: None,
+            group_by: None,
             negative_ttls: HashMap::new(),
             memory: None,
             refresh: None,

@@ -75,7 +75,8 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
             count(&self.counters.refreshes);
             match self.run(|| loader(key.to_owned())).await {
                 Ok(loaded) => {
-                    let untouched = || reserved.is_untouched();
+                    let tag = self.tag_of(key);
+                    let untouched = || reserved.is_untouched(tag.as_slice());
                     self.keep(key, &keys, loaded, Some(lock), &untouched).await
                 }
                 Err(error) => {

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use tracing::{Instrument, debug_span, warn};
 
 use super::background::Background;
+use super::batch::Of;
 use super::breaker::Breaker;
 use super::codec::Codec;
 use super::deletions::Deletions;
@@ -21,7 +22,7 @@ use super::policy::OnFlush;
 use super::stats::{Counters, RedisCacheStats};
 use crate::cache::claims::Claim;
 use crate::cache::coherent::proof::{self, Proof};
-use crate::cache::memory::{Engine, Reclaiming, Storing};
+use crate::cache::memory::{Engine, Reclaiming, Storing, Tag};
 use crate::clock::nanos;
 use crate::counters::count;
 use crate::health::{Cause, Health};
@@ -127,6 +128,11 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         }
     }
 
+    /// The tag of an entry in memory: its group.
+    pub(super) fn tag_of(&self, key: &str) -> Option<Tag> {
+        Tag::new(&*self.keys.group_of(key)?).ok()
+    }
+
     /// Waits for the deletions that events have asked for and that cover the entry.
     pub(super) async fn settled(&self, key: &str) -> Result<(), Cause> {
         self.settled_since(key, Instant::now()).await
@@ -137,13 +143,18 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         let Some(coherence) = &self.coherence else {
             return Ok(());
         };
-        if coherence.deletions.covers(key)
+        let group = self.keys.group_of(key);
+        let entry = Of {
+            key,
+            group: group.as_deref(),
+        };
+        if coherence.deletions.covers(entry)
             && let Some(cause) = self.breaker.cause()
         {
             return Err(cause);
         }
         let patience = coherence.patience.saturating_sub(begun.elapsed());
-        coherence.deletions.settled(key, patience).await
+        coherence.deletions.settled(entry, patience).await
     }
 
     /// Sends a command to Redis, unless the breaker is open.

@@ -13,7 +13,7 @@ use crate::random::nonce;
 use crate::sync::Mutex;
 use crate::transport::token::{
     Acquired, Compare, Content, DeleteIf, EntryKeys, Filled, Found, Record, SEAL, Seek, Stored,
-    Token, bare, millis, new_generation, opened, sealed, stamp,
+    Token, bare, millis, new_generation, opened, seal, sealed, stamp,
 };
 
 /// Most expired entries that one write frees. It is more than a write adds, so that they do not
@@ -119,23 +119,31 @@ impl Store {
         let data = self.lock();
         match &names.stored {
             Stored::Bare { absence } => data.bare(names, absence),
-            Stored::Sealed { generation } => data.sealed(names, &data.text(generation)?),
+            Stored::Sealed { generation, group } => {
+                let text = |key: &String| data.text(key);
+                let group = group.as_ref().map_or(Some(String::new()), text)?;
+                data.sealed(names, &seal(&text(generation)?, &group))
+            }
         }
     }
 
     pub(crate) fn acquire(&self, names: &EntryKeys, seek: Seek, ttl: Duration) -> Acquired {
         let mut data = self.lock();
-        let (generation, stamp, found) = match &names.stored {
+        let (generation, group, stamp, found) = match &names.stored {
             Stored::Bare { absence } => (
+                String::new(),
                 String::new(),
                 nonce().into_bytes(),
                 data.bare(names, absence),
             ),
-            Stored::Sealed { generation } => {
+            Stored::Sealed { generation, group } => {
                 let generation = data.generation(generation, ttl);
-                let stamp = stamp(&generation, &nonce());
-                let found = data.sealed(names, &generation);
-                (generation, stamp, found)
+                let group = group.as_ref().map(|group| data.generation(group, ttl));
+                let group = group.unwrap_or_default();
+                let seal = seal(&generation, &group);
+                let stamp = stamp(&seal, &nonce());
+                let found = data.sealed(names, &seal);
+                (generation, group, stamp, found)
             }
         };
         if seek == Seek::Missing
@@ -145,7 +153,8 @@ impl Store {
         }
         // A token of an ended generation can store no value any more, so it is replaced.
         let holder = data.get(&names.token);
-        if holder.is_some_and(|holder| holder.starts_with(generation.as_bytes())) {
+        let seal = seal(&generation, &group);
+        if holder.is_some_and(|holder| holder.starts_with(seal.as_bytes())) {
             return Acquired::Busy;
         }
         data.set(&names.token, stamp.clone(), ttl);
@@ -153,6 +162,7 @@ impl Store {
             names: names.clone(),
             stamp,
             generation,
+            group,
         })
     }
 
@@ -170,13 +180,21 @@ impl Store {
                 data.remove(other);
                 data.set(key, bytes.to_vec(), ttl);
             }
-            Stored::Sealed { generation } => {
-                if data.get(generation) != Some(token.generation.as_bytes()) {
+            Stored::Sealed { generation, group } => {
+                let generations = [(Some(generation), &token.generation)];
+                let generations = generations
+                    .into_iter()
+                    .chain([(group.as_ref(), &token.group)]);
+                let of = |(key, own)| Some((key?, own));
+                let generations: Vec<(&String, &String)> = generations.filter_map(of).collect();
+                if (generations.iter()).any(|(key, own)| data.get(key) != Some(own.as_bytes())) {
                     return Filled::Gone;
                 }
-                let stored = sealed(&token.generation, content);
+                let stored = sealed(&seal(&token.generation, &token.group), content);
                 data.set(&token.names.value, stored, ttl);
-                data.renew(generation, &token.generation, ttl);
+                for (key, own) in generations {
+                    data.renew(key, own, ttl);
+                }
             }
         }
         Filled::Stored
@@ -237,10 +255,10 @@ impl Data {
         })
     }
 
-    fn sealed(&self, names: &EntryKeys, generation: &str) -> Option<Found> {
+    fn sealed(&self, names: &EntryKeys, seal: &str) -> Option<Found> {
         let most = names.max_bytes.saturating_add(SEAL);
         let (stored, ttl) = self.start(&names.value, most)?;
-        opened(generation, stored, ttl)
+        opened(seal, stored, ttl)
     }
 
     /// The generation under a key, or a new one if it was ended. It lives for at least `ttl`.

@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use redis::{Cmd, cmd};
+use redis::{Cmd, FromRedisValue, ParsingError, Value, cmd};
 
 use super::request::{Script, script};
 use crate::transport::token::{
     Acquired, Content, EntryKeys, Filled, Found, SEAL, Seek, Stored, Token, bare, millis,
-    new_generation, opened, sealed, stamp,
+    new_generation, opened, seal, sealed, stamp,
 };
 
 static ACQUIRE: Script = script!("epoch.lua", "renew.lua", "acquire.lua");
@@ -46,24 +46,54 @@ pub(super) fn bare_found(answer: Bare) -> Result<Option<Found>, Option<Found>> {
     }
 }
 
-/// TTL, value and generation.
-pub(super) type Sealed = (i64, Vec<u8>, Option<String>);
+/// The answers about a sealed entry.
+pub(super) struct Sealed {
+    ttl: i64,
+    stored: Vec<u8>,
+    generation: Option<String>,
+    /// Empty where the entry is in no group, which is not asked for then.
+    group: Option<String>,
+}
+
+impl FromRedisValue for Sealed {
+    fn from_redis_value(answers: Value) -> Result<Self, ParsingError> {
+        let mut answers = Vec::<Value>::from_redis_value(answers)?;
+        let group = match answers.len() {
+            4 => answers.pop().map(FromRedisValue::from_redis_value),
+            _ => Some(Ok(Some(String::new()))),
+        };
+        let (ttl, stored, generation) = FromRedisValue::from_redis_value(Value::Array(answers))?;
+        Ok(Self {
+            ttl,
+            stored,
+            generation,
+            group: group.transpose()?.flatten(),
+        })
+    }
+}
 
 /// The commands that a [`Sealed`] is the answer to.
-pub(super) fn sealed_commands(names: &EntryKeys, generation: &str) -> [Cmd; 3] {
+pub(super) fn sealed_commands(
+    names: &EntryKeys,
+    generation: &str,
+    group: Option<&str>,
+) -> Vec<Cmd> {
     let key = &*names.value;
-    // The generation is read last. If it has changed meanwhile, the value counts as an old one.
-    [
+    // The generations are read last. If one has changed meanwhile, the value counts as an old one.
+    let commands = [
         on("PTTL", key),
         start(key, names.max_bytes.saturating_add(SEAL)),
         on("GET", generation),
-    ]
+    ];
+    let group = group.map(|group| on("GET", group));
+    commands.into_iter().chain(group).collect()
 }
 
 /// What a sealed entry holds, in this epoch.
-pub(super) fn sealed_found((ttl, stored, generation): Sealed, epoch: &str) -> Option<Found> {
-    let generation = generation.filter(|generation| generation.starts_with(epoch));
-    generation.and_then(|generation| opened(&generation, stored, time(ttl)))
+pub(super) fn sealed_found(answer: Sealed, epoch: &str) -> Option<Found> {
+    let generation = (answer.generation).filter(|generation| generation.starts_with(epoch))?;
+    let seal = seal(&generation, &answer.group?);
+    opened(&seal, answer.stored, time(answer.ttl))
 }
 
 /// The script that asks for a token, and its arguments.
@@ -101,31 +131,34 @@ pub(super) fn acquired_bare(
     (answer, ttl, content): (String, i64, Option<Vec<u8>>),
 ) -> Acquired {
     match (answer.as_str(), content) {
-        ("acquired", _) => token(names, nonce.into_bytes(), String::new()),
+        ("acquired", _) => token(names, nonce.into_bytes(), String::new(), String::new()),
         (answer, Some(content)) => Acquired::Found(found(content, answer == "absence", ttl)),
         (_, None) => Acquired::Busy,
     }
 }
 
-/// As [`acquired_bare`], of a sealed entry: what it found, the generation, the TTL and the content.
+/// As [`acquired_bare`], of a sealed entry: what it found, the generation, the TTL, the content, and the
+/// generation of the group.
 pub(super) fn acquired_sealed(
     names: &EntryKeys,
     nonce: &str,
-    (answer, generation, ttl, stored): (String, String, i64, Option<Vec<u8>>),
+    (answer, generation, ttl, stored, group): (String, String, i64, Option<Vec<u8>>, String),
 ) -> Acquired {
-    let found = stored.and_then(|stored| opened(&generation, stored, time(ttl)));
+    let seal = seal(&generation, &group);
+    let found = stored.and_then(|stored| opened(&seal, stored, time(ttl)));
     match (answer.as_str(), found) {
         (_, Some(found)) => Acquired::Found(found),
-        ("acquired", _) => token(names, stamp(&generation, nonce), generation),
+        ("acquired", _) => token(names, stamp(&seal, nonce), generation, group),
         (_, None) => Acquired::Busy,
     }
 }
 
-fn token(names: &EntryKeys, stamp: Vec<u8>, generation: String) -> Acquired {
+fn token(names: &EntryKeys, stamp: Vec<u8>, generation: String, group: String) -> Acquired {
     Acquired::Token(Token {
         names: names.clone(),
         stamp,
         generation,
+        group,
     })
 }
 
@@ -134,7 +167,7 @@ pub(super) fn filling<'a>(
     token: &'a Token,
     content: &Content<'a>,
     ttl: Duration,
-) -> (&'static Script, [&'a str; 3], Vec<Cow<'a, [u8]>>) {
+) -> (&'static Script, Vec<&'a str>, Vec<Cow<'a, [u8]>>) {
     let names = &token.names;
     let stamp = Cow::from(&token.stamp);
     let ttl = Cow::from(millis(ttl).to_string().into_bytes());
@@ -142,12 +175,14 @@ pub(super) fn filling<'a>(
         Stored::Bare { absence } => {
             let (key, bytes, other) = bare(&names.value, absence, content);
             let arguments = vec![stamp, bytes.into(), ttl];
-            (&FILL_BARE, [&names.token, key, other], arguments)
+            (&FILL_BARE, vec![&names.token, key, other], arguments)
         }
-        Stored::Sealed { generation } => {
-            let stored = sealed(&token.generation, content).into();
-            let arguments = vec![stamp, stored, ttl, token.generation.as_bytes().into()];
-            (&FILL, [&names.value, &names.token, generation], arguments)
+        Stored::Sealed { generation, group } => {
+            let stored = sealed(&seal(&token.generation, &token.group), content).into();
+            let (own, of_group) = (token.generation.as_bytes(), token.group.as_bytes());
+            let arguments = vec![stamp, stored, ttl, own.into(), of_group.into()];
+            let keys = [&*names.value, &names.token, generation].into_iter();
+            (&FILL, keys.chain(group.as_deref()).collect(), arguments)
         }
     }
 }

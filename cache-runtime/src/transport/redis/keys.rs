@@ -241,7 +241,9 @@ fn pattern(prefix: &str) -> String {
 pub(crate) async fn lookup(redis: Nodes<'_>, names: &EntryKeys) -> Result<Option<Found>, Cause> {
     match &names.stored {
         Stored::Bare { absence } => lookup_bare(redis, names, absence).await,
-        Stored::Sealed { generation } => lookup_sealed(redis, names, generation).await,
+        Stored::Sealed { generation, group } => {
+            lookup_sealed(redis, names, generation, group.as_deref()).await
+        }
     }
 }
 
@@ -265,9 +267,10 @@ async fn lookup_sealed(
     redis: Nodes<'_>,
     names: &EntryKeys,
     generation: &str,
+    group: Option<&str>,
 ) -> Result<Option<Found>, Cause> {
     let key = &*names.value;
-    let request = Request::all(sealed_commands(names, generation));
+    let request = Request::all(sealed_commands(names, generation, group));
     let asked = redis.request_in_epoch(generation, &request, Again::Yes, key);
     let (answer, epoch) = asked.await?;
     Ok(sealed_found(answer, &epoch))
@@ -290,8 +293,9 @@ pub(crate) async fn acquire(
             let asked = run(redis, script, &keys, &arguments, Again::IfDropped);
             Ok(acquired_bare(names, nonce, asked.await?))
         }
-        Stored::Sealed { generation } => {
-            let keys = [value, holder, generation];
+        Stored::Sealed { generation, group } => {
+            let keys = [value, holder, generation].into_iter();
+            let keys: Vec<_> = keys.chain(group.as_deref()).collect();
             let request = Request::Script(Call {
                 script,
                 keys: &keys,

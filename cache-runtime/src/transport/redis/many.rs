@@ -38,7 +38,7 @@ enum What<'a> {
     Commands(Vec<Cmd>),
     Script {
         script: &'static Script,
-        keys: [&'a str; 3],
+        keys: Vec<&'a str>,
         arguments: Vec<Cow<'a, [u8]>>,
         /// Whether the epoch of the store is its last argument.
         needs_epoch: bool,
@@ -57,7 +57,9 @@ pub(crate) async fn lookup(
         names,
         what: What::Commands(match &names.stored {
             Stored::Bare { absence } => entries::bare_commands(names, absence).into(),
-            Stored::Sealed { generation } => entries::sealed_commands(names, generation).into(),
+            Stored::Sealed { generation, group } => {
+                entries::sealed_commands(names, generation, group.as_deref())
+            }
         }),
         bytes: 0,
     };
@@ -94,11 +96,12 @@ pub(crate) async fn acquire(
     let questions = entries.iter().zip(&nonces).map(|((names, seek), nonce)| {
         let (script, arguments) = entries::acquiring(names, *seek, ttl, nonce);
         let arguments = arguments.into_iter().map(Cow::from).collect();
-        let (beside, needs_epoch) = match &names.stored {
-            Stored::Bare { absence } => (absence, false),
-            Stored::Sealed { generation } => (generation, true),
+        let (beside, group, needs_epoch) = match &names.stored {
+            Stored::Bare { absence } => (absence, None, false),
+            Stored::Sealed { generation, group } => (generation, group.as_deref(), true),
         };
-        let keys = [&*names.value, &names.token, beside];
+        let keys = [&*names.value, &names.token, beside].into_iter();
+        let keys = keys.chain(group).collect();
         script_on(names, script, keys, needs_epoch, arguments)
     });
     let questions = questions.collect();
@@ -154,7 +157,7 @@ pub(crate) async fn put(
 fn script_on<'a>(
     names: &'a EntryKeys,
     script: &'static Script,
-    keys: [&'a str; 3],
+    keys: Vec<&'a str>,
     needs_epoch: bool,
     arguments: Vec<Cow<'a, [u8]>>,
 ) -> Question<'a> {
@@ -290,7 +293,7 @@ impl Work for Batch<'_> {
     async fn run(&self, open: &mut Open) -> RedisResult<Vec<Answer>> {
         let mut epochs: HashMap<&str, String> = HashMap::new();
         for question in self.questions {
-            if let Stored::Sealed { generation } = &question.names.stored
+            if let Stored::Sealed { generation, .. } = &question.names.stored
                 && !epochs.contains_key(&**generation)
             {
                 let epoch = self.redis.epochs.of(generation, open).await?;
@@ -298,7 +301,7 @@ impl Work for Batch<'_> {
             }
         }
         let epoch = |question: &Question<'_>| match &question.names.stored {
-            Stored::Sealed { generation } => epochs[&**generation].clone(),
+            Stored::Sealed { generation, .. } => epochs[&**generation].clone(),
             Stored::Bare { .. } => String::new(),
         };
         let commands = |question: &&Question<'_>| question.commands(&epoch(question), false);
