@@ -237,6 +237,7 @@
 //! | `cli` | | the program `cache-runtime`, and a function to build one that knows your events: `cli` |
 //! | `export` | | the wire contract of events for other languages: `export` |
 //! | `page` | | the audit as a page for browsers: `page` |
+//! | `testing` | | for tests of a program: outages, one clock, a barrier, a recorder: `testing` |
 //! | `outbox-postgres` | | the [`transactional_outbox`] in PostgreSQL, by `tokio-postgres` |
 //!
 //! `cache_runtime::metrics` and `cache_runtime::otel` list the metrics. Loads, fetches from Redis and
@@ -292,6 +293,8 @@ mod slot;
 mod sync;
 #[cfg(any(feature = "metrics", feature = "otel"))]
 mod telemetry;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod transactional_outbox;
 mod transport;
 mod weak_list;

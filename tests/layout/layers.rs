@@ -15,6 +15,10 @@ pub(crate) const RUNTIME: &[Layer] = &[
     Layer("metrics.rs", "metrics, through the facade of that name"),
     Layer("otel.rs", "metrics, through OpenTelemetry"),
     Layer("page/", "the audit as a page for browsers"),
+    Layer(
+        "testing/",
+        "what tests of a program need: outages, a barrier, a recorder",
+    ),
     Layer("cache/", "the caches: one file or folder for each kind"),
     Layer(
         "cache/redis/",

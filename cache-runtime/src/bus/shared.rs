@@ -177,11 +177,11 @@ impl Shared {
         &self.settings
     }
 
-    pub(super) fn servers(&self) -> &Servers {
+    pub(crate) fn servers(&self) -> &Servers {
         &self.servers
     }
 
-    pub(super) fn health(&self) -> &Reported {
+    pub(crate) fn health(&self) -> &Reported {
         &self.health
     }
 
@@ -305,7 +305,7 @@ impl Shared {
 
     /// Where keys and values are.
     pub(crate) fn backend(&self) -> Result<Backend<'_>, Cause> {
-        Ok(self.usable()?.backend())
+        self.usable()?.backend()
     }
 
     pub(super) fn usable(&self) -> Result<&Servers, Cause> {

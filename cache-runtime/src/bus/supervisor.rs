@@ -222,6 +222,15 @@ impl Supervisor {
                 Some(id) => self.message(id, &payload),
                 None => {}
             },
+            #[cfg(feature = "testing")]
+            Wire::Status(Status::Network { is_back, noticed }) => {
+                if is_back {
+                    self.link.reachable(self.now);
+                    self.feed(Input::Tick);
+                }
+                // The test may have given up waiting.
+                let _ = noticed.send(());
+            }
             Wire::Status(status) => {
                 if let Some(input) = self.status(status) {
                     self.feed(input);
@@ -246,6 +255,8 @@ impl Supervisor {
             Status::Refused { channel, cause } => Input::Refused(self.id(&channel)?, cause),
             Status::Unsubscribed { channel } => Input::Unsubscribed(self.id(&channel)?),
             Status::Disconnected(cause) => Input::Disconnected(cause),
+            #[cfg(feature = "testing")]
+            Status::Network { .. } => return None,
         })
     }
 

@@ -16,6 +16,14 @@ impl Link {
         self.outputs.push_back(Output::Connect);
     }
 
+    /// Makes the next attempt to connect due. A test knows that the network is back.
+    #[cfg(feature = "testing")]
+    pub(crate) fn reachable(&mut self, now: Duration) {
+        if let Connection::Waiting(at) = self.connection {
+            self.connection = Connection::Waiting(at.min(now));
+        }
+    }
+
     pub(super) fn connected(&mut self, now: Duration, server: ServerInfo) {
         if self.connection == Connection::Opening {
             self.connection = Connection::Open;

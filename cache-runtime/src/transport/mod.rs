@@ -31,8 +31,7 @@ use futures_util::future::BoxFuture;
 use crate::health::Cause;
 use crate::server_info::ServerInfo;
 use crate::settings::Settings;
-use in_process::Attachment;
-pub(crate) use in_process::Store;
+pub(crate) use in_process::{Attachment, Store};
 pub(crate) use instances::{Fenced, Instances, Listed, Listing};
 #[cfg(feature = "doctor")]
 pub(crate) use introduction::Introduction;
@@ -98,13 +97,25 @@ impl Transport {
     }
 
     /// The backend that keeps keys and values.
-    pub(crate) fn backend(&self) -> Backend<'_> {
-        match self {
-            Self::InProcess(attachment) => Backend::InProcess(attachment.hub().store()),
+    pub(crate) fn backend(&self) -> Result<Backend<'_>, Cause> {
+        Ok(match self {
+            Self::InProcess(attachment) => Backend::InProcess(attachment.reached()?.store()),
             #[cfg(feature = "redis")]
             Self::Redis(redis) => Backend::Redis(redis::Nodes::One(redis)),
             #[cfg(simulation)]
             Self::Simulated(client) => Backend::InProcess(client.store()),
+        })
+    }
+
+    /// The place of an instance in the process.
+    #[cfg(feature = "testing")]
+    pub(crate) fn attachment(&self) -> Option<&Arc<Attachment>> {
+        match self {
+            Self::InProcess(attachment) => Some(attachment),
+            #[cfg(feature = "redis")]
+            Self::Redis(_) => None,
+            #[cfg(simulation)]
+            Self::Simulated(_) => None,
         }
     }
 
@@ -165,8 +176,8 @@ impl Transport {
     pub(crate) fn connect(&self, feed: Feed) -> Answer<Result<Connection, Cause>> {
         match self {
             Self::InProcess(attachment) => {
-                let subscriber = in_process::Subscriber::new(attachment);
-                Answer::Now(Ok(Connection::InProcess(subscriber)))
+                let subscriber = in_process::Subscriber::new(attachment, feed);
+                Answer::Now(subscriber.map(Connection::InProcess))
             }
             #[cfg(feature = "redis")]
             Self::Redis(redis) => {
@@ -238,7 +249,12 @@ impl Transport {
     pub(crate) async fn publish_canary(&self, canary: Canary<'_>) -> Result<CanaryAnswer, Cause> {
         match self {
             Self::InProcess(attachment) => {
-                attachment.hub().publish(canary.channel, &canary.payload);
+                let hub = attachment.reached()?;
+                #[cfg(feature = "testing")]
+                if let Some((listing, _)) = canary.listing {
+                    attachment.list(listing);
+                }
+                hub.publish(canary.channel, &canary.payload);
                 Ok(CanaryAnswer {
                     server: in_process::SERVER.clone(),
                     connection: 0,
@@ -260,10 +276,13 @@ impl Transport {
         list: &str,
     ) -> Result<Fenced, Cause> {
         match self {
-            Self::InProcess(attachment) => Ok(Fenced {
-                receivers: attachment.hub().publish(channel, &payload),
-                instances: Some(Instances::default()),
-            }),
+            Self::InProcess(attachment) => {
+                let hub = attachment.reached()?;
+                Ok(Fenced {
+                    receivers: hub.publish(channel, &payload),
+                    instances: Some(hub.instances()),
+                })
+            }
             #[cfg(feature = "redis")]
             Self::Redis(redis) => redis.publish_fence(channel, payload, list).await,
             #[cfg(simulation)]
@@ -274,7 +293,7 @@ impl Transport {
     /// The list of instances; `None` if the server does not tell.
     pub(crate) async fn instances(&self, list: &str) -> Result<Option<Instances>, Cause> {
         match self {
-            Self::InProcess(_) => Ok(Some(Instances::default())),
+            Self::InProcess(attachment) => Ok(Some(attachment.reached()?.instances())),
             #[cfg(feature = "redis")]
             Self::Redis(redis) => redis.instances(list).await,
             #[cfg(simulation)]
@@ -296,7 +315,7 @@ impl Transport {
     /// Whether publishing is possible now.
     pub(crate) async fn check(&self) -> Result<(), Cause> {
         match self {
-            Self::InProcess(_) => Ok(()),
+            Self::InProcess(attachment) => attachment.reached().map(drop),
             #[cfg(feature = "redis")]
             Self::Redis(redis) => redis.check().await,
             #[cfg(simulation)]
@@ -332,7 +351,7 @@ impl Transport {
     /// Asks the server whether it can be used, on every connection for commands that is in use.
     pub(crate) async fn ask(&self) -> Result<(), Cause> {
         match self {
-            Self::InProcess(_) => Ok(()),
+            Self::InProcess(attachment) => attachment.reached().map(drop),
             #[cfg(feature = "redis")]
             Self::Redis(redis) => redis.ask().await,
             #[cfg(simulation)]
@@ -350,7 +369,7 @@ impl Transport {
     ) -> Result<Published, Cause> {
         match self {
             Self::InProcess(attachment) => {
-                let hub = attachment.hub();
+                let hub = attachment.reached()?;
                 hub.store().delete(delete);
                 Ok(Published {
                     receivers: Ok(hub.publish(channel, payload)),
@@ -398,7 +417,9 @@ impl Connection {
     pub(crate) fn subscribe(&self, channels: &[Arc<str>]) -> Answer<Vec<Status>> {
         match self {
             Self::InProcess(subscriber) => {
-                let statuses = channels.iter().map(|channel| subscriber.subscribe(channel));
+                let statuses = channels
+                    .iter()
+                    .filter_map(|channel| subscriber.subscribe(channel));
                 Answer::Now(statuses.collect())
             }
             #[cfg(feature = "redis")]
@@ -413,7 +434,7 @@ impl Connection {
             Self::InProcess(subscriber) => {
                 let ended = channels
                     .iter()
-                    .map(|channel| subscriber.unsubscribe(channel));
+                    .filter_map(|channel| subscriber.unsubscribe(channel));
                 Answer::Now(ended.collect())
             }
             #[cfg(feature = "redis")]
@@ -437,7 +458,7 @@ impl Connection {
     /// Asks the server for its role and identity.
     pub(crate) fn ask(&self) -> Answer<Result<ServerInfo, Cause>> {
         match self {
-            Self::InProcess(_) => Answer::Now(Ok(in_process::SERVER.clone())),
+            Self::InProcess(subscriber) => Answer::Now(subscriber.ask()),
             #[cfg(feature = "redis")]
             Self::Redis(subscriber) => Answer::Later(subscriber.ask()),
             #[cfg(simulation)]

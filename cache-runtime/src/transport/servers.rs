@@ -67,13 +67,13 @@ impl Servers {
     }
 
     /// The backend that keeps keys and values.
-    pub(crate) fn backend(&self) -> Backend<'_> {
+    pub(crate) fn backend(&self) -> Result<Backend<'_>, Cause> {
         match self {
             Self::One(transport) => transport.backend(),
             #[cfg(feature = "redis")]
-            Self::Cluster(cluster) => Backend::Redis(cluster.into()),
+            Self::Cluster(cluster) => Ok(Backend::Redis(cluster.into())),
             #[cfg(simulation)]
-            Self::Cluster(cluster) => Backend::InProcess(cluster.store()),
+            Self::Cluster(cluster) => Ok(Backend::InProcess(cluster.store())),
         }
     }
 

@@ -19,13 +19,27 @@ pub(crate) enum Wire {
 /// A change of a connection or of one of its subscriptions.
 #[cfg_attr(
     not(any(feature = "redis", simulation)),
-    expect(dead_code, reason = "the in-process bus never fails")
+    allow(dead_code, reason = "the in-process bus never fails, except in tests")
 )]
 pub(crate) enum Status {
-    Confirmed { channel: Vec<u8> },
-    Refused { channel: Vec<u8>, cause: Cause },
-    Unsubscribed { channel: Vec<u8> },
+    Confirmed {
+        channel: Vec<u8>,
+    },
+    Refused {
+        channel: Vec<u8>,
+        cause: Cause,
+    },
+    Unsubscribed {
+        channel: Vec<u8>,
+    },
     Disconnected(Cause),
+    /// A test has changed the network, and waits until all that came before is carried out. If the
+    /// network is back, the next attempt to connect need not wait.
+    #[cfg(feature = "testing")]
+    Network {
+        is_back: bool,
+        noticed: tokio::sync::oneshot::Sender<()>,
+    },
 }
 
 /// What became of a payload, and of the keys that were to be deleted with it.
