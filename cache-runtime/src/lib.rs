@@ -264,6 +264,7 @@ mod counters;
 pub mod defaults;
 #[cfg(feature = "doctor")]
 pub mod doctor;
+mod driver;
 mod error;
 pub mod event;
 #[cfg(feature = "export")]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::defaults;
+use crate::driver::Driver;
 use crate::health::Cause;
 use crate::link::Timings;
 use crate::queue::Bounds;
@@ -140,6 +141,7 @@ pub(crate) struct Settings {
     pub(crate) outbox: Bounds,
     pub(crate) max_payload: usize,
     pub(crate) on_rejected: OnRejected,
+    pub(crate) driver: Driver,
 }
 
 impl Default for Settings {
@@ -171,6 +173,7 @@ impl Default for Settings {
             },
             max_payload: defaults::MAX_PAYLOAD,
             on_rejected: OnRejected::default(),
+            driver: Driver::default(),
         }
     }
 }

@@ -127,6 +127,10 @@ pub(crate) const RUNTIME: &[Layer] = &[
         "keeps one kind of failure from flooding the log",
     ),
     Layer(
+        "driver.rs",
+        "what drives a bus: its clock, its timers, and where its tasks run",
+    ),
+    Layer(
         "io_thread.rs",
         "the thread for I/O, which belongs to no runtime of the program's",
     ),

@@ -1,6 +1,8 @@
 //! The feature `testing`: what tests of a program need.
 
+mod clock;
 mod network;
+mod tokio_time;
 
 use std::time::Duration;
 
@@ -19,7 +21,12 @@ pub(crate) fn user(user_id: u64) -> UserEvent {
     UserEvent::User { user_id }
 }
 
+pub(crate) const MILLISECOND: Duration = Duration::from_millis(1);
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
+
+pub(crate) fn just_before(time: Duration) -> Duration {
+    time.saturating_sub(MILLISECOND)
+}
 
 /// A cache of users, which the events of a bus evict from.
 pub(crate) fn names(bus: &Bus) -> CoherentCache<u64, u32> {

@@ -7,6 +7,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "testing")]
+use crate::clock::ManualClock;
+#[cfg(feature = "testing")]
+use crate::driver::Driver;
 use crate::queue::Bounds;
 #[cfg(any(feature = "redis", simulation))]
 use crate::settings::PubSub;
@@ -242,6 +246,64 @@ impl BusBuilder {
             items: events,
             bytes,
         };
+        self
+    }
+
+    /// Lets a clock drive the bus: its heartbeats, leases and attempts to connect, its outbox, and the TTLs
+    /// of what stands in for Redis. The caches that are built on the bus use it too, unless their own
+    /// `clock` names another one: [`CoherentCache`](crate::CoherentCache),
+    /// [`RedisCache`](crate::RedisCache), [`Snapshot`](crate::Snapshot), [`Dedup`](crate::Dedup) and
+    /// [`RedisCooldown`](crate::RedisCooldown).
+    /// [`TtlCache`](crate::TtlCache) and [`Cooldown`](crate::Cooldown) need no bus, so their builders are
+    /// given the same clock.
+    ///
+    /// Only a bus in process can be driven by a clock; another one cannot be built. Its other
+    /// [instances](crate::Bus::another_instance) have the same clock. The limits of waits for what other
+    /// code does (`load_wait`, `load_lock`, `load_timeout`), and the waits of a handler that panics again and
+    /// again, use real time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use cache_runtime::testing::Network;
+    /// use cache_runtime::{Bus, CoherentCache, Evict, InvalidationEvent, ManualClock, cache_invalidation};
+    ///
+    /// # #[derive(InvalidationEvent)]
+    /// # enum UserEvent { User { user_id: String }, All }
+    /// # #[cache_invalidation(channel = "cache:users-clock", event = UserEvent)]
+    /// # struct Users;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let clock = ManualClock::new();
+    /// let bus = Bus::local().clock(&clock).connect().await?;
+    /// let names = CoherentCache::<String, u32>::builder("names", Duration::from_secs(60))
+    ///     .evict_on(&Users::new(&bus), |event| match event {
+    ///         UserEvent::User { user_id } => Evict::key(user_id),
+    ///         UserEvent::All => Evict::All,
+    ///     })
+    ///     .build()?;
+    /// bus.ready().await?;
+    /// names.get_or_load("7", || async { 1 }).await;
+    ///
+    /// clock.advance(Duration::from_secs(59)); // with all heartbeats of this time
+    /// assert_eq!(names.get("7"), Some(1));
+    /// clock.advance(Duration::from_secs(1));
+    /// assert_eq!(names.get("7"), None);
+    ///
+    /// Network::of(&bus).silence();
+    /// assert!(bus.health().is_live());
+    /// clock.advance(Duration::from_secs(2)); // the lease
+    /// assert!(!bus.health().is_live());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// With Tokio's paused time: [`ManualClock::following_tokio`](crate::ManualClock::following_tokio).
+    #[cfg(feature = "testing")]
+    pub fn clock(mut self, clock: &ManualClock) -> Self {
+        self.settings.driver = Driver::by(clock);
         self
     }
 

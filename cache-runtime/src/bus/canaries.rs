@@ -9,7 +9,6 @@ use super::supervisor::Supervisor;
 use crate::backoff::Backoff;
 use crate::defaults::{BACKOFF_MAX, BACKOFF_MIN};
 use crate::health::Cause;
-use crate::io_thread::{sleep, timeout};
 use crate::link::{Input, Side};
 use crate::random;
 use crate::server_info::ServerInfo;
@@ -54,8 +53,8 @@ impl Supervisor {
             let (transport, canary) =
                 (self.transport.clone(), canary_of(&self.canaries, publisher));
             let payload = acknowledgement.write();
-            let lease = self.listing.lease;
-            self.acknowledging.spawn(async move {
+            let (lease, driver) = (self.listing.lease, self.driver.clone());
+            self.acknowledging.spawn(self.driver.track(async move {
                 let mut backoff = Backoff::new(BACKOFF_MIN, BACKOFF_MAX, random::number());
                 let sending = async {
                     loop {
@@ -63,12 +62,12 @@ impl Supervisor {
                         if sent.and_then(|sent| sent.receivers).is_ok() {
                             return;
                         }
-                        sleep(backoff.next()).await;
+                        driver.sleep(backoff.next()).await;
                     }
                 };
                 // After that, the publisher no longer waits for this instance.
-                let _ = timeout(lease, sending).await;
-            });
+                let _ = driver.timeout(lease, sending).await;
+            }));
         }
     }
 
@@ -109,7 +108,7 @@ impl Supervisor {
         let generation = self.generation;
         for asking in self.transport.ask_others() {
             let inbox = Arc::clone(&self.inbox);
-            self.tasks.spawn(async move {
+            self.tasks.spawn(self.driver.track(async move {
                 if let Some((server, connection)) = asking.await {
                     let told = Told {
                         canary: number,
@@ -119,7 +118,7 @@ impl Supervisor {
                     };
                     inbox.push(Signal::Server(generation, told));
                 }
-            });
+            }));
         }
         let Some(connection) = &self.connection else {
             return;
@@ -172,9 +171,9 @@ impl Supervisor {
                 inbox.push(signal(answer));
             }
             Answer::Later(answer) => {
-                self.tasks.spawn(async move {
+                self.tasks.spawn(self.driver.track(async move {
                     let _ = inbox.push(signal(answer.await));
-                });
+                }));
             }
         }
     }

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use super::builder::{BusBuilder, Target};
 use super::shared::{CLOSE_STEP, Shared};
 use crate::channel;
+use crate::driver::Driver;
 use crate::error::{ConnectError, NotReady, NotSettled};
 use crate::event::Settled;
 use crate::health::{Cause, Health};
@@ -66,7 +67,7 @@ impl Bus {
             shared: Shared::new(
                 Settings::default(),
                 conflict(),
-                Servers::One(Transport::in_process()),
+                Servers::One(Transport::in_process(&Driver::default())),
             ),
         }
     }
@@ -368,7 +369,12 @@ impl BusBuilder {
             return Err(error(cause));
         }
         let servers = match self.target {
-            Target::Local => Servers::One(Transport::in_process()),
+            Target::Local => Servers::One(Transport::in_process(&self.settings.driver)),
+            #[cfg(all(feature = "redis", feature = "testing"))]
+            Target::Redis(_) if self.settings.driver.clock().is_some() => {
+                let what = "a manual clock: only a bus in process is driven by one";
+                return Err(error(Cause::Settings(what.into())));
+            }
             #[cfg(feature = "redis")]
             Target::Redis(target) => Servers::redis(&target, &self.settings).map_err(error)?,
             #[cfg(simulation)]

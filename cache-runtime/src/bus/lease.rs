@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::counters::Counters;
-use crate::clock::{self, Nanos, nanos};
+use crate::clock::{Nanos, nanos};
+use crate::driver::Driver;
 use crate::health::ProvenUntil;
+use crate::settings::Settings;
 
 /// Its clock starts with the link. On Linux and Android it goes on while the machine sleeps, so a
 /// lease can end during sleep.
@@ -16,21 +18,24 @@ pub(super) struct Lease {
     /// The end of the lease on the clocks that caches read.
     proven: Arc<ProvenUntil>,
     counters: Arc<Counters>,
+    driver: Driver,
 }
 
 impl Lease {
-    pub(super) fn new(length: Duration, counters: Arc<Counters>) -> Self {
+    pub(super) fn new(settings: &Settings, counters: Arc<Counters>) -> Self {
+        let driver = settings.driver.clone();
         Self {
-            start: clock::asleep_too(),
-            length,
-            proven: Arc::default(),
+            start: driver.now(),
+            length: settings.lease,
+            proven: Arc::new(ProvenUntil::new(&driver)),
             counters,
+            driver,
         }
     }
 
     /// Time since the link was made.
     pub(super) fn now(&self) -> Duration {
-        Duration::from_nanos(clock::asleep_too().saturating_sub(self.start))
+        Duration::from_nanos(self.driver.now().saturating_sub(self.start))
     }
 
     pub(super) fn length(&self) -> Duration {

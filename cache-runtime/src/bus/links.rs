@@ -10,7 +10,6 @@ use super::lease::Lease;
 use super::supervisor::Supervisor;
 use crate::channel::Dispatch;
 use crate::health::{Health, Reported};
-use crate::io_thread;
 use crate::queue::Queue;
 use crate::settings::Settings;
 use crate::transport::Transport;
@@ -77,7 +76,7 @@ impl Link {
                 self.transport.clone(),
                 Arc::clone(&self.health),
             );
-            self.supervisor = io_thread::spawn(supervisor.run());
+            self.supervisor = settings.driver.spawn(supervisor.run());
         }
         self.inbox
             .push(Signal::Subscribe(Arc::clone(channel), wanted));

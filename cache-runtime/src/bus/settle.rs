@@ -21,10 +21,10 @@ use super::listening::Listening;
 use super::shared::Shared;
 use crate::channel::Dispatch;
 use crate::clock::Instant;
+use crate::driver::Driver;
 use crate::error::NotSettled;
 use crate::event::Settled;
 use crate::health::{Cause, Health, Reported};
-use crate::io_thread::{sleep, timeout};
 use crate::remedy::Remedy;
 use crate::settings::{FENCE, INSTANCES_KEY};
 use crate::transport::{Fenced, Instances, Listed, Transport};
@@ -50,6 +50,11 @@ struct Round {
 }
 
 impl Shared {
+    /// What drives the bus.
+    pub(crate) fn driver(&self) -> &Driver {
+        &self.settings().driver
+    }
+
     /// To be called before an event is published that is to be confirmed. Returns the time.
     ///
     /// If nothing is subscribed, opens the connection for events first. From then on all connections lead
@@ -120,7 +125,7 @@ impl Shared {
     /// In a cluster, each instance has its links' canaries in slots of its own choice, so there is no
     /// channel that all listen to on the node of an event.
     async fn expire(&self) -> Result<Settled, NotSettled> {
-        sleep(self.settings().lease).await;
+        self.driver().sleep(self.settings().lease).await;
         if self.is_closed() {
             return Err(NotSettled::down(Cause::Closed));
         }
@@ -149,7 +154,7 @@ impl Shared {
             instances,
         } = sent.await.map_err(NotSettled::down)?;
         // Later than on the server, so that every lease is waited for a little too long.
-        let sent = Instant::now();
+        let sent = self.driver().instant();
         let lease_ends = sent + self.settings().lease;
         let mut silent: Vec<Silent> = Vec::new();
         if let Some(instances) = &instances {
@@ -176,7 +181,7 @@ impl Shared {
             let lease_ends = unknown.then_some(lease_ends);
             let waited_for = silent.iter().filter(|_| Remedy::SilentLease.applies());
             let ends = waited_for.map(|silent| silent.ends);
-            let now = Instant::now();
+            let now = self.driver().instant();
             // The latest of those that are not over yet: until then somebody may serve.
             let Some(latest) = ends.chain(lease_ends).filter(|ends| *ends > now).max() else {
                 let silent = silent.into_iter().map(|silent| silent.instance);
@@ -185,7 +190,8 @@ impl Shared {
                     silent: silent.collect(),
                 });
             };
-            let _ = timeout(latest - now, waiting.changed.notified()).await;
+            let changed = waiting.changed.notified();
+            let _ = self.driver().timeout(latest - now, changed).await;
         }
     }
 
@@ -217,7 +223,7 @@ impl Shared {
                 return Ok(renewed.into_iter().cloned().collect());
             }
             asked += 1;
-            sleep(lease / ASKED_IN_LEASE).await;
+            self.driver().sleep(lease / ASKED_IN_LEASE).await;
         }
     }
 

@@ -92,7 +92,7 @@ impl Shared {
         let (id, fences) = (random::number(), Arc::new(Fences::new()));
         let counters = Arc::default();
         let mut table = Table::new(Arc::clone(&fences), Arc::clone(&counters));
-        let lease = Arc::new(Lease::new(settings.lease, counters));
+        let lease = Arc::new(Lease::new(&settings, counters));
         let (health, combined, proven) = match &servers {
             Servers::One(transport) => {
                 let canary = CanaryName { id, slot: None };

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::{JoinSet, coop};
-use tokio::time::timeout;
 use tracing::{debug, error, info, warn};
 
 use super::fences::{self, Acknowledgement, CanaryName, Fences};
 use super::inbox::{EVERY_GENERATION, Generation, Inbox, Signal};
 use super::lease::Lease;
 use crate::channel::Dispatch;
+use crate::driver::{Driver, Elapsed};
 use crate::health::{Cause, Health, Reported};
 use crate::link::{Audience, ChannelId, FlushCause, Input, Link, Output};
 use crate::remedy::Remedy;
@@ -35,6 +35,7 @@ pub(super) struct Supervisor {
     /// The time on the lease's clock, when it was last read. It is not read for every message,
     /// because reading it costs more than handling a message.
     now: Duration,
+    pub(super) driver: Driver,
     pub(super) inbox: Arc<Inbox>,
     pub(super) transport: Transport,
     pub(super) connection: Option<Connection>,
@@ -86,6 +87,7 @@ impl Supervisor {
             lease,
             is_node: slot.is_some(),
             now: Duration::ZERO,
+            driver: settings.driver.clone(),
             inbox,
             transport,
             connection: None,
@@ -114,7 +116,8 @@ impl Supervisor {
             let taken = match self.link.timeout() {
                 Some(at) => {
                     let wait = at.saturating_sub(self.lease.now());
-                    timeout(wait, self.inbox.take(&mut batch)).await
+                    let taking = self.inbox.take(&mut batch);
+                    self.driver.timeout_within(wait, taking).await
                 }
                 None => Ok(self.inbox.take(&mut batch).await),
             };
@@ -135,7 +138,7 @@ impl Supervisor {
                     }
                     self.carry_out();
                 }
-                Err(_elapsed) => {}
+                Err(Elapsed) => {}
             }
             self.tick();
             while let Some(ended) = self.tasks.try_join_next() {
@@ -383,10 +386,10 @@ impl Supervisor {
             }
             Answer::Later(attempt) => {
                 let inbox = Arc::clone(&self.inbox);
-                self.tasks.spawn(async move {
+                self.tasks.spawn(self.driver.track(async move {
                     let result = attempt.await;
                     inbox.push(Signal::Connected(generation, result));
-                });
+                }));
             }
         }
     }
@@ -434,11 +437,11 @@ impl Supervisor {
             }
             Answer::Later(answer) => {
                 let inbox = Arc::clone(&self.inbox);
-                self.tasks.spawn(async move {
+                self.tasks.spawn(self.driver.track(async move {
                     for status in answer.await {
                         inbox.push(Signal::Wire(generation, Wire::Status(status)));
                     }
-                });
+                }));
             }
         }
     }

@@ -137,7 +137,7 @@ impl Table {
             // The slot of a channel of the node is a slot of the node.
             let slot = slot_of(channel.name());
             let carrier = carrier.clone();
-            let lease = Arc::new(Lease::new(settings.lease, Arc::clone(&self.counters)));
+            let lease = Arc::new(Lease::new(settings, Arc::clone(&self.counters)));
             let canary = CanaryName {
                 id: random::number(),
                 slot: Some(slot),

@@ -79,17 +79,21 @@ impl Outbox {
             return Fate::Refused;
         }
         if !*self.0.is_sending.borrow() {
-            if io_thread::spawn(sender::run(Arc::clone(&self.0))).is_none() {
+            if (self.0.driver)
+                .spawn(sender::run(Arc::clone(&self.0)))
+                .is_none()
+            {
                 return Fate::Refused;
             }
             self.0.is_sending.send_replace(true);
         }
         count(&channel.counters().deferred);
-        let (payload, now) = (payload.into(), Instant::now());
+        let (payload, now) = (payload.into(), self.0.driver.instant());
         let event = Event { channel, payload };
         state.pending.add(event, Window::after(now, lag), now);
         if let Some(cause) = cause {
-            state.stuck.get_or_insert((now, cause.clone()));
+            let stuck = || (Instant::now(), cause.clone());
+            state.stuck.get_or_insert_with(stuck);
         }
         self.0.is_used.store(true, Ordering::Release);
         drop(state);

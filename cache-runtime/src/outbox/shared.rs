@@ -9,6 +9,7 @@ use tokio::sync::{Notify, watch};
 use super::pending::Pending;
 use super::unsent::Unsent;
 use crate::clock::Instant;
+use crate::driver::Driver;
 use crate::health::{Cause, Reported};
 use crate::log_throttle::LogThrottle;
 use crate::settings::Settings;
@@ -17,6 +18,7 @@ use crate::transport::Servers;
 
 /// What the outbox and its sender share.
 pub(super) struct Shared {
+    pub(super) driver: Driver,
     pub(super) servers: Servers,
     /// The health of the bus.
     pub(super) health: Arc<Reported>,
@@ -62,6 +64,7 @@ impl State {
 impl Shared {
     pub(super) fn new(settings: &Settings, servers: Servers, health: Arc<Reported>) -> Self {
         Self {
+            driver: settings.driver.clone(),
             servers,
             health,
             is_on: settings.outbox.items > 0 && settings.outbox.bytes > 0,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Outbox;
 use crate::channel::{ChannelStats, Counters, Dispatch};
 use crate::clock::Instant;
+use crate::driver::Driver;
 use crate::health::{Health, Reported};
 use crate::link::{Audience, ChannelId, FlushCause};
 use crate::queue::Bounds;
@@ -80,7 +81,7 @@ fn outbox(bounds: Bounds) -> Outbox {
         outbox: bounds,
         ..Settings::default()
     };
-    let servers = Servers::One(Transport::in_process());
+    let servers = Servers::One(Transport::in_process(&Driver::default()));
     let health = Arc::new(Reported::new(Health::Idle, Arc::default()));
     Outbox::new(&settings, servers, health)
 }

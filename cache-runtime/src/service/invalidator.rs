@@ -18,6 +18,8 @@ use crate::barrier::Barrier;
 use crate::bus::Bus;
 use crate::channel::handler::{HandlerContext, HandlerOutput};
 use crate::channel::{ChannelStats, DeclaredChannel, Dispatch, Hook, Inline, Notice, Outlet};
+#[cfg(feature = "testing")]
+use crate::driver::Driver;
 use crate::error::{NotReady, PublishAllError, PublishError};
 use crate::event::{EventMethods, InvalidationEvent, Publisher, Publishing, Receipt, Settler};
 use crate::health::{Health, Lease};
@@ -323,6 +325,12 @@ impl<E: InvalidationEvent> Invalidator<E> {
     /// The lease of the bus: how long a canary proves that events arrive.
     pub(crate) fn lease_time(this: &Self) -> Duration {
         this.core.bus.settings().lease
+    }
+
+    /// What drives the bus.
+    #[cfg(feature = "testing")]
+    pub(crate) fn driver(this: &Self) -> &Driver {
+        this.core.bus.driver()
     }
 
     /// The channel's lease: until when events are proven to arrive.

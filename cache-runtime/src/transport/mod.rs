@@ -28,9 +28,11 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
+use crate::driver::Driver;
 use crate::health::Cause;
 use crate::server_info::ServerInfo;
 use crate::settings::Settings;
+use in_process::Hub;
 pub(crate) use in_process::{Attachment, Store};
 pub(crate) use instances::{Fenced, Instances, Listed, Listing};
 #[cfg(feature = "doctor")]
@@ -79,8 +81,9 @@ pub(crate) enum Answer<T> {
 }
 
 impl Transport {
-    pub(crate) fn in_process() -> Self {
-        Self::InProcess(Arc::default())
+    pub(crate) fn in_process(driver: &Driver) -> Self {
+        let hub = Arc::new(Hub::new(driver));
+        Self::InProcess(Arc::new(Attachment::new(hub)))
     }
 
     /// Whether this is the same transport, with the same connections.

@@ -7,6 +7,7 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::bus::listening::Listening;
+use crate::driver::Driver;
 
 const NODES: usize = 3;
 
@@ -60,7 +61,9 @@ impl Bus {
             table,
             whole,
             channels,
-            nodes: (0..NODES).map(|_| Transport::in_process()).collect(),
+            nodes: (0..NODES)
+                .map(|_| Transport::in_process(&Driver::default()))
+                .collect(),
             was_wrong,
         };
         for channel in bus.channels.clone() {

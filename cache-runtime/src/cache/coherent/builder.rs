@@ -121,6 +121,8 @@ where
     ) -> Builder<K, V, WithEvents> {
         let proof = Proof::new(service);
         self.options.barriers.add(Invalidator::barrier(service));
+        #[cfg(feature = "testing")]
+        self.options.drive(Invalidator::driver(service));
         let counts = proof.source().counts();
         let service = service.clone();
         self.plan.evicting.push(Evicting {

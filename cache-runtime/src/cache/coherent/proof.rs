@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::policy::WhileDown;
 use crate::audit::Source;
-use crate::clock::{self, Clock, Nanos, nanos};
+use crate::clock::{Clock, Nanos, nanos};
 use crate::event::InvalidationEvent;
 use crate::health::{Health, Lease};
 use crate::remedy::Remedy;
@@ -51,7 +51,7 @@ impl Proof {
             WhileDown::ServeFor(_) if !Remedy::ServeForEnds.applies() => true,
             WhileDown::ServeFor(time) => {
                 let ended = self.lease.ended();
-                ended.is_some_and(|ended| clock::asleep_too() < ended.saturating_add(nanos(time)))
+                ended.is_some_and(|ended| self.lease.now() < ended.saturating_add(nanos(time)))
             }
         };
         within && self.health() != Health::Closed

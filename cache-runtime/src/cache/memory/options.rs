@@ -11,6 +11,8 @@ use crate::cache::limits::{check_entries, check_longest, check_time};
 use crate::cache::names::check_name;
 use crate::clock::{Clock, ManualClock};
 use crate::defaults;
+#[cfg(feature = "testing")]
+use crate::driver::Driver;
 
 /// The weight of an entry.
 type Weigh<K, V> = Box<dyn Fn(&K, &V) -> u32 + Send + Sync>;
@@ -54,6 +56,14 @@ impl<K, V> Options<K, V> {
 
     pub(crate) fn set_clock(&mut self, clock: &ManualClock) {
         self.clock = Clock::Manual(clock.clone());
+    }
+
+    /// Uses the clock that drives a bus, unless another one was chosen.
+    #[cfg(feature = "testing")]
+    pub(crate) fn drive(&mut self, driver: &Driver) {
+        if let (Some(clock), Clock::Kernel) = (driver.clock(), &self.clock) {
+            self.set_clock(clock);
+        }
     }
 
     /// Adds a TTL for each value. Of the TTLs of several functions, the shortest counts.
@@ -248,7 +258,8 @@ macro_rules! common_setters {
 
         /// Uses this clock, in tests.
         ///
-        /// The lease of a bus uses the real clock in any case.
+        /// The lease of a bus uses the clock of the bus in any case: the real one, unless
+        /// `BusBuilder::clock` has given it another.
         pub fn clock(mut self, clock: &ManualClock) -> Self {
             self.options.set_clock(clock);
             self

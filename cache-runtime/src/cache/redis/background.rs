@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 
+use crate::clock::Instant;
+use crate::driver::Driver;
 use crate::io_thread;
 use crate::sync::Mutex;
 
@@ -21,6 +22,7 @@ pub(super) struct Background {
     tasks: Mutex<Option<JoinSet<()>>>,
     /// Keys that are being refreshed, as `None`, and paused keys with the end of their pause.
     refreshing: Mutex<HashMap<String, Option<Instant>>>,
+    driver: Driver,
 }
 
 /// How long an entry is not refreshed again after a refresh that failed or left it due: 1 s. It is
@@ -43,10 +45,11 @@ impl Refreshing {
 }
 
 impl Background {
-    pub(super) fn new() -> Arc<Self> {
+    pub(super) fn new(driver: &Driver) -> Arc<Self> {
         Arc::new(Self {
             tasks: Mutex::new(Some(JoinSet::new())),
             refreshing: Mutex::default(),
+            driver: driver.clone(),
         })
     }
 
@@ -66,11 +69,16 @@ impl Background {
         }
     }
 
+    /// What drives the bus of the cache.
+    pub(super) fn driver(&self) -> &Driver {
+        &self.driver
+    }
+
     /// Claims a key for a refresh. `None` if it is being refreshed in this process or paused, or
     /// too many keys are.
     pub(super) fn refresh(self: &Arc<Self>, key: &str) -> Option<Refreshing> {
         let mut refreshing = self.refreshing.lock();
-        let now = Instant::now();
+        let now = self.driver.instant();
         if refreshing.len() >= KEYS {
             refreshing.retain(|_, until| until.is_none_or(|until| now < until));
         }
@@ -103,7 +111,7 @@ impl Drop for Refreshing {
         if self.finished {
             refreshing.remove(&self.key);
         } else if let Some(until) = refreshing.get_mut(&self.key) {
-            *until = Some(Instant::now() + PAUSE);
+            *until = Some(self.background.driver.instant() + PAUSE);
         }
     }
 }

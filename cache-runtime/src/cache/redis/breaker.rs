@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::clock::{Nanos, precise};
+use crate::clock::Nanos;
+use crate::driver::Driver;
 use crate::health::Cause;
 use crate::sync::Mutex;
 
@@ -16,9 +17,17 @@ pub(super) struct Breaker {
     /// When the next command may be sent; 0 while the breaker is closed.
     open_until: AtomicU64,
     cause: Mutex<Option<Cause>>,
+    driver: Driver,
 }
 
 impl Breaker {
+    pub(super) fn new(driver: &Driver) -> Self {
+        Self {
+            driver: driver.clone(),
+            ..Self::default()
+        }
+    }
+
     /// Fails while the breaker is open. After the pause one caller passes, and its result decides
     /// for all.
     pub(super) fn check(&self) -> Result<(), Cause> {
@@ -26,7 +35,7 @@ impl Breaker {
         if until == 0 {
             return Ok(());
         }
-        let now = precise();
+        let now = self.driver.now();
         if now >= until {
             let again = self.open_until.compare_exchange(
                 until,
@@ -55,7 +64,8 @@ impl Breaker {
             Err(cause @ (Cause::Timeout(_) | Cause::Unreachable(_))) => {
                 let mut known = self.cause.lock();
                 *known = Some(cause.clone());
-                self.open_until.store(precise() + PAUSE, Ordering::Release);
+                let until = self.driver.now() + PAUSE;
+                self.open_until.store(until, Ordering::Release);
             }
             // Any other error is an answer too.
             _ => {

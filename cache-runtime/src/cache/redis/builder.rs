@@ -420,6 +420,8 @@ where
         if let Some(clock) = &origin.clock {
             engine.set_clock(clock);
         }
+        #[cfg(feature = "testing")]
+        engine.drive(origin.bus.driver());
         engine.barriers = self.sources.barriers();
         engine.load_wait = options.load_wait;
         let group_by = options.group_by.take();
@@ -456,8 +458,8 @@ where
             engine: Engine::new(&name, engine),
             reclaiming: Reclaiming::default(),
             coherence,
-            breaker: Breaker::default(),
-            background: Background::new(),
+            breaker: Breaker::new(origin.bus.driver()),
+            background: Background::new(origin.bus.driver()),
             counters: Counters::default(),
             logs: Logs::default(),
             options,

@@ -10,7 +10,6 @@ use super::shared::Shared;
 use crate::backoff::Backoff;
 use crate::cache::caught::Caught;
 use crate::health::Cause;
-use crate::io_thread::sleep;
 use crate::random;
 
 /// The wait before an entry is looked at again that could not be refreshed, or that another instance
@@ -27,7 +26,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
                 let mut backoff = Backoff::new(WAIT.0, WAIT.1, random::number());
                 loop {
                     let wait = shared.keep_fresh(scheduled, &mut backoff).await;
-                    sleep(wait).await;
+                    shared.background.driver().sleep(wait).await;
                 }
             });
         }

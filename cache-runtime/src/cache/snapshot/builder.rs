@@ -22,6 +22,7 @@ use crate::cache::limits::check_time;
 use crate::cache::names::check_name;
 use crate::clock::{Clock, ManualClock};
 use crate::defaults;
+use crate::driver::Driver;
 use crate::event::InvalidationEvent;
 use crate::io_thread;
 use crate::random;
@@ -41,6 +42,8 @@ pub struct Builder<T> {
     timeout: Duration,
     backoff: (Duration, Duration),
     clock: Clock,
+    /// Of the bus whose events ask for loads.
+    driver: Driver,
 }
 
 /// One `reload_on`: the proof of its channel, and how to subscribe.
@@ -82,6 +85,7 @@ impl<T: Send + Sync + 'static> Snapshot<T> {
             timeout: defaults::LOAD_TIMEOUT,
             backoff: (defaults::RELOAD_BACKOFF_MIN, defaults::RELOAD_BACKOFF_MAX),
             clock: Clock::default(),
+            driver: Driver::default(),
         }
     }
 }
@@ -105,6 +109,13 @@ impl<T: Send + Sync + 'static> Builder<T> {
     ) -> Self {
         let proof = Proof::new(service);
         self.barriers.add(Invalidator::barrier(service));
+        #[cfg(feature = "testing")]
+        if let Some(clock) = Invalidator::driver(service).clock() {
+            self.driver = Invalidator::driver(service).clone();
+            if matches!(self.clock, Clock::Kernel) {
+                self.clock = Clock::Manual(clock.clone());
+            }
+        }
         let counts = proof.source().counts();
         let service = service.clone();
         self.sources.push(Source {
@@ -185,7 +196,12 @@ impl<T: Send + Sync + 'static> Builder<T> {
         if let Err(error) = self.check() {
             return Err(LoadError::new(&self.name, Reason::Settings(error)));
         }
-        let Self { name, clock, .. } = self;
+        let Self {
+            name,
+            clock,
+            driver,
+            ..
+        } = self;
         let signals = Arc::new(Signals::new());
         // Subscribed before the load begins, so that it misses no event.
         let (proofs, subscriptions): (Vec<_>, Vec<_>) = (self.sources.into_iter())
@@ -198,6 +214,7 @@ impl<T: Send + Sync + 'static> Builder<T> {
             signals,
             barriers: self.barriers,
             clock,
+            driver,
         };
         let Attempt { began, result } = loader.attempt().await;
         let shared = Arc::new(Shared::new(

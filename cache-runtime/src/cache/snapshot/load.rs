@@ -12,6 +12,7 @@ use crate::barrier::Barriers;
 use crate::cache::caught::Caught;
 use crate::clock::{Clock, Instant, Nanos, asleep_too};
 use crate::counters::count;
+use crate::driver::Driver;
 use crate::io_thread::timeout;
 use crate::remedy::Remedy;
 
@@ -26,6 +27,8 @@ pub(super) struct Loader<T> {
     /// The barriers of the channels that ask for loads.
     pub(super) barriers: Barriers,
     pub(super) clock: Clock,
+    /// For the waits until the next load.
+    pub(super) driver: Driver,
 }
 
 /// A load that has ended.
@@ -70,7 +73,7 @@ impl<T> Loader<T> {
         let changes = self.signals.changes();
         let raised = self.barriers.raised().is_some();
         Began {
-            at: Instant::now(),
+            at: self.driver.instant(),
             age_from: self.now(),
             covers: changes - u64::from(raised),
             asked,

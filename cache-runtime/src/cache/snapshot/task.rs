@@ -10,7 +10,6 @@ use super::policy::WhileDown;
 use super::shared::Shared;
 use crate::backoff::Backoff;
 use crate::clock::Instant;
-use crate::io_thread;
 use crate::log_throttle::LogThrottle;
 use crate::wire::Prose;
 
@@ -61,7 +60,8 @@ impl<T: Send + Sync + 'static> Task<T> {
                 self.backoff.reset();
                 None
             } else {
-                Some(Instant::now() + self.backoff.next())
+                let now = self.shared.loader.driver.instant();
+                Some(now + self.backoff.next())
             };
         }
     }
@@ -71,7 +71,8 @@ impl<T: Send + Sync + 'static> Task<T> {
         loop {
             // A signal that comes after this was computed leaves a permit in `wake`.
             let due = self.due();
-            let left = due.map(|due| due.saturating_duration_since(Instant::now()));
+            let driver = &self.shared.loader.driver;
+            let left = due.map(|due| due.saturating_duration_since(driver.instant()));
             if left == Some(Duration::ZERO) {
                 return;
             }
@@ -82,7 +83,7 @@ impl<T: Send + Sync + 'static> Task<T> {
             };
             let woken = self.shared.loader.signals.wake.notified();
             match left.into_iter().chain(look).min() {
-                Some(time) => drop(io_thread::timeout(time, woken).await),
+                Some(time) => drop(driver.timeout(time, woken).await),
                 None => woken.await,
             }
         }

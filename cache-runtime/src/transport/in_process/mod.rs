@@ -11,6 +11,7 @@ use std::sync::{Arc, Weak};
 
 use super::instances::Instances;
 use super::wire::{Feed, Status, Wire};
+use crate::driver::Driver;
 use crate::health::Cause;
 use crate::server_info::{Role, ServerInfo};
 use crate::sync::Mutex;
@@ -25,15 +26,15 @@ pub(crate) static SERVER: ServerInfo = ServerInfo {
 };
 
 /// What stands in for a server.
-#[derive(Default)]
 pub(crate) struct Hub {
     /// Locked while a message is delivered, so that all instances receive messages in one order.
     attachments: Mutex<Vec<Weak<Attachment>>>,
     store: Store,
+    #[cfg(feature = "testing")]
+    driver: Driver,
 }
 
 /// One instance on a hub.
-#[derive(Default)]
 pub(crate) struct Attachment {
     hub: Arc<Hub>,
     state: Mutex<State>,
@@ -48,6 +49,15 @@ struct State {
 }
 
 impl Hub {
+    pub(crate) fn new(driver: &Driver) -> Self {
+        Self {
+            attachments: Mutex::default(),
+            store: Store::new(driver),
+            #[cfg(feature = "testing")]
+            driver: driver.clone(),
+        }
+    }
+
     pub(crate) fn store(&self) -> &Store {
         &self.store
     }

@@ -84,21 +84,21 @@ impl Network {
     }
 
     /// Takes note of the lease that a canary begins.
-    pub(super) fn list(&mut self, listing: &Listing) {
+    pub(super) fn list(&mut self, listing: &Listing, now: Instant) {
         let listed = Listed {
             id: listing.id,
             name: listing.name.as_str().into(),
             until: 0,
             proven: 0,
         };
-        self.listed = Some((listed, Instant::now() + listing.lease));
+        self.listed = Some((listed, now + listing.lease));
     }
 
     /// The instance, if it is cut off, and may serve what it has not heard to be stale. `until` is the rest
     /// of its lease.
-    pub(super) fn cut_off(&self) -> Option<Listed> {
+    pub(super) fn cut_off(&self, now: Instant) -> Option<Listed> {
         let (listed, until) = self.listed.as_ref()?;
-        let left = until.saturating_duration_since(Instant::now());
+        let left = until.saturating_duration_since(now);
         let is_cut_off = !self.is_up() || self.is_lost;
         (is_cut_off && left > Duration::ZERO).then(|| Listed {
             until: u64::try_from(left.as_millis()).unwrap_or(u64::MAX),

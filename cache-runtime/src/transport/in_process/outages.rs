@@ -33,7 +33,8 @@ impl Attachment {
 
     /// Takes note of the lease that a canary begins.
     pub(crate) fn list(&self, listing: &Listing) {
-        self.state.lock().network.list(listing);
+        let now = self.hub.driver.instant();
+        self.state.lock().network.list(listing, now);
     }
 }
 
@@ -51,9 +52,9 @@ impl State {
 impl Hub {
     /// The instances that are cut off, and whose leases may hold. The others answer by themselves.
     pub(super) fn cut_off(&self) -> Instances {
-        let attachments = self.attachments.lock();
+        let (attachments, now) = (self.attachments.lock(), self.driver.instant());
         let all = attachments.iter().filter_map(Weak::upgrade);
-        let listed = all.filter_map(|attachment| attachment.state.lock().network.cut_off());
+        let listed = all.filter_map(|attachment| attachment.state.lock().network.cut_off(now));
         Instances {
             listed: listed.collect(),
             ..Instances::default()

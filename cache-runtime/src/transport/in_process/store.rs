@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::driver::Driver;
 use crate::random::nonce;
 use crate::sync::Mutex;
 use crate::transport::token::{
@@ -26,6 +27,7 @@ pub(crate) struct Store(Mutex<Data>);
 
 #[derive(Default)]
 struct Data {
+    driver: Driver,
     entries: BTreeMap<Arc<str>, Entry>,
     /// All keys, in order of expiry.
     expiring: BTreeMap<Expiry, Arc<str>>,
@@ -42,6 +44,13 @@ struct Entry {
 }
 
 impl Store {
+    pub(crate) fn new(driver: &Driver) -> Self {
+        Self(Mutex::new(Data {
+            driver: driver.clone(),
+            ..Data::default()
+        }))
+    }
+
     pub(crate) fn get(&self, key: &str) -> Option<Vec<u8>> {
         self.lock().get(key).map(<[u8]>::to_vec)
     }
@@ -221,10 +230,14 @@ impl Store {
 }
 
 impl Data {
+    fn now(&self) -> Instant {
+        self.driver.tokio_instant()
+    }
+
     /// The entry, unless it has expired.
     fn entry(&self, key: &str) -> Option<&Entry> {
         let entry = self.entries.get(key)?;
-        entry.lives(Instant::now()).then_some(entry)
+        entry.lives(self.now()).then_some(entry)
     }
 
     fn get(&self, key: &str) -> Option<&[u8]> {
@@ -239,7 +252,7 @@ impl Data {
     fn start(&self, key: &str, most: usize) -> Option<(Vec<u8>, Option<Duration>)> {
         let entry = self.entry(key)?;
         let value = &entry.value[..entry.value.len().min(most)];
-        let ttl = Some(entry.expiry.0 - Instant::now());
+        let ttl = Some(entry.expiry.0 - self.now());
         Some((value.to_vec(), ttl))
     }
 
@@ -271,7 +284,7 @@ impl Data {
     /// Lets a generation live no shorter than what depends on it. Twice as long, so that few of the
     /// next calls write.
     fn renew(&mut self, key: &str, generation: &str, ttl: Duration) {
-        let until = Instant::now() + Duration::from_millis(millis(ttl));
+        let until = self.now() + Duration::from_millis(millis(ttl));
         let lives = self.entry(key).is_some_and(|entry| until < entry.expiry.0);
         if !lives {
             let twice = ttl.saturating_mul(2);
@@ -282,11 +295,11 @@ impl Data {
     /// The rest of a TTL.
     fn left(&self, key: &str) -> Option<Duration> {
         let entry = self.entry(key)?;
-        Some(entry.expiry.0.saturating_duration_since(Instant::now()))
+        Some(entry.expiry.0.saturating_duration_since(self.now()))
     }
 
     fn keys(&self, prefix: &str) -> impl Iterator<Item = &str> {
-        let now = Instant::now();
+        let now = self.now();
         let from = self
             .entries
             .range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
@@ -300,7 +313,7 @@ impl Data {
         self.remove(key);
         let key: Arc<str> = key.into();
         self.number += 1;
-        let until = Instant::now() + Duration::from_millis(millis(ttl));
+        let until = self.now() + Duration::from_millis(millis(ttl));
         let expiry = (until, self.number);
         self.expiring.insert(expiry, Arc::clone(&key));
         self.entries.insert(key, Entry { value, expiry });
@@ -312,11 +325,11 @@ impl Data {
             return false;
         };
         self.expiring.remove(&entry.expiry);
-        entry.lives(Instant::now())
+        entry.lives(self.now())
     }
 
     fn sweep(&mut self) {
-        let now = Instant::now();
+        let now = self.now();
         for _ in 0..SWEPT {
             let Some(next) = self
                 .expiring
