@@ -1,6 +1,7 @@
 //! The feature `testing`: what tests of a program need.
 
 mod clock;
+mod evict;
 mod network;
 mod tokio_time;
 

@@ -1,4 +1,4 @@
-//! What tests of a program need: outages, one clock, a barrier, and a recorder of events.
+//! What tests of a program need: outages, one clock, and what an event evicts.
 //!
 //! With the feature `testing`, as a dependency of tests:
 //!
@@ -7,6 +7,7 @@
 //! cache-runtime = { version = "0.1", features = ["testing"] }
 //! ```
 
+mod evict;
 mod network;
 
 pub use network::Network;
