@@ -181,7 +181,8 @@ async fn publishers_wait_by_it_for_those_that_may_still_serve() {
         // The server counts in whole milliseconds.
         clock.advance(defaults::LEASE + MILLISECOND);
     });
-    settled.unwrap();
+    let confirmed = settled.unwrap();
+    assert_eq!(confirmed.settled().expired().len(), 1, "{confirmed:?}");
     assert_eq!(cache.get(&1), None);
 }
 

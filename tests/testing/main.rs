@@ -3,8 +3,12 @@
 mod clock;
 mod evict;
 mod network;
+mod recorder;
+mod settled;
 mod tokio_time;
 
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use cache_runtime::{Bus, CoherentCache, Evict, InvalidationEvent, cache_invalidation};
@@ -38,4 +42,12 @@ pub(crate) fn names(bus: &Bus) -> CoherentCache<u64, u32> {
         })
         .build()
         .unwrap()
+}
+
+/// The output of a future that need not wait.
+pub(crate) fn now<F: Future>(future: F) -> Option<F::Output> {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => None,
+    }
 }

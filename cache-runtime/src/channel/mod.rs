@@ -76,6 +76,11 @@ pub(crate) trait Dispatch: Any + Send + Sync {
     fn all(&self) -> Vec<u8>;
     /// Sets the health to closed, and closes the queues of handlers and streams.
     fn close(&self);
+    /// Asks each handler to tell when all that is queued now is handled. An error says that it is unknown.
+    #[cfg(feature = "testing")]
+    fn handlers(&self) -> Vec<tokio::sync::oneshot::Receiver<()>> {
+        Vec::new()
+    }
 }
 
 impl<E: InvalidationEvent> Channel<E> {
@@ -279,5 +284,11 @@ impl<E: InvalidationEvent> Dispatch for Channel<E> {
         for outlet in self.outlets.snapshot().iter() {
             outlet.close();
         }
+    }
+
+    #[cfg(feature = "testing")]
+    fn handlers(&self) -> Vec<tokio::sync::oneshot::Receiver<()>> {
+        let outlets = self.outlets.snapshot();
+        outlets.iter().filter_map(|it| it.ask_handler()).collect()
     }
 }

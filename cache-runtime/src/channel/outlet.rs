@@ -3,6 +3,8 @@
 use std::mem::size_of;
 use std::sync::OnceLock;
 
+#[cfg(feature = "testing")]
+use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
 use crate::event::InvalidationEvent;
@@ -14,6 +16,9 @@ pub(crate) struct Outlet<E> {
     pub(crate) queue: Queue<Delivery<E>>,
     /// The task of the handler; unset for a stream, and for a handler on a thread.
     pub(crate) task: OnceLock<AbortHandle>,
+    /// Whether it is that of a handler.
+    #[cfg(feature = "testing")]
+    has_handler: OnceLock<()>,
 }
 
 impl<E> Outlet<E> {
@@ -21,7 +26,15 @@ impl<E> Outlet<E> {
         Self {
             queue: Queue::new(bounds),
             task: OnceLock::new(),
+            #[cfg(feature = "testing")]
+            has_handler: OnceLock::new(),
         }
+    }
+
+    /// The queue is that of a handler.
+    #[cfg(feature = "testing")]
+    pub(crate) fn set_handler(&self) {
+        let _ = self.has_handler.set(());
     }
 
     /// Closes the queue, and cancels an async handler at its next await.
@@ -39,6 +52,39 @@ pub(crate) enum Delivery<E> {
     Event(E, usize),
     /// The event's `All`: events may have been lost.
     Flush,
+    /// A test asks the handler to tell when it comes here: all that was queued before is handled. If it is
+    /// dropped, it is unknown.
+    #[cfg(feature = "testing")]
+    Handled(oneshot::Sender<()>),
+}
+
+#[cfg(feature = "testing")]
+impl<E: InvalidationEvent> Outlet<E> {
+    /// Asks a handler to tell when all that is queued now is handled. `None` for a stream.
+    pub(super) fn ask_handler(&self) -> Option<oneshot::Receiver<()>> {
+        self.has_handler.get()?;
+        if self.queue.is_closed() {
+            return None;
+        }
+        let (handled, receiver) = oneshot::channel();
+        self.queue.push(Delivery::Handled(handled));
+        Some(receiver)
+    }
+}
+
+#[cfg(feature = "testing")]
+impl<E> Delivery<E> {
+    /// The event or flush for the handler. What a test asks is answered.
+    pub(super) fn or_answered(self) -> Option<Self> {
+        match self {
+            Self::Handled(handled) => {
+                // The test may have given up waiting.
+                let _ = handled.send(());
+                None
+            }
+            other => Some(other),
+        }
+    }
 }
 
 impl<E: InvalidationEvent> Delivery<E> {
@@ -46,6 +92,8 @@ impl<E: InvalidationEvent> Delivery<E> {
         match self {
             Self::Event(event, _) => event,
             Self::Flush => E::all(),
+            #[cfg(feature = "testing")]
+            Self::Handled(_) => unreachable!("only handlers are asked, and they answer"),
         }
     }
 }
@@ -55,7 +103,14 @@ impl<E> Item for Delivery<E> {
         match self {
             Self::Event(_, payload) => size_of::<Self>() + payload,
             Self::Flush => size_of::<Self>(),
+            #[cfg(feature = "testing")]
+            Self::Handled(_) => 0,
         }
+    }
+
+    #[cfg(feature = "testing")]
+    fn counts(&self) -> bool {
+        !matches!(self, Self::Handled(_))
     }
 
     fn collapse(queued: &mut Vec<Self>) -> Vec<Self> {

@@ -8,6 +8,8 @@ use futures_util::future::{BoxFuture, join_all};
 use tracing::{Instrument, debug, debug_span};
 
 use super::sending::{Keeper, Sending};
+#[cfg(feature = "testing")]
+use super::tap;
 use crate::bus::Shared;
 use crate::channel::{Channel, DeclaredChannel, Deletion, Dispatch, Hook};
 use crate::counters::count;
@@ -79,10 +81,17 @@ impl<E: InvalidationEvent> Core<E> {
         let deletions = self.channel.apply_published(event, &hooks);
         let channel = Arc::clone(&self.channel) as _;
         let new = |payload| Sending::new(keeper, self.bus.outbox(), channel, payload);
+        let payload = self.encode(event);
+        #[cfg(feature = "testing")]
+        if let Ok(payload) = &payload
+            && !self.bus.is_closed()
+        {
+            tap::published(|| self.bus.store(), self.name(), payload);
+        }
         Begun {
             hooks,
             deletions,
-            sending: self.encode(event).map(new),
+            sending: payload.map(new),
         }
     }
 

@@ -14,6 +14,8 @@ use super::core::Core;
 use super::payload;
 use super::sending::Keeper;
 use super::subscription::{Events, HookGuard, OutletGuard, Subscription};
+#[cfg(feature = "testing")]
+use super::tap::Tap;
 use crate::barrier::Barrier;
 use crate::bus::Bus;
 use crate::channel::handler::{HandlerContext, HandlerOutput};
@@ -237,6 +239,8 @@ impl<E: InvalidationEvent> Invalidator<E> {
     {
         let core = &self.core;
         let outlet = self.outlet();
+        #[cfg(feature = "testing")]
+        outlet.set_handler();
         let context = HandlerContext {
             channel: Arc::clone(core.name()),
             counters: Arc::clone(&core.channel.counters),
@@ -325,6 +329,12 @@ impl<E: InvalidationEvent> Invalidator<E> {
     /// The lease of the bus: how long a canary proves that events arrive.
     pub(crate) fn lease_time(this: &Self) -> Duration {
         this.core.bus.settings().lease
+    }
+
+    /// Takes what is published on the channel from now on.
+    #[cfg(feature = "testing")]
+    pub(crate) fn tap(this: &Self) -> Arc<Tap> {
+        Tap::new(this.core.bus.store(), this.core.name())
     }
 
     /// What drives the bus.

@@ -9,8 +9,12 @@ mod payload;
 mod sending;
 mod service_trait;
 mod subscription;
+#[cfg(feature = "testing")]
+mod tap;
 
 pub(crate) use self::core::Core;
+#[cfg(feature = "testing")]
+pub(crate) use self::tap::Tap;
 pub use crate::channel::handler::HandlerOutput;
 pub use crate::channel::{ChannelStats, DeclaredChannel, channels};
 pub use crate::error::{ConfirmError, PublishAllError, PublishError};
