@@ -5,6 +5,9 @@
 //! lost, its caches are flushed and its other subscribers receive the event's `All`. The channel
 //! counts as live again only when a test message has come back.
 //!
+//! The [guides](guide) say what is promised, which cache fits, how to run, test and measure it, and how
+//! common tasks are done.
+//!
 //! # Two items to write
 //!
 //! Write an enum of what can change, and a struct for the channel on which changes are published.
@@ -69,141 +72,16 @@
 //! | Is it expensive data from elsewhere, the same for all instances? | [`RedisCache`] |
 //! | Is it read often? | [`TtlCache`] |
 //! | May the same request arrive twice? | [`Dedup`] |
-//! | Is it a rate limit? | [`Cooldown`] |
+//! | Is it a rate limit? | [`Cooldown`], or [`RedisCooldown`] for all instances together |
 //! | | none, probably |
 //!
 //! Data that is expensive, and wrong when stale, belongs in a [`RedisCache`] with
-//! [`evict_on`](redis::Builder::evict_on).
+//! [`evict_on`](redis::Builder::evict_on). [Choosing a cache](guide::choosing) compares them, with an
+//! example of each.
 //!
 //! The required settings of a cache are arguments of its `builder`, in the order bus, name, TTL;
 //! the others are setters. All caches have the same verbs where they make sense: `get`, `insert`,
 //! `remove`, `contains`, `get_or_load` and `try_get_or_load`.
-//!
-//! ## Staleness is wrong: `CoherentCache`
-//!
-//! For permissions, activations and configuration, as in the example above. There is no `insert`. A
-//! loaded value is stored only if its load began after the last event that evicts it.
-//!
-//! ```
-//! # use std::io;
-//! # use std::sync::Arc;
-//! # use cache_runtime::CoherentCache;
-//! # async fn from_the_database(id: &str) -> io::Result<bool> { Ok(true) }
-//! type Active = CoherentCache<String, bool>;
-//!
-//! /// All callers that wait for a load share its error.
-//! async fn is_active(cache: &Active, id: &str) -> Result<bool, Arc<io::Error>> {
-//!     cache.try_get_or_load(id, || from_the_database(id)).await
-//! }
-//! ```
-//!
-//! ## A whole data set that always answers: `Snapshot`
-//!
-//! For feature flags, settings and deny lists: every request reads them, and none should wait. It is
-//! loaded before the service is ready, and again in the background after an event. A read is stale for
-//! the time of that load, and says so if it is asked.
-//!
-//! ```
-//! # use cache_runtime::{Bus, InvalidationEvent, Snapshot, cache_invalidation};
-//! # #[derive(InvalidationEvent)]
-//! # enum FlagEvent { Flag { name: String }, All }
-//! # #[cache_invalidation(channel = "cache:flags-example", event = FlagEvent)]
-//! # struct Flags;
-//! # async fn all_flags() -> std::io::Result<Vec<String>> { Ok(vec!["dark-mode".to_owned()]) }
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let bus = Bus::in_process();
-//! # let service = Flags::new(&bus);
-//! let flags = Snapshot::builder("flags", all_flags)
-//!     .reload_on(&service, |event| match event {
-//!         FlagEvent::Flag { .. } | FlagEvent::All => true,
-//!     })
-//!     .load()
-//!     .await?;
-//! let is_dark = flags.get().contains(&"dark-mode".to_owned()); // does not wait
-//! # assert!(is_dark);
-//! # Ok(())
-//! # }
-//! ```
-//!
-//! ## Expensive data from elsewhere: `RedisCache`
-//!
-//! For a provider's list of models, a description of a picture, or a transcript.
-//!
-//! ```
-//! use std::time::Duration;
-//! use cache_runtime::{Bus, RedisCache};
-//!
-//! # async fn from_the_provider() -> std::io::Result<Vec<String>> { Ok(Vec::new()) }
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let bus = Bus::in_process();
-//! let day = Duration::from_secs(24 * 60 * 60);
-//! let models = RedisCache::<Vec<String>>::builder(&bus, "model-list", day)
-//!     .memory(Duration::from_secs(5 * 60), 10)
-//!     .load_lock(Duration::from_secs(10))
-//!     .build()?;
-//! let list = models.try_get_or_load("all", from_the_provider).await?;
-//! # Ok(())
-//! # }
-//! ```
-//!
-//! ## Read often, and staleness does no harm: `TtlCache`
-//!
-//! For suggestions while a user types.
-//!
-//! ```
-//! use std::time::Duration;
-//! use cache_runtime::TtlCache;
-//!
-//! # async fn search(typed: &str) -> Vec<String> { vec![typed.to_owned()] }
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> Result<(), cache_runtime::BuildError> {
-//! let ttl = Duration::from_secs(60);
-//! let suggestions = TtlCache::<String, Vec<String>>::builder("autocomplete", ttl)
-//!     .max_entries(500)
-//!     .build()?;
-//! let found = suggestions.get_or_load("ad", || search("ad")).await;
-//! # Ok(())
-//! # }
-//! ```
-//!
-//! ## The same request twice: `Dedup`
-//!
-//! For a click whose message reaches two instances.
-//!
-//! ```
-//! use cache_runtime::dedup::Reservation;
-//! use cache_runtime::{Bus, Dedup};
-//!
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let bus = Bus::in_process();
-//! let requests = Dedup::builder(&bus, "requests").build()?; // reserves for 5 s
-//! if requests.reserve("message:42", "bot-1").await? == Reservation::Reserved {
-//!     // handle it
-//! }
-//! # Ok(())
-//! # }
-//! ```
-//!
-//! ## A rate limit: `Cooldown`
-//!
-//! For one notification per hour and user. Each instance has its own cooldowns, so `n` instances
-//! allow `n` times as much. Where all instances together must keep the limit, use a [`Dedup`].
-//!
-//! ```
-//! use std::time::Duration;
-//! use cache_runtime::Cooldown;
-//!
-//! # fn main() -> Result<(), cache_runtime::BuildError> {
-//! let notified = Cooldown::<String>::builder("notified", Duration::from_secs(60 * 60)).build()?;
-//! if notified.try_start("ada").is_started() {
-//!     // notify her
-//! }
-//! # Ok(())
-//! # }
-//! ```
 //!
 //! # What a loss is, and what follows
 //!
@@ -269,6 +147,8 @@ mod error;
 pub mod event;
 #[cfg(feature = "export")]
 pub mod export;
+#[cfg(doc)]
+pub mod guide;
 mod health;
 mod io_thread;
 mod keyspace;

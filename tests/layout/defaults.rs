@@ -68,7 +68,7 @@ fn are_what_their_docs_say() {
 fn are_stated_alike_elsewhere() {
     let constants = constants(&read("cache-runtime/src/defaults.rs"));
     for (path, said, name) in [
-        ("README.md", "10 s", "LOAD_WAIT"),
+        ("cache-runtime/src/guide/guarantees.md", "10 s", "LOAD_WAIT"),
         ("SECURITY.md", "64 KiB", "MAX_PAYLOAD"),
         ("docs/staleness.md", "2 s", "LEASE"),
     ] {

@@ -6,6 +6,7 @@ pub(crate) struct Layer(pub(crate) &'static str, pub(crate) &'static str);
 
 pub(crate) const RUNTIME: &[Layer] = &[
     Layer("lib.rs", "the public API: what users import"),
+    Layer("guide/", "guides: documentation, and no code"),
     Layer("main.rs", "the program"),
     Layer("cli/", "the arguments and commands of the program"),
     Layer(

@@ -72,7 +72,7 @@ pub(super) type Found = (Outcome, String);
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Instance {
-    /// As [`BusBuilder::name`](crate::bus::BusBuilder::name) says.
+    /// As `BusBuilder::name` says.
     pub name: String,
     /// How long it may serve without a further canary; `None` if it is not listed: it has ended, or only
     /// publishes.

@@ -45,7 +45,7 @@ impl Receipt {
 /// older.
 ///
 /// [`Bus::settled`](crate::Bus::settled) returns it. An instance is named as
-/// [`BusBuilder::name`](crate::bus::BusBuilder::name) says.
+/// `BusBuilder::name` says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settled {
     pub(crate) acknowledged: Vec<Arc<str>>,

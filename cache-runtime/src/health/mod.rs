@@ -23,7 +23,7 @@ pub enum Health {
     /// Something is subscribed, and a canary sent after the subscription has come back within the
     /// lease. Since it was sent, the server has answered on both connections that it is a primary.
     Live,
-    /// As `Live`, of a bus in a Redis Cluster with [broadcast](crate::bus::PubSub::Broadcast) pub/sub:
+    /// As `Live`, of a bus in a Redis Cluster with broadcast pub/sub (`PubSub::Broadcast`):
     /// events of instances of this library are proven to arrive, and those of other programs that publish
     /// at other nodes are not. The health of a channel is `Live` there.
     LiveAmongInstances,
