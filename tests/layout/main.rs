@@ -5,6 +5,7 @@
 mod arrows;
 mod defaults;
 mod layers;
+mod links;
 mod picture;
 mod tree;
 
