@@ -138,6 +138,23 @@ async fn a_load_that_one_overtakes_is_not_stored(place: &Place) {
     }
 }
 
+async fn several_are_read_and_loaded_together(place: &Place) {
+    let (here, there) = (instance(place, false).await, instance(place, false).await);
+    let read = async |instance: &Instance, value: &str| {
+        let load = async |keys: Vec<String>| {
+            let loaded = keys.into_iter().map(|key| (key, value.to_owned()));
+            loaded.collect::<Vec<_>>()
+        };
+        let found = instance.cache.get_many_or_load(KEYS, load).await.unwrap();
+        KEYS.map(|key| found[key].clone())
+    };
+    assert_eq!(read(&here, "old").await, ["old"; 4]);
+    assert_eq!(read(&there, "never").await, ["old"; 4]);
+    here.texts.invalidate_tagged("a").await.unwrap();
+    assert_eq!(read(&there, "new").await, ["new", "new", "old", "old"]);
+    assert_eq!(read(&here, "never").await, ["new", "new", "old", "old"]);
+}
+
 /// A server under pressure may drop any key, and bring an old value back after a restart.
 async fn a_lost_generation_makes_no_old_entry_valid(place: &Place) {
     let here = instance(place, false).await;
@@ -197,6 +214,7 @@ in_both_places!(
     one_is_evicted_by_somebody_else,
     entries_are_evicted_by_their_keys_too,
     a_load_that_one_overtakes_is_not_stored,
+    several_are_read_and_loaded_together,
     a_lost_generation_makes_no_old_entry_valid,
     entries_carry_both_generations,
     a_panic_evicts_everything,
