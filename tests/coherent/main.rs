@@ -4,6 +4,8 @@ mod bypass;
 mod drops;
 mod events;
 mod failures;
+mod kinds_of_errors;
+mod late;
 mod layers;
 mod lifetime;
 mod log;

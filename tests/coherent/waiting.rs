@@ -118,7 +118,7 @@ async fn loads_that_wait_for_each_other_end() {
         cache.get_or_load(own, load).await
     };
     let both = async { tokio::join!(cross("1", "2"), cross("2", "1")) };
-    within("both", both).await;
+    within("both", Box::pin(both)).await;
     assert!(cache.stats().hung_loads > 0);
     assert_eq!(cache.stats().loading, 0);
 }

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::future::pending;
 use std::pin::pin;
 
+use cache_runtime::redis::LoadError;
 use futures_lite_poll::poll_once;
 use support::{eventually, within};
 use tokio::task::JoinSet;
@@ -165,7 +166,33 @@ async fn callers_share_a_failure(place: &Place) {
     assert!(source.loads() <= 2, "{} loads", source.loads());
 }
 
+async fn a_load_that_takes_too_long_is_given_up_for_all_who_wait(place: &Place) {
+    let cache = builder(&place.instance().await)
+        .load_lock(LONG)
+        .load_wait(LONG);
+    let cache = cache.load_timeout(SHORT).build().unwrap();
+    let hangs = || async { pending::<Result<String, Infallible>>().await };
+    let one = tokio::spawn({
+        let cache = cache.clone();
+        async move { cache.try_get_or_load("a", hangs).await }
+    });
+    let two = within("one of two", cache.try_get_or_load("a", hangs)).await;
+    let one = within("the other", one).await.unwrap();
+    for read in [one, two] {
+        let Err(LoadError::TimedOut(late)) = read else {
+            panic!("{read:?}");
+        };
+        assert_eq!((late.cache(), late.limit()), ("texts", SHORT));
+    }
+    let many = |_| async { pending::<Result<[(String, String); 0], Infallible>>().await };
+    let read = within("several", cache.try_get_many_or_load(["a", "b"], many)).await;
+    assert!(matches!(read, Err(LoadError::TimedOut(_))), "{read:?}");
+    let next = within("the next", cache.try_get_or_load("a", || text("A"))).await;
+    assert_eq!(next.unwrap(), "A", "no lock is in the way");
+}
+
 in_both_places!(
+    a_load_that_takes_too_long_is_given_up_for_all_who_wait,
     callers_share_a_failure,
     whoever_waits_for_a_hung_load_finds_what_is_in_redis,
     a_loader_that_reads_its_own_key_does_not_wait_for_its_lock,

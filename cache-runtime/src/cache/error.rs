@@ -1,6 +1,8 @@
 //! Why a cache cannot be built, and why a loaded value is not stored.
 
 use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// A cache cannot be built with its settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,3 +67,43 @@ impl fmt::Display for NotStored {
 }
 
 impl std::error::Error for NotStored {}
+
+/// A load took longer than the `load_timeout` of its cache, and was given up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoadTimedOut {
+    cache: Arc<str>,
+    limit: Duration,
+}
+
+impl LoadTimedOut {
+    pub(crate) fn new(cache: &Arc<str>, limit: Duration) -> Self {
+        Self {
+            cache: Arc::clone(cache),
+            limit,
+        }
+    }
+
+    /// The name of the cache.
+    #[must_use]
+    pub fn cache(&self) -> &str {
+        &self.cache
+    }
+
+    /// How long the load was allowed to take.
+    #[must_use]
+    pub fn limit(&self) -> Duration {
+        self.limit
+    }
+}
+
+impl fmt::Display for LoadTimedOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { cache, limit } = self;
+        write!(
+            f,
+            "a load of cache `{cache}` was given up: it took longer than {limit:?}"
+        )
+    }
+}
+
+impl std::error::Error for LoadTimedOut {}

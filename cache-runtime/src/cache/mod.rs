@@ -23,7 +23,7 @@ pub(crate) mod ttl;
 
 pub use crate::counters::Evictions;
 pub(crate) use error::BuildError;
-pub use error::NotStored;
+pub use error::{LoadTimedOut, NotStored};
 pub(crate) use evict::Evict;
 pub use key::{LoadKey, LookupKey};
 pub use memory::CacheStats;

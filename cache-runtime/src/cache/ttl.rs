@@ -8,9 +8,11 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::error::BuildError;
+use super::error::{BuildError, LoadTimedOut};
 use super::key::{LoadKey, LookupKey};
-use super::memory::{CacheStats, Capacity, Engine, Options, common_setters, negative_setter};
+use super::memory::{
+    CacheStats, Capacity, Engine, Options, common_setters, failure_setters, negative_setter,
+};
 use crate::audit::{self, Audited, Described};
 use crate::clock::{Clock, ManualClock};
 use crate::counters::Cause;
@@ -373,8 +375,11 @@ where
     /// default.
     pub fn stale_on_error(mut self, age: Duration) -> Self {
         self.options.stale_on_error = age;
+        self.options.outages.clear();
         self
     }
+
+    failure_setters!();
 
     common_setters!("defaults::TTL_CACHE_ENTRIES");
 

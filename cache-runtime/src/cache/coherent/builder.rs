@@ -13,10 +13,10 @@ use super::policy::WhileDown;
 use super::proof::Proof;
 use super::shared::Shared;
 use crate::audit;
-use crate::cache::error::BuildError;
+use crate::cache::error::{BuildError, LoadTimedOut};
 use crate::cache::evict::Evict;
 use crate::cache::memory::{
-    Capacity, Engine, Options, Reclaiming, common_setters, negative_setter,
+    Capacity, Engine, Options, Reclaiming, common_setters, failure_setters, negative_setter,
 };
 use crate::clock::ManualClock;
 use crate::defaults;
@@ -149,8 +149,11 @@ where
     /// staleness that the TTL bounds.
     pub fn stale_on_error(mut self, age: Duration) -> Self {
         self.options.stale_on_error = age;
+        self.options.outages.clear();
         self
     }
+
+    failure_setters!();
 
     common_setters!("defaults::MAX_ENTRIES");
 

@@ -47,6 +47,7 @@ pub(super) struct Logs {
     untagged: LogThrottle,
     pub(super) tags: LogThrottle,
     pub(super) predicates: LogThrottle,
+    pub(super) other_errors: LogThrottle,
 }
 
 impl<K: Hash + Eq, V: Clone> Engine<K, V> {
@@ -88,6 +89,10 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
     }
 
     pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn name_of(&self) -> &Arc<str> {
         &self.name
     }
 

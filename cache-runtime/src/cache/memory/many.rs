@@ -7,23 +7,26 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 use std::mem::take;
 use std::sync::Arc;
+use std::time::Duration;
 
 use equivalent::Equivalent;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use hashbrown::HashTable;
 use tokio::sync::SemaphorePermit;
+use tokio::time::Instant;
 
 use super::engine::Engine;
 use super::keys::hash;
 use super::load::Storing;
-use super::nested;
+use super::nested::{self, Limit};
 use super::patience::Patience;
 use super::store::{Joined, Wait};
 use super::turn::{Absent, HANGS, LeadingLoad, LoadGuard, WAITS_FOR_ITSELF, error_of, failed_with};
 use super::waiters::{Ended, Failure, Waited, Waiters};
 use crate::clock::{Nanos, nanos};
 use crate::counters::count;
+use crate::io_thread::timeout;
 
 /// What is known next of some of the keys.
 pub(crate) enum Next<'a, 'k, K: Hash + Eq, V: Clone> {
@@ -52,8 +55,8 @@ impl<'a, 'k, K: Hash + Eq, V: Clone> Leads<'a, 'k, K, V> {
         self.turns.iter().map(|(key, _)| (*key).clone()).collect()
     }
 
-    async fn run<T>(&self, loader: impl Future<Output = T>) -> T {
-        run_together(self.turns.iter().map(|(_, turn)| turn), loader).await
+    async fn run<T>(&self, limit: Limit, loader: impl Future<Output = T>) -> Option<T> {
+        run_together(self.turns.iter().map(|(_, turn)| turn), limit, loader).await
     }
 
     /// The turns of all keys. The permit is given back, because the load has ended.
@@ -66,10 +69,11 @@ impl<'a, 'k, K: Hash + Eq, V: Clone> Leads<'a, 'k, K, V> {
 /// Runs the loader of several keys. If it waits for one of these loads, that is noticed.
 pub(crate) async fn run_together<'t, 'e: 't, K: Hash + Eq + 'e, V: Clone + 'e, T>(
     turns: impl Iterator<Item = &'t LeadingLoad<'e, K, V>>,
+    limit: Limit,
     loader: impl Future<Output = T>,
-) -> T {
+) -> Option<T> {
     let loads: Vec<_> = turns.map(LeadingLoad::load).collect();
-    nested::run(&loads, loader).await
+    nested::run(&loads, limit, loader).await
 }
 
 /// Keys, each once and in the order in which they came first.
@@ -145,7 +149,6 @@ impl<K: Hash + Eq + Clone, V: Clone> Engine<K, V> {
         E: Send + Sync + 'static,
     {
         let storing = || Storing::when(is_open());
-        let expired = |key: &K| is_open().then(|| self.get_expired(key)).flatten();
         let mut turns = Turns::new(self, keys, &storing, failed_with::<E>);
         loop {
             let leads = match turns.next().await {
@@ -155,14 +158,17 @@ impl<K: Hash + Eq + Clone, V: Clone> Engine<K, V> {
                     continue;
                 }
                 Next::Failed(key, failure) => {
-                    let value = expired(key).ok_or_else(|| error_of(failure))?;
+                    let value = self.failed(key, is_open(), error_of(failure))?;
                     found.insert(key.clone(), value);
                     continue;
                 }
                 Next::Lead(leads) => leads,
             };
             let missing = leads.keys();
-            match leads.run(self.watched(|| loader(missing))).await {
+            let first = leads.turns[0].0;
+            let loading = self.watched(|| loader(missing));
+            let ended = leads.run(self.limit::<E>(), loading).await;
+            match ended.unwrap_or_else(|| Err(self.given_up(first))) {
                 Ok(pairs) => {
                     let mut values: HashMap<K, V> = pairs.into_iter().collect();
                     for (key, lead) in leads.into_turns() {
@@ -183,8 +189,9 @@ impl<K: Hash + Eq + Clone, V: Clone> Engine<K, V> {
                     let error = Arc::new(error);
                     let mut is_covered = true;
                     for (key, lead) in leads.into_turns() {
+                        let answer = self.failed(key, is_open(), Arc::clone(&error));
                         lead.fail(&error);
-                        let Some(value) = expired(key) else {
+                        let Ok(value) = answer else {
                             is_covered = false;
                             continue;
                         };
@@ -205,6 +212,9 @@ pub(crate) struct Turns<'a, 'k, K: Hash + Eq, V: Clone> {
     storing: &'a (dyn Fn() -> Storing + Sync),
     is_own: fn(&Failure) -> bool,
     patience: Patience,
+    /// When expired entries are served although loads go on.
+    stale_at: Option<Instant>,
+    has_served_stale: bool,
     /// In no load.
     open: Vec<Call<'k, K>>,
     /// In loads of other callers.
@@ -257,6 +267,8 @@ impl<'a, 'k, K: Hash + Eq + Clone, V: Clone> Turns<'a, 'k, K, V> {
             storing,
             is_own,
             patience: Patience::new(engine.options.load_wait),
+            stale_at: None,
+            has_served_stale: false,
             open: keys.iter().map(call).collect(),
             waiting: Vec::new(),
             taken: Vec::new(),
@@ -383,7 +395,16 @@ impl<'a, 'k, K: Hash + Eq + Clone, V: Clone> Turns<'a, 'k, K, V> {
         let mut is_over = false;
         loop {
             let next = if goes_on {
-                let next = self.patience.wait(ends.next()).await;
+                let next = match self.stale_after() {
+                    None => self.patience.wait(ends.next()).await,
+                    Some(left) => match self.patience.wait(timeout(left, ends.next())).await {
+                        Some(Err(_)) => {
+                            self.serve_stale(&mut waiting);
+                            break;
+                        }
+                        next => next.and_then(Result::ok),
+                    },
+                };
                 is_over = next.is_none();
                 next.flatten()
             } else {
@@ -406,6 +427,30 @@ impl<'a, 'k, K: Hash + Eq + Clone, V: Clone> Turns<'a, 'k, K, V> {
             }));
         } else {
             self.waiting.extend(waiting);
+        }
+    }
+
+    /// How long expired entries are not served yet; `None` if they are not, or have been.
+    fn stale_after(&mut self) -> Option<Duration> {
+        let limit = self.engine.options.stale_after.filter(|_| !cfg!(shuttle))?;
+        if self.has_served_stale {
+            return None;
+        }
+        let now = Instant::now();
+        let at = *self.stale_at.get_or_insert_with(|| now + limit);
+        Some(at.saturating_duration_since(now))
+    }
+
+    /// Ends the waits for keys that have an expired entry.
+    fn serve_stale(&mut self, waiting: &mut [Option<Waiting<'a, 'k, K, V>>]) {
+        self.has_served_stale = true;
+        for waits in waiting {
+            let key = waits.as_ref().map(|waiting| waiting.call.key);
+            let stale = key.and_then(|key| Some((key, self.engine.stale(key, self.storing)?)));
+            if let Some((key, value)) = stale {
+                *waits = None;
+                self.ended.push_back(Next::Value(key, value));
+            }
         }
     }
 

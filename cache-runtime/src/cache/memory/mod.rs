@@ -4,7 +4,8 @@
 //! way, and if entries have tags, a `tag_index` and the `evicted_tags`. A caller that finds no entry takes
 //! its `turn` to load, or becomes one of the `waiters` of the load; a caller of `many` keys does both.
 //! `layout` divides the store. A `generation` ends when everything is evicted, and `reclaim`
-//! frees the memory of its entries.
+//! frees the memory of its entries. `failing` and `verdict` say what callers receive where a load fails
+//! or takes long.
 
 mod census;
 mod engine;
@@ -12,6 +13,7 @@ mod entries;
 mod entry;
 mod evict;
 mod evicted_tags;
+mod failing;
 mod generation;
 mod keys;
 mod layout;
@@ -32,6 +34,7 @@ mod sync;
 mod tag_index;
 mod tags;
 mod turn;
+mod verdict;
 mod waiters;
 
 pub(super) use engine::Engine;
@@ -39,7 +42,7 @@ pub(super) use evict::Extent;
 pub(super) use layout::Capacity;
 pub(super) use load::Storing;
 pub(super) use many::{Next, Turns, distinct, run_together};
-pub(super) use options::{Options, common_setters, negative_setter};
+pub(super) use options::{Options, common_setters, failure_setters, negative_setter};
 pub(super) use reclaim::{Reclaiming, Reclaims};
 pub use stats::CacheStats;
 pub(super) use tags::Tag;

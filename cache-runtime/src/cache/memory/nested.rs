@@ -4,9 +4,11 @@
 //! Tasks that wait for each other's loads are not known; their wait ends with `load_wait`.
 
 use std::cell::RefCell;
-use std::pin::pin;
+use std::pin::{Pin, pin};
+use std::task::Poll;
 
 use futures_util::future::poll_fn;
+use tokio::time::Sleep;
 
 use super::sync::thread_local;
 
@@ -37,12 +39,25 @@ impl Drop for Polled {
     }
 }
 
-/// Runs the loader of some loads.
-pub(super) async fn run<T>(loads: &[LoadId], loader: impl Future<Output = T>) -> T {
+/// When a load is given up; `None` if it is not. Boxed, because most loads have no limit.
+pub(crate) type Limit = Option<Pin<Box<Sleep>>>;
+
+/// Runs the loader of some loads; `None` if it is given up.
+pub(super) async fn run<T>(
+    loads: &[LoadId],
+    mut limit: Limit,
+    loader: impl Future<Output = T>,
+) -> Option<T> {
     let mut loader = pin!(loader);
     poll_fn(|context| {
         let _polled = Polled::new(loads);
-        loader.as_mut().poll(context)
+        if let Poll::Ready(output) = loader.as_mut().poll(context) {
+            return Poll::Ready(Some(output));
+        }
+        match &mut limit {
+            Some(timer) => timer.as_mut().poll(context).map(|()| None),
+            None => Poll::Pending,
+        }
     })
     .await
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::layout::Capacity;
 use super::tags::{AddTags, Tag};
+use super::verdict::{Judges, LoadTimeout};
 use crate::barrier::Barriers;
 use crate::cache::error::BuildError;
 use crate::cache::limits::{check_entries, check_longest, check_time};
@@ -32,6 +33,11 @@ pub(crate) struct Options<K, V> {
     pub(super) tags: Vec<AddTags<K, V>>,
     pub(crate) load_wait: Duration,
     pub(crate) stale_on_error: Duration,
+    /// Which errors `stale_on_error` is for.
+    pub(crate) outages: Judges,
+    /// When the expired entry is served although a load goes on.
+    pub(crate) stale_after: Option<Duration>,
+    pub(crate) load_timeout: LoadTimeout,
     /// The barriers of the channels that evict from the cache.
     pub(crate) barriers: Barriers,
     pub(crate) clock: Clock,
@@ -49,6 +55,9 @@ impl<K, V> Options<K, V> {
             tags: Vec::new(),
             load_wait: defaults::LOAD_WAIT,
             stale_on_error: Duration::ZERO,
+            outages: Judges::default(),
+            stale_after: None,
+            load_timeout: LoadTimeout::default(),
             barriers: Barriers::default(),
             clock: Clock::default(),
         }
@@ -111,6 +120,16 @@ impl<K, V> Options<K, V> {
             return unusable("max_concurrent_loads of 0: expected at least 1".to_owned());
         }
         check_longest(cache, "load_wait", self.load_wait)?;
+        if let Some(limit) = self.load_timeout.limit() {
+            check_time(cache, "load_timeout", limit)?;
+        }
+        if let Some(limit) = self.stale_after {
+            check_time(cache, "stale_after", limit)?;
+            if self.stale_on_error.is_zero() {
+                let what = "stale_after without stale_on_error: expected how old an entry may be";
+                return unusable(what.to_owned());
+            }
+        }
         check_longest(cache, "stale_on_error", self.stale_on_error)
     }
 }
@@ -267,6 +286,115 @@ macro_rules! common_setters {
     };
 }
 
+/// The setters that say what callers receive when a load fails or takes long. They need `options`.
+macro_rules! failure_setters {
+    () => {
+        /// As [`stale_on_error`](Self::stale_on_error), where the error is an outage of the source.
+        ///
+        /// `is_outage` tells an outage, such as a timeout or a 503, from a refusal, such as a 403 or a
+        /// 404. A refusal is an answer of the source: the caller receives it, and the old entry is
+        /// removed, so that nobody is given it any more.
+        ///
+        /// It is for errors of its type only. It may be called for several types, with the same `age`;
+        /// the last `age` counts. An error of another type is returned, is logged, and leaves the old
+        /// entry as it is. [`stale_on_error`](Self::stale_on_error) makes all errors outages again.
+        ///
+        /// # Examples
+        ///
+        /// ```
+        /// # use std::time::Duration;
+        /// # use cache_runtime::{ManualClock, TtlCache};
+        /// #[derive(Debug, PartialEq)]
+        /// struct Status(u16);
+        ///
+        /// # #[tokio::main(flavor = "current_thread")]
+        /// # async fn main() -> Result<(), cache_runtime::BuildError> {
+        /// # let clock = ManualClock::new();
+        /// let minute = Duration::from_secs(60);
+        /// let pages = TtlCache::<u32, String>::builder("pages", minute)
+        ///     .stale_on_error_if(60 * minute, |error: &Status| error.0 >= 500)
+        /// #     .clock(&clock)
+        ///     .build()?;
+        /// pages.insert(1, "old".to_owned());
+        /// # clock.advance(minute);
+        ///
+        /// // A minute later:
+        /// let read = pages.try_get_or_load(&1, || async { Err(Status(503)) }).await;
+        /// assert_eq!(read.unwrap(), "old");
+        /// let read = pages.try_get_or_load(&1, || async { Err(Status(404)) }).await;
+        /// assert_eq!(*read.unwrap_err(), Status(404));
+        /// let read = pages.try_get_or_load(&1, || async { Err(Status(503)) }).await;
+        /// assert_eq!(*read.unwrap_err(), Status(503));
+        /// # Ok(())
+        /// # }
+        /// ```
+        pub fn stale_on_error_if<Failure: 'static>(
+            mut self,
+            age: Duration,
+            is_outage: impl Fn(&Failure) -> bool + Send + Sync + 'static,
+        ) -> Self {
+            self.options.stale_on_error = age;
+            self.options.outages.add(is_outage);
+            self
+        }
+
+        /// Gives up a load that takes longer than `limit`; by default a load may take any time.
+        ///
+        /// The loader is dropped. Its caller and those who wait for it receive what `error` makes, unless
+        /// [`stale_on_error`](Self::stale_on_error) allows the expired entry. The key is free for the
+        /// next caller. Such a load is logged and counted as hung.
+        ///
+        /// It is for calls whose errors have the type that `error` returns; call it for several types
+        /// with the same limit, of which the last counts. Other calls are not limited, which is logged,
+        /// and neither are those whose loader cannot fail. A future that nobody polls is given up only
+        /// when it is polled again; [`load_wait`](Self::load_wait) bounds how long others wait for it.
+        ///
+        /// # Examples
+        ///
+        /// ```
+        /// # use std::time::Duration;
+        /// # use cache_runtime::TtlCache;
+        /// # use cache_runtime::cache::LoadTimedOut;
+        /// #[derive(Debug)]
+        /// enum LoadFailed {
+        ///     Late(LoadTimedOut),
+        ///     // …
+        /// }
+        ///
+        /// # #[tokio::main(flavor = "current_thread")]
+        /// # async fn main() -> Result<(), cache_runtime::BuildError> {
+        /// let pages = TtlCache::<u32, String>::builder("pages", Duration::from_secs(60))
+        ///     .load_timeout(Duration::from_millis(10), LoadFailed::Late)
+        ///     .build()?;
+        /// let read = pages.try_get_or_load(&1, std::future::pending).await;
+        /// let LoadFailed::Late(late) = &*read.unwrap_err();
+        /// assert_eq!(late.limit(), Duration::from_millis(10));
+        /// # Ok(())
+        /// # }
+        /// ```
+        pub fn load_timeout<Failure: Send + Sync + 'static>(
+            mut self,
+            limit: Duration,
+            error: impl Fn(LoadTimedOut) -> Failure + Send + Sync + 'static,
+        ) -> Self {
+            self.options.load_timeout.set(limit, error);
+            self
+        }
+
+        /// Returns the old entry to those who have waited for so long for the load of another caller;
+        /// by default they wait for its end, or for [`load_wait`](Self::load_wait).
+        ///
+        /// It is the entry that [`stale_on_error`](Self::stale_on_error) allows, which has to be set too:
+        /// an entry that has expired, and never one that was evicted. If there is none, they wait on. The
+        /// load goes on, in the future of the caller that has begun it, who waits for the new value.
+        /// So a slow source delays one caller per key at a time, and its value is stored.
+        pub fn stale_after(mut self, limit: Duration) -> Self {
+            self.options.stale_after = Some(limit);
+            self
+        }
+    };
+}
+
 /// The setter of builders whose values may be absent.
 macro_rules! negative_setter {
     () => {
@@ -284,4 +412,4 @@ macro_rules! negative_setter {
     };
 }
 
-pub(crate) use {common_setters, negative_setter};
+pub(crate) use {common_setters, failure_setters, negative_setter};

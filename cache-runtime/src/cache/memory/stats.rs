@@ -17,7 +17,7 @@ counters! {
             /// Loads that an eviction has overtaken, or that began while the caches of a channel
             /// were being told of an event: their values were not stored.
             overtaken_loads,
-            /// Loads that took longer than `load_wait`, or waited for themselves.
+            /// Loads that took longer than `load_wait` or `load_timeout`, or waited for themselves.
             hung_loads,
             /// Values that were not stored because the closure given to `tags` panicked, or a tag
             /// could not be displayed.

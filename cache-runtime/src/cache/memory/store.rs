@@ -394,6 +394,21 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
         removed.map(|(_, entry)| entry)
     }
 
+    /// Removes an entry that has expired. Loads of its key go on.
+    pub(super) fn remove_expired<Q>(&self, key: &Q, now: Nanos)
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        let hash = hash(key);
+        // Dropped after the lock is released.
+        let _removed;
+        let mut shard = self.part(hash).write();
+        let entry = shard.get(hash, key, self.generation());
+        if entry.is_some_and(|entry| entry.expires() <= now) {
+            _removed = shard.remove(hash, key, Cause::Expired, || now);
+        }
+    }
+
     /// Evicts the entries that are `stale`, and overtakes the loads of keys that are; returns how
     /// many entries were evicted.
     pub(super) fn remove_matching(

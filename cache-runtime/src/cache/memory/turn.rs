@@ -9,7 +9,7 @@ use tokio::sync::SemaphorePermit;
 use super::engine::Engine;
 use super::keys::hash;
 use super::load::Storing;
-use super::nested::{self, LoadId};
+use super::nested::{self, Limit, LoadId};
 use super::patience::Patience;
 use super::store::{Joined, Wait};
 use super::tags::Tag;
@@ -27,7 +27,7 @@ pub(super) const HANGS: &str =
 
 /// How [`Engine::turn`] ends.
 pub(crate) enum Turn<'a, K: Hash + Eq, V: Clone> {
-    /// Another caller has loaded the value meanwhile.
+    /// Another caller has loaded the value meanwhile, or takes so long that the expired one serves.
     Value(V),
     /// The load of another caller, which this one has waited for, has failed with an error of this
     /// caller's type.
@@ -56,16 +56,13 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
         E: Send + Sync + 'static,
     {
         let storing = || Storing::when(is_open());
-        let failed = |error| {
-            let expired = is_open().then(|| self.get_expired(key)).flatten();
-            expired.ok_or(error)
-        };
         let lead = match self.turn(key, &storing, failed_with::<E>).await {
             Turn::Value(value) => return Ok(value),
-            Turn::Failed(failure) => return failed(error_of(failure)),
+            Turn::Failed(failure) => return self.failed(key, is_open(), error_of(failure)),
             Turn::Lead(lead) => lead,
         };
-        match lead.run(self.watched(loader)).await {
+        let ended = lead.run(self.limit::<E>(), self.watched(loader)).await;
+        match ended.unwrap_or_else(|| Err(self.given_up(key))) {
             Ok(value) => {
                 if is_open() {
                     // The waiters receive it even if it may not be stored.
@@ -77,8 +74,9 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
             }
             Err(error) => {
                 let error = Arc::new(error);
+                let answer = self.failed(key, is_open(), Arc::clone(&error));
                 lead.fail(&error);
-                failed(error)
+                answer
             }
         }
     }
@@ -130,7 +128,12 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
                     drop(guard);
                     return Turn::Lead(self.lone_turn(hash, key, storing()));
                 }
-                match patience.wait(waiters.wait()).await {
+                let waited_for = self.wait(key, storing, &mut patience, &waiters);
+                let ended = match waited_for.await {
+                    Ok(ended) => ended,
+                    Err(stale) => return Turn::Value(stale),
+                };
+                match ended {
                     Some(Waited::Turn) => guard.take_turn(),
                     Some(Waited::Ended(_)) if !may_share => continue,
                     // The value may have expired before this caller came.
@@ -333,8 +336,9 @@ impl<'a, K: Hash + Eq, V: Clone> LeadingLoad<'a, K, V> {
     }
 
     /// Runs the loader. If it waits for this load, that is noticed.
-    pub(crate) async fn run<T>(&self, loader: impl Future<Output = T>) -> T {
-        nested::run(&[self.load()], loader).await
+    /// `None` if it is given up.
+    pub(crate) async fn run<T>(&self, limit: Limit, loader: impl Future<Output = T>) -> Option<T> {
+        nested::run(&[self.load()], limit, loader).await
     }
 
     /// Stores the value, unless an eviction has overtaken the load, and gives it to the waiters.

@@ -201,6 +201,16 @@ impl<V, M, C> Builder<V, M, C> {
         self
     }
 
+    /// Gives up a load that takes longer than `limit`; by default a load may take any time.
+    ///
+    /// The loader is dropped, its lock is given back, and its caller and those who wait for it in this
+    /// process receive [`LoadError::TimedOut`](super::LoadError::TimedOut). Refreshes ahead of expiry
+    /// have the limit of [`load_wait`](Self::load_wait).
+    pub fn load_timeout(mut self, limit: Duration) -> Self {
+        self.options.load_timeout = Some(limit);
+        self
+    }
+
     /// Lets one instance at a time load an entry; by default no instance waits for another.
     ///
     /// The others wait up to `wait` for what it stores, asking Redis now and then, and then load as

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::cache::error::LoadTimedOut;
 use crate::error::sources;
 use crate::health::Cause;
 
@@ -96,6 +97,9 @@ pub enum LoadError<E> {
     Load(Arc<E>),
     /// Redis is away, and the cache [fails](super::WhileDown::Fail) rather than load without it.
     Redis(RedisCacheError),
+    /// The load took longer than [`load_timeout`](super::Builder::load_timeout), and was given up. All
+    /// callers that have waited for it share the error.
+    TimedOut(LoadTimedOut),
     /// It is known that there is no value.
     #[non_exhaustive]
     Absent {
@@ -112,7 +116,7 @@ impl<E> LoadError<E> {
     pub fn into_load(self) -> Option<Arc<E>> {
         match self {
             Self::Load(error) => Some(error),
-            Self::Redis(_) | Self::Absent { .. } => None,
+            Self::Redis(_) | Self::TimedOut(_) | Self::Absent { .. } => None,
         }
     }
 }
@@ -122,6 +126,7 @@ impl<E> Clone for LoadError<E> {
         match self {
             Self::Load(error) => Self::Load(Arc::clone(error)),
             Self::Redis(error) => Self::Redis(error.clone()),
+            Self::TimedOut(late) => Self::TimedOut(late.clone()),
             Self::Absent { cache, category } => Self::Absent {
                 cache: Arc::clone(cache),
                 category: Arc::clone(category),
@@ -135,6 +140,7 @@ impl<E: Error + 'static> fmt::Display for LoadError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Load(_) => f.write_str("the loader failed")?,
+            Self::TimedOut(late) => late.fmt(f)?,
             Self::Redis(_) => {
                 f.write_str("Redis is away, and the cache is set not to load without it")?;
             }
@@ -154,7 +160,8 @@ impl<E: Error + 'static> Error for LoadError<E> {
         match self {
             Self::Load(error) => Some(&**error),
             Self::Redis(error) => Some(error),
-            Self::Absent { .. } => None,
+            // It says all that there is to say.
+            Self::TimedOut(_) | Self::Absent { .. } => None,
         }
     }
 }

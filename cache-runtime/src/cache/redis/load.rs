@@ -6,10 +6,12 @@
 //! Redis. Nor does it if memory knows that the load was overtaken: a token that was taken after the
 //! deletion does not tell that the loader has read from a cache that had not evicted yet.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use tokio::time::Sleep;
 use tracing::{debug, warn};
 
 use super::entry::{Cached, Loaded};
@@ -17,9 +19,11 @@ use super::error::{LoadError, RedisCacheError};
 use super::load_lock::{LoadLock, Sought};
 use super::policy::WhileDown;
 use super::shared::Shared;
+use crate::cache::error::LoadTimedOut;
 use crate::cache::memory::{self, Failure, LeadingLoad, Storing, Turn};
 use crate::counters::count;
 use crate::health::Cause;
+use crate::io_thread::sleep;
 use crate::transport::{Content, EntryKeys, Filled, Seek};
 use crate::wire::Quoted;
 
@@ -98,12 +102,13 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
                 Begun::Lead(leading) => leading,
             };
             let load = load.take().expect("a caller loads once");
-            match leading.turn.run(self.run(load)).await {
+            let ended = leading.turn.run(self.limit(), self.run(load)).await;
+            match self.ended(ended) {
                 Ok(loaded) => Ok(self.finish(key, *leading, loaded).await),
                 Err(error) => {
                     let Lead { lock, turn, .. } = *leading;
                     drop(lock);
-                    fail(turn, LoadError::Load(Arc::new(error)))
+                    fail(turn, error)
                 }
             }
         };
@@ -201,6 +206,20 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
             return Ok(Sought::Missing(None));
         }
         self.lock_or_wait(key, keys, seek).await
+    }
+
+    /// When a load that begins now is given up.
+    pub(super) fn limit(&self) -> Option<Pin<Box<Sleep>>> {
+        let limit = self.options.load_timeout?;
+        Some(Box::pin(sleep(limit)))
+    }
+
+    /// How a load has ended, which is `None` if it was given up.
+    pub(super) fn ended<T, E>(&self, ended: Option<Result<T, E>>) -> Result<T, LoadError<E>> {
+        let limit = self.options.load_timeout.unwrap_or_default();
+        let late = || LoadError::TimedOut(LoadTimedOut::new(&self.name, limit));
+        let ended = ended.ok_or_else(late)?;
+        ended.map_err(|error| LoadError::Load(Arc::new(error)))
     }
 
     /// Runs a loader, and counts it.

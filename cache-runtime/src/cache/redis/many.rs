@@ -285,7 +285,8 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
             .collect();
         let loading_all = self.engine.watched(|| loader(keys));
         let turns = loading.iter().map(|(_, lead)| &lead.turn);
-        match run_together(turns, loading_all).await {
+        let ended = run_together(turns, self.limit(), loading_all).await;
+        match self.ended(ended) {
             Ok(pairs) => {
                 unfinished.into_iter().for_each(Unfinished::finish);
                 let values = pairs.into_iter().collect();
@@ -293,7 +294,6 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
                 Ok(())
             }
             Err(error) => {
-                let error = LoadError::Load(Arc::new(error));
                 for (_, lead) in loading {
                     drop(lead.lock);
                     let _ = fail::<_, (), _>(lead.turn, error.clone());

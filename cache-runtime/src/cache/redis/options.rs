@@ -46,6 +46,8 @@ pub(super) struct Options<V> {
     pub(super) lock_ttl: Duration,
     /// The longest wait for another caller in this process that loads.
     pub(super) load_wait: Duration,
+    /// The longest a load may take.
+    pub(super) load_timeout: Option<Duration>,
     pub(super) max_value_bytes: usize,
     pub(super) while_down: WhileDown,
     pub(super) on_flush: OnFlush,
@@ -65,6 +67,7 @@ impl<V> Options<V> {
             load_lock: None,
             lock_ttl: defaults::LOAD_LOCK_TTL,
             load_wait: defaults::LOAD_WAIT,
+            load_timeout: None,
             max_value_bytes: defaults::MAX_VALUE_BYTES,
             while_down: WhileDown::default(),
             on_flush: OnFlush::default(),
@@ -117,6 +120,9 @@ impl<V> Options<V> {
                 "refresh_keys of {} keys: expected at most {MOST_SCHEDULED}",
                 self.scheduled.len()
             ));
+        }
+        if let Some(limit) = self.load_timeout {
+            check_time(cache, "load_timeout", limit)?;
         }
         if let Some(wait) = self.load_lock {
             check_longest(cache, "load_lock", wait)?;
