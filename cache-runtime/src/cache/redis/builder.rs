@@ -6,18 +6,15 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{FutureExt, TryFutureExt};
-
 use super::background::Background;
 use super::breaker::Breaker;
 use super::codec::{Codec, Json};
-use super::entry::{Cached, Loaded};
+use super::entry::Cached;
 use super::evict::Sources;
 use super::keys::Keys;
 use super::mode::{Coherent, Plain};
-use super::options::{Options, Refresh};
+use super::options::Options;
 use super::policy::{OnFlush, WhileDown};
-use super::scheduled::Scheduled;
 use super::shared::{Logs, Shared};
 use super::stats::Counters;
 use super::{Handle, RedisCache};
@@ -36,7 +33,7 @@ use crate::service::Invalidator;
 /// `M` says whether events evict from the cache; `C` is the codec.
 #[must_use = "a builder does nothing until it is built"]
 pub struct Builder<V, M = Plain, C = Json> {
-    options: Options<V>,
+    pub(super) options: Options<V>,
     codec: C,
     sources: Sources<V>,
     origin: Origin,
@@ -282,102 +279,6 @@ impl<V, M, C> Builder<V, M, C>
 where
     V: Clone + Send + Sync + 'static,
 {
-    /// Refreshes a value in the background when it is read with less than `ahead` left.
-    ///
-    /// So no caller waits for the load of what is read often. The reads that do this are
-    /// [`get_or_load`](RedisCache::get_or_load), [`try_get_or_load`](RedisCache::try_get_or_load)
-    /// and [`lookup_or_load`](RedisCache::lookup_or_load). One instance at a time refreshes an
-    /// entry.
-    ///
-    /// `loader` is given the key, and returns a value, or a [`Loaded`](super::Loaded) where there
-    /// may be none. An entry that is known to be [absent](super::Loaded::Absent) is not refreshed.
-    ///
-    /// A refresh that fails is logged, at most once a second, and counted. The old value is served
-    /// until its TTL, and the next read after a second tries again. Refreshes end with the cache.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use cache_runtime::{Bus, RedisCache};
-    ///
-    /// async fn from_the_provider(list: String) -> std::io::Result<Vec<String>> {
-    ///     Ok(vec![format!("{list}-1"), format!("{list}-2")])
-    /// }
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let bus = Bus::in_process();
-    /// let hour = Duration::from_secs(60 * 60);
-    /// let models = RedisCache::<Vec<String>>::builder(&bus, "model-list", 24 * hour)
-    ///     .refresh_ahead(hour, from_the_provider)
-    ///     .build()?;
-    /// let list = models
-    ///     .try_get_or_load("small", || from_the_provider("small".to_owned()))
-    ///     .await?;
-    /// # assert_eq!(list.len(), 2);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn refresh_ahead<L, F, T, E>(mut self, ahead: Duration, loader: L) -> Self
-    where
-        L: Fn(String) -> F + Send + Sync + 'static,
-        F: Future<Output = Result<T, E>> + Send + 'static,
-        T: Into<Loaded<V>> + 'static,
-        E: fmt::Display + 'static,
-    {
-        self.options.refresh = Some(Refresh {
-            ahead,
-            loader: Box::new(move |key| {
-                let load = loader(key).map_ok(T::into);
-                load.map_err(|error| error.to_string()).boxed()
-            }),
-        });
-        self
-    }
-
-    /// Refreshes these entries on schedule, whether or not they are read: as soon as less than the `ahead`
-    /// of [`refresh_ahead`](Self::refresh_ahead) is left, and when they are missing. At most 32 keys.
-    ///
-    /// So nobody waits for what is read seldom, either. One instance at a time loads an entry, with the
-    /// loader of `refresh_ahead`. With a TTL of a day and `ahead` of 23 hours, it is loaded every hour,
-    /// and the old value lasts for 23 hours if that fails. An entry that an event has evicted is loaded
-    /// again within a minute, or by its first reader.
-    ///
-    /// A refresh that fails is tried again after a wait that grows from 1 s to 1 min. The audit shows the
-    /// last success and the failures, and flags those that have lasted for a minute. A
-    /// refresh that takes longer than [`load_wait`](Self::load_wait) is given up, and counts as failed. The
-    /// refreshes run in the Tokio runtime in which the cache was built, and end with it; without a runtime,
-    /// on the thread that does the I/O of all buses. They end with the cache in any case. A `ttl_by` has to
-    /// return more than `ahead`.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use cache_runtime::{Bus, RedisCache};
-    ///
-    /// async fn from_the_provider(list: String) -> std::io::Result<Vec<String>> {
-    ///     Ok(vec![format!("{list}-1"), format!("{list}-2")])
-    /// }
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let bus = Bus::in_process();
-    /// let hour = Duration::from_secs(60 * 60);
-    /// let models = RedisCache::<Vec<String>>::builder(&bus, "model-list", 24 * hour)
-    ///     .refresh_ahead(23 * hour, from_the_provider) // every hour
-    ///     .refresh_keys(["small", "large"])
-    ///     .build()?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn refresh_keys(mut self, keys: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        let keys = keys.into_iter().map(Into::into);
-        self.options.scheduled.extend(keys.map(Scheduled::new));
-        self
-    }
-
     /// Evicts what `evict` returns for each event of a service's channel, in Redis and in memory.
     ///
     /// It may be called for several services. Match the event exhaustively: then the compiler asks
@@ -389,9 +290,9 @@ where
     /// other instances have received the event that evicts it, would be stored for all of them.
     ///
     /// Keys are those that entries are read by. Redis deletes by key and cannot evaluate a
-    /// predicate or a prefix, and knows no tags but [groups](Self::group_by): for these, all entries of the cache in Redis become unreachable, in
-    /// one step. In memory they evict no more than they say. Where such events are frequent, name
-    /// the keys. An event may name as many keys as fit in 4 MiB, each counted with 64 bytes more,
+    /// predicate or a prefix, and knows no tags but [groups](Self::group_by). For these, all entries
+    /// of the cache in Redis become unreachable, in one step. In memory they evict no more than they
+    /// say. Where such events are frequent, name the keys. An event may name as many keys as fit in 4 MiB, each counted with 64 bytes more,
     /// such as 40,000 keys of 40 bytes. If it names more, or if more wait to be deleted while Redis
     /// is away, all entries in Redis become unreachable as well.
     ///

@@ -1,8 +1,8 @@
 //! The cache for what is expensive to load: in Redis, for all instances, with an optional level in
 //! memory.
 //!
-//! `load` reads and loads, with the `load_lock` in Redis; `many` does, for `several` keys. `refresh` loads ahead of expiry, in the
-//! `background`. `direct` reads and stores without a load. `evict` says what an event does, and
+//! `load` reads and loads, with the `load_lock` in Redis, and `many` does so for `several` keys.
+//! `refresh` loads ahead of expiry, in the `background`; `refreshing` has the settings. `direct` reads and stores without a load. `evict` says what an event does, and
 //! `deletions` carries it out in Redis. All of them work on what the clones of a cache have
 //! `shared`. The `breaker` fails commands at once while the server does not answer.
 
@@ -30,6 +30,7 @@ mod mode;
 mod options;
 mod policy;
 mod refresh;
+mod refreshing;
 mod schedule;
 mod scheduled;
 mod several;
