@@ -8,12 +8,13 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use cache_runtime::cache::LoadTimedOut;
 use cache_runtime::redis::{LoadError, Loaded, WhileDown};
 use cache_runtime::service::{ConfirmError, PublishError};
 use cache_runtime::transactional_outbox::{AddError, sqlite};
 use cache_runtime::{
-    Bus, CoherentCache, Dedup, Evict, InvalidationEvent, RedisCache, Services, TtlCache,
-    cache_invalidation, export,
+    Bus, CoherentCache, Dedup, Evict, InvalidationEvent, RedisCache, RedisCooldown, Services,
+    TtlCache, cache_invalidation, export,
 };
 use support::Server;
 
@@ -207,6 +208,14 @@ async fn caches() {
             "the bus is closed",
         ],
     );
+    let cooldown = RedisCooldown::builder(&bus, "notified", LONG).build();
+    chain(
+        cooldown.unwrap().try_start("ada").await.unwrap_err(),
+        &[
+            "cooldown `notified` of key \"ada\" could not be started",
+            "the bus is closed",
+        ],
+    );
     let cache = RedisCache::<String>::builder(&bus, "texts", LONG)
         .while_down(WhileDown::Fail)
         .build()
@@ -286,6 +295,18 @@ async fn loading_keeps_the_errors_of_the_loader() {
              `max_value_bytes` allows 7",
         ],
     );
+}
+
+#[tokio::test]
+async fn a_load_that_takes_too_long() {
+    let cache = TtlCache::<u8, u8>::builder("slow", LONG)
+        .load_timeout(Duration::from_millis(1), |late| late)
+        .build()
+        .unwrap();
+    let never = async || std::future::pending::<Result<u8, LoadTimedOut>>().await;
+    let late = cache.try_get_or_load(&1, never).await.unwrap_err();
+    let expected = ["a load of cache `slow` was given up: it took longer than 1ms"];
+    chain(LoadTimedOut::clone(&late), &expected);
 }
 
 #[tokio::test]
@@ -381,7 +402,7 @@ fn exporting_a_contract() {
 }
 
 /// The types that the tests above cover.
-const COVERED: [&str; 18] = [
+const COVERED: [&str; 20] = [
     "AddError",
     "AlreadyRegistered",
     "AuditError",
@@ -393,6 +414,7 @@ const COVERED: [&str; 18] = [
     "EncodeError",
     "ExportError",
     "LoadError",
+    "LoadTimedOut",
     "MissingService",
     "NotReady",
     "NotSettled",
@@ -400,6 +422,7 @@ const COVERED: [&str; 18] = [
     "PublishAllError",
     "PublishError",
     "RedisCacheError",
+    "RedisCooldownError",
 ];
 
 #[test]

@@ -40,13 +40,18 @@ fn orders(bus: &Bus, name: &str) -> (Orders, CoherentCache<String, u32>) {
     (events, cache)
 }
 
-/// The text of the row of this name; false if there is none.
-fn row(name: &str) -> String {
+/// The row of this name.
+fn element(name: &str) -> String {
     format!(
         "[...document.querySelectorAll('tbody')].find((row) => \
-         row.querySelector('th').firstChild.data === {})?.innerText",
+         row.querySelector('th').firstChild.data === {})",
         json!(name)
     )
+}
+
+/// The text of the row of this name; false if there is none.
+fn row(name: &str) -> String {
+    format!("{}?.innerText", element(name))
 }
 
 #[tokio::test]
@@ -79,8 +84,9 @@ async fn refreshes_itself_and_keeps_the_readers_place() {
     assert_eq!(width, 360, "it has to be scrolled sideways");
 
     // The reader has filtered, opened what a cache is evicted by, and scrolled.
+    let details = format!("{}.querySelector('details').open", element("page-orders"));
     browser
-        .evaluate("window.here = 1; document.querySelector('details').open = true")
+        .evaluate(&format!("window.here = 1; {details} = true"))
         .await;
     browser
         .evaluate(
@@ -125,16 +131,9 @@ async fn refreshes_itself_and_keeps_the_readers_place() {
     assert_eq!(browser.evaluate(first).await, place);
     let filtered = "document.getElementById('filter').value + location.search";
     assert_eq!(browser.evaluate(filtered).await, "PAGE-?filter=PAGE-");
-    assert_eq!(
-        browser
-            .evaluate("document.querySelector('details').open")
-            .await,
-        true
-    );
-
-    let hidden = "[...document.querySelectorAll('tbody')].find((row) => \
-                  row.querySelector('th').firstChild.data === 'page:prices').hidden";
-    assert_eq!(browser.evaluate(hidden).await, true);
+    assert_eq!(browser.evaluate(&details).await, true);
+    let hidden = format!("{}.hidden", element("page:prices"));
+    assert_eq!(browser.evaluate(&hidden).await, true);
 
     // A row that is added above does not move what is read.
     let added = TtlCache::<u32, u32>::builder("page-added", LONG)
