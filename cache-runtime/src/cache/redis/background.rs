@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use crate::clock::Instant;
 use crate::driver::Driver;
 use crate::io_thread;
 use crate::sync::Mutex;
+use tokio::time::Instant;
 
 /// The most tasks of one cache at a time. Further tasks are not started.
 const TASKS: usize = 64;
@@ -78,7 +78,7 @@ impl Background {
     /// too many keys are.
     pub(super) fn refresh(self: &Arc<Self>, key: &str) -> Option<Refreshing> {
         let mut refreshing = self.refreshing.lock();
-        let now = self.driver.instant();
+        let now = self.driver.tokio_instant();
         if refreshing.len() >= KEYS {
             refreshing.retain(|_, until| until.is_none_or(|until| now < until));
         }
@@ -111,7 +111,7 @@ impl Drop for Refreshing {
         if self.finished {
             refreshing.remove(&self.key);
         } else if let Some(until) = refreshing.get_mut(&self.key) {
-            *until = Some(self.background.driver.instant() + PAUSE);
+            *until = Some(self.background.driver.tokio_instant() + PAUSE);
         }
     }
 }
