@@ -5,7 +5,7 @@ use std::time::Duration;
 use cache_runtime::doctor::{Check, Diagnosis, Outcome};
 use cache_runtime::{Bus, CoherentCache, Evict};
 use serde_json::Value;
-use support::{Server, eventually};
+use support::{Relay, Server, eventually};
 
 use crate::fixture::{CHANNEL, People, PersonEvent};
 
@@ -122,6 +122,59 @@ async fn other_instances_and_what_they_have() {
     there.close().await;
     let diagnosis = bus.doctor().await;
     assert_eq!(diagnosis.instances[0].lease_left, None, "{diagnosis}");
+}
+
+/// As in containers, where every process may have the same number.
+#[tokio::test]
+async fn instances_of_one_name_are_all_there() {
+    let server = Server::start().await;
+    let mut instances = Vec::new();
+    for _ in 0..2 {
+        let named = Bus::redis(server.url())
+            .name("bot")
+            .connect()
+            .await
+            .unwrap();
+        instances.push(People::new(&named).events());
+        named.ready().await.unwrap();
+        named.audit().await.unwrap();
+    }
+    let bus = bus(&server);
+    let listed = async || bus.doctor().await;
+    let both = |diagnosis: &Diagnosis| {
+        let listed = diagnosis.instances.iter();
+        listed
+            .filter(|instance| instance.lease_left.is_some())
+            .count()
+            == 2
+    };
+    let diagnosis = eventually("both to be listed", listed, both).await;
+    assert!(
+        diagnosis
+            .instances
+            .iter()
+            .all(|instance| instance.name == "bot")
+    );
+    // One process has audited; for which of them is not known.
+    assert_eq!(diagnosis.instances.len(), 3, "{diagnosis}");
+}
+
+/// The server answers, and no message comes back.
+#[tokio::test]
+async fn messages_that_do_not_come_back_are_told_in_time() {
+    let server = Server::start().await;
+    let relay = Relay::to(server.port()).await;
+    relay.lose_messages(true);
+    let moment = Duration::from_millis(300);
+    let bus = Bus::redis(relay.url())
+        .lease(moment)
+        .heartbeat(moment / 4)
+        .connect_timeout(moment)
+        .response_timeout(moment);
+    let diagnosis = bus.connect_lazy().unwrap().doctor().await;
+    let (outcome, text) = found(&diagnosis, "events");
+    assert_eq!(outcome, Outcome::Failed, "{diagnosis}");
+    assert!(text.starts_with("not live within "), "{text}");
 }
 
 /// As in a rolling deployment that changes events.

@@ -87,7 +87,10 @@ async fn losses_are_told() {
     );
     server.kill9();
     let lost = heard(&mut tail).await;
-    assert!(matches!(lost, Heard::Lost { .. }), "{lost}");
+    match &lost {
+        Heard::Lost { why, .. } => assert!(!why.contains("live") && !why.is_empty(), "{why}"),
+        other => panic!("{other}"),
+    }
     server.restart().await;
     loop {
         match heard(&mut tail).await {

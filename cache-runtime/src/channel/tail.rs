@@ -15,8 +15,8 @@ use crate::settings::OnRejected;
 pub(crate) enum Sound {
     /// A payload of this channel, whose name has the namespace.
     Message(Arc<str>, Vec<u8>),
-    /// Messages of this channel may have been lost.
-    Lost(Arc<str>, FlushCause),
+    /// Messages of this channel may have been lost. With its health at that time.
+    Lost(Arc<str>, FlushCause, Health),
     /// The reader was too slow: messages of some channels were discarded.
     Skipped,
 }
@@ -87,7 +87,8 @@ impl Dispatch for Tail {
     fn flush(&self, audience: Audience, cause: FlushCause) {
         // Handlers are told later than inline subscribers, of the same.
         if audience != Audience::Handlers {
-            self.reader.push(Sound::Lost(Arc::clone(&self.name), cause));
+            let lost = Sound::Lost(Arc::clone(&self.name), cause, self.health.get());
+            self.reader.push(lost);
         }
     }
 

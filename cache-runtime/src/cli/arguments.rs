@@ -1,6 +1,7 @@
 //! The arguments of the program.
 
 use std::ffi::OsString;
+use std::mem::take;
 
 use lexopt::{Arg, Parser, ValueExt};
 
@@ -13,7 +14,8 @@ usage:
                                   the events that this program declares
 
 options:
-  --redis ADDRESS      the server; REDIS_URL by default
+  --redis ADDRESS      the server; by default REDIS_URL, which keeps a password
+                       out of the list of processes
   --namespace NAME     the namespace of the bus
   --channel CHANNEL    doctor: a further channel to subscribe to
   --count N            tail: stop after N messages
@@ -96,32 +98,41 @@ fn read(mut parser: Parser) -> Result<Asked, lexopt::Error> {
     }
     let mut words = words.into_iter();
     let name = words.next();
-    let mut next = |what: &str| {
-        let missing = || lexopt::Error::from(format!("{what} is missing"));
-        words.next().ok_or_else(missing)
-    };
     let command = match (instead, name.as_deref()) {
-        (Some(instead), _) => instead,
-        (None, Some("doctor")) => Command::Doctor { channels },
+        (Some(instead), _) => {
+            words.by_ref().for_each(drop);
+            (channels, count) = (Vec::new(), None);
+            instead
+        }
+        (None, Some("doctor")) => Command::Doctor {
+            channels: take(&mut channels),
+        },
         (None, Some("tail")) => {
-            let first = next("the channel")?;
+            let first = next(&mut words, "the channel")?;
             Command::Tail {
                 channels: [first].into_iter().chain(words.by_ref()).collect(),
-                count,
+                count: count.take(),
             }
         }
         (None, Some("publish")) => Command::Publish {
-            channel: next("the channel")?,
-            payload: next("the payload")?,
+            channel: next(&mut words, "the channel")?,
+            payload: next(&mut words, "the payload")?,
         },
         (None, Some("export")) => {
-            Command::Export(Format::parse(&next("the format")?).map_err(lexopt::Error::from)?)
+            let format = next(&mut words, "the format")?;
+            Command::Export(Format::parse(&format).map_err(lexopt::Error::from)?)
         }
-        (None, Some(other)) => return Err(format!("unknown command `{other}`").into()),
+        (None, Some(other)) => return Err(wrong("unknown command", other).into()),
         (None, None) => return Err("a command is missing".into()),
     };
     if let Some(further) = words.next() {
-        return Err(format!("unexpected argument `{further}`").into());
+        return Err(wrong("unexpected argument", &further).into());
+    }
+    if !channels.is_empty() {
+        return Err("`--channel` is an option of `doctor`".into());
+    }
+    if count.is_some() {
+        return Err("`--count` is an option of `tail`".into());
     }
     Ok(Asked {
         command,
@@ -129,6 +140,20 @@ fn read(mut parser: Parser) -> Result<Asked, lexopt::Error> {
         namespace,
         json,
     })
+}
+
+fn next(words: &mut impl Iterator<Item = String>, what: &str) -> Result<String, lexopt::Error> {
+    let missing = || lexopt::Error::from(format!("{what} is missing"));
+    words.next().ok_or_else(missing)
+}
+
+/// An address is not repeated, because it may contain a password.
+fn wrong(what: &str, word: &str) -> String {
+    if word.contains("://") {
+        format!("{what}: an address is given by `--redis` or REDIS_URL")
+    } else {
+        format!("{what} `{word}`")
+    }
 }
 
 #[cfg(test)]
@@ -152,7 +177,9 @@ mod tests {
         assert!(asked.json);
         let export = parsed("export zod").unwrap().command;
         assert_eq!(export, Command::Export(Format::Zod));
-        assert_eq!(parsed("doctor --help").unwrap().command, Command::Help);
+        for line in ["doctor --help", "tail cache:users --count 1 --help", "-h"] {
+            assert_eq!(parsed(line).unwrap().command, Command::Help, "{line}");
+        }
     }
 
     #[test]
@@ -164,6 +191,16 @@ mod tests {
         assert_eq!(wrong("publish cache:users"), "the payload is missing");
         assert_eq!(wrong("doctor x"), "unexpected argument `x`");
         assert_eq!(wrong("doctor --jsn"), "invalid option '--jsn'");
+        assert_eq!(
+            wrong("tail a --channel b"),
+            "`--channel` is an option of `doctor`"
+        );
+        assert_eq!(
+            wrong("doctor --count 1"),
+            "`--count` is an option of `tail`"
+        );
+        let address = "unexpected argument: an address is given by `--redis` or REDIS_URL";
+        assert_eq!(wrong("doctor redis://u:secret@h"), address);
         assert!(wrong("tail a --count x").contains('x'));
         assert!(wrong("export xml").contains("unknown format `xml`"));
     }

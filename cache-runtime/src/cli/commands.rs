@@ -83,16 +83,17 @@ async fn doctor(asked: &Asked, further: &[String], out: &mut dyn Write) -> Resul
     let mut channels: BTreeSet<&str> = declared.collect();
     channels.extend(further.iter().map(String::as_str));
     let diagnosis = bus(asked)?.doctor_of(channels).await;
-    if asked.json {
-        writeln!(out, "{}", diagnosis.to_json())?;
+    let text = if asked.json {
+        diagnosis.to_json()
     } else {
-        writeln!(out, "{diagnosis}")?;
+        diagnosis.to_string()
+    };
+    let written = writeln!(out, "{text}");
+    // Also if nobody reads it to its end.
+    if !diagnosis.is_well() {
+        return Err(Failure::Printed);
     }
-    if diagnosis.is_well() {
-        Ok(())
-    } else {
-        Err(Failure::Printed)
-    }
+    Ok(written?)
 }
 
 async fn tail(
@@ -107,7 +108,7 @@ async fn tail(
     let (begun, mut left) = (Instant::now(), count);
     while left != Some(0) {
         let heard = tail.recv().await;
-        let heard = heard.ok_or_else(|| told(bus.health()))?;
+        let heard = heard.ok_or_else(|| told(tail.health()))?;
         if asked.json {
             writeln!(out, "{}", heard.to_json())?;
         } else {

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use super::diagnosis::{Check, Diagnosis, Found, Outcome, Took};
 use super::instances::{differing, instances};
-use crate::bus::Bus;
+use crate::bus::{Bus, Health, NotReady};
 use crate::channel::{DeclaredChannel, Dispatch, channels};
 use crate::health::Cause;
+use crate::io_thread::timeout;
 use crate::keyspace::Keyspace;
 use crate::queue::{Bounds, Queue};
 use crate::random;
@@ -105,15 +106,32 @@ async fn server(bus: &Bus) -> Found {
     (outcome, described.collect::<Vec<_>>().join("; "))
 }
 
+/// Waits until something is live, for as long as an answer and a lease may take. Otherwise says why it is
+/// not.
+async fn in_time<T>(
+    bus: &Bus,
+    ready: impl Future<Output = Result<T, NotReady>>,
+    health: impl Fn() -> Health,
+) -> Result<T, String> {
+    let settings = bus.shared().settings();
+    let limit = settings.connect_timeout + settings.response_timeout + settings.lease;
+    match timeout(limit, ready).await {
+        Ok(ready) => ready.map_err(|not_ready| not_ready.cause().to_string()),
+        Err(_) => Err(format!("not live within {}: {}", Took(limit), health())),
+    }
+}
+
 /// Whether a message makes the round.
 async fn events(bus: &Bus) -> Found {
-    match bus.shared().canary().await {
+    let shared = bus.shared();
+    let health = || shared.health().get();
+    match in_time(bus, shared.canary(), health).await {
         Ok(Some(canary)) => {
             let text = format!("live; a message makes the round in {}", Took(canary));
             (Outcome::Passed, text)
         }
         Ok(None) => (Outcome::Passed, "live".to_owned()),
-        Err(not_ready) => failed(not_ready.cause()),
+        Err(why) => (Outcome::Failed, why),
     }
 }
 
@@ -121,9 +139,10 @@ async fn events(bus: &Bus) -> Found {
 async fn channel(bus: &Bus, channel: &str) -> Found {
     let reader = Arc::new(Queue::new(UNREAD));
     let tail = bus.shared().tail(channel, &reader);
-    match bus.shared().ready(tail.health(), None).await {
+    let ready = bus.shared().ready(tail.health(), None);
+    match in_time(bus, ready, || tail.health().get()).await {
         Ok(()) => (Outcome::Passed, "live".to_owned()),
-        Err(not_ready) => failed(not_ready.cause()),
+        Err(why) => (Outcome::Failed, why),
     }
 }
 

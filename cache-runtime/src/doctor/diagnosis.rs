@@ -67,6 +67,7 @@ pub(super) type Found = (Outcome, String);
 
 /// An instance of any service that uses the server under the same namespace.
 ///
+/// Instances of one name are listed one by one. Which of them has audited is not known then.
 /// The server has a list of those that serve events now. More is known of those that have
 /// [audited](crate::Bus::audit), for [`RECORD_TTL`](crate::audit::RECORD_TTL) from then on.
 #[derive(Debug, Clone, PartialEq, Eq)]

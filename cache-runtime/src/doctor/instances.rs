@@ -12,38 +12,57 @@ pub(super) async fn instances(bus: &Bus) -> (Found, Vec<Instance>) {
     let listed = bus.shared().listed().await;
     let audited = bus.audited().await;
     let mut doubts = Vec::new();
-    let mut instances = BTreeMap::new();
+    let mut instances = Vec::new();
     match listed {
         Ok(Some(list)) => {
             // Without this one, which ends with the diagnosis.
-            let others = list
-                .listed
-                .into_iter()
-                .filter(|listed| listed.id != bus.shared().id());
-            for listed in others {
+            let here = bus.shared().id();
+            for listed in list.listed.into_iter().filter(|listed| listed.id != here) {
                 let left = listed.until.saturating_sub(list.now);
-                let left = (left > 0).then(|| Duration::from_millis(left));
-                let known = instances.entry(listed.name.to_string());
-                known.or_insert_with_key(|name| instance(name)).lease_left = left;
+                let mut instance = instance(&listed.name.escape_debug().to_string());
+                instance.lease_left = (left > 0).then(|| Duration::from_millis(left));
+                instances.push(instance);
             }
         }
         Ok(None) => doubts.push("the list cannot be read here".to_owned()),
         Err(cause) => doubts.push(format!("the list cannot be read: {cause}")),
     }
     match audited {
-        // The youngest first.
-        Ok(peers) => peers.into_iter().rev().for_each(|peer| {
-            let known = instances.entry(peer.instance.clone());
-            tell(known.or_insert_with_key(|name| instance(name)), peer);
-        }),
+        Ok(peers) => add(&mut instances, peers),
         Err(cause) => doubts.push(format!("the records of audits cannot be read: {cause}")),
     }
+    instances.sort_by(|a, b| a.name.cmp(&b.name));
     let found = if doubts.is_empty() {
         (Outcome::Passed, format!("{} known", instances.len()))
     } else {
         (Outcome::Doubtful, doubts.join("; "))
     };
-    (found, instances.into_values().collect())
+    (found, instances)
+}
+
+/// Adds what is known from audits. Names need not differ: an audit is of a listed instance only if each has
+/// the name for itself.
+fn add(instances: &mut Vec<Instance>, peers: Vec<Peer>) {
+    let mut names: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    for instance in &*instances {
+        names.entry(instance.name.clone()).or_default().0 += 1;
+    }
+    for peer in &peers {
+        names.entry(peer.instance.clone()).or_default().1 += 1;
+    }
+    for peer in peers {
+        let listed = instances
+            .iter_mut()
+            .find(|known| known.name == peer.instance);
+        match listed {
+            Some(known) if names[&peer.instance] == (1, 1) => tell(known, peer),
+            _ => {
+                let mut unlisted = instance(&peer.instance);
+                tell(&mut unlisted, peer);
+                instances.push(unlisted);
+            }
+        }
+    }
 }
 
 fn instance(name: &str) -> Instance {

@@ -9,7 +9,7 @@ use std::vec;
 
 use futures_util::Stream;
 
-use crate::bus::{Bus, NotReady};
+use crate::bus::{Bus, Health, NotReady};
 use crate::channel::{DeclaredChannel, Sound, channels};
 use crate::event::{Description, Rejection};
 use crate::link::FlushCause;
@@ -147,6 +147,12 @@ impl Tail {
         self.bus.ready().await
     }
 
+    /// Whether all channels are live.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.bus.health()
+    }
+
     /// What is heard next; `None` if the address or another setting is unusable.
     ///
     /// # Cancel safety
@@ -183,14 +189,14 @@ impl Tail {
                     payload,
                 })
             }
-            Sound::Lost(name, FlushCause::Live) => Heard::Live {
+            Sound::Lost(name, FlushCause::Live, _) => Heard::Live {
                 channel: declared(&name),
             },
-            Sound::Lost(name, cause) => Heard::Lost {
+            Sound::Lost(name, cause, health) => Heard::Lost {
                 channel: declared(&name),
-                why: match (cause, self.bus.health()) {
-                    (FlushCause::Moved, _) => "another node serves it from now on".to_owned(),
-                    (_, health) => health.to_string(),
+                why: match cause {
+                    FlushCause::Moved => "another node serves it from now on".to_owned(),
+                    _ => health.to_string(),
                 },
             },
             Sound::Skipped => Heard::Skipped,
