@@ -393,7 +393,11 @@ proptest! {
                 Step::StartFor(key, seconds) => {
                     let time = SECOND * u32::try_from(seconds).unwrap();
                     cooldown.start_for(&key, time);
-                    model.start_for(key, now + time);
+                    if seconds == 0 {
+                        model.reset(key);
+                    } else {
+                        model.start_for(key, now + time);
+                    }
                 }
                 Step::Remaining(key) => {
                     prop_assert_eq!(cooldown.remaining(&key), model.left(key, now));

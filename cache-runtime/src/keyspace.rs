@@ -186,6 +186,12 @@ impl Keyspace {
         dispatch!(self, delete(&keys))
     }
 
+    /// Deletes a key, and returns whether it existed. Unlike that of [`delete`](Self::delete), the command
+    /// is sent once.
+    pub async fn remove(&self, key: &str) -> Result<bool, Cause> {
+        dispatch!(self, remove(&self.full(key)))
+    }
+
     /// Deletes a key if this is its value.
     pub async fn delete_if_equal(&self, key: &str, value: &[u8]) -> Result<DeleteIf, Cause> {
         dispatch!(self, delete_if(&self.full(key), value, Compare::Whole))

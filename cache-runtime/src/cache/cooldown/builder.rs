@@ -45,7 +45,8 @@ pub struct Builder<K> {
 impl<K: Hash + Eq + Send + Sync + 'static> Builder<K> {
     /// The most keys; [`defaults::MAX_ENTRIES`] by default.
     ///
-    /// If one more is started, the cooldown that was started first is forgotten.
+    /// If one more is started, the cooldown that was started first is forgotten; one that was started
+    /// [for a time](Cooldown::start_for) only if there are no others.
     pub fn max_entries(mut self, entries: usize) -> Self {
         self.max_entries = entries;
         self

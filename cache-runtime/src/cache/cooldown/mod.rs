@@ -121,7 +121,8 @@ impl<K: Hash + Eq + Send + Sync + 'static> Cooldown<K> {
     }
 
     /// Starts the cooldown of a key for a time of its own, from now on, such as a provider has named it
-    /// in `Retry-After`. What was left of the key's cooldown does not count any more.
+    /// in `Retry-After`. What was left of the key's cooldown does not count any more. A time of zero ends
+    /// it.
     ///
     /// # Examples
     ///
@@ -144,6 +145,10 @@ impl<K: Hash + Eq + Send + Sync + 'static> Cooldown<K> {
         let mut removed = Removed::default();
         let mut known = shared.known.lock();
         let now = shared.sweep(&mut known, &mut removed);
+        if time.is_zero() {
+            known.remove(key, &mut removed);
+            return;
+        }
         shared.make_room(&mut known, key, now, &mut removed);
         known.start_until(key, now.saturating_add(nanos(time)), &mut removed);
         count(&shared.counters.started);
@@ -199,7 +204,7 @@ impl<K: Hash + Eq + Send + Sync + 'static> Cooldown<K> {
         &self.shared.name
     }
 
-    /// The length of every cooldown.
+    /// The length of a cooldown that [`try_start`](Self::try_start) starts.
     #[must_use]
     pub fn period(&self) -> Duration {
         self.shared.period

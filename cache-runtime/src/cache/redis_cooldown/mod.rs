@@ -104,7 +104,8 @@ impl RedisCooldown {
     }
 
     /// Starts the cooldown of a key for a time of its own, from now on, such as a provider has named it
-    /// in `Retry-After`. What was left of the key's cooldown does not count any more.
+    /// in `Retry-After`. What was left of the key's cooldown does not count any more. A time of zero ends
+    /// it.
     ///
     /// # Errors
     ///
@@ -117,7 +118,7 @@ impl RedisCooldown {
         let shared = &*self.shared;
         let full = shared.key(key);
         let answer = if time.is_zero() {
-            shared.keyspace.delete(&[&full]).await.map(drop)
+            shared.keyspace.remove(&full).await.map(drop)
         } else {
             let value = nonce();
             shared.keyspace.set(&full, value.as_bytes(), time).await
@@ -153,8 +154,8 @@ impl RedisCooldown {
     /// Dropped, it may have ended the cooldown.
     pub async fn reset(&self, key: &str) -> Result<bool, RedisCooldownError> {
         let shared = &*self.shared;
-        let deleted = shared.keyspace.delete(&[&shared.key(key)]).await;
-        Ok(shared.checked(Doing::Reset, key, deleted)? > 0)
+        let removed = shared.keyspace.remove(&shared.key(key)).await;
+        shared.checked(Doing::Reset, key, removed)
     }
 
     /// What has happened in the cooldown, on this instance.

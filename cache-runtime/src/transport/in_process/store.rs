@@ -87,6 +87,10 @@ impl Store {
         keys.iter().map(|key| u64::from(data.remove(key))).sum()
     }
 
+    pub(crate) fn remove(&self, key: &str) -> bool {
+        self.lock().remove(key)
+    }
+
     /// As [`delete`](Self::delete): there is only one store.
     pub(crate) fn evict(&self, _generation: &str, keys: &[String]) {
         self.delete(keys);

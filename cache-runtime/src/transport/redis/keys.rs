@@ -106,6 +106,8 @@ pub(crate) async fn ttl(redis: Nodes<'_>, key: &str) -> Result<Option<Duration>,
 fn rest(left: i64) -> Option<Duration> {
     match left {
         -1 => Some(Duration::MAX),
+        // It ends within a millisecond.
+        0 => Some(Duration::from_millis(1)),
         left => u64::try_from(left).ok().map(Duration::from_millis),
     }
 }
@@ -120,6 +122,13 @@ pub(crate) async fn delete(redis: Nodes<'_>, keys: &[String]) -> Result<u64, Cau
         deleted += answer;
     }
     Ok(deleted)
+}
+
+/// Deletes a key, and returns whether it existed. It is not sent twice: a second command could delete what
+/// another caller has stored meanwhile.
+pub(crate) async fn remove(redis: Nodes<'_>, key: &str) -> Result<bool, Cause> {
+    let request = Request::Command(on("DEL", key));
+    redis.request(&request, Again::No, key).await
 }
 
 /// Deletes entries of a cache with a generation, or the generation; but only on the server that the
