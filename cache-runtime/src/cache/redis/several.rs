@@ -14,7 +14,7 @@ where
     /// The values of several entries, or what `loader` returns for them, which is stored.
     ///
     /// It looks for all of them in Redis in one round trip; so does it take their locks, and store what
-    /// was loaded. Of thousands of keys, each thousand takes one. `loader` is called once, with the
+    /// was loaded. More than 128 keys are read in several. `loader` is called once, with the
     /// keys that have no entry and that nobody loads yet, each once. It returns pairs of a key and its
     /// value. A key that it does not return has no value: it is not in the result, and nothing is stored
     /// for it. Nor is a key in the result that is known to be [absent](Loaded::Absent). Pairs of other
@@ -25,12 +25,13 @@ where
     /// waits, for other callers and for other instances. Each entry is stored unless an event evicts it
     /// meanwhile; the others are.
     ///
-    /// `loader` is called again only for keys that another caller or another instance was loading, if
-    /// that has come to nothing.
+    /// `loader` is called again for keys that another caller or another instance was loading, if that
+    /// load gives no value in time, or one that may be too old. It is not called if nothing is missing.
     ///
     /// # Errors
     ///
-    /// When Redis is away and the cache is set to [fail](super::WhileDown::Fail).
+    /// When Redis is away and the cache is set to [fail](super::WhileDown::Fail), or the load takes longer
+    /// than [`load_timeout`](super::Builder::load_timeout), if that is set.
     ///
     /// # Cancel safety
     ///
@@ -85,7 +86,8 @@ where
     /// # Errors
     ///
     /// When the loader fails, or another caller's for one of the keys, or when Redis is away and the
-    /// cache is set to [fail](super::WhileDown::Fail). What was found of other keys is in the cache, and
+    /// cache is set to [fail](super::WhileDown::Fail), or the load takes longer than
+    /// [`load_timeout`](super::Builder::load_timeout), if that is set. What was found of other keys is in the cache, and
     /// not in the result.
     ///
     /// # Cancel safety

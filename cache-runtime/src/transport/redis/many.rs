@@ -23,14 +23,16 @@ use crate::transport::token::{Acquired, Content, EntryKeys, Filled, Found, Seek,
 
 /// The most entries in one round trip.
 const MOST: usize = 1000;
-/// About the most bytes that are written in one round trip.
+/// About the most bytes in one round trip.
 const BYTES: usize = 4 * 1024 * 1024;
+/// What an entry that is read counts for, because its size is not known: so 128 are read at a time.
+const READ: usize = 32 * 1024;
 
 /// What is asked about one entry.
 struct Question<'a> {
     names: &'a EntryKeys,
     what: What<'a>,
-    /// About how many bytes are written.
+    /// About how many bytes are written or read.
     bytes: usize,
 }
 
@@ -61,7 +63,7 @@ pub(crate) async fn lookup(
                 entries::sealed_commands(names, generation, group.as_deref())
             }
         }),
-        bytes: 0,
+        bytes: READ,
     };
     let questions = entries.iter().copied().map(question).collect();
     let answers = ask(redis, questions, Again::Yes).await;
@@ -102,7 +104,10 @@ pub(crate) async fn acquire(
         };
         let keys = [&*names.value, &names.token, beside].into_iter();
         let keys = keys.chain(group).collect();
-        script_on(names, script, keys, needs_epoch, arguments)
+        Question {
+            bytes: READ,
+            ..script_on(names, script, keys, needs_epoch, arguments)
+        }
     });
     let questions = questions.collect();
     let answers = ask(redis, questions, Again::IfDropped).await;
