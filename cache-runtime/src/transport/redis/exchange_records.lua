@@ -17,7 +17,8 @@ for i = 1, #all, 2 do
   end
 end
 table.sort(others, function(a, b) return a[1] < b[1] end)
-while #others >= tonumber(ARGV[4]) do
+local room = tonumber(ARGV[4]) - (ARGV[5] == '1' and 1 or 0)
+while #others > room do
   redis.call('HDEL', KEYS[1], table.remove(others)[2])
 end
 if ARGV[5] == '1' then
