@@ -28,7 +28,7 @@ type Judge = Box<dyn Fn(&AnyError) -> Option<bool> + Send + Sync>;
 
 /// Says which errors are outages: all of them, if it is empty.
 #[derive(Default)]
-pub(crate) struct Judges(Vec<Judge>);
+pub(crate) struct Judges(Vec<(TypeId, Judge)>);
 
 impl Judges {
     pub(crate) fn add<E: 'static>(
@@ -36,7 +36,9 @@ impl Judges {
         is_outage: impl Fn(&E) -> bool + Send + Sync + 'static,
     ) {
         let judge = move |error: &AnyError| error.downcast_ref().map(&is_outage);
-        self.0.push(Box::new(judge));
+        // Of one type, the last counts.
+        self.0.retain(|(known, _)| *known != TypeId::of::<E>());
+        self.0.push((TypeId::of::<E>(), Box::new(judge)));
     }
 
     pub(crate) fn clear(&mut self) {
@@ -47,7 +49,7 @@ impl Judges {
         if self.0.is_empty() {
             return Verdict::Outage;
         }
-        match self.0.iter().find_map(|judge| judge(error)) {
+        match self.0.iter().find_map(|(_, judge)| judge(error)) {
             Some(true) => Verdict::Outage,
             Some(false) => Verdict::Refusal,
             None => Verdict::Unknown,
@@ -73,6 +75,7 @@ impl LoadTimeout {
     ) {
         self.limit = Some(limit);
         let make = move |late| Box::new(error(late)) as Box<AnyError>;
+        self.errors.retain(|(known, _)| *known != TypeId::of::<E>());
         self.errors.push((TypeId::of::<E>(), Box::new(make)));
     }
 
