@@ -44,7 +44,7 @@ async fn main() -> ExitCode {
     match run().await {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("service: {error}");
+            eprintln!("service: {error:#}");
             ExitCode::FAILURE
         }
     }

@@ -73,7 +73,11 @@ impl Products {
             Ok(_) => StatusCode::NO_CONTENT.into_response(),
             // The change is made. Its event is sent when Redis is back; until then other instances
             // may have the old value.
-            Err(error) => (StatusCode::ACCEPTED, format!("{error:#}\n")).into_response(),
+            Err(error) => {
+                eprintln!("not confirmed: {error:#}");
+                let text = "the change is made; other instances are told later\n";
+                (StatusCode::ACCEPTED, text).into_response()
+            }
         })
     }
 }

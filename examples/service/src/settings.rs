@@ -4,8 +4,7 @@ use std::env;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// What an instance has to know.
-#[derive(Debug)]
+/// What an instance has to know. It cannot be printed, because the address may have a password.
 pub(crate) struct Settings {
     /// `NAME`: how logs, audits and Redis call it.
     pub(crate) name: String,

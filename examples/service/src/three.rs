@@ -6,6 +6,7 @@ use std::path::Path;
 use std::pin::pin;
 use std::process::{self, ExitCode, Stdio};
 
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 use tokio::task::JoinSet;
@@ -17,8 +18,10 @@ pub(crate) async fn run(redis: &str) -> Result<ExitCode, Box<dyn Error>> {
     let folder = env::temp_dir().join(format!("service-{}", process::id()));
     std::fs::create_dir(&folder)?;
     let code = serve(redis, &folder.join("products.db")).await;
-    std::fs::remove_dir_all(&folder)?;
-    code
+    let removed = std::fs::remove_dir_all(&folder);
+    let code = code?;
+    removed?;
+    Ok(code)
 }
 
 async fn serve(redis: &str, database: &Path) -> Result<ExitCode, Box<dyn Error>> {
@@ -50,7 +53,11 @@ async fn serve(redis: &str, database: &Path) -> Result<ExitCode, Box<dyn Error>>
                 is_ending = true;
                 for (_, id, _) in &running {
                     let pid = i32::try_from(*id).ok().and_then(Pid::from_raw);
-                    kill_process(pid.ok_or("no process id")?, Signal::TERM)?;
+                    match kill_process(pid.ok_or("no process id")?, Signal::TERM) {
+                        // It has ended by itself.
+                        Ok(()) | Err(Errno::SRCH) => {}
+                        Err(error) => return Err(error.into()),
+                    }
                 }
             }
         }
