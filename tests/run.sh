@@ -71,7 +71,7 @@ run_tests "$@" | {
   done
   type -P node >/dev/null && type -P npm >/dev/null ||
     printf '\nNode and npm were not found: the test with a Node client passed without running.\n'
-  [[ -n ${CHROMIUM:-} ]] || bash tests/chromium.sh --find >/dev/null 2>&1 ||
+  [[ -n ${CHROMIUM:-}${CI:-} ]] || bash tests/chromium.sh --find >/dev/null 2>&1 ||
     printf '\nChromium was not found: the tests with a browser passed without running.\n'
   ((skipped == 0)) && skipped= || skipped=", $skipped skipped"
   printf '\n%d passed, %d failed%s\n' "$passed" "$failed" "$skipped"

@@ -79,7 +79,7 @@ impl Driver {
         io_thread::spawn(task)
     }
 
-    /// A task that another task of this driver runs.
+    /// Lets the clock of a test wait for a task that another task runs.
     #[cfg(feature = "testing")]
     pub(crate) fn track<F: Future>(&self, task: F) -> impl Future<Output = F::Output> + use<F> {
         use futures_util::future::Either;
@@ -91,7 +91,7 @@ impl Driver {
         }
     }
 
-    /// A task that another task of this driver runs.
+    /// Lets the clock of a test wait for a task that another task runs.
     #[cfg(not(feature = "testing"))]
     pub(crate) fn track<F: Future>(&self, task: F) -> F {
         task

@@ -189,5 +189,10 @@ fn program() -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let mut candidates =
         env::split_paths(&path).flat_map(|folder| NAMES.map(|name| folder.join(name)));
-    candidates.find(|file| file.is_file())
+    // Some systems have a command of this name that only says how to install the browser.
+    candidates.find(|file| {
+        let mut version = std::process::Command::new(file);
+        let version = version.arg("--version").output();
+        version.is_ok_and(|version| version.status.success())
+    })
 }

@@ -98,7 +98,8 @@ where
     /// Stores a value, and replaces the old value if there is one.
     ///
     /// A value that is too heavy for a part of the cache, or whose TTL is zero, is dropped, and the
-    /// old value with it.
+    /// old value with it. So is one whose [`tags`](Builder::tags) cannot be told, which is counted as
+    /// [`untagged`](crate::cache::CacheStats::untagged).
     pub fn insert(&self, key: K, value: V) {
         // There are no reasons not to store it but those above.
         let _ = self.shared.engine.insert(key, value);
@@ -133,7 +134,8 @@ where
     /// were removed.
     ///
     /// Loads on their way whose values turn out to carry the tag are not stored. A cache that does
-    /// not say which tags its entries carry removes everything, and logs that.
+    /// not say which tags its entries carry removes everything, and logs that. So it does if the tag
+    /// cannot be displayed.
     pub fn remove_tag(&self, tag: impl fmt::Display) -> usize {
         let engine = &self.shared.engine;
         let entries = engine.len();
@@ -209,11 +211,11 @@ where
     ///
     /// Of several callers of one key at the same time, one loads and the others wait for its value,
     /// whether they ask for one key or for several. A caller of several loads what is free before it
-    /// waits. Each key is stored unless it is removed or inserted
-    /// meanwhile.
-    /// One call is one of [`max_concurrent_loads`](Builder::max_concurrent_loads).
+    /// waits. Each key is stored unless it is removed or inserted meanwhile. One call is one of
+    /// [`max_concurrent_loads`](Builder::max_concurrent_loads).
     ///
-    /// `loader` is called again only for keys whose load by another caller has come to nothing.
+    /// `loader` is called again for keys that another caller was loading, if that load gives no value in
+    /// time, or one that may be too old. It is not called if nothing is missing.
     ///
     /// # Cancel safety
     ///

@@ -168,11 +168,11 @@ where
     ///
     /// Of several callers of one key at the same time, one loads and the others wait for its value,
     /// whether they ask for one key or for several. A caller of several loads what is free before it
-    /// waits. Each key is stored unless an event evicts it
-    /// meanwhile; the others are stored.
-    /// One call is one of [`max_concurrent_loads`](Builder::max_concurrent_loads).
+    /// waits. Each key is stored unless an event evicts it meanwhile, by itself or by a tag. One call is
+    /// one of [`max_concurrent_loads`](Builder::max_concurrent_loads).
     ///
-    /// `loader` is called again only for keys whose load by another caller has come to nothing.
+    /// `loader` is called again for keys that another caller was loading, if that load gives no value in
+    /// time, or one that may be too old. It is not called if nothing is missing.
     ///
     /// # Cancel safety
     ///

@@ -51,15 +51,17 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
     /// Evicts the entries that carry a tag; returns how many, or `None` if everything was evicted,
     /// because it is not known which entries carry it.
     pub(crate) fn remove_tag<T: Display + ?Sized>(&self, tag: &T, cause: Cause) -> Option<usize> {
-        let known = Tag::new(tag).ok().filter(|_| self.is_tagged());
-        let Some(tag) = known else {
+        let why = "it does not say which tags its entries carry";
+        let known = self.is_tagged().then(|| Tag::new(tag)).ok_or(why);
+        let known = known.and_then(|tag| tag.map_err(|_| "the tag cannot be displayed"));
+        let Ok(tag) = known.inspect_err(|why| {
             if let Some(skipped) = self.logs.tags.admit() {
                 warn!(
-                    cache = %self.name(), skipped,
-                    "an eviction by tag reached a cache that does not say which tags its entries carry; \
-                     everything was evicted"
+                    cache = %self.name(), why, skipped,
+                    "an eviction by tag has evicted everything"
                 );
             }
+        }) else {
             self.store.remove_all(cause);
             return None;
         };

@@ -203,7 +203,7 @@ macro_rules! common_setters {
             self
         }
 
-        /// The most keys that are loaded at a time; unbounded by default.
+        /// The most loads at a time; unbounded by default. A load of several keys is one.
         ///
         /// Further loads wait. This limits the load on the source, for example after everything was
         /// evicted.

@@ -5,8 +5,8 @@
 //! generation. Evicting a key removes the entry and the load under one lock; so does a predicate,
 //! shard by shard. What tags the value of a load carries is not known before it ends, so evicting a
 //! tag only keeps later callers from sharing the load, and its value is looked at before it is
-//! stored ([`evicted_tags`](super::evicted_tags)). Evicting everything advances the generation, which every read and every store
-//! compares. A load that is no longer entered, or is of another generation, is not stored. Neither is
+//! stored ([`evicted_tags`](super::evicted_tags)). Of loads of one key, the last may be stored.
+//! Evicting everything advances the generation, which every read and every store compares. A load that is no longer entered, or is of another generation, is not stored. Neither is
 //! one that began while a [`Barriers`] was raised.
 //! (Memcached at Facebook has leases for this: Nishtala et al., "Scaling Memcache at Facebook",
 //! NSDI 2013.)

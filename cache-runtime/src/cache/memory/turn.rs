@@ -346,8 +346,8 @@ impl<'a, K: Hash + Eq, V: Clone> LeadingLoad<'a, K, V> {
         self.guard.store(value, self.started, Storing::Yes)
     }
 
-    /// Whether a value that carries these tags may be stored outside of the engine: no eviction has overtaken the load,
-    /// and none is being applied.
+    /// Whether a value that carries these tags may be stored outside of the engine: no eviction has
+    /// overtaken the load, and none is being applied.
     pub(crate) fn is_untouched(&self, carried: &[Tag]) -> bool {
         self.guard.is_untouched(carried)
     }

@@ -292,8 +292,8 @@ where
     /// Keys are those that entries are read by. Redis deletes by key and cannot evaluate a
     /// predicate or a prefix, and knows no tags but [groups](Self::group_by). For these, all entries
     /// of the cache in Redis become unreachable, in one step. In memory they evict no more than they
-    /// say. Where such events are frequent, name the keys. An event may name as many keys as fit in 4 MiB, each counted with 64 bytes more,
-    /// such as 40,000 keys of 40 bytes. If it names more, or if more wait to be deleted while Redis
+    /// say. Where such events are frequent, name the keys. An event may name as many keys as fit in
+    /// 4 MiB, each counted with 64 bytes more, such as 40,000 keys of 40 bytes. If it names more, or if more wait to be deleted while Redis
     /// is away, all entries in Redis become unreachable as well.
     ///
     /// `evict` is called by publishers and by the task that receives events, possibly at the same

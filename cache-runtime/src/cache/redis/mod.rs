@@ -283,7 +283,8 @@ where
     /// # Errors
     ///
     /// When it is known that there is no value, from [`lookup_or_load`](Self::lookup_or_load) or a
-    /// refresh. Also when Redis is away and the cache is set to [fail](WhileDown::Fail).
+    /// refresh. Also when Redis is away and the cache is set to [fail](WhileDown::Fail), and when the load
+    /// takes longer than [`load_timeout`](Builder::load_timeout), if that is set.
     ///
     /// # Cancel safety
     ///
@@ -309,7 +310,8 @@ where
     ///
     /// When the loader fails, or it is known that there is no value, as in
     /// [`get_or_load`](Self::get_or_load). Also when Redis is away and the cache is set to
-    /// [fail](WhileDown::Fail).
+    /// [fail](WhileDown::Fail), and when the load takes longer than
+    /// [`load_timeout`](Builder::load_timeout), if that is set.
     ///
     /// # Cancel safety
     ///
@@ -331,8 +333,8 @@ where
     ///
     /// # Errors
     ///
-    /// When the loader fails, or when Redis is away and the cache is set to
-    /// [fail](WhileDown::Fail).
+    /// When the loader fails, when Redis is away and the cache is set to [fail](WhileDown::Fail), or when
+    /// the load takes longer than [`load_timeout`](Builder::load_timeout), if that is set.
     ///
     /// # Cancel safety
     ///

@@ -16,10 +16,9 @@ where
 {
     /// Refreshes a value in the background when it is read with less than `ahead` left.
     ///
-    /// So no caller waits for the load of what is read often. The reads that do this are
-    /// [`get_or_load`](RedisCache::get_or_load), [`try_get_or_load`](RedisCache::try_get_or_load)
-    /// and [`lookup_or_load`](RedisCache::lookup_or_load). One instance at a time refreshes an
-    /// entry.
+    /// So no caller waits for the load of what is read often. The reads that do this are those that may
+    /// load, such as [`get_or_load`](crate::RedisCache::get_or_load), and not
+    /// [`get`](crate::RedisCache::get). One instance at a time refreshes an entry.
     ///
     /// `loader` is given the key, and returns a value, or a [`Loaded`](super::Loaded) where there
     /// may be none. An entry that is known to be [absent](super::Loaded::Absent) is not refreshed.
