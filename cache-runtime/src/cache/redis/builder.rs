@@ -160,6 +160,9 @@ impl<V, M, C> Builder<V, M, C> {
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// `group_by` is called for every key that is read, loaded or evicted, also while a part of the cache is
+    /// locked. It must be quick and must not use the cache.
     pub fn group_by(
         mut self,
         group_by: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
