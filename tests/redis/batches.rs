@@ -1,5 +1,6 @@
 //! Publications of many tasks at a time share the question whether the server is a primary.
 
+use std::pin::Pin;
 use std::task::{Context, Waker};
 
 use cache_runtime::Bus;
@@ -40,12 +41,11 @@ impl Publisher {
         }
     }
 
-    /// Publishes events. None reaches the server before all of them wait and `meanwhile` is done.
-    async fn publish_many(
+    /// Begins to publish events, none of which reaches the server before the proxy is healed.
+    async fn begin_many(
         &self,
         events: &[UserEvent],
-        meanwhile: impl AsyncFnOnce(),
-    ) -> Vec<Result<Receipt, PublishError>> {
+    ) -> Vec<Pin<Box<impl Future<Output = Result<Receipt, PublishError>>>>> {
         self.proxy.black_hole(Direction::ToServer);
         let mut publishing: Vec<_> = events
             .iter()
@@ -57,6 +57,16 @@ impl Publisher {
             // Each has a budget of its own.
             tokio::task::yield_now().await;
         }
+        publishing
+    }
+
+    /// Publishes events. None reaches the server before all of them wait and `meanwhile` is done.
+    async fn publish_many(
+        &self,
+        events: &[UserEvent],
+        meanwhile: impl AsyncFnOnce(),
+    ) -> Vec<Result<Receipt, PublishError>> {
+        let publishing = self.begin_many(events).await;
         meanwhile().await;
         self.proxy.heal();
         let mut published = Vec::new();
@@ -184,9 +194,13 @@ async fn end_with_the_bus() {
     let server = Server::start().await;
     let admin = server.admin().await;
     let publisher = Publisher::start(&server, &server.url()).await;
-    let close = async || drop(publisher.bus.close().await);
-    for published in publisher.publish_many(&many(), close).await {
-        assert!(published.unwrap_err().is_closed());
+    let events = many();
+    let publishing = publisher.begin_many(&events).await;
+    publisher.bus.close().await;
+    for publishing in publishing {
+        assert!(publishing.await.unwrap_err().is_closed());
     }
+    // Only now, because what the server has answered has been published.
+    publisher.proxy.heal();
     nobody_is_left(&admin).await;
 }
