@@ -169,7 +169,7 @@ async fn an_event_keeps_out_what_it_evicts_and_nothing_else() {
 #[tokio::test]
 async fn an_event_of_another_instance_keeps_out_what_it_evicts_and_nothing_else() {
     let server = support::Server::start().await;
-    let (_users, cache) = live(&connect(&server.url()).await).await;
+    let (users, cache) = live(&connect(&server.url()).await).await;
     let (others, other) = live(&connect(&server.url()).await).await;
     Source::free().read(&cache, &["here"]).await;
 
@@ -177,9 +177,11 @@ async fn an_event_of_another_instance_keeps_out_what_it_evicts_and_nothing_else(
     let mut read = pin!(source.read(&cache, &["a", "b", "c"]));
     assert!(poll_once(read.as_mut()).is_none());
     let both = ["b", "here"].map(str::to_owned).to_vec();
+    let mut events = users.events();
     others.invalidate_users(both).await.unwrap();
-    let here = async || cache.contains("here");
-    eventually("the event to arrive", here, |here| !here).await;
+    // A stream has it when all caches have applied it.
+    within("the event", events.recv()).await;
+    assert!(!cache.contains("here"));
     source.release();
     assert_eq!(within("the load", read).await, values(&["a", "b", "c"]));
     assert_eq!(held(&cache), ["a", "c"]);
@@ -187,17 +189,23 @@ async fn an_event_of_another_instance_keeps_out_what_it_evicts_and_nothing_else(
 }
 
 async fn evicts_only_its_key(users: &Users, cache: &Cache) {
+    let mut events = users.events();
+    // It evicts again when it has come back.
+    let mut evict_b = async || {
+        users.invalidate_user("b").await.unwrap();
+        within("the event", events.recv()).await;
+    };
     let source = Source::held();
     let mut read = pin!(source.read(cache, &["a", "b", "c"]));
     assert!(poll_once(read.as_mut()).is_none());
-    users.invalidate_user("b").await.unwrap();
+    evict_b().await;
     let late = Source::free();
     let read_late = within("who came after the event", late.read(cache, &["b"])).await;
     assert_eq!(
         (read_late, late.asked().await),
         (values(&["b"]), vec![vec!["b".to_owned()]])
     );
-    users.invalidate_user("b").await.unwrap();
+    evict_b().await;
     source.release();
     // Whoever came before the event may have it.
     assert_eq!(within("the load", read).await, values(&["a", "b", "c"]));
@@ -311,7 +319,9 @@ async fn one_call_needs_one_permit() {
     assert!(poll_once(two.as_mut()).is_none());
     assert_eq!(second.asked().await.len(), 0, "it waits for the permit");
     // What an event evicts meanwhile is loaded all the same, and stored.
+    let mut events = users.events();
     users.invalidate_user("c").await.unwrap();
+    within("the event", events.recv()).await;
     first.release();
     assert_eq!(within("the first", one).await, values(&["a", "b"]));
     assert_eq!(within("the second", two).await, values(&["b", "c", "d"]));
