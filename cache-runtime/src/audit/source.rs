@@ -72,7 +72,7 @@ impl<E: InvalidationEvent> Watched for Core<E> {
     }
 
     fn stats(&self) -> ChannelStats {
-        self.channel.counters.stats()
+        self.channel.counters.snapshot()
     }
 }
 

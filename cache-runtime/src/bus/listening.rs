@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::channel::{ChannelStats, Counters, Dispatch};
+use crate::channel::{Counters, Dispatch};
 use crate::health::{Health, ProvenUntil, Reported};
 use crate::link::{Audience, ChannelId, FlushCause};
 use crate::settings::{LISTENING, OnRejected, Settings};
@@ -58,10 +58,6 @@ impl Dispatch for Listening {
 
     fn subscribers(&self) -> usize {
         0
-    }
-
-    fn stats(&self) -> ChannelStats {
-        self.counters.stats()
     }
 
     fn counters(&self) -> &Counters {

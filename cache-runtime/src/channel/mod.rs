@@ -70,8 +70,10 @@ pub(crate) trait Dispatch: Any + Send + Sync {
     fn health(&self) -> &Reported;
     /// How many caches, inline subscribers, handlers and streams there are.
     fn subscribers(&self) -> usize;
-    fn stats(&self) -> ChannelStats;
     fn counters(&self) -> &Counters;
+    fn stats(&self) -> ChannelStats {
+        self.counters().snapshot()
+    }
     /// The payload of the event that says that everything is stale.
     fn all(&self) -> Vec<u8>;
     /// Sets the health to closed, and closes the queues of handlers and streams.
@@ -263,10 +265,6 @@ impl<E: InvalidationEvent> Dispatch for Channel<E> {
 
     fn subscribers(&self) -> usize {
         self.inline.snapshot().len() + self.outlets.snapshot().len()
-    }
-
-    fn stats(&self) -> ChannelStats {
-        self.counters.stats()
     }
 
     fn counters(&self) -> &Counters {

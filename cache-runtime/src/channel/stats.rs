@@ -46,10 +46,10 @@ counters! {
             /// Panics of handlers and inline subscribers.
             panics,
         }
-        derived {
+        summed {
             /// How often `All` was sent to the handlers and streams, even if there were none,
-            /// because events may have been lost: the sum of what is counted by cause.
-            flushes: u64,
+            /// because events may have been lost.
+            flushes: live_flushes + down_flushes + rejected_flushes + moved_flushes,
         }
     }
 }
@@ -65,15 +65,6 @@ impl ChannelStats {
 }
 
 impl Counters {
-    pub(crate) fn stats(&self) -> ChannelStats {
-        let counted = self.snapshot();
-        let of_loss = counted.live_flushes + counted.down_flushes + counted.moved_flushes;
-        ChannelStats {
-            flushes: of_loss + counted.rejected_flushes,
-            ..counted
-        }
-    }
-
     pub(super) fn flushed(&self, cause: FlushCause) {
         count(match cause {
             FlushCause::Live => &self.live_flushes,

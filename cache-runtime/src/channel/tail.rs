@@ -4,7 +4,7 @@ use std::mem::size_of;
 use std::sync::Arc;
 
 use super::Dispatch;
-use super::stats::{ChannelStats, Counters};
+use super::stats::Counters;
 use crate::counters::count;
 use crate::health::{Health, ProvenUntil, Reported};
 use crate::link::{Audience, ChannelId, FlushCause};
@@ -100,10 +100,6 @@ impl Dispatch for Tail {
         1
     }
 
-    fn stats(&self) -> ChannelStats {
-        self.counters.stats()
-    }
-
     fn counters(&self) -> &Counters {
         &self.counters
     }
@@ -115,5 +111,32 @@ impl Dispatch for Tail {
     fn close(&self) {
         self.health.set(&Health::Closed);
         self.reader.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::{Queue, Sound};
+    use crate::queue::Bounds;
+
+    #[tokio::test]
+    async fn a_reader_is_told_that_messages_were_discarded() {
+        let bounds = Bounds {
+            items: 2,
+            bytes: 1 << 20,
+        };
+        let queue = Queue::new(bounds);
+        for number in 0..3 {
+            queue.push(Sound::Message(Arc::from("cache:users"), vec![number]));
+        }
+        let mut batch = Vec::new();
+        assert!(queue.take(&mut batch).await);
+        let heard = matches!(
+            &batch[..],
+            [Sound::Skipped, Sound::Message(_, payload)] if *payload == [2]
+        );
+        assert!(heard, "{} sounds", batch.len());
     }
 }

@@ -33,12 +33,16 @@ pub(crate) fn ratio(hits: u64, misses: u64) -> Option<f64> {
 }
 
 /// Declares a public struct of numbers, and a struct of atomics whose `snapshot` returns those
-/// numbers. What is `derived` has no atomic: a snapshot holds its default until the cache sets it.
+/// numbers. What is `summed` is the sum of numbers that are counted. What is `derived` has no atomic
+/// either: a snapshot holds its default until the cache sets it.
 macro_rules! counters {
     (
         $(#[$meta:meta])*
         pub struct $stats:ident from $counters:ident {
             counted { $($(#[$doc:meta])* $counted:ident,)* }
+            $(summed {
+                $($(#[$summed_doc:meta])* $summed:ident: $first:ident $(+ $further:ident)*,)*
+            })?
             $(derived { $($(#[$derived_doc:meta])* $derived:ident: $type:ty,)* })?
         }
     ) => {
@@ -47,6 +51,7 @@ macro_rules! counters {
         #[non_exhaustive]
         pub struct $stats {
             $($(#[$doc])* pub $counted: u64,)*
+            $($($(#[$summed_doc])* pub $summed: u64,)*)?
             $($($(#[$derived_doc])* pub $derived: $type,)*)?
         }
 
@@ -57,8 +62,10 @@ macro_rules! counters {
 
         impl $counters {
             pub(crate) fn snapshot(&self) -> $stats {
+                $(let $counted = $crate::counters::read(&self.$counted);)*
                 $stats {
-                    $($counted: $crate::counters::read(&self.$counted),)*
+                    $($counted,)*
+                    $($($summed: $first $(+ $further)*,)*)?
                     $($($derived: ::std::default::Default::default(),)*)?
                 }
             }

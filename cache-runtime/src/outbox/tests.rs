@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Outbox;
-use crate::channel::{ChannelStats, Counters, Dispatch};
+use crate::channel::{Counters, Dispatch};
 use crate::clock::Instant;
 use crate::driver::Driver;
 use crate::health::{Health, Reported};
@@ -51,10 +51,6 @@ impl Dispatch for Silent {
 
     fn subscribers(&self) -> usize {
         0
-    }
-
-    fn stats(&self) -> ChannelStats {
-        unreachable!("nobody asks")
     }
 
     fn counters(&self) -> &Counters {

@@ -380,7 +380,7 @@ impl<E: InvalidationEvent> Invalidator<E> {
     /// Counts of what has happened in the channel on this instance.
     #[must_use]
     pub fn stats(&self) -> ChannelStats {
-        self.core.channel.counters.stats()
+        self.core.channel.counters.snapshot()
     }
 
     /// The channel, with the namespace of the bus.
