@@ -105,19 +105,18 @@ impl<K: Hash + Eq + Send + Sync + 'static> Cooldown<K> {
         Q: LoadKey<K> + ?Sized,
     {
         let shared = &*self.shared;
-        let mut removed = Removed::default();
-        let mut known = shared.known.lock();
-        let now = shared.sweep(&mut known, &mut removed);
-        if let Some(end) = known.end(key)
-            && let Some(left) = left(end, now)
-        {
-            count(&shared.counters.refused);
-            return Start::Remaining(left);
-        }
-        shared.make_room(&mut known, key, now, &mut removed);
-        known.start(key, now + nanos(shared.period), &mut removed);
-        count(&shared.counters.started);
-        Start::Started
+        shared.step(|known, removed, now| {
+            if let Some(end) = known.end(key)
+                && let Some(left) = left(end, now)
+            {
+                count(&shared.counters.refused);
+                return Start::Remaining(left);
+            }
+            shared.make_room(known, key, now, removed);
+            known.start(key, now + nanos(shared.period), removed);
+            count(&shared.counters.started);
+            Start::Started
+        })
     }
 
     /// Starts the cooldown of a key for a time of its own, from now on, such as a provider has named it
@@ -142,16 +141,15 @@ impl<K: Hash + Eq + Send + Sync + 'static> Cooldown<K> {
         Q: LoadKey<K> + ?Sized,
     {
         let shared = &*self.shared;
-        let mut removed = Removed::default();
-        let mut known = shared.known.lock();
-        let now = shared.sweep(&mut known, &mut removed);
-        if time.is_zero() {
-            known.remove(key, &mut removed);
-            return;
-        }
-        shared.make_room(&mut known, key, now, &mut removed);
-        known.start_until(key, now.saturating_add(nanos(time)), &mut removed);
-        count(&shared.counters.started);
+        shared.step(|known, removed, now| {
+            if time.is_zero() {
+                known.remove(key, removed);
+                return;
+            }
+            shared.make_room(known, key, now, removed);
+            known.start_until(key, now.saturating_add(nanos(time)), removed);
+            count(&shared.counters.started);
+        });
     }
 
     /// How long the cooldown of a key still goes on; `None` if it may be started.
@@ -160,11 +158,8 @@ impl<K: Hash + Eq + Send + Sync + 'static> Cooldown<K> {
     where
         Q: LookupKey<K> + ?Sized,
     {
-        let shared = &*self.shared;
-        let mut removed = Removed::default();
-        let mut known = shared.known.lock();
-        let now = shared.sweep(&mut known, &mut removed);
-        known.end(key).and_then(|end| left(end, now))
+        let step = |known: &mut Known<K>, _: &mut _, now| left(known.end(key)?, now);
+        self.shared.step(step)
     }
 
     /// Ends the cooldown of a key; returns whether it was going on.
@@ -172,12 +167,10 @@ impl<K: Hash + Eq + Send + Sync + 'static> Cooldown<K> {
     where
         Q: LookupKey<K> + ?Sized,
     {
-        let shared = &*self.shared;
-        let mut removed = Removed::default();
-        let mut known = shared.known.lock();
-        let now = shared.sweep(&mut known, &mut removed);
-        let end = known.remove(key, &mut removed);
-        end.is_some_and(|end| left(end, now).is_some())
+        self.shared.step(|known, removed, now| {
+            let end = known.remove(key, removed);
+            end.is_some_and(|end| left(end, now).is_some())
+        })
     }
 
     /// The number of cooldowns, including those that have ended and were not removed yet.
@@ -218,12 +211,15 @@ fn left(end: Nanos, now: Nanos) -> Option<Duration> {
 }
 
 impl<K: Hash + Eq> Shared<K> {
-    /// Removes some ended cooldowns, and returns the time. The time is read under the lock, so that
-    /// the cooldowns are in the order of their ends.
-    fn sweep(&self, known: &mut Known<K>, removed: &mut Removed<K>) -> Nanos {
+    /// Takes a step at the present time, after some ended cooldowns have been removed. The time is read
+    /// under the lock, so that the cooldowns are in the order of their ends.
+    fn step<T>(&self, step: impl FnOnce(&mut Known<K>, &mut Removed<K>, Nanos) -> T) -> T {
+        // Dropped after the lock is released, because dropping a key is the user's code.
+        let mut removed = Removed::default();
+        let mut known = self.known.lock();
         let now = self.clock.now();
-        known.sweep(now, removed);
-        now
+        known.sweep(now, &mut removed);
+        step(&mut known, &mut removed, now)
     }
 
     /// Forgets a cooldown if there is no room for the key.
