@@ -149,17 +149,10 @@ fn reloads(reloads: &Reloads) -> String {
 
 /// Why entries have left, if any have.
 fn evictions(evictions: Evictions) -> Option<String> {
-    let causes = [
-        (evictions.capacity, "for want of room"),
-        (evictions.expired, "expired"),
-        (evictions.event, "by events"),
-        (evictions.flush, "flushed"),
-        (evictions.removed, "removed"),
-        (evictions.replaced, "replaced"),
-    ];
-    let causes = causes.iter().filter(|(entries, _)| *entries > 0);
-    let causes = causes.map(|(entries, cause)| format!("{} {cause}", Number(*entries)));
-    let causes: Vec<_> = causes.collect();
+    let causes = evictions.in_words();
+    let causes: Vec<_> = causes
+        .map(|(cause, entries)| format!("{} {cause}", Number(entries)))
+        .collect();
     (!causes.is_empty()).then(|| format!("gone: {}", causes.join(", ")))
 }
 

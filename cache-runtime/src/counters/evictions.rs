@@ -43,6 +43,19 @@ impl Evictions {
         self.by_cause().iter().map(|(_, entries)| entries).sum()
     }
 
+    /// The causes that there were, in words for people, each with its entries.
+    pub(crate) fn in_words(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let causes = [
+            ("for want of room", self.capacity),
+            ("expired", self.expired),
+            ("by events", self.event),
+            ("flushed", self.flush),
+            ("removed", self.removed),
+            ("replaced", self.replaced),
+        ];
+        causes.into_iter().filter(|(_, entries)| *entries > 0)
+    }
+
     /// Each cause in one word, with its entries.
     pub(crate) fn by_cause(&self) -> [(&'static str, u64); 6] {
         let Self {

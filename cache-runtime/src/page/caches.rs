@@ -88,17 +88,9 @@ fn bound(html: &mut Html, bound: Bound) {
 
 /// How many entries have left, by cause.
 fn gone(html: &mut Html, evictions: Evictions) {
-    let causes = [
-        (evictions.capacity, "for want of room"),
-        (evictions.expired, "expired"),
-        (evictions.event, "by events"),
-        (evictions.flush, "flushed"),
-        (evictions.removed, "removed"),
-        (evictions.replaced, "replaced"),
-    ];
     html.raw("<p><b>Entries gone:</b> ");
     let mut written = false;
-    for (entries, cause) in causes.into_iter().filter(|(entries, _)| *entries > 0) {
+    for (cause, entries) in evictions.in_words() {
         html.raw(if written { ", " } else { "" });
         html.text(Number(entries)).raw(" ").raw(cause);
         written = true;
