@@ -92,10 +92,6 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
         &self.name
     }
 
-    pub(super) fn name_of(&self) -> &Arc<str> {
-        &self.name
-    }
-
     /// Runs a loader, in a span and while its time is taken.
     pub(crate) fn watched<F: Future>(
         &self,

@@ -59,7 +59,7 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
     {
         self.hung(key, GIVEN_UP);
         let error = self.options.load_timeout.error();
-        error.expect("it has a limit, so it has an error")(self.name_of())
+        error.expect("it has a limit, so it has an error")(&self.name)
     }
 
     /// Waits for the load of another caller; `None` once the time for that is over. The error is an

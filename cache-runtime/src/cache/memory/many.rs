@@ -22,7 +22,9 @@ use super::load::Storing;
 use super::nested::{self, Limit};
 use super::patience::Patience;
 use super::store::{Joined, Wait};
-use super::turn::{Absent, HANGS, LeadingLoad, LoadGuard, WAITS_FOR_ITSELF, error_of, failed_with};
+use super::turn::{
+    Absent, HANGS, LeadingLoad, LoadGuard, Outcome, WAITS_FOR_ITSELF, error_of, failed_with,
+};
 use super::waiters::{Ended, Failure, Waited, Waiters};
 use crate::clock::{Nanos, nanos};
 use crate::counters::count;
@@ -463,8 +465,14 @@ impl<'a, 'k, K: Hash + Eq + Clone, V: Clone> Turns<'a, 'k, K, V> {
             arrived,
             ..
         } = ended;
-        let next = match waited {
-            Waited::Turn => {
+        if let Waited::Ended(Ended::Failed(failure)) = &waited
+            && may_share
+            && failure.is::<Absent>()
+        {
+            return true;
+        }
+        match (self.engine).outcome(waited, may_share, arrived, self.is_own) {
+            Outcome::Turn => {
                 guard.take_turn();
                 self.taken.push(Taken {
                     call,
@@ -472,26 +480,20 @@ impl<'a, 'k, K: Hash + Eq + Clone, V: Clone> Turns<'a, 'k, K, V> {
                     arrived,
                     has_waited: true,
                 });
-                return false;
+                false
             }
-            // The value may have expired before this caller came.
-            Waited::Ended(Ended::Loaded(entry)) if may_share && arrived < entry.expires() => {
-                count(&self.engine.counters.shared_loads);
-                Next::Value(call.key, entry.value)
+            Outcome::Value(value) => {
+                self.ended.push_back(Next::Value(call.key, value));
+                true
             }
-            Waited::Ended(Ended::Failed(failure)) if may_share && failure.is::<Absent>() => {
-                return true;
-            }
-            Waited::Ended(Ended::Failed(failure)) if may_share && (self.is_own)(&failure) => {
+            Outcome::Failed(failure) => {
                 self.ended.push_back(Next::Failed(call.key, failure));
-                return false;
+                false
             }
-            Waited::Ended(_) | Waited::GivenUp => {
+            Outcome::Nothing => {
                 self.open.push(call);
-                return false;
+                false
             }
-        };
-        self.ended.push_back(next);
-        true
+        }
     }
 }

@@ -36,6 +36,17 @@ pub(crate) enum Turn<'a, K: Hash + Eq, V: Clone> {
     Lead(LeadingLoad<'a, K, V>),
 }
 
+/// What the end of a wait for the load of another caller means for this one.
+pub(super) enum Outcome<V> {
+    /// It is the caller's turn to load.
+    Turn,
+    Value(V),
+    /// The load has failed with an error of this caller's type.
+    Failed(Failure),
+    /// Nothing: the caller begins anew.
+    Nothing,
+}
+
 impl<K: Hash + Eq, V: Clone> Engine<K, V> {
     /// The value that `loader` loads, unless another caller of the key has loaded it meanwhile. It
     /// is stored only while `is_open` returns true.
@@ -78,6 +89,28 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
                 lead.fail(&error);
                 answer
             }
+        }
+    }
+
+    /// What the end of a wait means for a caller who `arrived` at a time, and may or may not share the load.
+    pub(super) fn outcome(
+        &self,
+        waited: Waited<V>,
+        may_share: bool,
+        arrived: Nanos,
+        is_own: fn(&Failure) -> bool,
+    ) -> Outcome<V> {
+        match waited {
+            Waited::Turn => Outcome::Turn,
+            // The value may have expired before this caller came.
+            Waited::Ended(Ended::Loaded(entry)) if may_share && arrived < entry.expires() => {
+                count(&self.counters.shared_loads);
+                Outcome::Value(entry.value)
+            }
+            Waited::Ended(Ended::Failed(failure)) if may_share && is_own(&failure) => {
+                Outcome::Failed(failure)
+            }
+            Waited::Ended(_) | Waited::GivenUp => Outcome::Nothing,
         }
     }
 
@@ -133,18 +166,12 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
                     Ok(ended) => ended,
                     Err(stale) => return Turn::Value(stale),
                 };
-                match ended {
-                    Some(Waited::Turn) => guard.take_turn(),
-                    Some(Waited::Ended(_)) if !may_share => continue,
-                    // The value may have expired before this caller came.
-                    Some(Waited::Ended(Ended::Loaded(entry))) if arrived < entry.expires() => {
-                        count(&self.counters.shared_loads);
-                        return Turn::Value(entry.value);
-                    }
-                    Some(Waited::Ended(Ended::Failed(failure))) if is_own(&failure) => {
-                        return Turn::Failed(failure);
-                    }
-                    Some(Waited::Ended(_) | Waited::GivenUp) => continue,
+                let outcome = ended.map(|ended| self.outcome(ended, may_share, arrived, is_own));
+                match outcome {
+                    Some(Outcome::Turn) => guard.take_turn(),
+                    Some(Outcome::Value(value)) => return Turn::Value(value),
+                    Some(Outcome::Failed(failure)) => return Turn::Failed(failure),
+                    Some(Outcome::Nothing) => continue,
                     // A load that another caller has begun meanwhile is waited for anew. Otherwise
                     // all would load where loads always take longer.
                     None => {
