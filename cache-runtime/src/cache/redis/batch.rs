@@ -30,6 +30,7 @@ pub(super) struct Of<'a> {
 }
 
 /// An entry that is in no group.
+#[cfg(test)]
 impl<'a, K: AsRef<str> + ?Sized> From<&'a K> for Of<'a> {
     fn from(key: &'a K) -> Self {
         let key = key.as_ref();

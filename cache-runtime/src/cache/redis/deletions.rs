@@ -178,8 +178,7 @@ impl Deletions {
     }
 
     /// Whether a deletion that covers an entry is not done yet.
-    pub(super) fn covers<'a>(&self, entry: impl Into<Of<'a>>) -> bool {
-        let entry = entry.into();
+    pub(super) fn covers(&self, entry: Of<'_>) -> bool {
         let state = self.state.lock();
         let mut published = state.published.values();
         state.queued.covers(entry)
@@ -322,15 +321,15 @@ mod tests {
         let width = 1024 - OVERHEAD;
         let long = |number: usize| format!("{number:width$}");
         deletions.submit(&Evict::keys((0..keys).map(long)));
-        assert!(deletions.covers(&*long(0)) && !deletions.covers("other"));
+        assert!(deletions.covers((&*long(0)).into()) && !deletions.covers("other".into()));
         deletions.submit(&Evict::keys((0..keys).map(long)));
-        assert!(!deletions.covers("other"), "each counts once");
+        assert!(!deletions.covers("other".into()), "each counts once");
         deletions.submit(&Evict::key("one more"));
-        assert!(deletions.covers("other"));
+        assert!(deletions.covers("other".into()));
         assert_eq!(take(&deletions), Some((true, 0)));
-        assert!(deletions.covers("other"), "it is not done yet");
+        assert!(deletions.covers("other".into()), "it is not done yet");
         deletions.finish(Ok(()));
-        assert!(!deletions.covers("other"));
+        assert!(!deletions.covers("other".into()));
     }
 
     #[test]
@@ -351,12 +350,12 @@ mod tests {
         let begin = |key: &str| deletions.begin(&Evict::key(key), |_| ()).unwrap().0;
         let (done, failed, dropped) = (begin("done"), begin("failed"), begin("dropped"));
         assert!(take(&deletions).is_none(), "they are the callers'");
-        assert!(deletions.covers("done") && deletions.covers("dropped"));
+        assert!(deletions.covers("done".into()) && deletions.covers("dropped".into()));
         done.finish(&Ok(()));
         failed.finish(&Err(Cause::Closed));
         drop(dropped);
-        assert!(!deletions.covers("done"));
-        assert!(deletions.covers("failed") && deletions.covers("dropped"));
+        assert!(!deletions.covers("done".into()));
+        assert!(deletions.covers("failed".into()) && deletions.covers("dropped".into()));
         assert_eq!(take(&deletions), Some((false, 2)));
     }
 
@@ -369,10 +368,10 @@ mod tests {
         };
         delete("a");
         delete("b");
-        assert!(!deletions.covers("a"));
+        assert!(!deletions.covers("a".into()));
         for _ in 0..2 {
             deletions.repeat();
-            assert!(deletions.covers("a"));
+            assert!(deletions.covers("a".into()));
             assert_eq!(take(&deletions), Some((false, 2)));
             deletions.finish(Ok(()));
         }
@@ -386,7 +385,11 @@ mod tests {
                 .finish(&Ok(()));
         }
         deletions.repeat();
-        assert!(!deletions.covers("a") && deletions.covers("b") && deletions.covers("c"));
+        assert!(
+            !deletions.covers("a".into())
+                && deletions.covers("b".into())
+                && deletions.covers("c".into())
+        );
     }
 
     #[test]

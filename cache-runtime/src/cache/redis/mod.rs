@@ -36,6 +36,8 @@ mod scheduled;
 mod several;
 mod shared;
 mod stats;
+#[cfg(test)]
+mod tests;
 
 use std::convert::Infallible;
 use std::fmt;
@@ -480,23 +482,5 @@ impl<V, M> fmt::Debug for RedisCache<V, M> {
             .field("name", &self.handle.shared.name)
             .field("ttl", &self.handle.shared.options.ttl)
             .finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::bus::Bus;
-
-    #[tokio::test]
-    async fn the_futures_of_callers_are_small() {
-        let bus = Bus::in_process();
-        let cache = RedisCache::<String>::builder(&bus, "sizes", Duration::from_secs(1));
-        let cache = cache.build().unwrap();
-        let load = || async { Ok::<_, std::io::Error>(String::new()) };
-        assert!(size_of_val(&cache.get("a")) < 1024);
-        assert!(size_of_val(&cache.try_get_or_load("a", load)) < 2048);
     }
 }
