@@ -66,6 +66,10 @@ pub(crate) const RUNTIME: &[Layer] = &[
     ),
     Layer("cache/key.rs", "what entries are looked up by"),
     Layer("cache/names.rs", "rules for the names of caches"),
+    Layer(
+        "cache/last_answer.rs",
+        "whether Redis has answered the latest command of a cache",
+    ),
     Layer("cache/limits.rs", "bounds on lengths and counts"),
     Layer(
         "cache/error.rs",

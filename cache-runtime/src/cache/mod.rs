@@ -10,6 +10,7 @@ pub(crate) mod dedup;
 pub(crate) mod error;
 pub(crate) mod evict;
 mod key;
+mod last_answer;
 mod limits;
 #[cfg(any(feature = "metrics", feature = "otel"))]
 mod measured;

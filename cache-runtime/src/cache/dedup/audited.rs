@@ -3,14 +3,11 @@
 use std::sync::Arc;
 
 use super::shared::Shared;
-use crate::audit::{Audited, Bound, Described, Kind, State};
-use crate::health::Cause;
+use crate::audit::{Audited, Bound, Described, Kind};
 
 impl Audited for Shared {
     fn describe(&self) -> Described {
         let stats = self.counters.snapshot();
-        let closed = self.keyspace.is_closed().then_some(Cause::Closed);
-        let failed = closed.or_else(|| self.failed.lock().clone());
         Described {
             name: Arc::clone(&self.name),
             kind: Kind::Dedup,
@@ -23,10 +20,7 @@ impl Audited for Shared {
             evictions: None,
             reloads: None,
             evicted_by: Vec::new(),
-            state: match failed {
-                None => State::Live,
-                Some(cause) => State::Down(cause.to_string()),
-            },
+            state: self.last_answer.state(&self.keyspace),
             bus: Some(self.keyspace.bus_id()),
         }
     }

@@ -13,11 +13,11 @@ use crate::audit;
 use crate::bus::Bus;
 use crate::cache::BuildError;
 use crate::cache::claims::Claim;
+use crate::cache::last_answer::LastAnswer;
 use crate::cache::limits::check_time;
 use crate::cache::names::check_key_name;
 use crate::defaults;
 use crate::keyspace::Keyspace;
-use crate::sync::Mutex;
 
 /// Settings of a deduplication, made by [`Dedup::builder`].
 #[must_use = "a builder does nothing until it builds"]
@@ -120,7 +120,7 @@ impl Builder {
             codec: self.codec,
             _claim: claim.transpose()?,
             counters: Counters::default(),
-            failed: Mutex::new(None),
+            last_answer: LastAnswer::default(),
         });
         audit::enroll(&shared);
         Ok(Dedup { shared })

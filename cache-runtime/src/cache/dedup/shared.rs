@@ -8,10 +8,10 @@ use super::error::{DedupError, Doing, Reason};
 use super::json::Json;
 use super::stats::Counters;
 use crate::cache::claims::Claim;
+use crate::cache::last_answer::LastAnswer;
 use crate::counters::count;
 use crate::health::Cause;
 use crate::keyspace::Keyspace;
-use crate::sync::Mutex;
 
 /// The whole key of a reservation, after the namespace.
 pub(super) type KeyBy = Arc<dyn Fn(&str) -> String + Send + Sync>;
@@ -26,8 +26,7 @@ pub(super) struct Shared {
     /// Kept so that no cache takes the keys meanwhile.
     pub(super) _claim: Option<Arc<Claim>>,
     pub(super) counters: Counters,
-    /// Why the latest command failed; `None` if it succeeded.
-    pub(super) failed: Mutex<Option<Cause>>,
+    pub(super) last_answer: LastAnswer,
 }
 
 impl Shared {
@@ -51,15 +50,16 @@ impl Shared {
             .map_err(|found| self.failed(doing, key, Reason::Unreadable(found.into())))
     }
 
-    /// Remembers whether a command failed, for audits.
+    /// The answer to a command, or the error that callers receive.
     pub(super) fn checked<T>(
         &self,
         doing: Doing,
         key: &str,
         answer: Result<T, Cause>,
     ) -> Result<T, DedupError> {
-        *self.failed.lock() = answer.as_ref().err().cloned();
-        answer.map_err(|cause| self.failed(doing, key, Reason::Redis(cause)))
+        self.last_answer
+            .note(answer)
+            .map_err(|cause| self.failed(doing, key, Reason::Redis(cause)))
     }
 
     fn failed(&self, doing: Doing, key: &str, reason: Reason) -> DedupError {

@@ -11,10 +11,10 @@ use crate::audit;
 use crate::bus::Bus;
 use crate::cache::BuildError;
 use crate::cache::claims::Claim;
+use crate::cache::last_answer::LastAnswer;
 use crate::cache::limits::check_time;
 use crate::cache::names::check_key_name;
 use crate::keyspace::Keyspace;
-use crate::sync::Mutex;
 
 /// Settings of a cooldown in Redis, made by [`RedisCooldown::builder`].
 #[must_use = "a builder does nothing until it builds"]
@@ -64,7 +64,7 @@ impl Builder {
             keyspace: self.keyspace,
             _claim: claim.take()?,
             counters: Counters::default(),
-            failed: Mutex::new(None),
+            last_answer: LastAnswer::default(),
         });
         audit::enroll(&shared);
         Ok(RedisCooldown { shared })

@@ -7,10 +7,10 @@ use std::time::Duration;
 use super::Counters;
 use super::error::{Doing, RedisCooldownError};
 use crate::cache::claims::Claim;
+use crate::cache::last_answer::LastAnswer;
 use crate::counters::count;
 use crate::health::Cause;
 use crate::keyspace::Keyspace;
-use crate::sync::Mutex;
 
 pub(super) struct Shared {
     pub(super) name: Arc<str>,
@@ -20,8 +20,7 @@ pub(super) struct Shared {
     /// Kept so that no cache takes the keys meanwhile.
     pub(super) _claim: Arc<Claim>,
     pub(super) counters: Counters,
-    /// Why the latest command failed; `None` if it succeeded.
-    pub(super) failed: Mutex<Option<Cause>>,
+    pub(super) last_answer: LastAnswer,
 }
 
 impl Shared {
@@ -30,15 +29,14 @@ impl Shared {
         format!("{}:{key}", self.name)
     }
 
-    /// Remembers whether a command failed, for audits.
+    /// The answer to a command, or the error that callers receive.
     pub(super) fn checked<T>(
         &self,
         doing: Doing,
         key: &str,
         answer: Result<T, Cause>,
     ) -> Result<T, RedisCooldownError> {
-        *self.failed.lock() = answer.as_ref().err().cloned();
-        answer.map_err(|cause| {
+        self.last_answer.note(answer).map_err(|cause| {
             count(&self.counters.failed);
             RedisCooldownError::new(&self.name, doing, key, cause)
         })
