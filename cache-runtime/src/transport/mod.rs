@@ -336,7 +336,6 @@ impl Transport {
         Ok(Introduction {
             address: "in process".to_owned(),
             software: "no server".to_owned(),
-            other_role: None,
         })
     }
 

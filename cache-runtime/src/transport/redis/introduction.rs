@@ -11,9 +11,8 @@ use super::failure::{About, Failures};
 use super::open::Open;
 use super::pipeline::pipeline;
 use super::server::Redis;
-use super::server_info::{field, hello, line, role};
+use super::server_info::{field, hello, line};
 use crate::health::Cause;
-use crate::server_info::Role;
 use crate::transport::Introduction;
 
 impl Redis {
@@ -45,14 +44,9 @@ impl Work for Introducing<'_> {
         let answers: [Value; 2] = commands.query_async(&mut open.connection).await?;
         let [hello, info] = answers;
         let hello = hello.extract_error()?;
-        let address = &self.0.address;
         Ok(Introduction {
-            address: address.clone(),
+            address: self.0.address.clone(),
             software: software(&hello, info.extract_error().ok().as_ref()),
-            other_role: match role(address, &hello) {
-                Role::Primary => None,
-                Role::Other(role) => Some(role.to_string()),
-            },
         })
     }
 }
