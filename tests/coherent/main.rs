@@ -8,7 +8,6 @@ mod kinds_of_errors;
 mod late;
 mod layers;
 mod lifetime;
-mod log;
 mod many;
 mod own_writes;
 mod policies;

@@ -8,10 +8,10 @@ use cache_runtime::cache::NotStored;
 use cache_runtime::coherent::{Builder, WithEvents};
 use cache_runtime::service::Events;
 use cache_runtime::{Bus, CoherentCache, Evict, InvalidationEvent, cache_invalidation};
-use support::within;
+use support::{log, within};
 use tokio::sync::Semaphore;
 
-use crate::{HOUR, log, poll_once};
+use crate::{HOUR, poll_once};
 
 /// A member of a guild, who plays roles there.
 #[derive(Debug, Clone, PartialEq)]

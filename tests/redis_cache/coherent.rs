@@ -57,6 +57,17 @@ impl Instance {
         self.cache.get(key).await.unwrap()
     }
 
+    /// Which of the keys it has.
+    pub(crate) async fn has_of(&self, keys: &[&'static str]) -> Vec<&'static str> {
+        let mut left = Vec::new();
+        for key in keys {
+            if self.get(key).await.is_some() {
+                left.push(*key);
+            }
+        }
+        left
+    }
+
     pub(crate) async fn loses(&self, key: &str) {
         let get = async || self.get(key).await;
         eventually("the entry to be evicted", get, Option::is_none).await;
@@ -76,13 +87,7 @@ async fn filled(place: &Place) -> (Instance, Instance) {
 }
 
 async fn left(instance: &Instance) -> Vec<&'static str> {
-    let mut left = Vec::new();
-    for key in KEYS {
-        if instance.get(key).await.is_some() {
-            left.push(key);
-        }
-    }
-    left
+    instance.has_of(&KEYS).await
 }
 
 async fn a_key_is_evicted_everywhere(place: &Place) {

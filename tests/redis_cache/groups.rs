@@ -47,13 +47,7 @@ async fn filled(place: &Place) -> (Instance, Instance) {
 }
 
 async fn left(instance: &Instance) -> Vec<&'static str> {
-    let mut left = Vec::new();
-    for key in KEYS {
-        if instance.get(key).await.is_some() {
-            left.push(key);
-        }
-    }
-    left
+    instance.has_of(&KEYS).await
 }
 
 async fn one_is_evicted_everywhere(place: &Place) {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cache_runtime::Bus;
-use cache_runtime::snapshot::{Freshness, StaleCause, WhileDown};
+use cache_runtime::snapshot::{Freshness, Reader, StaleCause, WhileDown};
 use support::{Direction, Proxy, Server, eventually, until, within};
 
 use crate::{Flags, HOUR, MILLISECOND, Source, asks, cause, fresh};
@@ -52,6 +52,15 @@ async fn keeps_the_value_and_loads_when_events_arrive_again() {
     assert_eq!(*snapshot.get(), version);
 }
 
+/// Changes what is loaded, and waits until a poll has found it.
+async fn polled(source: &Source, reader: &mut Reader<u64>) {
+    let version = source.change();
+    within("a poll", async {
+        while **reader.changed().await != version {}
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn polls_meanwhile_if_it_is_set_to() {
     let mut server = Server::start().await;
@@ -67,11 +76,7 @@ async fn polls_meanwhile_if_it_is_set_to() {
     lost(&flags).await;
     let mut reader = snapshot.reader();
     for _ in 0..3 {
-        let version = source.change();
-        within("a poll", async {
-            while **reader.changed().await != version {}
-        })
-        .await;
+        polled(&source, &mut reader).await;
         assert!(matches!(cause(&snapshot), StaleCause::Unproven(_)));
     }
     server.restart().await;
@@ -95,11 +100,7 @@ async fn polls_after_its_bus_was_closed() {
     bus.close().await;
     let mut reader = snapshot.reader();
     for _ in 0..3 {
-        let version = source.change();
-        within("a poll", async {
-            while **reader.changed().await != version {}
-        })
-        .await;
+        polled(&source, &mut reader).await;
     }
 }
 

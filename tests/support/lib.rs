@@ -13,6 +13,7 @@
 //! | [`Browser`] | a browser without a window, and what a page shows in it |
 //! | [`Child`] | a second process: this test binary again, an example, or any program |
 //! | [`Recorder`] | a handler that records the events it receives |
+//! | [`log`] | what the library warns of |
 //! | [`block_on`] | waits without a Tokio runtime |
 //! | [`in_turn`] | causes faults one after the other, each at least once |
 //! | [`eventually`], [`until`], [`within`] | wait for a condition, and report what was missing |
@@ -22,6 +23,7 @@ mod block_on;
 mod browser;
 mod child;
 mod in_turn;
+pub mod log;
 mod port;
 mod postgres;
 mod process;
