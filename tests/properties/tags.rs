@@ -3,12 +3,15 @@
 
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
+use std::pin::pin;
+use std::task::Waker;
 use std::time::Duration;
 
 use cache_runtime::{ManualClock, TtlCache};
 use proptest::prelude::*;
+use tokio::task::yield_now;
 
-use crate::at_once;
+use crate::{at_once, poll_once};
 
 const TTL: u64 = 1_500;
 
@@ -37,6 +40,8 @@ enum Call {
     LoadDuringEviction(u8, Value, u8),
     /// During a load, a tag is evicted, and then another caller loads another value.
     LoadsDuringEviction(u8, Value, u8, Value),
+    /// During a load, a tag is evicted, and then it ends while another caller loads another value.
+    LoadDuringLoad(u8, Value, u8, Value),
     Remove(u8),
     RemoveTag(u8),
     RetainValue(Value),
@@ -53,6 +58,8 @@ fn call() -> impl Strategy<Value = Call> {
             .prop_map(|(key, value, tag)| Call::LoadDuringEviction(key, value, tag)),
         2 => (key(), value(), tag(), value())
             .prop_map(|(key, value, tag, other)| Call::LoadsDuringEviction(key, value, tag, other)),
+        2 => (key(), value(), tag(), value())
+            .prop_map(|(key, value, tag, other)| Call::LoadDuringLoad(key, value, tag, other)),
         1 => key().prop_map(Call::Remove),
         4 => tag().prop_map(Call::RemoveTag),
         1 => value().prop_map(Call::RetainValue),
@@ -141,6 +148,23 @@ impl<const HASHES: u8> Run<HASHES> {
                     let left = self.cache.get(&Key(key));
                     assert!(left.is_none_or(|left| left == other));
                 }
+            }
+            Call::LoadDuringLoad(key, value, tag, other) => {
+                let key_of_both = Key(key);
+                let mut first = pin!(self.cache.get_or_load(&key_of_both, async || {
+                    yield_now().await;
+                    value
+                }));
+                if poll_once(first.as_mut(), Waker::noop()).is_some() {
+                    return;
+                }
+                self.remove_tag(tag);
+                let ends = || assert_eq!(poll_once(first, Waker::noop()), Some(value));
+                assert!(self.load(key, other, ends), "it shares no load");
+                let expected = 1 + u64::from(!carries(value, tag));
+                assert_eq!(stored(), expected, "both, unless the first carries the tag");
+                let left = self.cache.get(&key_of_both);
+                assert!(left.is_none_or(|left| left == other));
             }
             Call::Remove(key) => drop(self.cache.remove(&Key(key))),
             Call::RemoveTag(tag) => self.remove_tag(tag),

@@ -170,11 +170,22 @@ impl<K: Hash + Eq, V: Clone> Shard<K, V> {
     where
         Q: Hash + Equivalent<K> + ?Sized,
     {
+        self.overtake_each(hash, |load| key.equivalent(&load.key))
+    }
+
+    /// Like [`overtake`](Self::overtake), for the loads that began before the last eviction by a tag,
+    /// and before a load of the same key that is stored now.
+    pub(super) fn overtake_older(&mut self, hash: u64, stored: &Load<K, V>) -> Vec<K> {
+        let before = stored.id.min(self.fresh_from());
+        self.overtake_each(hash, |load| load.id < before && load.key == stored.key)
+    }
+
+    fn overtake_each(&mut self, hash: u64, is_stale: impl Fn(&Load<K, V>) -> bool) -> Vec<K> {
         let mut overtaken = Vec::new();
         if self.loads.is_empty() || !Remedy::LoadToken.applies() {
             return overtaken;
         }
-        while let Ok(load) = (self.loads).find_entry(hash, |load| key.equivalent(&load.key)) {
+        while let Ok(load) = self.loads.find_entry(hash, &is_stale) {
             let (load, _) = load.remove();
             overtaken.push(self.set_aside(load));
         }

@@ -5,9 +5,9 @@
 //! generation. Evicting a key removes the entry and the load under one lock; so does a predicate,
 //! shard by shard. What tags the value of a load carries is not known before it ends, so evicting a
 //! tag only keeps later callers from sharing the load, and its value is looked at before it is
-//! stored ([`evicted_tags`](super::evicted_tags)). Of loads of one key, the last may be stored.
-//! Evicting everything advances the generation, which every read and every store compares. A load that is no longer entered, or is of another generation, is not stored. Neither is
-//! one that began while a [`Barriers`] was raised.
+//! stored ([`evicted_tags`](super::evicted_tags)). Evicting everything advances the generation, which
+//! every read and every store compares. A load that is no longer entered, or is of another
+//! generation, is not stored. Neither is one that began while a [`Barriers`] was raised.
 //! (Memcached at Facebook has leases for this: Nishtala et al., "Scaling Memcache at Facebook",
 //! NSDI 2013.)
 //!
@@ -179,8 +179,8 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
                 _begin_anew = std::mem::take(&mut load.callers.waiting);
                 return Joined::Replacing(shard.enter(hash, key.to_owned(), begun, true));
             }
-            let serves = load.begun.serves(&begun) && load.id >= fresh_from;
-            if serves && load.begun.storing == storing {
+            let serves = load.begun.serves(&begun) && load.begun.storing == storing;
+            if serves && load.id >= fresh_from {
                 load.callers.number += 1;
                 let waiters = load.callers.waiting.join();
                 // Of an event that was confirmed meanwhile, nobody here may have heard.
@@ -191,8 +191,13 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
                     Joined::Wait(load.id, waiters)
                 };
             }
-            let (load, _) = found.remove();
-            _overtaken = shard.set_aside(load);
+            if serves {
+                // It goes on, because its value may not carry the tag that was evicted.
+                load.shared = false;
+            } else {
+                let (load, _) = found.remove();
+                _overtaken = shard.set_aside(load);
+            }
         }
         Joined::Turn(shard.enter(hash, key.to_owned(), begun, true))
     }
@@ -282,7 +287,7 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
     ) -> Result<(), NotStored> {
         // Dropped after the lock is released.
         let mut discarded = Discarded::default();
-        let mut ended;
+        let (mut ended, _older);
         let (result, awaited) = {
             let mut shard = self.part(hash).write();
             ended = shard.end(hash, id);
@@ -294,6 +299,7 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
             let result = self.check(&shard, ended.load.as_ref(), &new, now);
             if let Some(load) = ended.load.take_if(|_| result.is_ok()) {
                 discarded.old = shard.renew(load.begun.generation, &self.layout);
+                _older = shard.overtake_older(hash, &load);
                 shard.insert(hash, load.key, new.entry, new.tags, now, &mut discarded);
                 discarded.expired = shard.sweep(now, &self.layout);
             } else if result == Err(NotStored::TooHeavy) {
