@@ -150,6 +150,29 @@ async fn rejected_records_are_passed_over() {
 }
 
 #[tokio::test]
+async fn of_too_many_records_the_oldest_are_dropped() {
+    let server = Server::start().await;
+    let admin = Admin::connect(&server.url()).await.unwrap();
+    let bus = builder(&server.url()).connect().await.unwrap();
+    let (now, _): (u64, u64) = admin.run(&["TIME"]).await;
+    for age in 1..=1024 {
+        let record = format!("{}:{{}}", (now - age) * 1000);
+        admin
+            .run::<()>(&["HSET", KEY, &age.to_string(), &record])
+            .await;
+    }
+    bus.audit().await.unwrap();
+    assert_eq!(admin.run::<u64>(&["HLEN", KEY]).await, 1024, "with its own");
+    for (age, is_left) in [("1", true), ("1023", true), ("1024", false)] {
+        assert_eq!(
+            admin.run::<bool>(&["HEXISTS", KEY, age]).await,
+            is_left,
+            "{age}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_namespace_has_records_of_its_own() {
     let server = Server::start().await;
     let admin = Admin::connect(&server.url()).await.unwrap();
