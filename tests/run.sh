@@ -69,8 +69,8 @@ run_tests "$@" | {
       ((passed += BASH_REMATCH[1], failed += BASH_REMATCH[2], skipped += BASH_REMATCH[3]))
     fi
   done
-  type -P node >/dev/null && type -P npm >/dev/null ||
-    printf '\nNode and npm were not found: the test with a Node client passed without running.\n'
+  [[ -n ${CI:-} ]] || bash tests/node.sh --find >/dev/null 2>&1 ||
+    printf '\nNode and npm were not found: the tests with a Node client passed without running.\n'
   [[ -n ${CHROMIUM:-}${CI:-} ]] || bash tests/chromium.sh --find >/dev/null 2>&1 ||
     printf '\nChromium was not found: the tests with a browser passed without running.\n'
   ((skipped == 0)) && skipped= || skipped=", $skipped skipped"

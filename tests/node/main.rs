@@ -42,8 +42,12 @@ const SOURCES: [(&str, &str); 4] = [
 
 const LONG: Duration = Duration::from_secs(3600);
 
-/// The folder of the Node client with its dependencies; `None` where there is no Node. One test at
-/// a time installs them.
+/// The folder of the Node client with its dependencies; `None`, with a note, where there is no Node. One
+/// test at a time installs them.
+///
+/// # Panics
+///
+/// If there is no Node although the variable `CI` is set.
 async fn client() -> Option<PathBuf> {
     static INSTALLED: OnceCell<Option<PathBuf>> = OnceCell::const_new();
     INSTALLED.get_or_init(install).await.clone()
@@ -57,6 +61,10 @@ async fn install() -> Option<PathBuf> {
             .status()
             .await;
         if let Err(error) = version {
+            assert!(
+                env::var_os("CI").is_none(),
+                "this test needs `{program}`, which `bash tests/node.sh` installs: {error}"
+            );
             println!("not run, because this machine has no `{program}`: {error}");
             return None;
         }
