@@ -159,6 +159,21 @@ async fn instances_of_one_name_are_all_there() {
     assert_eq!(diagnosis.instances.len(), 3, "{diagnosis}");
 }
 
+/// Whoever may write to the list must not write to the terminal.
+#[tokio::test]
+async fn names_of_instances_are_printable() {
+    let server = Server::start().await;
+    let admin = server.admin().await;
+    let (now, _): (u64, u64) = admin.run(&["TIME"]).await;
+    let until = ((now + 3600) * 1000).to_string();
+    let element = "00000000000000ff bot\u{1b}[2J";
+    let list = ["ZADD", "cache-runtime:instances", &until, element];
+    admin.run::<()>(&list).await;
+    let diagnosis = bus(&server).doctor().await;
+    let names = diagnosis.instances.iter().map(|instance| &*instance.name);
+    assert_eq!(names.collect::<Vec<_>>(), [r"bot\u{1b}[2J"]);
+}
+
 /// The server answers, and no message comes back.
 #[tokio::test]
 async fn messages_that_do_not_come_back_are_told_in_time() {
