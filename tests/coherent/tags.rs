@@ -247,19 +247,48 @@ async fn bar_the_loads_on_their_way_whose_values_carry_one() {
 #[tokio::test]
 async fn later_callers_do_not_share_a_load_that_began_before() {
     let (mut publisher, cache) = tagged(&Bus::in_process(), 100).await;
-    let go_on = Arc::new(Semaphore::new(0));
-    let mut first = pin!(cache.get_or_load(&1, || held(Arc::clone(&go_on), member(8, &[]))));
+    let [first_ends, second_ends] = [(); 2].map(|()| Arc::new(Semaphore::new(0)));
+    let load = |ends: &Arc<Semaphore>, value: Member| {
+        let ends = Arc::clone(ends);
+        Box::pin(cache.get_or_load(&1, move || held(ends, value)))
+    };
+    let mut first = load(&first_ends, member(8, &[]));
     assert!(poll_once(first.as_mut()).is_none());
-    let mut before = pin!(cache.get_or_load(&1, async || member(0, &[])));
+    let mut before = load(&first_ends, member(0, &[]));
     assert!(poll_once(before.as_mut()).is_none());
     publisher.guild(7).await;
-    let after = cache.get_or_load(&1, async || member(7, &[])).await;
-    assert_eq!(after, member(7, &[]), "it loads anew");
-    go_on.close();
+    let mut second = load(&second_ends, member(7, &[]));
+    assert!(poll_once(second.as_mut()).is_none());
+    let mut after = load(&second_ends, member(0, &[]));
+    assert!(poll_once(after.as_mut()).is_none());
+    assert_eq!(cache.stats().loads, 2, "those after the event share one");
+    second_ends.close();
+    assert_eq!(second.await, member(7, &[]));
+    assert_eq!(after.await, member(7, &[]));
+    first_ends.close();
     assert_eq!(first.await, member(8, &[]));
     assert_eq!(before.await, member(8, &[]));
     assert_eq!(cache.get(&1), Some(member(7, &[])), "the newer value stays");
     assert_eq!(cache.stats().loads, 2);
+}
+
+/// The event may not concern it.
+#[tokio::test]
+async fn a_load_that_began_before_is_stored_until_a_later_one_is() {
+    let (mut publisher, cache) = tagged(&Bus::in_process(), 100).await;
+    let ends = Arc::new(Semaphore::new(0));
+    let mut first = pin!(cache.get_or_load(&1, || held(Arc::clone(&ends), member(8, &[]))));
+    assert!(poll_once(first.as_mut()).is_none());
+    publisher.guild(7).await;
+    let second = cache.get_or_load(&1, async || {
+        ends.close();
+        first.await;
+        assert_eq!(keys(&cache), [1], "the value of the first");
+        member(9, &[])
+    });
+    assert_eq!(second.await, member(9, &[]));
+    assert_eq!(cache.get(&1), Some(member(9, &[])));
+    assert_eq!(cache.stats().overtaken_loads, 0);
 }
 
 /// A caller that waits for its turn begins no load that could not be stored.
