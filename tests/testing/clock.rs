@@ -9,7 +9,7 @@ use cache_runtime::dedup::Reservation;
 use cache_runtime::testing::Network;
 use cache_runtime::{
     Bus, CoherentCache, Cooldown, Dedup, Evict, ManualClock, RedisCache, RedisCooldown, Snapshot,
-    TtlCache, defaults,
+    TtlCache, audit, defaults,
 };
 use support::{eventually, within};
 
@@ -128,8 +128,13 @@ async fn the_outbox_sends_again_by_it() {
     network.disconnect().await;
     let error = Users::new(&here).invalidate_user(1).await.unwrap_err();
     assert!(error.is_deferred(), "{error:?}");
-    clock.advance(10 * SECOND);
+    clock.advance(11 * SECOND);
     assert_eq!(cache.get(&1), Some(1), "lost so far");
+    let audited = audit().to_string();
+    assert!(
+        audited.contains("For 11 s the server has not taken them"),
+        "{audited}"
+    );
     network.reconnect().await;
     clock.advance(defaults::BACKOFF_MAX);
     assert_eq!(cache.get(&1), None);

@@ -69,10 +69,7 @@ pub(super) fn uses() -> Vec<Channel> {
                 health: bus.checked(channel.health()),
                 stats: channel.stats(),
                 subscribers: channel.subscribers(),
-                stuck: bus
-                    .outbox()
-                    .stuck()
-                    .map(|(since, cause)| (since.elapsed(), cause)),
+                stuck: bus.outbox().stuck(),
             };
             match all[first..].iter_mut().find(|other| other.name == name) {
                 Some(known) => known.uses.push(this),

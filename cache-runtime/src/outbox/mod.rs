@@ -92,8 +92,7 @@ impl Outbox {
         let event = Event { channel, payload };
         state.pending.add(event, Window::after(now, lag), now);
         if let Some(cause) = cause {
-            let stuck = || (Instant::now(), cause.clone());
-            state.stuck.get_or_insert_with(stuck);
+            state.stuck.get_or_insert_with(|| (now, cause.clone()));
         }
         self.0.is_used.store(true, Ordering::Release);
         drop(state);
@@ -113,9 +112,11 @@ impl Outbox {
         }
     }
 
-    /// Since when the server has not taken the events that are kept, and why.
-    pub(crate) fn stuck(&self) -> Option<(Instant, Cause)> {
-        self.0.state.lock().stuck.clone()
+    /// For how long the server has not taken the events that are kept, and why.
+    pub(crate) fn stuck(&self) -> Option<(Duration, Cause)> {
+        let (since, cause) = self.0.state.lock().stuck.clone()?;
+        let now = self.0.driver.instant();
+        Some((now.saturating_duration_since(since), cause))
     }
 
     /// Keeps nothing more, and sends what is kept until `limit` has passed, or the longest limit of

@@ -225,7 +225,7 @@ async fn send(outbox: &Shared, in_flight: InFlight) -> bool {
         Err(cause) => {
             let mut state = outbox.state.lock();
             let since = state.stuck.as_ref().map(|(since, _)| *since);
-            state.stuck = Some((since.unwrap_or_else(Instant::now), cause));
+            state.stuck = Some((since.unwrap_or_else(|| outbox.driver.instant()), cause));
             false
         }
     }
