@@ -169,7 +169,10 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
             return Joined::Hit(entry.value.clone());
         }
         let fresh_from = shard.fresh_from();
-        let same = |load: &Load<K, V>| load.shared && key.equivalent(&load.key);
+        // Those that began before an eviction by a tag go on beside the next: their values may not carry
+        // the tag.
+        let same =
+            |load: &Load<K, V>| load.shared && load.id >= fresh_from && key.equivalent(&load.key);
         if let Ok(mut found) = shard.loads.find_entry(hash, same) {
             let load = found.get_mut();
             if let Wait::UpTo(limit) = wait
@@ -179,8 +182,7 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
                 _begin_anew = std::mem::take(&mut load.callers.waiting);
                 return Joined::Replacing(shard.enter(hash, key.to_owned(), begun, true));
             }
-            let serves = load.begun.serves(&begun) && load.begun.storing == storing;
-            if serves && load.id >= fresh_from {
+            if load.begun.serves(&begun) && load.begun.storing == storing {
                 load.callers.number += 1;
                 let waiters = load.callers.waiting.join();
                 // Of an event that was confirmed meanwhile, nobody here may have heard.
@@ -191,13 +193,8 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
                     Joined::Wait(load.id, waiters)
                 };
             }
-            if serves {
-                // It goes on, because its value may not carry the tag that was evicted.
-                load.shared = false;
-            } else {
-                let (load, _) = found.remove();
-                _overtaken = shard.set_aside(load);
-            }
+            let (load, _) = found.remove();
+            _overtaken = shard.set_aside(load);
         }
         Joined::Turn(shard.enter(hash, key.to_owned(), begun, true))
     }
