@@ -13,6 +13,9 @@ export REDIS_SERVER POSTGRES_BIN
 # Most tests wait for servers most of the time.
 : "${RUST_TEST_THREADS:=$(($(nproc 2>/dev/null || echo 2) + 1))}"
 export RUST_TEST_THREADS
+if collector=$(bash tests/collector.sh --find 2>/dev/null); then
+  export OTEL_COLLECTOR=$collector
+fi
 bash tests/sqlite.sh
 
 # Whether the arguments choose no particular tests. Only then do the specification, the checker and the
@@ -73,6 +76,8 @@ run_tests "$@" | {
     printf '\nNode and npm were not found: the tests with a Node client passed without running.\n'
   [[ -n ${CHROMIUM:-}${CI:-} ]] || bash tests/chromium.sh --find >/dev/null 2>&1 ||
     printf '\nChromium was not found: the tests with a browser passed without running.\n'
+  [[ -n ${OTEL_COLLECTOR:-}${CI:-} ]] ||
+    printf '\nNo collector of OpenTelemetry was found: the test with one passed without running.\n'
   ((skipped == 0)) && skipped= || skipped=", $skipped skipped"
   printf '\n%d passed, %d failed%s\n' "$passed" "$failed" "$skipped"
 }

@@ -45,24 +45,24 @@ impl MetricReader for Reader {
     }
 }
 
-struct Exporter {
+pub(crate) struct Exporter {
     reader: Reader,
     _provider: SdkMeterProvider,
 }
 
 /// A value with its attributes.
-#[derive(Debug)]
-struct Point {
-    name: String,
-    kind: &'static str,
-    unit: String,
-    meaning: String,
-    attributes: Vec<KeyValue>,
-    value: f64,
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Point {
+    pub(crate) name: String,
+    pub(crate) kind: &'static str,
+    pub(crate) unit: String,
+    pub(crate) meaning: String,
+    pub(crate) attributes: Vec<KeyValue>,
+    pub(crate) value: f64,
 }
 
 impl Exporter {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let reader = Reader::default();
         let provider = SdkMeterProvider::builder()
             .with_reader(reader.clone())
@@ -75,56 +75,65 @@ impl Exporter {
     }
 
     fn collect(&self) -> Vec<Point> {
+        points(&self.collected())
+    }
+
+    pub(crate) fn collected(&self) -> ResourceMetrics {
         let mut collected = ResourceMetrics::default();
         self.reader.collect(&mut collected).unwrap();
-        let mut points = Vec::new();
-        for metric in collected.scope_metrics().flat_map(ScopeMetrics::metrics) {
-            let mut add = |kind, attributes: Vec<KeyValue>, value| {
-                points.push(Point {
-                    name: metric.name().to_owned(),
-                    kind,
-                    unit: metric.unit().to_owned(),
-                    meaning: metric.description().to_owned(),
-                    attributes,
-                    value,
-                });
-            };
-            match metric.data() {
-                AggregatedMetrics::U64(MetricData::Sum(sum)) => {
-                    assert!(sum.is_monotonic());
-                    for point in sum.data_points() {
-                        let value = u32::try_from(point.value()).unwrap();
-                        add(
-                            "counter",
-                            point.attributes().cloned().collect(),
-                            value.into(),
-                        );
-                    }
-                }
-                AggregatedMetrics::F64(MetricData::Sum(sum)) => {
-                    assert!(sum.is_monotonic());
-                    for point in sum.data_points() {
-                        add(
-                            "counter",
-                            point.attributes().cloned().collect(),
-                            point.value(),
-                        );
-                    }
-                }
-                AggregatedMetrics::F64(MetricData::Gauge(gauge)) => {
-                    for point in gauge.data_points() {
-                        add(
-                            "gauge",
-                            point.attributes().cloned().collect(),
-                            point.value(),
-                        );
-                    }
-                }
-                other => panic!("{}: {other:?}", metric.name()),
-            }
-        }
-        points
+        collected
     }
+}
+
+/// The values in what was collected.
+pub(crate) fn points(collected: &ResourceMetrics) -> Vec<Point> {
+    let mut points = Vec::new();
+    for metric in collected.scope_metrics().flat_map(ScopeMetrics::metrics) {
+        let mut add = |kind, attributes: Vec<KeyValue>, value| {
+            points.push(Point {
+                name: metric.name().to_owned(),
+                kind,
+                unit: metric.unit().to_owned(),
+                meaning: metric.description().to_owned(),
+                attributes,
+                value,
+            });
+        };
+        match metric.data() {
+            AggregatedMetrics::U64(MetricData::Sum(sum)) => {
+                assert!(sum.is_monotonic());
+                for point in sum.data_points() {
+                    let value = u32::try_from(point.value()).unwrap();
+                    add(
+                        "counter",
+                        point.attributes().cloned().collect(),
+                        value.into(),
+                    );
+                }
+            }
+            AggregatedMetrics::F64(MetricData::Sum(sum)) => {
+                assert!(sum.is_monotonic());
+                for point in sum.data_points() {
+                    add(
+                        "counter",
+                        point.attributes().cloned().collect(),
+                        point.value(),
+                    );
+                }
+            }
+            AggregatedMetrics::F64(MetricData::Gauge(gauge)) => {
+                for point in gauge.data_points() {
+                    add(
+                        "gauge",
+                        point.attributes().cloned().collect(),
+                        point.value(),
+                    );
+                }
+            }
+            other => panic!("{}: {other:?}", metric.name()),
+        }
+    }
+    points
 }
 
 /// The only value of a metric with these attributes.
