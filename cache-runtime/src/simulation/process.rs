@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use tokio::task::JoinHandle;
@@ -16,12 +17,12 @@ thread_local! {
 
 /// A process. What its tasks spawn belongs to it too.
 #[derive(Debug, Clone, Default)]
-pub struct Process(Arc<Mutex<State>>);
+pub struct Process(Arc<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    is_stopped: bool,
-    waiting: Vec<Waker>,
+    is_stopped: AtomicBool,
+    waiting: Mutex<Vec<Waker>>,
 }
 
 impl Process {
@@ -33,15 +34,13 @@ impl Process {
 
     /// Stops it: none of its tasks runs until it goes on. Time passes meanwhile.
     pub fn stop(&self) {
-        self.0.lock().is_stopped = true;
+        self.0.is_stopped.store(true, Ordering::Relaxed);
     }
 
     /// Lets it go on.
     pub fn go_on(&self) {
-        let mut state = self.0.lock();
-        state.is_stopped = false;
-        let waiting = std::mem::take(&mut state.waiting);
-        drop(state);
+        self.0.is_stopped.store(false, Ordering::Relaxed);
+        let waiting = std::mem::take(&mut *self.0.waiting.lock());
         waiting.into_iter().for_each(Waker::wake);
     }
 
@@ -51,18 +50,19 @@ impl Process {
         F: Future<Output: Send> + Send + 'static,
     {
         tokio::spawn(Within {
-            process: self.clone(),
+            process: Some(self.clone()),
             task: Box::pin(task),
         })
     }
 
     /// Whether it is stopped. If so, the task is woken when it goes on.
     fn is_stopped(&self, cx: &Context<'_>) -> bool {
-        let mut state = self.0.lock();
-        if state.is_stopped {
-            state.waiting.push(cx.waker().clone());
+        // All tasks of a simulation run on one thread.
+        let is_stopped = self.0.is_stopped.load(Ordering::Relaxed);
+        if is_stopped {
+            self.0.waiting.lock().push(cx.waker().clone());
         }
-        state.is_stopped
+        is_stopped
     }
 }
 
@@ -80,7 +80,8 @@ where
 
 /// A task of a process.
 struct Within<F> {
-    process: Process,
+    /// `None` while the task runs: then it is the current one.
+    process: Option<Process>,
     task: Pin<Box<F>>,
 }
 
@@ -88,12 +89,13 @@ impl<F: Future> Future for Within<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if self.process.is_stopped(cx) {
+        let process = self.process.as_ref();
+        if process.is_some_and(|process| process.is_stopped(cx)) {
             return Poll::Pending;
         }
-        let before = CURRENT.replace(Some(self.process.clone()));
+        let before = CURRENT.replace(self.process.take());
         let polled = self.task.as_mut().poll(cx);
-        CURRENT.set(before);
+        self.process = CURRENT.replace(before);
         polled
     }
 }

@@ -15,7 +15,7 @@ pub(crate) struct History {
 struct Row {
     /// In the database.
     version: u64,
-    /// The versions whose events a server has taken, each with the time.
+    /// The greatest version whose event a server has taken, at the times when there was one more.
     acknowledged: VecDeque<(Duration, u64)>,
     /// The version whose event was confirmed.
     confirmed: u64,
@@ -64,6 +64,12 @@ impl History {
         self.with(key, |row| row.version)
     }
 
+    /// The present versions of all rows.
+    pub(crate) fn versions(&self) -> Vec<u64> {
+        let rows = self.rows.lock().expect("no panic while it is held");
+        rows.iter().map(|row| row.version).collect()
+    }
+
     /// The instance that publishes an event has applied it.
     pub(crate) fn applied_by(&self, key: u64, version: u64, instance: usize) {
         self.with(key, |row| {
@@ -75,15 +81,15 @@ impl History {
     pub(crate) fn acknowledged(&self, key: u64, version: u64, now: Duration) {
         let longest = self.longest;
         self.with(key, |row| {
-            row.acknowledged.push_back((now, version));
-            while row
-                .acknowledged
-                .get(1)
-                .is_some_and(|(at, _)| *at + longest < now)
-            {
-                let (_, before) = row.acknowledged.pop_front().expect("there are two");
-                let (_, next) = &mut row.acknowledged[0];
-                *next = before.max(*next);
+            let all = &mut row.acknowledged;
+            // The reads search it, and there are more of them.
+            match all.back_mut() {
+                Some((at, latest)) if *at == now => *latest = version.max(*latest),
+                Some((_, latest)) if *latest >= version => {}
+                _ => all.push_back((now, version)),
+            }
+            while all.get(1).is_some_and(|(at, _)| *at + longest < now) {
+                all.pop_front();
             }
         });
     }
@@ -104,9 +110,9 @@ impl History {
     /// The oldest version that a read may find which begins now at an instance.
     pub(crate) fn floor(&self, key: u64, instance: usize, promise: Promise, now: Duration) -> u64 {
         self.with(key, |row| {
-            let told = row.acknowledged.iter();
-            let told = told.take_while(|(at, _)| *at + promise.within <= now);
-            let told = told.map(|(_, version)| *version).max().unwrap_or(0);
+            let all = &row.acknowledged;
+            let told = all.partition_point(|(at, _)| *at + promise.within <= now);
+            let told = told.checked_sub(1).map_or(0, |latest| all[latest].1);
             let confirmed = if promise.confirmed { row.confirmed } else { 0 };
             told.max(confirmed).max(row.own[instance])
         })

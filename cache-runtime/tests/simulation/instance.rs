@@ -1,7 +1,6 @@
 //! An instance of a service: its bus, two caches with different policies, a snapshot, and a handler that
 //! keeps copies.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -42,7 +41,7 @@ pub(crate) struct Instance {
     /// All rows.
     pub(crate) snapshot: Snapshot<Vec<u64>>,
     /// What a handler has read, and reads again when an event tells it to.
-    pub(crate) copies: Arc<Mutex<BTreeMap<u64, u64>>>,
+    pub(crate) copies: Arc<Mutex<Vec<Option<u64>>>>,
     _handlers: [Subscription; 2],
 }
 
@@ -84,11 +83,12 @@ impl Instance {
             (cache.build().expect("usable settings"), promise)
         });
         let snapshot = snapshot(plan, history, [&rows, &more]).await;
-        let copies: Arc<Mutex<BTreeMap<u64, u64>>> = Arc::default();
+        let copies = (0..plan.keys).map(|_| None).collect();
+        let copies = Arc::new(Mutex::new(copies));
         let handler = || {
             let (copies, history) = (Arc::clone(&copies), Arc::clone(history));
-            let (all, slow) = (plan.keys, plan.handler);
-            move |event| copy(event, Arc::clone(&copies), Arc::clone(&history), all, slow)
+            let slow = plan.handler;
+            move |event| copy(event, Arc::clone(&copies), Arc::clone(&history), slow)
         };
         let handlers = [rows.subscribe(handler()), more.subscribe(handler())];
         Self {
@@ -128,12 +128,12 @@ async fn snapshot(
     channels: [&Invalidator<RowEvent>; 2],
 ) -> Snapshot<Vec<u64>> {
     loop {
-        let (history, keys, load) = (Arc::clone(history), plan.keys, plan.load);
+        let (history, load) = (Arc::clone(history), plan.load);
         let loader = move || {
             let history = Arc::clone(&history);
             async move {
                 sleep(between(ms(0), load)).await;
-                let rows = (0..keys).map(|key| history.version(key)).collect();
+                let rows = history.versions();
                 sleep(between(ms(0), load)).await;
                 if one_in(20) {
                     Err("no answer")
@@ -155,8 +155,8 @@ async fn snapshot(
 }
 
 /// Rows share a tag with their neighbours.
-fn tag(key: u64) -> String {
-    format!("rows of {}", key / 4)
+fn tag(key: u64) -> u64 {
+    key / 4
 }
 
 /// What an event evicts: by keys, by tags, or by a predicate over entries. Its first key decides
@@ -168,7 +168,11 @@ fn evict(event: &RowEvent) -> Evict<u64> {
         RowEvent::All => return Evict::All,
     };
     match keys.first().map(|first| first % 5) {
-        Some(0 | 1) => Evict::tags(keys.iter().map(|key| tag(*key))),
+        Some(0 | 1) => {
+            let mut tags: Vec<_> = keys.iter().map(|key| tag(*key)).collect();
+            tags.dedup();
+            Evict::tags(tags)
+        }
         Some(2) => {
             let keys = keys.to_vec();
             Evict::matching_entry(move |key, _version: &u64| keys.contains(key))
@@ -180,21 +184,21 @@ fn evict(event: &RowEvent) -> Evict<u64> {
 /// Copies what an event tells of; slowly, from time to time.
 async fn copy(
     event: RowEvent,
-    copies: Arc<Mutex<BTreeMap<u64, u64>>>,
+    copies: Arc<Mutex<Vec<Option<u64>>>>,
     history: Arc<History>,
-    all: u64,
     slow: Duration,
 ) {
     if one_in(10) {
         sleep(between(ms(0), slow)).await;
     }
-    let keys = match event {
-        RowEvent::Row { key } => vec![key],
-        RowEvent::Rows { keys } => keys,
-        RowEvent::All => (0..all).collect(),
-    };
     let mut copies = copies.lock().expect("no panic while it is held");
-    for key in keys {
-        copies.insert(key, history.version(key));
+    let mut copy = |key| {
+        let index = usize::try_from(key).expect("a small number");
+        copies[index] = Some(history.version(key));
+    };
+    match event {
+        RowEvent::Row { key } => copy(key),
+        RowEvent::Rows { keys } => keys.into_iter().for_each(copy),
+        RowEvent::All => *copies = history.versions().into_iter().map(Some).collect(),
     }
 }

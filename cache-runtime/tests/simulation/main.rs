@@ -5,7 +5,8 @@
 //! decides everything that happens. Every read is checked against the history of writes.
 //!
 //! ```text
-//! bash tests/simulation.sh                              # SIMULATION_WRITES writes, or DEFAULT_WRITES
+//! # SIMULATION_WRITES writes, or DEFAULT_WRITES; fewer if they take longer than SIMULATION_SECONDS:
+//! bash tests/simulation.sh
 //! # one seed, with everything that happens:
 //! SIMULATION_SEED=42 bash tests/simulation.sh no_read -- --nocapture
 //! ```
@@ -25,6 +26,7 @@ mod writer;
 use std::env;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use progress::Progress;
 use totals::Totals;
@@ -54,9 +56,10 @@ fn a_seed_always_does_the_same() {
     }
 }
 
-/// Runs seeds, from `first` on, until there were so many writes.
+/// Runs seeds, from `first` on, until there were so many writes, or the time is over.
 fn run_until(writes: u64, first: u64) -> Totals {
-    let (next, progress) = (AtomicU64::new(first), Progress::new(writes));
+    let limit = number("SIMULATION_SECONDS").map_or(Duration::MAX, Duration::from_secs);
+    let (next, progress) = (AtomicU64::new(first), Progress::new(writes, limit));
     let work = || {
         let mut totals = Totals::default();
         while !progress.is_complete() {

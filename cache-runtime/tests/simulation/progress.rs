@@ -11,6 +11,8 @@ const SHOWN_EVERY: Duration = Duration::from_millis(200);
 
 pub(crate) struct Progress {
     wanted: u64,
+    /// Nothing more is begun after so long.
+    limit: Duration,
     done: AtomicU64,
     is_over: AtomicBool,
     began: Instant,
@@ -19,10 +21,11 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    pub(crate) fn new(wanted: u64) -> Self {
+    pub(crate) fn new(wanted: u64, limit: Duration) -> Self {
         let began = Instant::now();
         Self {
             wanted,
+            limit,
             done: AtomicU64::new(0),
             is_over: AtomicBool::new(false),
             began,
@@ -31,7 +34,9 @@ impl Progress {
     }
 
     pub(crate) fn is_complete(&self) -> bool {
-        self.is_over.load(Ordering::Relaxed) || self.done.load(Ordering::Relaxed) >= self.wanted
+        self.is_over.load(Ordering::Relaxed)
+            || self.done.load(Ordering::Relaxed) >= self.wanted
+            || self.began.elapsed() >= self.limit
     }
 
     pub(crate) fn add(&self, writes: u64) {

@@ -206,14 +206,15 @@ impl World {
                         ));
                     }
                 }
-                let found = snapshot[usize::try_from(key).expect("a small number")];
+                let index = usize::try_from(key).expect("a small number");
+                let found = snapshot[index];
                 if found != version {
                     return Some(format!(
                         "instance {number}, snapshot, key {key}: it has {found}, of {version}"
                     ));
                 }
                 let copies = instance.copies.lock().expect("no panic while it is held");
-                let copy = copies.get(&key).copied();
+                let copy = copies[index];
                 if version > 0 && copy != Some(version) {
                     return Some(format!(
                         "instance {number}, key {key}: a handler has {copy:?}, of {version}"

@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
 use tokio::task::yield_now;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout;
 
 use super::request::{Reply, Request};
 use super::server::Server;
 use crate::health::Cause;
 use crate::simulation::random::below;
+use crate::simulation::time::elapsed;
 use crate::sync::Mutex;
 use crate::transport::Store;
 use crate::transport::wire::{Feed, Status, Wire};
@@ -82,7 +83,7 @@ struct Connection {
 
 #[derive(Default)]
 struct Pipe {
-    latest: Option<Instant>,
+    latest: Duration,
     held: VecDeque<Message>,
 }
 
@@ -99,7 +100,7 @@ pub(super) enum Message {
 type Change = dyn FnOnce(&mut Server) -> Vec<(usize, Wire)> + Send;
 
 struct Travelling {
-    at: Instant,
+    at: Duration,
     number: u64,
     what: Carried,
 }
@@ -141,11 +142,11 @@ impl Network {
         loop {
             // Few at a time, so that instances react in between; now and then more than an inbox holds.
             let most = if below(8) == 0 { 500 } else { 1 + below(4) };
-            let (next, now) = (self.0.state.lock().arrive_some(most), Instant::now());
+            let (next, now) = (self.0.state.lock().arrive_some(most), elapsed());
             match next {
                 Some(at) if at <= now => yield_now().await,
                 Some(at) => {
-                    let _ = timeout_at(at, self.0.news.notified()).await;
+                    let _ = timeout(at - now, self.0.news.notified()).await;
                 }
                 None => self.0.news.notified().await,
             }
@@ -281,17 +282,16 @@ impl State {
         chosen.map(|(number, _)| number).collect()
     }
 
-    fn next(&self) -> Option<Instant> {
+    fn next(&self) -> Option<Duration> {
         self.queue.peek().map(|next| next.at)
     }
 
     fn send(&mut self, number: usize, direction: Direction, message: Message) {
         let connection = &mut self.connections[number];
         let latency = self.hosts[connection.host].latency + Duration::from_millis(below(3));
-        let at = Instant::now() + latency;
         let pipe = &mut connection.pipes[direction as usize];
-        let at = pipe.latest.map_or(at, |latest| latest.max(at));
-        pipe.latest = Some(at);
+        let at = pipe.latest.max(elapsed() + latency);
+        pipe.latest = at;
         let what = Carried::Message {
             connection: number,
             direction,
@@ -300,7 +300,7 @@ impl State {
         self.push(at, what);
     }
 
-    fn push(&mut self, at: Instant, what: Carried) {
+    fn push(&mut self, at: Duration, what: Carried) {
         self.numbers += 1;
         let number = self.numbers;
         self.queue.push(Travelling { at, number, what });
@@ -312,7 +312,7 @@ impl State {
         server: usize,
         change: impl FnOnce(&mut Server) + Send + 'static,
     ) {
-        let at = Instant::now() + Duration::from_millis(below(50));
+        let at = elapsed() + Duration::from_millis(below(50));
         let change = |server: &mut Server| {
             change(server);
             Vec::new()
@@ -335,9 +335,9 @@ impl State {
             return;
         }
         let server = &mut self.servers[replica];
-        let at = Instant::now() + Duration::from_millis(below(20));
-        let at = server.replicated.map_or(at, |latest| latest.max(at));
-        server.replicated = Some(at);
+        let at = elapsed() + Duration::from_millis(below(20));
+        let at = server.replicated.max(at);
+        server.replicated = at;
         let what = Carried::Change {
             server: replica,
             replicates: true,
@@ -347,8 +347,8 @@ impl State {
     }
 
     /// Lets up to `most` messages arrive that are due. Returns when the next one is.
-    fn arrive_some(&mut self, most: u64) -> Option<Instant> {
-        let now = Instant::now();
+    fn arrive_some(&mut self, most: u64) -> Option<Duration> {
+        let now = elapsed();
         for _ in 0..most {
             if self.next()? > now {
                 break;

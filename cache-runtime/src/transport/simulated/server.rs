@@ -37,7 +37,7 @@ pub(super) struct Server {
     /// How much its clock is ahead, in ms.
     ahead: u64,
     /// When the latest change of its primary reaches it.
-    pub(super) replicated: Option<Instant>,
+    pub(super) replicated: Duration,
 }
 
 /// The list of instances.
@@ -64,7 +64,7 @@ impl Server {
             snapshot: List::default(),
             view: View::default(),
             ahead: 1_000_000 + random::below(1_000_000),
-            replicated: None,
+            replicated: Duration::ZERO,
         }
     }
 
