@@ -233,8 +233,8 @@ pub mod dedup {
 /// The builder, the policies, the codecs, the keys and the errors of a [`RedisCache`].
 pub mod redis {
     pub use crate::cache::redis::{
-        Builder, Codec, Coherent, ContentKey, Json, LoadError, Loaded, OnFlush, Plain,
-        RedisCacheError, RedisCacheStats, WhileDown, Writable, content_key,
+        Builder, Codec, Coherent, ContentKey, Json, KeyOf, LoadError, Loaded, OnFlush, Plain,
+        RedisCacheError, RedisCacheStats, RedisKey, WhileDown, Writable, content_key,
     };
 }
 

@@ -6,18 +6,22 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::RedisCache;
 use super::background::Background;
 use super::breaker::Breaker;
 use super::codec::{Codec, Json};
 use super::entry::Cached;
 use super::evict::Sources;
+use super::handle::Handle;
+use super::key_type::RedisKey;
 use super::keys::Keys;
+use super::loader::Loader;
 use super::mode::{Coherent, Plain};
 use super::options::Options;
 use super::policy::{OnFlush, WhileDown};
+use super::scheduled::Scheduled;
 use super::shared::{Logs, Shared};
 use super::stats::Counters;
-use super::{Handle, RedisCache};
 use crate::audit;
 use crate::bus::{self, Bus};
 use crate::cache::claims::Claim;
@@ -30,10 +34,17 @@ use crate::service::Invalidator;
 
 /// Settings of a [`RedisCache`].
 ///
-/// `M` says whether events evict from the cache; `C` is the codec.
+/// `M` says whether events evict from the cache; `C` is the codec; [`K`](Self::key_type) is the type of
+/// its keys.
 #[must_use = "a builder does nothing until it is built"]
-pub struct Builder<V, M = Plain, C = Json> {
+pub struct Builder<V, M = Plain, C = Json, K: RedisKey + ?Sized = str> {
     pub(super) options: Options<V>,
+    /// Loads entries ahead of their expiry.
+    pub(super) loader: Option<Loader<V, K>>,
+    /// The keys of the entries that are refreshed on schedule.
+    pub(super) scheduled: Vec<K::Owned>,
+    /// What was set for keys of another type, before the type of keys was set.
+    misplaced: Option<&'static str>,
     codec: C,
     sources: Sources<V>,
     origin: Origin,
@@ -59,6 +70,9 @@ impl<V> RedisCache<V> {
     pub fn builder(bus: &Bus, name: impl Into<String>, ttl: Duration) -> Builder<V> {
         Builder {
             options: Options::new(ttl),
+            loader: None,
+            scheduled: Vec::new(),
+            misplaced: None,
             codec: Json,
             sources: Sources::default(),
             origin: Origin {
@@ -73,7 +87,7 @@ impl<V> RedisCache<V> {
     }
 }
 
-impl<V, M, C> Builder<V, M, C> {
+impl<V, M, C, K: RedisKey + ?Sized> Builder<V, M, C, K> {
     /// Sets a TTL for each value, where it is shorter than that of the cache.
     ///
     /// A value whose TTL is zero is not stored.
@@ -84,7 +98,7 @@ impl<V, M, C> Builder<V, M, C> {
 
     /// Names the key in Redis of each entry; `name:KEY` by default.
     ///
-    /// `key_by` is given the key of an entry, and returns what follows the namespace of the bus. So
+    /// `key_by` is given the text of an entry's key, and returns what follows the namespace of the bus. So
     /// a cache can share keys that another program has chosen. Different entries must have different
     /// keys, which are those of no other cache; that is not checked. Only for a cache that no event
     /// evicts from.
@@ -116,7 +130,7 @@ impl<V, M, C> Builder<V, M, C> {
 
     /// Puts entries into groups, each of which is evicted by one command in Redis.
     ///
-    /// `group_by` is given the key of an entry, and returns its group, or `None`. It must always
+    /// `group_by` is given the text of an entry's key, and returns its group, or `None`. It must always
     /// return the same for the same key. The group is the entry's tag: [`Evict::tag`] of the group
     /// evicts all its entries, in Redis by one command, however many there are. Each group has a
     /// generation in Redis, which is read together with an entry and deleted to evict the group. Reading
@@ -257,7 +271,7 @@ impl<V, M, C> Builder<V, M, C> {
     }
 
     /// How values are written; [`Json`] by default.
-    pub fn codec<D: Codec<V>>(self, codec: D) -> Builder<V, M, D> {
+    pub fn codec<D: Codec<V>>(self, codec: D) -> Builder<V, M, D, K> {
         self.convert(|_| codec)
     }
 
@@ -267,9 +281,29 @@ impl<V, M, C> Builder<V, M, C> {
         self
     }
 
-    fn convert<M2, D>(self, codec: impl FnOnce(C) -> D) -> Builder<V, M2, D> {
+    /// With keys of another type. What has been set for keys of this one is left out, so the cache does
+    /// not build.
+    pub(super) fn keyed<K2: RedisKey>(self) -> Builder<V, M, C, K2> {
+        let ahead = self.loader.is_some().then_some("refresh_ahead");
+        let scheduled = (!self.scheduled.is_empty()).then_some("refresh_keys");
         Builder {
             options: self.options,
+            loader: None,
+            scheduled: Vec::new(),
+            misplaced: self.misplaced.or(ahead).or(scheduled),
+            codec: self.codec,
+            sources: self.sources,
+            origin: self.origin,
+            mode: PhantomData,
+        }
+    }
+
+    fn convert<M2, D>(self, codec: impl FnOnce(C) -> D) -> Builder<V, M2, D, K> {
+        Builder {
+            options: self.options,
+            loader: self.loader,
+            scheduled: self.scheduled,
+            misplaced: self.misplaced,
             codec: codec(self.codec),
             sources: self.sources,
             origin: self.origin,
@@ -278,9 +312,10 @@ impl<V, M, C> Builder<V, M, C> {
     }
 }
 
-impl<V, M, C> Builder<V, M, C>
+impl<V, M, C, K> Builder<V, M, C, K>
 where
     V: Clone + Send + Sync + 'static,
+    K: RedisKey + ?Sized,
 {
     /// Evicts what `evict` returns for each event of a service's channel, in Redis and in memory.
     ///
@@ -292,10 +327,12 @@ where
     /// this one should not read a cache in memory: what this instance still has there, although
     /// other instances have received the event that evicts it, would be stored for all of them.
     ///
-    /// Keys are those that entries are read by. Redis deletes by key and cannot evaluate a
-    /// predicate or a prefix, and knows no tags but [groups](Self::group_by). For these, all entries
-    /// of the cache in Redis become unreachable, in one step. In memory they evict no more than they
-    /// say. Where such events are frequent, name the keys. An event may name as many keys as fit in
+    /// Keys are those that entries are read by, of the [type](Self::key_type) that they have. Redis
+    /// deletes by key and cannot evaluate a predicate or a prefix, and knows no tags but
+    /// [groups](Self::group_by). For these, all entries of the cache in Redis become unreachable, in
+    /// one step. In memory they evict no more than they say, if the keys are `str`. Of other keys memory
+    /// has only the texts, which a predicate cannot be asked about, so there it evicts everything too.
+    /// Where such events are frequent, name the keys. An event may name as many keys as fit in
     /// 4 MiB, each counted with 64 bytes more, such as 40,000 keys of 40 bytes. If it names more, or if more wait to be deleted while Redis
     /// is away, all entries in Redis become unreachable as well.
     ///
@@ -304,8 +341,9 @@ where
     pub fn evict_on<E: InvalidationEvent>(
         mut self,
         service: &Invalidator<E>,
-        evict: impl Fn(&E) -> Evict<String> + Send + Sync + 'static,
-    ) -> Builder<V, Coherent, C> {
+        evict: impl Fn(&E) -> Evict<K::Owned> + Send + Sync + 'static,
+    ) -> Builder<V, Coherent, C, K> {
+        let evict = move |event: &E| K::evicted(evict(event));
         self.sources.add(service, evict);
         self.convert(|codec| codec)
     }
@@ -321,12 +359,21 @@ where
     /// `Dedup` of this process that still lives stores something else under the same keys: values of
     /// another type or by another codec, or its name continues where the other ends, as `a:b` does
     /// after `a`. The error then names both places.
-    pub fn build(mut self) -> Result<RedisCache<V, M>, BuildError>
+    pub fn build(mut self) -> Result<RedisCache<V, M, K>, BuildError>
     where
         C: Codec<V>,
     {
         let (mut options, origin) = (self.options, self.origin);
-        options.check(&origin.name)?;
+        if let Some(misplaced) = self.misplaced {
+            let what = format!("{misplaced} before key_type: expected it after, for its keys");
+            return Err(BuildError::new(&origin.name, what));
+        }
+        options.check(&origin.name, self.scheduled.len())?;
+        if let Some(loader) = &self.loader {
+            let scheduled = self.scheduled.into_iter();
+            let schedule = |key| Scheduled::new::<K>(key, Arc::clone(loader));
+            options.scheduled = scheduled.map(schedule).collect();
+        }
         // Without a memory level nothing is stored in the engine.
         let (memory_ttl, entries) = options.memory.unwrap_or((options.ttl, 1));
         let mut engine = EngineOptions::new(memory_ttl, Capacity::Entries(entries));
@@ -385,6 +432,7 @@ where
         Ok(RedisCache {
             handle: Arc::new(Handle {
                 shared,
+                loader: self.loader,
                 _worker: worker,
             }),
             mode: PhantomData,
@@ -403,7 +451,7 @@ fn patience(settings: &crate::settings::Settings) -> Duration {
     }
 }
 
-impl<V, M, C> fmt::Debug for Builder<V, M, C> {
+impl<V, M, C, K: RedisKey + ?Sized> fmt::Debug for Builder<V, M, C, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")
             .field("name", &self.origin.name)

@@ -7,13 +7,16 @@ use crate::cache::memory::Storing;
 use crate::counters::count;
 
 impl<V: Clone + Send + Sync + 'static> Shared<V> {
+    /// The entry in memory, if memory may be read.
+    #[inline]
+    pub(super) fn in_memory(&self, key: &str) -> Option<Cached<V>> {
+        let readable = self.storing() == Storing::Yes;
+        readable.then(|| self.engine.get(key)).flatten()
+    }
+
+    /// The entry in Redis, which is stored in memory.
     pub(super) async fn lookup(&self, key: &str) -> Result<Option<Cached<V>>, RedisCacheError> {
         let storing = self.storing();
-        if storing == Storing::Yes
-            && let Some(cached) = self.engine.get(key)
-        {
-            return Ok(Some(cached));
-        }
         if !self.trusts_redis() {
             count(&self.counters.misses);
             return Ok(None);

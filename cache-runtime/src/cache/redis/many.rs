@@ -14,17 +14,21 @@ use super::error::LoadError;
 use super::keep_many::{Entries, Loading};
 use super::load::{Kept, Lead, Unfinished, fail};
 use super::load_lock::{LoadLock, POLL};
+use super::loader::Load;
 use super::policy::WhileDown;
 use super::shared::Shared;
 use crate::backoff::Backoff;
 use crate::cache::memory::{
-    LeadingLoad, Next, Storing, Turns, distinct, error_of, failed_with, run_together,
+    LeadingLoad, Next, Storing, Turns, error_of, failed_with, run_together,
 };
 use crate::counters::count;
 use crate::health::Cause;
 use crate::io_thread::sleep;
 use crate::random;
 use crate::transport::{Acquired, EntryKeys, Found, Seek};
+
+/// Makes the load of an entry ahead of its expiry, if the cache has a loader for that.
+pub(super) type Refresh<'a, V> = dyn Fn(&str) -> Option<Load<V>> + Sync + 'a;
 
 /// A key that this caller has the turn to load, until it is known whether it has to.
 struct Sought<'a, V: Clone> {
@@ -51,14 +55,15 @@ impl<'a, V: Clone> Sought<'a, V> {
 }
 
 impl<V: Clone + Send + Sync + 'static> Shared<V> {
-    /// The entries of the keys: those that are known, and what the loader returns for the rest.
-    pub(super) async fn get_many_or_load<'k, Q, L, F, I, E>(
+    /// The entries of distinct keys: those that are known, and what the loader returns for the rest.
+    /// `refresh` makes the load of one that is due.
+    pub(super) async fn get_many_or_load<L, F, I, E>(
         self: &Arc<Self>,
-        keys: impl IntoIterator<Item = &'k Q>,
+        keys: Vec<String>,
         loader: L,
+        refresh: &Refresh<'_, V>,
     ) -> Result<Entries<V>, LoadError<E>>
     where
-        Q: AsRef<str> + ?Sized + 'k,
         L: FnMut(Vec<String>) -> F,
         F: Future<Output = Result<I, E>>,
         I: IntoIterator<Item = (String, Loaded<V>)>,
@@ -66,17 +71,17 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
     {
         let (mut found, mut missing) = (Entries::new(), Vec::new());
         let in_memory = self.storing() == Storing::Yes;
-        for key in distinct::<String, str>(keys.into_iter().map(AsRef::as_ref)) {
+        for key in keys {
             match in_memory.then(|| self.engine.get(&key)).flatten() {
                 Some(cached) => drop(found.insert(key, cached)),
                 None => missing.push(key),
             }
         }
         for (key, cached) in &found {
-            self.refresh_if_due(key, cached);
+            self.refresh_if_due(key, cached, || refresh(key));
         }
         if !missing.is_empty() {
-            Box::pin(self.load_many(&missing, &mut found, loader)).await?;
+            Box::pin(self.load_many(&missing, &mut found, loader, refresh)).await?;
         }
         Ok(found)
     }
@@ -86,6 +91,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         missing: &[String],
         found: &mut Entries<V>,
         mut loader: L,
+        refresh: &Refresh<'_, V>,
     ) -> Result<(), LoadError<E>>
     where
         L: FnMut(Vec<String>) -> F,
@@ -100,7 +106,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
             let leads = match turns.next().await {
                 Next::Done => return Ok(()),
                 Next::Value(key, cached) => {
-                    self.refresh_if_due(key, &cached);
+                    self.refresh_if_due(key, &cached, || refresh(key));
                     found.insert(key.clone(), cached);
                     continue;
                 }
@@ -125,7 +131,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
             loop {
                 self.lock_many(&mut round).await;
                 for (key, cached) in round.found.drain(..) {
-                    self.refresh_if_due(key, &cached);
+                    self.refresh_if_due(key, &cached, || refresh(key));
                     found.insert(key.clone(), cached);
                 }
                 if let Some(cause) = round.failed.take() {

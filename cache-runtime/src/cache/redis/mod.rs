@@ -2,9 +2,11 @@
 //! memory.
 //!
 //! `load` reads and loads, with the `load_lock` in Redis, and `many` does so for `several` keys.
-//! `refresh` loads ahead of expiry, in the `background`; `refreshing` has the settings. `direct` reads and stores without a load. `evict` says what an event does, and
-//! `deletions` carries it out in Redis. All of them work on what the clones of a cache have
-//! `shared`. The `breaker` fails commands at once while the server does not answer.
+//! `refresh` loads ahead of expiry, in the `background`; `refreshing` has the settings. `direct` reads
+//! and stores without a load. `evict` says what an event does, and `deletions` carries it out in Redis.
+//! All of them work on what the clones of a cache have `shared`, where a key is its text: the type of
+//! keys ends at the methods of `RedisCache` (`key_type`). The `breaker` fails commands at once while
+//! the server does not answer.
 
 mod audited;
 mod background;
@@ -19,10 +21,14 @@ mod direct;
 mod entry;
 mod error;
 mod evict;
+mod handle;
 mod keep_many;
+mod key_type;
+mod keyed;
 mod keys;
 mod load;
 mod load_lock;
+mod loader;
 mod many;
 #[cfg(any(feature = "metrics", feature = "otel"))]
 mod measured;
@@ -44,8 +50,6 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use tokio_util::task::AbortOnDropHandle;
-
 use crate::health::Health;
 
 pub use builder::Builder;
@@ -53,17 +57,20 @@ pub use codec::{Codec, Json};
 pub use content_key::{ContentKey, content_key};
 pub use entry::Loaded;
 pub use error::{LoadError, RedisCacheError};
+pub use key_type::{KeyOf, RedisKey};
 pub use mode::{Coherent, Plain, Writable};
 pub use policy::{OnFlush, WhileDown};
 pub use stats::RedisCacheStats;
 
+use handle::Handle;
 use shared::Shared;
 
 /// A cache in Redis that all instances share, with an optional level in memory.
 ///
 /// For what is expensive to load: a provider's list of models, a description of a picture, a
 /// transcript. Clones are the same cache. Instances share a cache by its name and by the namespace
-/// of their bus. Values are cloned for each caller: put large ones into an [`Arc`].
+/// of their bus. Values are cloned for each caller: put large ones into an [`Arc`]. Keys are `str`,
+/// or of the type `K` that [`key_type`](Builder::key_type) sets.
 ///
 /// # What a read does
 ///
@@ -209,30 +216,15 @@ use shared::Shared;
 /// # Ok(())
 /// # }
 /// ```
-pub struct RedisCache<V, M = Plain> {
-    handle: Arc<Handle<V>>,
+pub struct RedisCache<V, M = Plain, K: ?Sized = str> {
+    handle: Arc<Handle<V, K>>,
     mode: PhantomData<fn() -> M>,
 }
 
-/// What clones share. Dropping it ends the subscriptions and all background tasks.
-struct Handle<V> {
-    shared: Arc<Shared<V>>,
-    /// Carries out the deletions that events ask for.
-    _worker: Option<AbortOnDropHandle<()>>,
-}
-
-impl<V> Drop for Handle<V> {
-    fn drop(&mut self) {
-        // Unsubscribed before the worker ends: no event may ask for a deletion that is not carried
-        // out.
-        self.shared.unsubscribe();
-        self.shared.background.close();
-    }
-}
-
-impl<V, M> RedisCache<V, M>
+impl<V, M, K> RedisCache<V, M, K>
 where
     V: Clone + Send + Sync + 'static,
+    K: RedisKey + ?Sized,
 {
     /// The value of an entry, if there is one; it does not wait for a load that is under way.
     ///
@@ -244,7 +236,7 @@ where
     /// # Cancel safety
     ///
     /// Safe: it only reads.
-    pub async fn get(&self, key: &str) -> Result<Option<V>, RedisCacheError> {
+    pub async fn get(&self, key: &K) -> Result<Option<V>, RedisCacheError> {
         Ok(self.lookup(key).await?.and_then(Loaded::present))
     }
 
@@ -258,8 +250,12 @@ where
     /// # Cancel safety
     ///
     /// Safe: it only reads.
-    pub async fn lookup(&self, key: &str) -> Result<Option<Loaded<V>>, RedisCacheError> {
-        let cached = self.shared().lookup(key).await?;
+    pub async fn lookup(&self, key: &K) -> Result<Option<Loaded<V>>, RedisCacheError> {
+        let text = key.text();
+        let cached = match self.shared().in_memory(&text) {
+            None => self.shared().lookup(&text).await?,
+            in_memory => in_memory,
+        };
         Ok(cached.map(|cached| cached.loaded))
     }
 
@@ -272,7 +268,7 @@ where
     /// # Cancel safety
     ///
     /// Safe: it only reads.
-    pub async fn contains(&self, key: &str) -> Result<bool, RedisCacheError> {
+    pub async fn contains(&self, key: &K) -> Result<bool, RedisCacheError> {
         Ok(self.get(key).await?.is_some())
     }
 
@@ -294,7 +290,7 @@ where
     /// Redis is given back in the background. Where that is not possible, the lock ends after the
     /// [`lock_ttl`](Builder::lock_ttl), and other instances wait for it no longer than for any
     /// other lock. A refresh goes on.
-    pub async fn get_or_load<L, F>(&self, key: &str, loader: L) -> Result<V, LoadError<Infallible>>
+    pub async fn get_or_load<L, F>(&self, key: &K, loader: L) -> Result<V, LoadError<Infallible>>
     where
         L: FnOnce() -> F,
         F: Future<Output = V>, // a loader that can fail: `try_get_or_load`
@@ -318,7 +314,7 @@ where
     /// # Cancel safety
     ///
     /// As [`get_or_load`](Self::get_or_load).
-    pub async fn try_get_or_load<L, F, E>(&self, key: &str, loader: L) -> Result<V, LoadError<E>>
+    pub async fn try_get_or_load<L, F, E>(&self, key: &K, loader: L) -> Result<V, LoadError<E>>
     where
         L: FnOnce() -> F,
         F: Future<Output = Result<V, E>>, // a loader that cannot fail: `get_or_load`
@@ -375,7 +371,7 @@ where
     /// ```
     pub async fn lookup_or_load<L, F, E>(
         &self,
-        key: &str,
+        key: &K,
         loader: L,
     ) -> Result<Loaded<V>, LoadError<E>>
     where
@@ -383,11 +379,13 @@ where
         F: Future<Output = Result<Loaded<V>, E>>,
         E: Send + Sync + 'static,
     {
+        let text = key.text();
         let mut loader = Some(loader);
-        let cached = self.shared().get_or_load(key, &mut loader).await?;
+        let cached = self.shared().get_or_load(&text, &mut loader).await?;
         // What this caller has just loaded is not loaded again.
         if loader.is_some() {
-            self.shared().refresh_if_due(key, &cached);
+            let refresh = || self.handle.refresh(key);
+            self.shared().refresh_if_due(&text, &cached, refresh);
         }
         Ok(cached.loaded)
     }
@@ -405,11 +403,11 @@ where
     /// # Cancel safety
     ///
     /// Dropped before it is done, it may or may not have stored the value in Redis.
-    pub async fn insert(&self, key: &str, value: V) -> Result<(), RedisCacheError>
+    pub async fn insert(&self, key: &K, value: V) -> Result<(), RedisCacheError>
     where
         M: Writable,
     {
-        self.shared().insert(key, value).await
+        self.shared().insert(&key.text(), value).await
     }
 
     /// Removes an entry from Redis and from this instance's memory.
@@ -424,11 +422,11 @@ where
     /// # Cancel safety
     ///
     /// Dropped before it is done, it may or may not have removed the entry.
-    pub async fn remove(&self, key: &str) -> Result<(), RedisCacheError>
+    pub async fn remove(&self, key: &K) -> Result<(), RedisCacheError>
     where
         M: Writable,
     {
-        self.shared().remove(key).await
+        self.shared().remove(&key.text()).await
     }
 
     /// The name given to [`builder`](Self::builder).
@@ -467,7 +465,7 @@ where
     }
 }
 
-impl<V, M> Clone for RedisCache<V, M> {
+impl<V, M, K: ?Sized> Clone for RedisCache<V, M, K> {
     fn clone(&self) -> Self {
         Self {
             handle: Arc::clone(&self.handle),
@@ -476,7 +474,7 @@ impl<V, M> Clone for RedisCache<V, M> {
     }
 }
 
-impl<V, M> fmt::Debug for RedisCache<V, M> {
+impl<V, M, K: ?Sized> fmt::Debug for RedisCache<V, M, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisCache")
             .field("name", &self.handle.shared.name)

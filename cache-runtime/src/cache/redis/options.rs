@@ -3,8 +3,6 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
-
 use super::entry::Loaded;
 use super::keys::{GroupBy, KeyBy};
 use super::policy::{OnFlush, WhileDown};
@@ -17,18 +15,8 @@ use crate::defaults;
 /// The TTL of a value.
 type TtlBy<V> = Box<dyn Fn(&V) -> Duration + Send + Sync>;
 
-/// Loads the entry of a key. The error is as it is logged.
-type Loader<V> = Box<dyn Fn(String) -> BoxFuture<'static, Result<Loaded<V>, String>> + Send + Sync>;
-
 /// The most keys that are refreshed on schedule: each has a task, and some tasks are left for others.
 const MOST_SCHEDULED: usize = 32;
-
-/// Refreshing ahead of expiry.
-pub(super) struct Refresh<V> {
-    /// How long before its expiry an entry is due.
-    pub(super) ahead: Duration,
-    pub(super) loader: Loader<V>,
-}
 
 pub(super) struct Options<V> {
     pub(super) ttl: Duration,
@@ -38,9 +26,10 @@ pub(super) struct Options<V> {
     pub(super) negative_ttls: HashMap<String, Duration>,
     /// The TTL of the memory level and the most entries in it, if there is one.
     pub(super) memory: Option<(Duration, usize)>,
-    pub(super) refresh: Option<Refresh<V>>,
+    /// How long before its expiry an entry is due for a refresh.
+    pub(super) refresh_ahead: Option<Duration>,
     /// What is refreshed although nobody reads it.
-    pub(super) scheduled: Vec<Scheduled>,
+    pub(super) scheduled: Vec<Scheduled<V>>,
     /// The longest wait for another instance that loads.
     pub(super) load_lock: Option<Duration>,
     pub(super) lock_ttl: Duration,
@@ -62,7 +51,7 @@ impl<V> Options<V> {
             group_by: None,
             negative_ttls: HashMap::new(),
             memory: None,
-            refresh: None,
+            refresh_ahead: None,
             scheduled: Vec::new(),
             load_lock: None,
             lock_ttl: defaults::LOAD_LOCK_TTL,
@@ -89,7 +78,8 @@ impl<V> Options<V> {
         (!ttl.is_zero()).then_some(ttl)
     }
 
-    pub(super) fn check(&self, cache: &str) -> Result<(), BuildError> {
+    /// `scheduled` is how many entries are refreshed on schedule.
+    pub(super) fn check(&self, cache: &str, scheduled: usize) -> Result<(), BuildError> {
         check_key_name(cache)?;
         let unusable = |what: String| Err(BuildError::new(cache, what));
         let categories = self.negative_ttls.iter();
@@ -102,23 +92,22 @@ impl<V> Options<V> {
         for (what, time) in times.into_iter().chain(negative) {
             check_time(cache, &what, time)?;
         }
-        if let Some(Refresh { ahead, .. }) = &self.refresh
-            && (ahead.is_zero() || *ahead >= self.ttl)
+        if let Some(ahead) = self.refresh_ahead
+            && (ahead.is_zero() || ahead >= self.ttl)
         {
             return unusable(format!(
                 "refresh_ahead of {ahead:?}: expected more than zero and less than the TTL of {:?}",
                 self.ttl
             ));
         }
-        if self.refresh.is_none() && !self.scheduled.is_empty() {
+        if self.refresh_ahead.is_none() && scheduled > 0 {
             let what =
                 "refresh_keys without refresh_ahead: expected its loader, and when they are due";
             return unusable(what.to_owned());
         }
-        if self.scheduled.len() > MOST_SCHEDULED {
+        if scheduled > MOST_SCHEDULED {
             return unusable(format!(
-                "refresh_keys of {} keys: expected at most {MOST_SCHEDULED}",
-                self.scheduled.len()
+                "refresh_keys of {scheduled} keys: expected at most {MOST_SCHEDULED}"
             ));
         }
         if let Some(limit) = self.load_timeout {

@@ -7,7 +7,7 @@ use tracing::warn;
 
 use super::entry::Cached;
 use super::load::Kept;
-use super::options::Refresh;
+use super::loader::Load;
 use super::shared::Shared;
 use crate::cache::memory::Storing;
 use crate::counters::count;
@@ -29,17 +29,26 @@ pub(super) enum Refreshed<V> {
 }
 
 impl<V: Clone + Send + Sync + 'static> Shared<V> {
-    /// Refreshes an entry in the background if it is due, unless that is under way already.
-    pub(super) fn refresh_if_due(self: &Arc<Self>, key: &str, cached: &Cached<V>) {
+    /// Refreshes an entry in the background if it is due, unless that is under way already. `load`
+    /// makes its load, if the cache has a loader for refreshes.
+    pub(super) fn refresh_if_due(
+        self: &Arc<Self>,
+        key: &str,
+        cached: &Cached<V>,
+        load: impl FnOnce() -> Option<Load<V>>,
+    ) {
         if !self.is_due(cached) {
             return;
         }
         let Some(refreshing) = self.background.refresh(key) else {
             return;
         };
+        let Some(load) = load() else {
+            return;
+        };
         let (shared, key) = (Arc::clone(self), key.to_owned());
         self.background.spawn(async move {
-            let refreshed = shared.in_time(&key, shared.refresh(&key)).await;
+            let refreshed = shared.in_time(&key, shared.refresh(&key, load)).await;
             if let Ok(Refreshed::Fresh(_)) = refreshed {
                 refreshing.finish();
             }
@@ -51,10 +60,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
     }
 
     /// Refreshes an entry, even if it is missing.
-    pub(super) async fn refresh(&self, key: &str) -> Result<Refreshed<V>, Cause> {
-        let Some(Refresh { loader, .. }) = &self.options.refresh else {
-            return Ok(Refreshed::Elsewhere);
-        };
+    pub(super) async fn refresh(&self, key: &str, load: Load<V>) -> Result<Refreshed<V>, Cause> {
         let keys = self.keys.of(key);
         // Taken before Redis is asked: an eviction from here on keeps the new value out of memory,
         // and out of Redis.
@@ -73,7 +79,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
             (cached, Kept::InRedis)
         } else {
             count(&self.counters.refreshes);
-            match self.run(|| loader(key.to_owned())).await {
+            match self.run(load).await {
                 Ok(loaded) => {
                     let tag = self.tag_of(key);
                     let untouched = || reserved.is_untouched(tag.as_slice());

@@ -1,18 +1,19 @@
 //! The settings of refreshes.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{FutureExt, TryFutureExt};
 
 use super::builder::Builder;
 use super::entry::Loaded;
-use super::options::Refresh;
-use super::scheduled::Scheduled;
+use super::key_type::RedisKey;
 
-impl<V, M, C> Builder<V, M, C>
+impl<V, M, C, K> Builder<V, M, C, K>
 where
     V: Clone + Send + Sync + 'static,
+    K: RedisKey + ?Sized,
 {
     /// Refreshes a value in the background when it is read with less than `ahead` left.
     ///
@@ -20,7 +21,7 @@ where
     /// load, such as [`get_or_load`](crate::RedisCache::get_or_load), and not
     /// [`get`](crate::RedisCache::get). One instance at a time refreshes an entry.
     ///
-    /// `loader` is given the key, and returns a value, or a [`Loaded`](super::Loaded) where there
+    /// `loader` is given the key, of the [type](Self::key_type) that keys have, and returns a value, or a [`Loaded`](super::Loaded) where there
     /// may be none. An entry that is known to be [absent](super::Loaded::Absent) is not refreshed.
     ///
     /// A refresh that fails is logged, at most once a second, and counted. The old value is served
@@ -52,18 +53,20 @@ where
     /// ```
     pub fn refresh_ahead<L, F, T, E>(mut self, ahead: Duration, loader: L) -> Self
     where
-        L: Fn(String) -> F + Send + Sync + 'static,
+        L: Fn(K::Owned) -> F + Send + Sync + 'static,
         F: Future<Output = Result<T, E>> + Send + 'static,
         T: Into<Loaded<V>> + 'static,
         E: fmt::Display + 'static,
     {
-        self.options.refresh = Some(Refresh {
-            ahead,
-            loader: Box::new(move |key| {
+        self.options.refresh_ahead = Some(ahead);
+        let loader = Arc::new(loader);
+        self.loader = Some(Arc::new(move |key: &K| {
+            let (loader, key) = (Arc::clone(&loader), key.to_owned());
+            Box::new(move || {
                 let load = loader(key).map_ok(T::into);
                 load.map_err(|error| error.to_string()).boxed()
-            }),
-        });
+            })
+        }));
         self
     }
 
@@ -103,9 +106,8 @@ where
     /// # Ok(())
     /// # }
     /// ```
-    pub fn refresh_keys(mut self, keys: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        let keys = keys.into_iter().map(Into::into);
-        self.options.scheduled.extend(keys.map(Scheduled::new));
+    pub fn refresh_keys(mut self, keys: impl IntoIterator<Item = impl Into<K::Owned>>) -> Self {
+        self.scheduled.extend(keys.into_iter().map(Into::into));
         self
     }
 }

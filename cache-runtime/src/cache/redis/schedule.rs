@@ -33,13 +33,13 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
     }
 
     /// Refreshes an entry if it is due or missing; returns when to look again.
-    async fn keep_fresh(&self, scheduled: &Scheduled, backoff: &mut Backoff) -> Duration {
+    async fn keep_fresh(&self, scheduled: &Scheduled<V>, backoff: &mut Backoff) -> Duration {
         let key = &scheduled.key;
         // A read that finds the entry due does not refresh it at the same time.
         let Some(refreshing) = self.background.refresh(key) else {
             return WAIT.0;
         };
-        let refresh = self.in_time(key, self.refresh_if_needed(key));
+        let refresh = self.in_time(key, self.refresh_if_needed(scheduled));
         let error = match Caught::new(Box::pin(refresh)).await {
             Some(Ok(Refreshed::Fresh(cached))) => {
                 refreshing.finish();
@@ -60,7 +60,8 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         backoff.next()
     }
 
-    async fn refresh_if_needed(&self, key: &str) -> Result<Refreshed<V>, Cause> {
+    async fn refresh_if_needed(&self, scheduled: &Scheduled<V>) -> Result<Refreshed<V>, Cause> {
+        let key = &scheduled.key;
         if self.trusts_redis() {
             let found = self.look_up(key, &self.keys.of(key)).await?;
             let found = found.and_then(|found| self.read(key, &found));
@@ -68,7 +69,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
                 return Ok(Refreshed::Fresh(cached));
             }
         }
-        self.refresh(key).await
+        self.refresh(key, (scheduled.load)()).await
     }
 
     /// How long until the entry is due. It is looked at once a minute, because it may be evicted.

@@ -1,14 +1,19 @@
 //! The entries that are refreshed on schedule, and how that goes.
 
+use std::borrow::Borrow;
 use std::time::Duration;
 
+use super::key_type::RedisKey;
+use super::loader::{Load, Loader};
 use crate::audit::Reloads;
 use crate::clock::{Nanos, asleep_too};
 use crate::sync::Mutex;
 
 /// An entry that is refreshed on schedule, and how that goes.
-pub(super) struct Scheduled {
+pub(super) struct Scheduled<V> {
     pub(super) key: String,
+    /// Makes the load of the entry.
+    pub(super) load: Box<dyn Fn() -> Load<V> + Send + Sync>,
     record: Mutex<Record>,
 }
 
@@ -21,10 +26,15 @@ struct Record {
     failing: Option<(Nanos, String)>,
 }
 
-impl Scheduled {
-    pub(super) fn new(key: String) -> Self {
+impl<V: 'static> Scheduled<V> {
+    pub(super) fn new<K>(key: K::Owned, loader: Loader<V, K>) -> Self
+    where
+        K: RedisKey + ?Sized,
+    {
+        let text = key.borrow().text().to_owned();
         Self {
-            key,
+            key: text,
+            load: Box::new(move || loader(key.borrow())),
             record: Mutex::default(),
         }
     }
@@ -48,7 +58,7 @@ impl Scheduled {
 }
 
 /// How the refreshes of all entries go. Of several, the one that is worst off counts.
-pub(super) fn reloads(all: &[Scheduled]) -> Option<Reloads> {
+pub(super) fn reloads<V>(all: &[Scheduled<V>]) -> Option<Reloads> {
     let worst = all.iter().map(|scheduled| {
         let record = scheduled.record.lock();
         let since = |time: Nanos| Duration::from_nanos(asleep_too().saturating_sub(time));

@@ -1,21 +1,25 @@
 //! Reading several entries at a time, as callers do it.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::convert::Infallible;
 
 use super::RedisCache;
-use super::entry::Loaded;
+use super::entry::{Cached, Loaded};
 use super::error::LoadError;
+use super::key_type::{KeyOf, RedisKey};
 
-impl<V, M> RedisCache<V, M>
+impl<V, M, K> RedisCache<V, M, K>
 where
     V: Clone + Send + Sync + 'static,
+    K: RedisKey + ?Sized,
 {
     /// The values of several entries, or what `loader` returns for them, which is stored.
     ///
     /// It looks for all of them in Redis in one round trip; so does it take their locks, and store what
     /// was loaded. More than 128 keys are read in several. `loader` is called once, with the
-    /// keys that have no entry and that nobody loads yet, each once. It returns pairs of a key and its
+    /// keys that have no entry and that nobody loads yet, each once: as `String`s, or of the
+    /// [type](super::Builder::key_type) that keys have. It returns pairs of a key and its
     /// value. A key that it does not return has no value: it is not in the result, and nothing is stored
     /// for it. Nor is a key in the result that is known to be [absent](Loaded::Absent). Pairs of other
     /// keys are ignored.
@@ -64,12 +68,12 @@ where
         &self,
         keys: impl IntoIterator<Item = &'k Q>,
         mut loader: L,
-    ) -> Result<HashMap<String, V>, LoadError<Infallible>>
+    ) -> Result<HashMap<K::Owned, V>, LoadError<Infallible>>
     where
-        Q: AsRef<str> + ?Sized + 'k,
-        L: FnMut(Vec<String>) -> F,
+        Q: KeyOf<K> + ?Sized + 'k,
+        L: FnMut(Vec<K::Owned>) -> F,
         F: Future<Output = I>, // a loader that can fail: `try_get_many_or_load`
-        I: IntoIterator<Item = (String, V)>,
+        I: IntoIterator<Item = (K::Owned, V)>,
     {
         let loader = |keys| {
             let loading = loader(keys);
@@ -97,12 +101,12 @@ where
         &self,
         keys: impl IntoIterator<Item = &'k Q>,
         mut loader: L,
-    ) -> Result<HashMap<String, V>, LoadError<E>>
+    ) -> Result<HashMap<K::Owned, V>, LoadError<E>>
     where
-        Q: AsRef<str> + ?Sized + 'k,
-        L: FnMut(Vec<String>) -> F,
+        Q: KeyOf<K> + ?Sized + 'k,
+        L: FnMut(Vec<K::Owned>) -> F,
         F: Future<Output = Result<I, E>>, // a loader that cannot fail: `get_many_or_load`
-        I: IntoIterator<Item = (String, V)>,
+        I: IntoIterator<Item = (K::Owned, V)>,
         E: Send + Sync + 'static,
     {
         let present = |(key, value)| (key, Loaded::Present(value));
@@ -131,20 +135,29 @@ where
     pub async fn lookup_many_or_load<'k, Q, L, F, I, E>(
         &self,
         keys: impl IntoIterator<Item = &'k Q>,
-        loader: L,
-    ) -> Result<HashMap<String, Loaded<V>>, LoadError<E>>
+        mut loader: L,
+    ) -> Result<HashMap<K::Owned, Loaded<V>>, LoadError<E>>
     where
-        Q: AsRef<str> + ?Sized + 'k,
-        L: FnMut(Vec<String>) -> F,
+        Q: KeyOf<K> + ?Sized + 'k,
+        L: FnMut(Vec<K::Owned>) -> F,
         F: Future<Output = Result<I, E>>,
-        I: IntoIterator<Item = (String, Loaded<V>)>,
+        I: IntoIterator<Item = (K::Owned, Loaded<V>)>,
         E: Send + Sync + 'static,
     {
-        let found = self
-            .shared()
-            .get_many_or_load(keys, loader)
-            .await?
-            .into_iter();
-        Ok(found.map(|(key, cached)| (key, cached.loaded)).collect())
+        let (texts, given) = K::texts(keys.into_iter().map(KeyOf::key));
+        let loader = |texts: Vec<String>| {
+            let keys = texts.into_iter().map(|text| K::given(&given, text));
+            let loading = loader(keys.collect());
+            let by_text = |(key, loaded)| (K::into_text(key), loaded);
+            async move { Ok(loading.await?.into_iter().map(by_text)) }
+        };
+        let refresh = |text: &str| {
+            self.handle
+                .refresh(K::given(&given, text.to_owned()).borrow())
+        };
+        let found = self.shared().get_many_or_load(texts, loader, &refresh);
+        let found = found.await?.into_iter();
+        let by_key = |(text, cached): (_, Cached<V>)| (K::given(&given, text), cached.loaded);
+        Ok(found.map(by_key).collect())
     }
 }

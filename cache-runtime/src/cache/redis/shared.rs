@@ -297,8 +297,8 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
     /// An entry that lives in Redis for `left`; `None` if it does not expire there.
     pub(super) fn cached(&self, loaded: Loaded<V>, left: Option<Duration>) -> Cached<V> {
         let left = left.unwrap_or(self.options.ttl);
-        let ahead = match (&loaded, &self.options.refresh) {
-            (Loaded::Present(_), Some(refresh)) => nanos(refresh.ahead),
+        let ahead = match (&loaded, self.options.refresh_ahead) {
+            (Loaded::Present(_), Some(ahead)) => nanos(ahead),
             // An absent entry is loaded anew after its expiry, not before.
             _ => return Cached::new(loaded, left),
         };

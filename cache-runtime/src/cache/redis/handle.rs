@@ -1,0 +1,33 @@
+//! What the clones of a cache hold.
+
+use std::sync::Arc;
+
+use tokio_util::task::AbortOnDropHandle;
+
+use super::loader::{Load, Loader};
+use super::shared::Shared;
+
+/// What clones share. Dropping it ends the subscriptions and all background tasks.
+pub(super) struct Handle<V, K: ?Sized> {
+    pub(super) shared: Arc<Shared<V>>,
+    /// Loads entries ahead of their expiry.
+    pub(super) loader: Option<Loader<V, K>>,
+    /// Carries out the deletions that events ask for.
+    pub(super) _worker: Option<AbortOnDropHandle<()>>,
+}
+
+impl<V, K: ?Sized> Drop for Handle<V, K> {
+    fn drop(&mut self) {
+        // Unsubscribed before the worker ends: no event may ask for a deletion that is not carried
+        // out.
+        self.shared.unsubscribe();
+        self.shared.background.close();
+    }
+}
+
+impl<V, K: ?Sized> Handle<V, K> {
+    /// The load of an entry ahead of its expiry, if there is a loader for that.
+    pub(super) fn refresh(&self, key: &K) -> Option<Load<V>> {
+        self.loader.as_ref().map(|loader| loader(key))
+    }
+}

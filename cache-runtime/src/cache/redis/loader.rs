@@ -1,0 +1,13 @@
+//! Loads ahead of expiry, which are made where the type of keys is known.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+use super::entry::Loaded;
+
+/// A load that has not begun. The error is as it is logged.
+pub(super) type Load<V> = Box<dyn FnOnce() -> BoxFuture<'static, Result<Loaded<V>, String>> + Send>;
+
+/// Makes the load of a key ahead of its expiry.
+pub(super) type Loader<V, K> = Arc<dyn Fn(&K) -> Load<V> + Send + Sync>;
