@@ -22,3 +22,4 @@ mod publisher;
 mod refresh;
 mod schedule;
 mod stress;
+mod typed_keys;
