@@ -64,6 +64,10 @@ pub(crate) const RUNTIME: &[Layer] = &[
         "cache/caught.rs",
         "panics of loaders that run in the background",
     ),
+    Layer(
+        "cache/scheduled.rs",
+        "entries that are loaded on schedule, and how that goes",
+    ),
     Layer("cache/key.rs", "what entries are looked up by"),
     Layer("cache/names.rs", "rules for the names of caches"),
     Layer(

@@ -19,6 +19,7 @@ mod names;
 mod predicate;
 pub(crate) mod redis;
 pub(crate) mod redis_cooldown;
+mod scheduled;
 pub(crate) mod snapshot;
 pub(crate) mod ttl;
 

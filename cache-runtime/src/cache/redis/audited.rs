@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::policy::{OnFlush, WhileDown};
-use super::scheduled;
 use super::shared::Shared;
 use crate::audit::{Audited, Bound, Described, Kind, Source, State};
 use crate::cache::coherent::proof::Proof;
+use crate::cache::scheduled::reloads;
 use crate::health::Cause;
 
 impl<V: Clone + Send + Sync + 'static> Audited for Shared<V> {
@@ -26,7 +26,14 @@ impl<V: Clone + Send + Sync + 'static> Audited for Shared<V> {
             hits: stats.memory_hits + stats.redis_hits + stats.shared_loads,
             misses: stats.misses,
             evictions: memory.map(|_| stats.evictions),
-            reloads: scheduled::reloads(&self.options.scheduled),
+            reloads: reloads(
+                self.options
+                    .scheduled
+                    .iter()
+                    .map(|scheduled| &scheduled.entry),
+                String::clone,
+                self.background.driver().now(),
+            ),
             evicted_by: self
                 .proofs()
                 .map(Proof::source)

@@ -19,7 +19,7 @@ use super::loader::Loader;
 use super::mode::{Coherent, Plain};
 use super::options::Options;
 use super::policy::{OnFlush, WhileDown};
-use super::scheduled::Scheduled;
+use super::scheduled::ScheduledRefresh;
 use super::shared::{Logs, Shared};
 use super::stats::Counters;
 use crate::audit;
@@ -371,7 +371,7 @@ where
         options.check(&origin.name, self.scheduled.len())?;
         if let Some(loader) = &self.loader {
             let scheduled = self.scheduled.into_iter();
-            let schedule = |key| Scheduled::new::<K>(key, Arc::clone(loader));
+            let schedule = |key| ScheduledRefresh::new::<K>(key, Arc::clone(loader));
             options.scheduled = scheduled.map(schedule).collect();
         }
         // Without a memory level nothing is stored in the engine.

@@ -6,17 +6,15 @@ use std::time::Duration;
 use super::entry::Loaded;
 use super::keys::{GroupBy, KeyBy};
 use super::policy::{OnFlush, WhileDown};
-use super::scheduled::Scheduled;
+use super::scheduled::ScheduledRefresh;
 use crate::cache::BuildError;
 use crate::cache::limits::{check_longest, check_time};
 use crate::cache::names::check_key_name;
+use crate::cache::scheduled::check_scheduled;
 use crate::defaults;
 
 /// The TTL of a value.
 type TtlBy<V> = Box<dyn Fn(&V) -> Duration + Send + Sync>;
-
-/// The most keys that are refreshed on schedule: each has a task, and some tasks are left for others.
-const MOST_SCHEDULED: usize = 32;
 
 pub(super) struct Options<V> {
     pub(super) ttl: Duration,
@@ -29,7 +27,7 @@ pub(super) struct Options<V> {
     /// How long before its expiry an entry is due for a refresh.
     pub(super) refresh_ahead: Option<Duration>,
     /// What is refreshed although nobody reads it.
-    pub(super) scheduled: Vec<Scheduled<V>>,
+    pub(super) scheduled: Vec<ScheduledRefresh<V>>,
     /// The longest wait for another instance that loads.
     pub(super) load_lock: Option<Duration>,
     pub(super) lock_ttl: Duration,
@@ -105,11 +103,7 @@ impl<V> Options<V> {
                 "refresh_keys without refresh_ahead: expected its loader, and when they are due";
             return unusable(what.to_owned());
         }
-        if scheduled > MOST_SCHEDULED {
-            return unusable(format!(
-                "refresh_keys of {scheduled} keys: expected at most {MOST_SCHEDULED}"
-            ));
-        }
+        check_scheduled(cache, "refresh_keys", scheduled)?;
         if let Some(limit) = self.load_timeout {
             check_time(cache, "load_timeout", limit)?;
         }

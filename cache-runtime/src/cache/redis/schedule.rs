@@ -5,16 +5,12 @@ use std::time::Duration;
 
 use super::entry::Cached;
 use super::refresh::Refreshed;
-use super::scheduled::Scheduled;
+use super::scheduled::ScheduledRefresh;
 use super::shared::Shared;
 use crate::backoff::Backoff;
 use crate::cache::caught::Caught;
+use crate::cache::scheduled::{PANICKED, WAIT, backoff};
 use crate::health::Cause;
-use crate::random;
-
-/// The wait before an entry is looked at again that could not be refreshed, or that another instance
-/// refreshes: the first, doubled with each failure, and the longest.
-const WAIT: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
 impl<V: Clone + Send + Sync + 'static> Shared<V> {
     /// Keeps the scheduled entries fresh, until the cache ends.
@@ -23,7 +19,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
             let shared = Arc::clone(self);
             self.background.spawn(async move {
                 let scheduled = &shared.options.scheduled[index];
-                let mut backoff = Backoff::new(WAIT.0, WAIT.1, random::number());
+                let mut backoff = backoff();
                 loop {
                     let wait = shared.keep_fresh(scheduled, &mut backoff).await;
                     shared.background.driver().sleep(wait).await;
@@ -33,8 +29,8 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
     }
 
     /// Refreshes an entry if it is due or missing; returns when to look again.
-    async fn keep_fresh(&self, scheduled: &Scheduled<V>, backoff: &mut Backoff) -> Duration {
-        let key = &scheduled.key;
+    async fn keep_fresh(&self, scheduled: &ScheduledRefresh<V>, backoff: &mut Backoff) -> Duration {
+        let key = &scheduled.entry.key;
         // A read that finds the entry due does not refresh it at the same time.
         let Some(refreshing) = self.background.refresh(key) else {
             return WAIT.0;
@@ -43,7 +39,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         let error = match Caught::new(Box::pin(refresh)).await {
             Some(Ok(Refreshed::Fresh(cached))) => {
                 refreshing.finish();
-                scheduled.succeeded();
+                scheduled.entry.succeeded(self.background.driver().now());
                 backoff.reset();
                 return self.until_due(&cached);
             }
@@ -51,17 +47,21 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
             Some(Ok(Refreshed::Unstored)) => "what was loaded could not be stored".to_owned(),
             Some(Ok(Refreshed::Failed(error)) | Err(error)) => error,
             None => {
-                let error = "the loader panicked";
-                self.refresh_failed(key, error);
-                error.to_owned()
+                self.refresh_failed(key, PANICKED);
+                PANICKED.to_owned()
             }
         };
-        scheduled.failed(error);
+        scheduled
+            .entry
+            .failed(error, self.background.driver().now());
         backoff.next()
     }
 
-    async fn refresh_if_needed(&self, scheduled: &Scheduled<V>) -> Result<Refreshed<V>, Cause> {
-        let key = &scheduled.key;
+    async fn refresh_if_needed(
+        &self,
+        scheduled: &ScheduledRefresh<V>,
+    ) -> Result<Refreshed<V>, Cause> {
+        let key = &scheduled.entry.key;
         if self.trusts_redis() {
             let found = self.look_up(key, &self.keys.of(key)).await?;
             let found = found.and_then(|found| self.read(key, &found));
