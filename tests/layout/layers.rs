@@ -34,10 +34,7 @@ pub(crate) const RUNTIME: &[Layer] = &[
         "a whole data set in memory that always answers",
     ),
     Layer("cache/coherent/", "in memory, and events evict from it"),
-    Layer(
-        "cache/ttl.rs",
-        "in memory, for what may be stale for a while",
-    ),
+    Layer("cache/ttl/", "in memory, for what may be stale for a while"),
     Layer(
         "cache/redis_cooldown/",
         "rate limits per key, in Redis for all instances",

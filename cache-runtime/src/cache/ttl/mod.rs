@@ -1,22 +1,19 @@
 //! The cache for what may be stale for a while.
 
+mod builder;
+mod shared;
+
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::fmt;
 use std::hash::Hash;
-use std::panic::Location;
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::error::{BuildError, LoadTimedOut};
 use super::key::{LoadKey, LookupKey};
-use super::memory::{
-    CacheStats, Capacity, Engine, Options, common_setters, failure_setters, negative_setter,
-};
-use crate::audit::{self, Audited, Described};
-use crate::clock::{Clock, ManualClock};
+use super::memory::CacheStats;
 use crate::counters::Cause;
-use crate::defaults;
+pub use builder::Builder;
+use shared::Shared;
 
 /// A bounded cache in memory whose entries expire.
 ///
@@ -57,34 +54,11 @@ pub struct TtlCache<K: Hash + Eq, V: Clone> {
     shared: Arc<Shared<K, V>>,
 }
 
-struct Shared<K: Hash + Eq, V: Clone> {
-    name: Arc<str>,
-    place: &'static Location<'static>,
-    engine: Engine<K, V>,
-}
-
 impl<K, V> TtlCache<K, V>
 where
     K: Hash + Eq + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    /// Settings of a cache whose entries live for `ttl` at most.
-    ///
-    /// It holds [`defaults::TTL_CACHE_ENTRIES`] entries unless the builder says otherwise. Audits
-    /// and errors show the name, and [`Bus::audit`](crate::Bus::audit) reports caches of the same
-    /// name in other instances.
-    #[track_caller]
-    pub fn builder(name: &str, ttl: Duration) -> Builder<K, V> {
-        let capacity = Capacity::Entries(defaults::TTL_CACHE_ENTRIES);
-        let mut options = Options::new(ttl, capacity);
-        options.clock = Clock::Ticker;
-        Builder {
-            name: name.into(),
-            place: Location::caller(),
-            options,
-        }
-    }
-
     /// The entry, if there is one and it has not expired.
     #[inline]
     #[must_use]
@@ -356,84 +330,6 @@ impl<K: Hash + Eq, V: Clone> fmt::Debug for TtlCache<K, V> {
         f.debug_struct("TtlCache")
             .field("name", &self.shared.name)
             .field("entries", &self.shared.engine.len())
-            .finish_non_exhaustive()
-    }
-}
-
-/// Settings of a [`TtlCache`].
-#[must_use = "a builder does nothing until it is built"]
-pub struct Builder<K, V> {
-    name: String,
-    place: &'static Location<'static>,
-    options: Options<K, V>,
-}
-
-impl<K, V> Builder<K, V>
-where
-    K: Hash + Eq + Send + Sync + 'static,
-    V: Clone + Send + Sync + 'static,
-{
-    /// Returns the old entry where a loader fails, if it expired no longer than `age` ago; off by
-    /// default.
-    pub fn stale_on_error(mut self, age: Duration) -> Self {
-        self.options.stale_on_error = age;
-        self.options.outages.clear();
-        self
-    }
-
-    failure_setters!();
-
-    common_setters!("defaults::TTL_CACHE_ENTRIES");
-
-    /// Builds the cache.
-    ///
-    /// # Errors
-    ///
-    /// When a setting is unusable; the error names the cache and the setting.
-    pub fn build(self) -> Result<TtlCache<K, V>, BuildError>
-    where
-        K: fmt::Debug,
-    {
-        self.options.check(&self.name)?;
-        let name: Arc<str> = self.name.into();
-        let shared = Arc::new(Shared {
-            place: self.place,
-            engine: Engine::new(&name, self.options),
-            name,
-        });
-        audit::enroll(&shared);
-        Ok(TtlCache { shared })
-    }
-}
-
-impl<K, V> Audited for Shared<K, V>
-where
-    K: Hash + Eq + Send + Sync + 'static,
-    V: Clone + Send + Sync + 'static,
-{
-    fn describe(&self) -> Described {
-        self.engine.describe(self.place)
-    }
-
-    #[cfg(any(feature = "metrics", feature = "otel"))]
-    fn measure(&self, samples: &mut crate::telemetry::Samples) {
-        self.engine.measure(audit::Kind::Ttl, samples);
-    }
-}
-
-impl<K, T> Builder<K, Option<T>>
-where
-    K: Hash + Eq + Send + Sync + 'static,
-    T: Clone + Send + Sync + 'static,
-{
-    negative_setter!();
-}
-
-impl<K, V> fmt::Debug for Builder<K, V> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder")
-            .field("name", &self.name)
-            .field("ttl", &self.options.ttl)
             .finish_non_exhaustive()
     }
 }
