@@ -2,11 +2,13 @@
 
 use std::future::pending;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use cache_runtime::{ManualClock, TtlCache};
+use support::eventually;
 use tokio::sync::Semaphore;
 use tokio::task::yield_now;
 
@@ -239,4 +241,39 @@ async fn a_loader_waits_for_the_load_of_the_same_key_in_another_cache() {
     assert_eq!(first.await, 1);
     assert_eq!(second.await, 1);
     assert_eq!(inner.stats().hung_loads, 0);
+}
+
+#[tokio::test]
+async fn an_entry_is_loaded_on_schedule_and_again_when_it_was_removed() {
+    let (clock, loads) = (ManualClock::new(), Arc::new(AtomicU32::new(0)));
+    let counted = Arc::clone(&loads);
+    let load = move |_| {
+        let load = counted.fetch_add(1, Ordering::SeqCst) + 1;
+        async move { Ok::<_, String>(load) }
+    };
+    let second = Duration::from_secs(1);
+    let cache = TtlCache::<String, u32>::builder("cache", 10 * second)
+        .refresh_every(2 * second, ["key"], load)
+        .clock(&clock)
+        .build()
+        .unwrap();
+    let becomes = async |expected| {
+        let held = async || cache.get("key");
+        eventually("the value", held, |held| *held == Some(expected)).await;
+    };
+    becomes(1).await;
+    clock.advance(2 * second);
+    becomes(2).await;
+    clock.advance(second);
+    assert_eq!(cache.remove("key"), Some(2));
+    becomes(3).await;
+    clock.advance(second);
+    cache.clear();
+    becomes(4).await;
+    clock.advance(second);
+    assert_eq!(cache.remove_prefix("k"), 1);
+    becomes(5).await;
+    clock.advance(second);
+    assert_eq!(cache.remove_tag("any"), 1);
+    becomes(6).await;
 }

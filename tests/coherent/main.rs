@@ -11,6 +11,7 @@ mod lifetime;
 mod many;
 mod own_writes;
 mod policies;
+mod schedule;
 mod settings;
 mod sharing;
 mod tags;

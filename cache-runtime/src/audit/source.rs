@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use tokio::sync::watch;
+
 use crate::channel::ChannelStats;
 use crate::counters::count;
 use crate::event::InvalidationEvent;
@@ -51,6 +53,7 @@ trait Watched: Send + Sync {
     fn schema(&self) -> &'static EventSchema;
     fn channel(&self) -> Arc<str>;
     fn health(&self) -> Health;
+    fn watch_health(&self) -> watch::Receiver<Health>;
     fn stats(&self) -> ChannelStats;
 }
 
@@ -69,6 +72,10 @@ impl<E: InvalidationEvent> Watched for Core<E> {
 
     fn health(&self) -> Health {
         Core::health(self)
+    }
+
+    fn watch_health(&self) -> watch::Receiver<Health> {
+        self.channel.health.watch()
     }
 
     fn stats(&self) -> ChannelStats {
@@ -96,6 +103,11 @@ impl Source {
 
     pub(crate) fn health(&self) -> Health {
         self.core.health()
+    }
+
+    /// The health as it changes, shown a moment late.
+    pub(crate) fn watch_health(&self) -> watch::Receiver<Health> {
+        self.core.watch_health()
     }
 
     pub(crate) fn describe(&self) -> Seen {

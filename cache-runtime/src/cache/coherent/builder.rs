@@ -16,7 +16,8 @@ use crate::audit;
 use crate::cache::error::{BuildError, LoadTimedOut};
 use crate::cache::evict::Evict;
 use crate::cache::memory::{
-    Capacity, Engine, Options, Reclaiming, common_setters, failure_setters, negative_setter,
+    Capacity, Engine, Loaders, Options, Reclaiming, common_setters, failure_setters,
+    negative_setter, refresh_setter, start_schedule,
 };
 use crate::clock::ManualClock;
 use crate::defaults;
@@ -29,6 +30,7 @@ use crate::service::{Invalidator, Subscription};
 #[must_use = "a builder does nothing until it is built"]
 pub struct Builder<K: Hash + Eq, V: Clone, E = NoEvents> {
     options: Options<K, V>,
+    loaders: Loaders<K, V>,
     plan: Plan<K, V>,
     state: PhantomData<E>,
 }
@@ -87,6 +89,7 @@ where
     pub fn builder(name: &str, ttl: Duration) -> Builder<K, V> {
         Builder {
             options: Options::new(ttl, Capacity::Entries(defaults::MAX_ENTRIES)),
+            loaders: Loaders::new(),
             plan: Plan {
                 name: name.into(),
                 place: Location::caller(),
@@ -131,6 +134,7 @@ where
         });
         Builder {
             options: self.options,
+            loaders: self.loaders,
             plan: self.plan,
             state: PhantomData,
         }
@@ -154,6 +158,8 @@ where
     }
 
     failure_setters!();
+
+    refresh_setter!();
 
     common_setters!("defaults::MAX_ENTRIES");
 
@@ -198,7 +204,10 @@ where
         // It is set once, here.
         let _ = shared.subscriptions.set(subscriptions);
         audit::enroll(&shared);
-        Ok(CoherentCache { shared })
+        Ok(CoherentCache {
+            tasks: start_schedule(&shared, self.loaders),
+            shared,
+        })
     }
 }
 

@@ -15,7 +15,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use super::evict::Evict;
-use super::memory::CacheStats;
+use super::memory::{CacheStats, Tasks};
 use crate::cache::key::{LoadKey, LookupKey};
 use crate::counters::Cause;
 use crate::health::Health;
@@ -91,6 +91,8 @@ pub use token::LoadToken;
 /// ```
 pub struct CoherentCache<K: Hash + Eq, V: Clone> {
     shared: Arc<Shared<K, V>>,
+    /// They end with the last handle.
+    tasks: Option<Arc<Tasks>>,
 }
 
 impl<K, V> CoherentCache<K, V>
@@ -378,6 +380,7 @@ impl<K: Hash + Eq, V: Clone> Clone for CoherentCache<K, V> {
     fn clone(&self) -> Self {
         Self {
             shared: Arc::clone(&self.shared),
+            tasks: self.tasks.clone(),
         }
     }
 }

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use super::policy::WhileDown;
 use crate::audit::Source;
 use crate::clock::{Clock, Nanos, nanos};
@@ -64,6 +66,11 @@ impl Proof {
 
     pub(in crate::cache) fn health(&self) -> Health {
         self.source.health()
+    }
+
+    /// As [`Source::watch_health`].
+    pub(super) fn watch_health(&self) -> watch::Receiver<Health> {
+        self.source.watch_health()
     }
 
     /// The channel, as audits see it.

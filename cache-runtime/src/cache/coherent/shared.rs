@@ -1,17 +1,25 @@
 //! What the handles of a coherent cache share.
 
+use std::future::pending;
 use std::hash::Hash;
 use std::panic::Location;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use futures_util::future::select_all;
 
 use super::policy::WhileDown;
 use super::proof::{self, Proof};
 use crate::audit::{Audited, Described, Kind, Source, State};
-use crate::cache::memory::{Engine, Reclaiming, Storing};
+use crate::cache::memory::{Engine, Reclaiming, Refreshes, Storing};
 use crate::clock::Nanos;
+use crate::driver::Driver;
 use crate::health::Health;
 use crate::remedy::Remedy;
 use crate::service::Subscription;
+
+/// How often a cache that may not be read is looked at again, although its channels say nothing.
+const LOOK: Duration = Duration::from_secs(1);
 
 pub(super) struct Shared<K: Hash + Eq, V: Clone> {
     pub(super) name: Arc<str>,
@@ -56,6 +64,37 @@ where
 
     pub(super) fn health(&self) -> Health {
         proof::health(self.proofs.iter())
+    }
+}
+
+impl<K, V> Refreshes for Shared<K, V>
+where
+    K: Hash + Eq + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    type Key = K;
+    type Value = V;
+
+    fn engine(&self) -> &Engine<K, V> {
+        &self.engine
+    }
+
+    fn is_open(&self) -> bool {
+        Self::is_open(self)
+    }
+
+    async fn until_open(&self, driver: &Driver) {
+        let mut channels: Vec<_> = self.proofs.iter().map(Proof::watch_health).collect();
+        while !Self::is_open(self) {
+            let changes = channels.iter_mut().map(|health| {
+                Box::pin(async {
+                    if health.changed().await.is_err() {
+                        pending::<()>().await;
+                    }
+                })
+            });
+            let _ = driver.timeout(LOOK, select_all(changes)).await;
+        }
     }
 }
 

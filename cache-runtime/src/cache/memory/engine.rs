@@ -30,7 +30,7 @@ pub(crate) struct Engine<K, V> {
     pub(super) store: Store<K, V>,
     pub(super) name: Arc<str>,
     /// Writes a key to the log.
-    show: fn(&K) -> String,
+    pub(super) show: fn(&K) -> String,
     pub(super) options: Options<K, V>,
     ttl: Nanos,
     /// Bounds how many loads there are at a time.
@@ -48,6 +48,7 @@ pub(super) struct Logs {
     pub(super) tags: LogThrottle,
     pub(super) predicates: LogThrottle,
     pub(super) other_errors: LogThrottle,
+    pub(super) refreshes: LogThrottle,
 }
 
 impl<K: Hash + Eq, V: Clone> Engine<K, V> {
@@ -223,7 +224,7 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
             hits: stats.hits + stats.shared_loads,
             misses: stats.misses,
             evictions: Some(stats.evictions),
-            reloads: None,
+            reloads: self.reloads(),
             evicted_by: Vec::new(),
             state: State::Local,
             bus: None,

@@ -27,7 +27,9 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
         Q: Hash + Equivalent<K> + ?Sized,
     {
         let now = || self.clock().now();
-        let entry = self.store.remove(key, Cause::Removed, now)?;
+        let entry = self.store.remove(key, Cause::Removed, now);
+        self.evicted();
+        let entry = entry?;
         (self.clock().now() < entry.expires()).then_some(entry.value)
     }
 
@@ -37,7 +39,9 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
         stale: impl Fn(&K, Option<&V>) -> bool,
         cause: Cause,
     ) -> usize {
-        self.store.remove_matching(stale, cause, self.clock().now())
+        let removed = (self.store).remove_matching(stale, cause, self.clock().now());
+        self.evicted();
+        removed
     }
 
     /// Evicts everything, and frees its memory.
@@ -46,6 +50,7 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
         for part in 0..self.parts() {
             self.reclaim(part);
         }
+        self.evicted();
     }
 
     /// Evicts the entries that carry a tag; returns how many, or `None` if everything was evicted,
@@ -63,9 +68,12 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
             }
         }) else {
             self.store.remove_all(cause);
+            self.evicted();
             return None;
         };
-        Some(self.store.remove_tagged(tag, cause, self.clock().now()))
+        let removed = (self.store).remove_tagged(tag, cause, self.clock().now());
+        self.evicted();
+        Some(removed)
     }
 }
 
@@ -74,8 +82,14 @@ impl<K: Hash + Eq + 'static, V: Clone + 'static> Engine<K, V> {
     pub(crate) fn evict(&self, evict: &Evict<K>, cause: Cause) -> Extent {
         let remove = |key| drop(self.store.remove(key, cause, || self.clock().now()));
         match evict {
-            Evict::Key(key) => remove(key),
-            Evict::Keys(keys) => keys.iter().for_each(remove),
+            Evict::Key(key) => {
+                remove(key);
+                self.evicted();
+            }
+            Evict::Keys(keys) => {
+                keys.iter().for_each(remove);
+                self.evicted();
+            }
             Evict::Matching(matches) => {
                 self.remove_matching(|key, _| matches(key), cause);
             }
@@ -98,6 +112,7 @@ impl<K: Hash + Eq + 'static, V: Clone + 'static> Engine<K, V> {
             }
             Evict::All => {
                 self.store.remove_all(cause);
+                self.evicted();
                 return Extent::Everything;
             }
             Evict::Nothing => {}

@@ -13,6 +13,7 @@ use super::engine::Engine;
 use super::load::Storing;
 use super::nested::Limit;
 use super::patience::Patience;
+use super::turn::Caller;
 use super::verdict::Verdict;
 use super::waiters::{Waited, Waiters};
 use crate::io_thread::{sleep, timeout};
@@ -70,11 +71,13 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
         storing: &(dyn Fn() -> Storing + Sync),
         patience: &mut Patience,
         waiters: &Waiters<V>,
+        caller: Caller,
     ) -> Result<Option<Waited<V>>, V>
     where
         Q: Hash + Equivalent<K> + ?Sized,
     {
-        let Some(limit) = self.options.stale_after.filter(|_| !cfg!(shuttle)) else {
+        let limit = self.options.stale_after.filter(|_| !cfg!(shuttle));
+        let Some(limit) = limit.filter(|_| caller == Caller::Reader) else {
             return Ok(patience.wait(waiters.wait()).await);
         };
         // Boxed, so that callers without this option have no room for it.

@@ -17,14 +17,13 @@ use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 
 use super::engine::Engine;
+use super::held::{Absent, LeadingLoad, LoadGuard};
 use super::keys::hash;
 use super::load::Storing;
 use super::nested::{self, Limit};
 use super::patience::Patience;
 use super::store::{Joined, Wait};
-use super::turn::{
-    Absent, HANGS, LeadingLoad, LoadGuard, Outcome, WAITS_FOR_ITSELF, error_of, failed_with,
-};
+use super::turn::{HANGS, Outcome, WAITS_FOR_ITSELF, error_of, failed_with, outcome};
 use super::waiters::{Ended, Failure, Waited, Waiters};
 use crate::clock::{Nanos, nanos};
 use crate::counters::count;
@@ -471,7 +470,7 @@ impl<'a, 'k, K: Hash + Eq + Clone, V: Clone> Turns<'a, 'k, K, V> {
         {
             return true;
         }
-        match (self.engine).outcome(waited, may_share, arrived, self.is_own) {
+        match outcome(waited, may_share, arrived, self.is_own) {
             Outcome::Turn => {
                 guard.take_turn();
                 self.taken.push(Taken {
@@ -483,6 +482,7 @@ impl<'a, 'k, K: Hash + Eq + Clone, V: Clone> Turns<'a, 'k, K, V> {
                 false
             }
             Outcome::Value(value) => {
+                count(&self.engine.counters.shared_loads);
                 self.ended.push_back(Next::Value(call.key, value));
                 true
             }

@@ -4,10 +4,12 @@
 //! way, and if entries have tags, a `tag_index` and the `evicted_tags`. A caller that finds no entry takes
 //! its `turn` to load, or becomes one of the `waiters` of the load; a caller of `many` keys does both.
 //! `layout` divides the store. A `generation` ends when everything is evicted, and `reclaim`
-//! frees the memory of its entries. `failing` and `verdict` say what callers receive where a load fails
+//! frees the memory of its entries. `schedule` says when an entry is due for a `refresh`, `refreshing` has
+//! the setting. `failing` and `verdict` say what callers receive where a load fails
 //! or takes long.
 
 mod census;
+mod due;
 mod engine;
 mod entries;
 mod entry;
@@ -15,6 +17,7 @@ mod evict;
 mod evicted_tags;
 mod failing;
 mod generation;
+mod held;
 mod keys;
 mod layout;
 mod line;
@@ -27,6 +30,9 @@ mod options;
 mod part;
 mod patience;
 mod reclaim;
+mod refresh;
+mod refreshing;
+mod schedule;
 mod shard;
 mod stats;
 mod store;
@@ -39,12 +45,16 @@ mod waiters;
 
 pub(super) use engine::Engine;
 pub(super) use evict::Extent;
+pub(super) use held::{LeadingLoad, LoneLoad};
 pub(super) use layout::Capacity;
 pub(super) use load::Storing;
 pub(super) use many::{Next, Turns, distinct, run_together};
 pub(super) use options::{Options, common_setters, failure_setters, negative_setter};
 pub(super) use reclaim::{Reclaiming, Reclaims};
+pub(super) use refresh::Loaders;
+pub(super) use refreshing::refresh_setter;
+pub(super) use schedule::{Refreshes, Tasks, start as start_schedule};
 pub use stats::CacheStats;
 pub(super) use tags::Tag;
-pub(super) use turn::{LeadingLoad, LoneLoad, Turn, error_of, failed_with};
+pub(super) use turn::{Turn, error_of, failed_with};
 pub(super) use waiters::Failure;

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::time::Duration;
 
+use super::due::Due;
 use super::layout::Capacity;
 use super::tags::{AddTags, Tag};
 use super::verdict::{Judges, LoadTimeout};
@@ -38,6 +39,8 @@ pub(crate) struct Options<K, V> {
     /// When the expired entry is served although a load goes on.
     pub(crate) stale_after: Option<Duration>,
     pub(crate) load_timeout: LoadTimeout,
+    /// What is loaded on schedule.
+    pub(super) due: Vec<Due<K>>,
     /// The barriers of the channels that evict from the cache.
     pub(crate) barriers: Barriers,
     pub(crate) clock: Clock,
@@ -58,6 +61,7 @@ impl<K, V> Options<K, V> {
             outages: Judges::default(),
             stale_after: None,
             load_timeout: LoadTimeout::default(),
+            due: Vec::new(),
             barriers: Barriers::default(),
             clock: Clock::default(),
         }
@@ -130,7 +134,8 @@ impl<K, V> Options<K, V> {
                 return unusable(what.to_owned());
             }
         }
-        check_longest(cache, "stale_on_error", self.stale_on_error)
+        check_longest(cache, "stale_on_error", self.stale_on_error)?;
+        self.check_due(cache)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The turn to load a key, and the right to store what was loaded.
+//! Whose turn it is to load a key.
 
 use std::hash::Hash;
 use std::sync::Arc;
@@ -7,12 +7,12 @@ use equivalent::Equivalent;
 use tokio::sync::SemaphorePermit;
 
 use super::engine::Engine;
+use super::held::{LeadingLoad, LoadGuard, LoneLoad};
 use super::keys::hash;
 use super::load::Storing;
-use super::nested::{self, Limit, LoadId};
+use super::nested::{self, Limit};
 use super::patience::Patience;
 use super::store::{Joined, Wait};
-use super::tags::Tag;
 use super::waiters::{Ended, Failure, Waited};
 use crate::cache::error::NotStored;
 use crate::clock::{Nanos, nanos};
@@ -34,6 +34,22 @@ pub(crate) enum Turn<'a, K: Hash + Eq, V: Clone> {
     Failed(Failure),
     /// It is the caller's turn to load.
     Lead(LeadingLoad<'a, K, V>),
+}
+
+/// Who waits for a load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Caller {
+    /// An entry that is there will do, and an expired one while a load takes long.
+    Reader,
+    /// It replaces the entry, so only a load will do.
+    Refresh,
+}
+
+/// How the load of a caller has ended. Its waiters know.
+pub(super) enum Led<V, E> {
+    Loaded(V, Result<(), NotStored>),
+    /// With the error, and what the caller is answered.
+    Failed(Arc<E>, Result<V, Arc<E>>),
 }
 
 /// What the end of a wait for the load of another caller means for this one.
@@ -72,45 +88,48 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
             Turn::Failed(failure) => return self.failed(key, is_open(), error_of(failure)),
             Turn::Lead(lead) => lead,
         };
-        let ended = lead.run(self.limit::<E>(), self.watched(loader)).await;
+        match self
+            .lead(key, lead, is_open, self.limit::<E>(), loader)
+            .await
+        {
+            Led::Loaded(value, _) => Ok(value),
+            Led::Failed(_, answer) => answer,
+        }
+    }
+
+    /// Loads, since it is the caller's turn.
+    pub(super) async fn lead<Q, L, F, E>(
+        &self,
+        key: &Q,
+        lead: LeadingLoad<'_, K, V>,
+        is_open: impl Fn() -> bool,
+        limit: Limit,
+        loader: L,
+    ) -> Led<V, E>
+    where
+        Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
+        L: FnOnce() -> F,
+        F: Future<Output = Result<V, E>>,
+        E: Send + Sync + 'static,
+    {
+        let ended = lead.run(limit, self.watched(loader)).await;
         match ended.unwrap_or_else(|| Err(self.given_up(key))) {
             Ok(value) => {
-                if is_open() {
-                    // The waiters receive it even if it may not be stored.
-                    let _ = lead.finish(value.clone());
+                // The waiters receive it even if it may not be stored.
+                let stored = if is_open() {
+                    lead.finish(value.clone())
                 } else {
                     lead.pass(value.clone());
-                }
-                Ok(value)
+                    Err(NotStored::Bypassed)
+                };
+                Led::Loaded(value, stored)
             }
             Err(error) => {
                 let error = Arc::new(error);
                 let answer = self.failed(key, is_open(), Arc::clone(&error));
                 lead.fail(&error);
-                answer
+                Led::Failed(error, answer)
             }
-        }
-    }
-
-    /// What the end of a wait means for a caller who `arrived` at a time, and may or may not share the load.
-    pub(super) fn outcome(
-        &self,
-        waited: Waited<V>,
-        may_share: bool,
-        arrived: Nanos,
-        is_own: fn(&Failure) -> bool,
-    ) -> Outcome<V> {
-        match waited {
-            Waited::Turn => Outcome::Turn,
-            // The value may have expired before this caller came.
-            Waited::Ended(Ended::Loaded(entry)) if may_share && arrived < entry.expires() => {
-                count(&self.counters.shared_loads);
-                Outcome::Value(entry.value)
-            }
-            Waited::Ended(Ended::Failed(failure)) if may_share && is_own(&failure) => {
-                Outcome::Failed(failure)
-            }
-            Waited::Ended(_) | Waited::GivenUp => Outcome::Nothing,
         }
     }
 
@@ -132,14 +151,33 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
     where
         Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
     {
+        self.turn_of(key, storing, is_own, Caller::Reader).await
+    }
+
+    /// As [`turn`](Self::turn), for a caller of either kind.
+    pub(super) async fn turn_of<Q>(
+        &self,
+        key: &Q,
+        storing: &(dyn Fn() -> Storing + Sync),
+        is_own: fn(&Failure) -> bool,
+        caller: Caller,
+    ) -> Turn<'_, K, V>
+    where
+        Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
+    {
         let hash = hash(key);
         let mut patience = Patience::new(self.options.load_wait);
         let (mut wait, mut next_at_arrival) = (Wait::Always, None);
         loop {
             let arrived = self.clock().now();
+            // For a refresh, every entry is too old.
+            let now = match caller {
+                Caller::Reader => arrived,
+                Caller::Refresh => Nanos::MAX,
+            };
             let joined = self
                 .store
-                .join(hash, key, storing(), arrived, wait, &mut next_at_arrival);
+                .join(hash, key, storing(), now, wait, &mut next_at_arrival);
             let may_share = !matches!(joined, Joined::WaitForNext(..));
             let (id, waiters) = match joined {
                 Joined::Hit(value) => {
@@ -161,15 +199,20 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
                     drop(guard);
                     return Turn::Lead(self.lone_turn(hash, key, storing()));
                 }
-                let waited_for = self.wait(key, storing, &mut patience, &waiters);
+                let waited_for = self.wait(key, storing, &mut patience, &waiters, caller);
                 let ended = match waited_for.await {
                     Ok(ended) => ended,
                     Err(stale) => return Turn::Value(stale),
                 };
-                let outcome = ended.map(|ended| self.outcome(ended, may_share, arrived, is_own));
+                let outcome = ended.map(|ended| outcome(ended, may_share, arrived, is_own));
                 match outcome {
                     Some(Outcome::Turn) => guard.take_turn(),
-                    Some(Outcome::Value(value)) => return Turn::Value(value),
+                    Some(Outcome::Value(value)) => {
+                        if caller == Caller::Reader {
+                            count(&self.counters.shared_loads);
+                        }
+                        return Turn::Value(value);
+                    }
                     Some(Outcome::Failed(failure)) => return Turn::Failed(failure),
                     Some(Outcome::Nothing) => continue,
                     // A load that another caller has begun meanwhile is waited for anew. Otherwise
@@ -230,7 +273,7 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
     }
 
     /// Tells this engine from others.
-    fn address(&self) -> usize {
+    pub(super) fn address(&self) -> usize {
         std::ptr::from_ref(self).addr()
     }
 
@@ -245,6 +288,26 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
     }
 }
 
+/// What the end of a wait means for a caller who `arrived` at a time, and may or may not share the load.
+pub(super) fn outcome<V>(
+    waited: Waited<V>,
+    may_share: bool,
+    arrived: Nanos,
+    is_own: fn(&Failure) -> bool,
+) -> Outcome<V> {
+    match waited {
+        Waited::Turn => Outcome::Turn,
+        // The value may have expired before this caller came.
+        Waited::Ended(Ended::Loaded(entry)) if may_share && arrived < entry.expires() => {
+            Outcome::Value(entry.value)
+        }
+        Waited::Ended(Ended::Failed(failure)) if may_share && is_own(&failure) => {
+            Outcome::Failed(failure)
+        }
+        Waited::Ended(_) | Waited::GivenUp => Outcome::Nothing,
+    }
+}
+
 /// Whether a load has failed with an `E`.
 pub(crate) fn failed_with<E: Send + Sync + 'static>(failure: &Failure) -> bool {
     (**failure).is::<E>()
@@ -253,184 +316,4 @@ pub(crate) fn failed_with<E: Send + Sync + 'static>(failure: &Failure) -> bool {
 /// The error of a load, of which it is known that it has [failed with](failed_with) an `E`.
 pub(crate) fn error_of<E: Send + Sync + 'static>(failure: Failure) -> Arc<E> {
     failure.downcast().expect("an error of the caller's type")
-}
-
-/// How a load ends that has found no value for a key, among those of several keys.
-#[derive(Debug)]
-pub(super) struct Absent;
-
-/// A caller's part in a load. Dropping it leaves the load.
-pub(super) struct LoadGuard<'a, K: Hash + Eq, V: Clone> {
-    engine: &'a Engine<K, V>,
-    hash: u64,
-    key: Option<K>,
-    id: u64,
-    has_turn: bool,
-    held: bool,
-}
-
-impl<'a, K: Hash + Eq, V: Clone> LoadGuard<'a, K, V> {
-    pub(super) fn new<Q>(
-        engine: &'a Engine<K, V>,
-        hash: u64,
-        key: &Q,
-        id: u64,
-        has_turn: bool,
-    ) -> Self
-    where
-        Q: ToOwned<Owned = K> + ?Sized,
-    {
-        Self {
-            engine,
-            hash,
-            key: engine.key_to_store(key),
-            id,
-            has_turn,
-            held: true,
-        }
-    }
-
-    pub(super) fn load(&self) -> LoadId {
-        (self.engine.address(), self.hash, self.id)
-    }
-
-    /// Notes that the caller with the turn has handed it over.
-    pub(super) fn take_turn(&mut self) {
-        self.has_turn = true;
-    }
-
-    /// Whether a value that carries these tags may be stored elsewhere too, as [`Store::is_untouched`] says.
-    ///
-    /// [`Store::is_untouched`]: super::store::Store::is_untouched
-    fn is_untouched(&self, carried: &[Tag]) -> bool {
-        self.engine.store.is_untouched(self.hash, self.id, carried)
-    }
-
-    /// Ends the load: gives the value to the waiters, and stores it if nothing forbids it.
-    fn store(&mut self, value: V, started: Nanos, storing: Storing) -> Result<(), NotStored> {
-        let engine = self.engine;
-        // This calls the user's code, which may panic: the load is held until it returns.
-        let new = engine.new_entry(self.hash, self.key.as_ref(), value, started, storing);
-        self.held = false;
-        let result = (engine.store).store(self.hash, self.id, new, engine.clock().now());
-        if result == Err(NotStored::Evicted) {
-            count(&engine.counters.overtaken_loads);
-        }
-        result
-    }
-}
-
-impl<K: Hash + Eq, V: Clone> Drop for LoadGuard<'_, K, V> {
-    fn drop(&mut self) {
-        if self.held {
-            self.engine.store.leave(self.hash, self.id, self.has_turn);
-        }
-    }
-}
-
-/// The turn to load a key that others may wait for. Dropping it hands the turn over.
-pub(crate) struct LeadingLoad<'a, K: Hash + Eq, V: Clone> {
-    /// The permit to load, if the number of loads is bounded. Dropped first, because the next
-    /// caller may need it.
-    permit: Option<SemaphorePermit<'a>>,
-    guard: LoadGuard<'a, K, V>,
-    started: Nanos,
-    nested: bool,
-}
-
-impl<'a, K: Hash + Eq, V: Clone> LeadingLoad<'a, K, V> {
-    pub(super) fn new(
-        guard: LoadGuard<'a, K, V>,
-        permit: Option<SemaphorePermit<'a>>,
-        started: Nanos,
-    ) -> Self {
-        count(&guard.engine.counters.loads);
-        Self {
-            permit,
-            guard,
-            started,
-            nested: false,
-        }
-    }
-
-    pub(super) fn load(&self) -> LoadId {
-        self.guard.load()
-    }
-
-    /// Whether the caller is the loader of the same key.
-    pub(crate) fn is_nested(&self) -> bool {
-        self.nested
-    }
-
-    /// Runs the loader. If it waits for this load, that is noticed.
-    /// `None` if it is given up.
-    pub(crate) async fn run<T>(&self, limit: Limit, loader: impl Future<Output = T>) -> Option<T> {
-        nested::run(&[self.load()], limit, loader).await
-    }
-
-    /// Stores the value, unless an eviction has overtaken the load, and gives it to the waiters.
-    pub(crate) fn finish(mut self, value: V) -> Result<(), NotStored> {
-        self.guard.store(value, self.started, Storing::Yes)
-    }
-
-    /// Whether a value that carries these tags may be stored outside of the engine: no eviction has
-    /// overtaken the load, and none is being applied.
-    pub(crate) fn is_untouched(&self, carried: &[Tag]) -> bool {
-        self.guard.is_untouched(carried)
-    }
-
-    /// Gives an error to the waiters.
-    pub(crate) fn fail<E: Send + Sync + 'static>(self, error: &Arc<E>) {
-        count(&self.guard.engine.counters.failed_loads);
-        self.end(Arc::clone(error) as _);
-    }
-
-    /// Ends the load without a value, because a load of several keys has found none for this one.
-    /// Those who load several keys at a time share that; others begin anew.
-    pub(crate) fn absent(self) {
-        self.end(Arc::new(Absent));
-    }
-
-    fn end(mut self, failure: Failure) {
-        self.guard.held = false;
-        let (hash, id) = (self.guard.hash, self.guard.id);
-        self.guard.engine.store.fail(hash, id, failure);
-    }
-
-    /// Gives the value to the waiters, and does not store it.
-    pub(crate) fn pass(mut self, value: V) {
-        let _ = self.guard.store(value, self.started, Storing::No);
-    }
-}
-
-impl<K: Hash + Eq, V: Clone> Drop for LeadingLoad<'_, K, V> {
-    fn drop(&mut self) {
-        self.permit = None;
-        if self.guard.held {
-            count(&self.guard.engine.counters.failed_loads);
-        }
-    }
-}
-
-/// A load that no other caller waits for.
-pub(crate) struct LoneLoad<'a, K: Hash + Eq, V: Clone> {
-    guard: LoadGuard<'a, K, V>,
-    started: Nanos,
-}
-
-impl<'a, K: Hash + Eq, V: Clone> LoneLoad<'a, K, V> {
-    pub(super) fn new(guard: LoadGuard<'a, K, V>, started: Nanos) -> Self {
-        count(&guard.engine.counters.loads);
-        Self { guard, started }
-    }
-
-    /// As [`LeadingLoad::is_untouched`].
-    pub(crate) fn is_untouched(&self, carried: &[Tag]) -> bool {
-        self.guard.is_untouched(carried)
-    }
-
-    /// Stores the value, unless an eviction has overtaken the load.
-    pub(crate) fn store(mut self, value: V) -> Result<(), NotStored> {
-        self.guard.store(value, self.started, Storing::Yes)
-    }
 }

@@ -11,7 +11,8 @@ use super::shared::Shared;
 use crate::audit;
 use crate::cache::error::{BuildError, LoadTimedOut};
 use crate::cache::memory::{
-    Capacity, Engine, Options, common_setters, failure_setters, negative_setter,
+    Capacity, Engine, Loaders, Options, common_setters, failure_setters, negative_setter,
+    refresh_setter, start_schedule,
 };
 use crate::clock::{Clock, ManualClock};
 use crate::defaults;
@@ -22,6 +23,7 @@ pub struct Builder<K, V> {
     name: String,
     place: &'static Location<'static>,
     options: Options<K, V>,
+    loaders: Loaders<K, V>,
 }
 
 impl<K, V> TtlCache<K, V>
@@ -43,6 +45,7 @@ where
             name: name.into(),
             place: Location::caller(),
             options,
+            loaders: Loaders::new(),
         }
     }
 }
@@ -61,6 +64,8 @@ where
     }
 
     failure_setters!();
+
+    refresh_setter!();
 
     common_setters!("defaults::TTL_CACHE_ENTRIES");
 
@@ -81,7 +86,10 @@ where
             name,
         });
         audit::enroll(&shared);
-        Ok(TtlCache { shared })
+        Ok(TtlCache {
+            tasks: start_schedule(&shared, self.loaders),
+            shared,
+        })
     }
 }
 

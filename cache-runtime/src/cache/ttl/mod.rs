@@ -10,7 +10,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use super::key::{LoadKey, LookupKey};
-use super::memory::CacheStats;
+use super::memory::{CacheStats, Tasks};
 use crate::counters::Cause;
 pub use builder::Builder;
 use shared::Shared;
@@ -22,7 +22,8 @@ use shared::Shared;
 /// [`CoherentCache`](crate::CoherentCache). Clones are the same cache.
 ///
 /// The TTL counts from when an entry was inserted, or its load began, not from its last read.
-/// Expired entries are removed when something is stored. The cache has no task. One thread of the
+/// Expired entries are removed when something is stored. The cache has no task unless it [loads on
+/// schedule](Builder::refresh_every). One thread of the
 /// process, `cache-clock`, keeps the time for all such caches while they are read, accurate to
 /// about 10 ms. After a `fork`, the child lacks that thread: if the parent has read such a cache
 /// within the last second, entries never expire in the child. Fork before the first cache is used,
@@ -52,6 +53,8 @@ use shared::Shared;
 /// ```
 pub struct TtlCache<K: Hash + Eq, V: Clone> {
     shared: Arc<Shared<K, V>>,
+    /// They end with the last handle.
+    tasks: Option<Arc<Tasks>>,
 }
 
 impl<K, V> TtlCache<K, V>
@@ -321,6 +324,7 @@ impl<K: Hash + Eq, V: Clone> Clone for TtlCache<K, V> {
     fn clone(&self) -> Self {
         Self {
             shared: Arc::clone(&self.shared),
+            tasks: self.tasks.clone(),
         }
     }
 }

@@ -5,12 +5,32 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use crate::audit::{Audited, Described};
-use crate::cache::memory::Engine;
+use crate::cache::memory::{Engine, Refreshes};
+use crate::driver::Driver;
 
 pub(super) struct Shared<K: Hash + Eq, V: Clone> {
     pub(super) name: Arc<str>,
     pub(super) place: &'static Location<'static>,
     pub(super) engine: Engine<K, V>,
+}
+
+impl<K, V> Refreshes for Shared<K, V>
+where
+    K: Hash + Eq + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    type Key = K;
+    type Value = V;
+
+    fn engine(&self) -> &Engine<K, V> {
+        &self.engine
+    }
+
+    fn is_open(&self) -> bool {
+        true
+    }
+
+    async fn until_open(&self, _: &Driver) {}
 }
 
 impl<K, V> Audited for Shared<K, V>

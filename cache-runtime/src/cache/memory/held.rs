@@ -1,0 +1,195 @@
+//! A caller's part in a load: the turn to load, and the right to store what was loaded.
+
+use std::hash::Hash;
+use std::sync::Arc;
+
+use tokio::sync::SemaphorePermit;
+
+use super::engine::Engine;
+use super::load::Storing;
+use super::nested::{self, Limit, LoadId};
+use super::tags::Tag;
+use super::waiters::Failure;
+use crate::cache::error::NotStored;
+use crate::clock::Nanos;
+use crate::counters::count;
+
+/// How a load ends that has found no value for a key, among those of several keys.
+#[derive(Debug)]
+pub(super) struct Absent;
+
+/// A caller's part in a load. Dropping it leaves the load.
+pub(super) struct LoadGuard<'a, K: Hash + Eq, V: Clone> {
+    engine: &'a Engine<K, V>,
+    hash: u64,
+    key: Option<K>,
+    id: u64,
+    has_turn: bool,
+    held: bool,
+}
+
+impl<'a, K: Hash + Eq, V: Clone> LoadGuard<'a, K, V> {
+    pub(super) fn new<Q>(
+        engine: &'a Engine<K, V>,
+        hash: u64,
+        key: &Q,
+        id: u64,
+        has_turn: bool,
+    ) -> Self
+    where
+        Q: ToOwned<Owned = K> + ?Sized,
+    {
+        Self {
+            engine,
+            hash,
+            key: engine.key_to_store(key),
+            id,
+            has_turn,
+            held: true,
+        }
+    }
+
+    pub(super) fn load(&self) -> LoadId {
+        (self.engine.address(), self.hash, self.id)
+    }
+
+    /// Notes that the caller with the turn has handed it over.
+    pub(super) fn take_turn(&mut self) {
+        self.has_turn = true;
+    }
+
+    /// Whether a value that carries these tags may be stored elsewhere too, as [`Store::is_untouched`] says.
+    ///
+    /// [`Store::is_untouched`]: super::store::Store::is_untouched
+    fn is_untouched(&self, carried: &[Tag]) -> bool {
+        self.engine.store.is_untouched(self.hash, self.id, carried)
+    }
+
+    /// Ends the load: gives the value to the waiters, and stores it if nothing forbids it.
+    fn store(&mut self, value: V, started: Nanos, storing: Storing) -> Result<(), NotStored> {
+        let engine = self.engine;
+        // This calls the user's code, which may panic: the load is held until it returns.
+        let new = engine.new_entry(self.hash, self.key.as_ref(), value, started, storing);
+        self.held = false;
+        let result = (engine.store).store(self.hash, self.id, new, engine.clock().now());
+        if result == Err(NotStored::Evicted) {
+            count(&engine.counters.overtaken_loads);
+        }
+        result
+    }
+}
+
+impl<K: Hash + Eq, V: Clone> Drop for LoadGuard<'_, K, V> {
+    fn drop(&mut self) {
+        if self.held {
+            self.engine.store.leave(self.hash, self.id, self.has_turn);
+        }
+    }
+}
+
+/// The turn to load a key that others may wait for. Dropping it hands the turn over.
+pub(crate) struct LeadingLoad<'a, K: Hash + Eq, V: Clone> {
+    /// The permit to load, if the number of loads is bounded. Dropped first, because the next
+    /// caller may need it.
+    permit: Option<SemaphorePermit<'a>>,
+    guard: LoadGuard<'a, K, V>,
+    started: Nanos,
+    pub(super) nested: bool,
+}
+
+impl<'a, K: Hash + Eq, V: Clone> LeadingLoad<'a, K, V> {
+    pub(super) fn new(
+        guard: LoadGuard<'a, K, V>,
+        permit: Option<SemaphorePermit<'a>>,
+        started: Nanos,
+    ) -> Self {
+        count(&guard.engine.counters.loads);
+        Self {
+            permit,
+            guard,
+            started,
+            nested: false,
+        }
+    }
+
+    pub(super) fn load(&self) -> LoadId {
+        self.guard.load()
+    }
+
+    /// Whether the caller is the loader of the same key.
+    pub(crate) fn is_nested(&self) -> bool {
+        self.nested
+    }
+
+    /// Runs the loader. If it waits for this load, that is noticed.
+    /// `None` if it is given up.
+    pub(crate) async fn run<T>(&self, limit: Limit, loader: impl Future<Output = T>) -> Option<T> {
+        nested::run(&[self.load()], limit, loader).await
+    }
+
+    /// Stores the value, unless an eviction has overtaken the load, and gives it to the waiters.
+    pub(crate) fn finish(mut self, value: V) -> Result<(), NotStored> {
+        self.guard.store(value, self.started, Storing::Yes)
+    }
+
+    /// Whether a value that carries these tags may be stored outside of the engine: no eviction has
+    /// overtaken the load, and none is being applied.
+    pub(crate) fn is_untouched(&self, carried: &[Tag]) -> bool {
+        self.guard.is_untouched(carried)
+    }
+
+    /// Gives an error to the waiters.
+    pub(crate) fn fail<E: Send + Sync + 'static>(self, error: &Arc<E>) {
+        count(&self.guard.engine.counters.failed_loads);
+        self.end(Arc::clone(error) as _);
+    }
+
+    /// Ends the load without a value, because a load of several keys has found none for this one.
+    /// Those who load several keys at a time share that; others begin anew.
+    pub(crate) fn absent(self) {
+        self.end(Arc::new(Absent));
+    }
+
+    fn end(mut self, failure: Failure) {
+        self.guard.held = false;
+        let (hash, id) = (self.guard.hash, self.guard.id);
+        self.guard.engine.store.fail(hash, id, failure);
+    }
+
+    /// Gives the value to the waiters, and does not store it.
+    pub(crate) fn pass(mut self, value: V) {
+        let _ = self.guard.store(value, self.started, Storing::No);
+    }
+}
+
+impl<K: Hash + Eq, V: Clone> Drop for LeadingLoad<'_, K, V> {
+    fn drop(&mut self) {
+        self.permit = None;
+        if self.guard.held {
+            count(&self.guard.engine.counters.failed_loads);
+        }
+    }
+}
+
+/// A load that no other caller waits for.
+pub(crate) struct LoneLoad<'a, K: Hash + Eq, V: Clone> {
+    guard: LoadGuard<'a, K, V>,
+    started: Nanos,
+}
+
+impl<'a, K: Hash + Eq, V: Clone> LoneLoad<'a, K, V> {
+    pub(super) fn new(guard: LoadGuard<'a, K, V>, started: Nanos) -> Self {
+        count(&guard.engine.counters.loads);
+        Self { guard, started }
+    }
+
+    /// As [`LeadingLoad::is_untouched`].
+    pub(crate) fn is_untouched(&self, carried: &[Tag]) -> bool {
+        self.guard.is_untouched(carried)
+    }
+
+    /// Stores the value, unless an eviction has overtaken the load.
+    pub(crate) fn store(mut self, value: V) -> Result<(), NotStored> {
+        self.guard.store(value, self.started, Storing::Yes)
+    }
+}

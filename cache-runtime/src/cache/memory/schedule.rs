@@ -1,0 +1,151 @@
+//! The tasks that load entries on schedule, so that no reader waits for them.
+
+use std::hash::Hash;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::AbortHandle;
+
+use super::due::Due;
+use super::engine::Engine;
+use super::refresh::{Loaders, Refresh, Refreshed};
+use crate::audit::Reloads;
+use crate::cache::scheduled::{backoff, reloads};
+#[cfg(feature = "testing")]
+use crate::clock::Clock;
+use crate::clock::Instant;
+use crate::driver::Driver;
+use crate::io_thread;
+
+/// The least time from the beginning of a load to that of the next, where events evict an entry again and
+/// again.
+const INTERVAL: Duration = Duration::from_millis(50);
+
+/// A cache with entries that are loaded on schedule.
+pub(crate) trait Refreshes: Send + Sync + 'static {
+    type Key: Hash + Eq + Send + Sync;
+    type Value: Clone + Send + Sync;
+
+    fn engine(&self) -> &Engine<Self::Key, Self::Value>;
+
+    /// Whether it may be read.
+    fn is_open(&self) -> bool;
+
+    /// Waits until it may be read.
+    fn until_open(&self, driver: &Driver) -> impl Future<Output = ()> + Send;
+}
+
+/// The tasks of a cache, which end when this is dropped. They keep the cache, so it belongs beside it.
+pub(crate) struct Tasks(Vec<AbortHandle>);
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        self.0.iter().for_each(AbortHandle::abort);
+    }
+}
+
+/// Starts a task for each entry that is loaded on schedule, in the runtime of the caller. `None` if there
+/// are no such entries.
+pub(crate) fn start<C: Refreshes>(
+    cache: &Arc<C>,
+    loaders: Loaders<C::Key, C::Value>,
+) -> Option<Arc<Tasks>> {
+    let start = |(index, loader)| io_thread::spawn_here(run(Arc::clone(cache), index, loader));
+    let started = loaders.all().enumerate().filter_map(start);
+    let tasks: Vec<_> = started.map(|task| task.abort_handle()).collect();
+    (!tasks.is_empty()).then(|| Arc::new(Tasks(tasks)))
+}
+
+async fn run<C: Refreshes>(
+    cache: Arc<C>,
+    index: usize,
+    loader: Arc<dyn Refresh<C::Key, C::Value>>,
+) {
+    let engine = cache.engine();
+    let driver = engine.schedule_driver();
+    let entry = &engine.options.due[index];
+    let mut backoff = backoff();
+    loop {
+        cache.until_open(&driver).await;
+        let (began, began_at) = (driver.now(), driver.instant());
+        let earliest = began_at + INTERVAL;
+        match engine.refresh(entry, &*loader, || cache.is_open()).await {
+            Refreshed::Stored => {
+                entry.scheduled.succeeded(began);
+                backoff.reset();
+                until_due(engine, entry, &driver, began_at + entry.every, earliest).await;
+            }
+            Refreshed::Overtaken | Refreshed::Bypassed => until(&driver, earliest).await,
+            Refreshed::Failed(error) => {
+                entry.scheduled.failed(error, driver.now());
+                // An event does not shorten it: the source is away.
+                driver.sleep(backoff.next()).await;
+            }
+        }
+    }
+}
+
+/// Waits until an entry is due, or is missing although the last load has stored it.
+async fn until_due<K: Hash + Eq, V: Clone>(
+    engine: &Engine<K, V>,
+    entry: &Due<K>,
+    driver: &Driver,
+    due: Instant,
+    earliest: Instant,
+) {
+    loop {
+        let left = due.saturating_duration_since(driver.instant());
+        // An eviction that comes after the load has ended leaves a permit, and so may an earlier one.
+        let evicted = entry.evicted.notified();
+        if left.is_zero() || driver.timeout(left, evicted).await.is_err() {
+            return;
+        }
+        let is_missing = || !engine.contains(&entry.scheduled.key);
+        if is_missing() {
+            until(driver, earliest).await;
+            // Its first reader may have been quicker.
+            if is_missing() {
+                return;
+            }
+        }
+    }
+}
+
+async fn until(driver: &Driver, time: Instant) {
+    let left = time.saturating_duration_since(driver.instant());
+    driver.sleep(left).await;
+}
+
+impl<K: Hash + Eq, V: Clone> Engine<K, V> {
+    /// What drives the schedule: the clock of the cache, if a test moves it.
+    #[cfg_attr(
+        not(feature = "testing"),
+        expect(clippy::unused_self, reason = "only tests choose")
+    )]
+    pub(super) fn schedule_driver(&self) -> Driver {
+        #[cfg(feature = "testing")]
+        if let Clock::Manual(clock) = self.clock() {
+            return Driver::by(clock);
+        }
+        Driver::default()
+    }
+
+    /// Tells the schedule that entries may have been evicted.
+    pub(super) fn evicted(&self) {
+        for entry in &self.options.due {
+            if !self.contains(&entry.scheduled.key) {
+                entry.evicted.notify_one();
+            }
+        }
+    }
+
+    /// How the loads on schedule go, if there are any.
+    pub(super) fn reloads(&self) -> Option<Reloads> {
+        if self.options.due.is_empty() {
+            return None;
+        }
+        let all = self.options.due.iter();
+        let all = all.map(|entry| &entry.scheduled);
+        reloads(all, self.show, self.schedule_driver().now())
+    }
+}
