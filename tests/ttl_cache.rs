@@ -277,3 +277,25 @@ async fn an_entry_is_loaded_on_schedule_and_again_when_it_was_removed() {
     assert_eq!(cache.remove_tag("any"), 1);
     becomes(6).await;
 }
+
+#[tokio::test]
+async fn a_spawned_load_goes_on_although_its_caller_was_given_the_expired_entry() {
+    let clock = ManualClock::new();
+    let second = Duration::from_secs(1);
+    let cache = TtlCache::<String, u32>::builder("cache", second)
+        .stale_on_error(second)
+        .stale_after(Duration::from_millis(10))
+        .clock(&clock)
+        .build()
+        .unwrap();
+    cache.insert("key".to_owned(), 1);
+    clock.advance(second);
+    let go_on = Arc::new(Semaphore::new(0));
+    let gate = Arc::clone(&go_on);
+    let load = async move || held(&gate, 2).await;
+    assert_eq!(cache.get_or_spawn_load("key", load).await, 1);
+    assert_eq!((cache.get("key"), cache.stats().loading), (None, 1));
+    go_on.close();
+    let stored = async || cache.get("key");
+    eventually("the value", stored, |stored| *stored == Some(2)).await;
+}

@@ -14,6 +14,7 @@ mod policies;
 mod schedule;
 mod settings;
 mod sharing;
+mod spawned;
 mod tags;
 mod waiting;
 

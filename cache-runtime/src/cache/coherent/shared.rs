@@ -11,7 +11,7 @@ use futures_util::future::select_all;
 use super::policy::WhileDown;
 use super::proof::{self, Proof};
 use crate::audit::{Audited, Described, Kind, Source, State};
-use crate::cache::memory::{Engine, Reclaiming, Refreshes, Storing};
+use crate::cache::memory::{Engine, Loads, Reclaiming, Storing};
 use crate::clock::Nanos;
 use crate::driver::Driver;
 use crate::health::Health;
@@ -67,7 +67,7 @@ where
     }
 }
 
-impl<K, V> Refreshes for Shared<K, V>
+impl<K, V> Loads for Shared<K, V>
 where
     K: Hash + Eq + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,

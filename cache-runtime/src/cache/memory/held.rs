@@ -94,7 +94,7 @@ pub(crate) struct LeadingLoad<'a, K: Hash + Eq, V: Clone> {
     permit: Option<SemaphorePermit<'a>>,
     guard: LoadGuard<'a, K, V>,
     started: Nanos,
-    pub(super) nested: bool,
+    nested: bool,
 }
 
 impl<'a, K: Hash + Eq, V: Clone> LeadingLoad<'a, K, V> {
@@ -167,6 +167,70 @@ impl<K: Hash + Eq, V: Clone> Drop for LeadingLoad<'_, K, V> {
         self.permit = None;
         if self.guard.held {
             count(&self.guard.engine.counters.failed_loads);
+        }
+    }
+}
+
+/// The turn to load a key, before the load begins. Dropping it hands the turn over.
+pub(super) struct TakenTurn<'a, K: Hash + Eq, V: Clone> {
+    pub(super) guard: LoadGuard<'a, K, V>,
+    /// When the caller found that there is no entry.
+    pub(super) arrived: Nanos,
+    /// It was not free when the caller came.
+    pub(super) has_waited: bool,
+    /// Beside a load whose loader is the caller.
+    pub(super) is_lone: bool,
+}
+
+impl<'a, K: Hash + Eq, V: Clone> TakenTurn<'a, K, V> {
+    /// Begins the load, beside the one whose loader is the caller.
+    pub(super) fn lead_alone(self) -> LeadingLoad<'a, K, V> {
+        let mut lead = LeadingLoad::new(self.guard, None, self.arrived);
+        lead.nested = true;
+        lead
+    }
+
+    /// Takes it from its engine, so that a task can have it. It has to be [attached](DetachedTurn::attach)
+    /// again.
+    pub(super) fn detach(mut self) -> DetachedTurn<K> {
+        self.guard.held = false;
+        DetachedTurn {
+            hash: self.guard.hash,
+            key: self.guard.key.take(),
+            id: self.guard.id,
+            arrived: self.arrived,
+            has_waited: self.has_waited,
+            is_lone: self.is_lone,
+        }
+    }
+}
+
+/// A turn without its engine.
+#[must_use = "others may wait for the load"]
+pub(super) struct DetachedTurn<K> {
+    hash: u64,
+    key: Option<K>,
+    id: u64,
+    arrived: Nanos,
+    has_waited: bool,
+    is_lone: bool,
+}
+
+impl<K: Hash + Eq> DetachedTurn<K> {
+    /// Gives the turn back to the engine that it is of.
+    pub(super) fn attach<V: Clone>(self, engine: &Engine<K, V>) -> TakenTurn<'_, K, V> {
+        TakenTurn {
+            guard: LoadGuard {
+                engine,
+                hash: self.hash,
+                key: self.key,
+                id: self.id,
+                has_turn: true,
+                held: true,
+            },
+            arrived: self.arrived,
+            has_waited: self.has_waited,
+            is_lone: self.is_lone,
         }
     }
 }

@@ -336,7 +336,8 @@ impl<'a, 'k, K: Hash + Eq + Clone, V: Clone> Turns<'a, 'k, K, V> {
             if nested::is_polled(|load| *load == guard.load()) {
                 engine.hung(key, WAITS_FOR_ITSELF);
                 drop(guard);
-                self.lone.push((key, engine.lone_turn(hash, key, storing)));
+                let turn = engine.lone_turn(hash, key, storing);
+                self.lone.push((key, turn.lead_alone()));
                 continue;
             }
             self.waiting.push(Waiting {

@@ -5,7 +5,8 @@
 //! its `turn` to load, or becomes one of the `waiters` of the load; a caller of `many` keys does both.
 //! `layout` divides the store. A `generation` ends when everything is evicted, and `reclaim`
 //! frees the memory of its entries. `schedule` says when an entry is due for a `refresh`, `refreshing` has
-//! the setting. `failing` and `verdict` say what callers receive where a load fails
+//! the setting. `spawned` loads run
+//! in tasks. `failing` and `verdict` say what callers receive where a load fails
 //! or takes long.
 
 mod census;
@@ -22,6 +23,7 @@ mod keys;
 mod layout;
 mod line;
 mod load;
+mod loads;
 mod many;
 #[cfg(any(feature = "metrics", feature = "otel"))]
 mod measured;
@@ -34,6 +36,7 @@ mod refresh;
 mod refreshing;
 mod schedule;
 mod shard;
+mod spawned;
 mod stats;
 mod store;
 mod sync;
@@ -48,12 +51,14 @@ pub(super) use evict::Extent;
 pub(super) use held::{LeadingLoad, LoneLoad};
 pub(super) use layout::Capacity;
 pub(super) use load::Storing;
+pub(super) use loads::Loads;
 pub(super) use many::{Next, Turns, distinct, run_together};
 pub(super) use options::{Options, common_setters, failure_setters, negative_setter};
 pub(super) use reclaim::{Reclaiming, Reclaims};
 pub(super) use refresh::Loaders;
 pub(super) use refreshing::refresh_setter;
-pub(super) use schedule::{Refreshes, Tasks, start as start_schedule};
+pub(super) use schedule::{Tasks, start as start_schedule};
+pub(super) use spawned::load as spawn_load;
 pub use stats::CacheStats;
 pub(super) use tags::Tag;
 pub(super) use turn::{Turn, error_of, failed_with};

@@ -1,6 +1,7 @@
 //! Which loads are being polled on this thread, so that a load that waits for itself is known.
 //!
-//! A loader that reads its own key, directly or through other caches, would wait for its own end.
+//! A loader that reads its own key, directly or through other caches, would wait for its own end. A load
+//! that runs in a task of its own takes along what was polled where it was spawned.
 //! Tasks that wait for each other's loads are not known; their wait ends with `load_wait`.
 
 use std::cell::RefCell;
@@ -60,6 +61,11 @@ pub(super) async fn run<T>(
         }
     })
     .await
+}
+
+/// The loads that are being polled on this thread: a load that a task begins for them is a part of theirs.
+pub(super) fn polled() -> Vec<LoadId> {
+    POLLED.with(|polled| polled.borrow().clone())
 }
 
 /// Whether a loader that is being polled on this thread belongs to a load that is `wanted`.

@@ -386,13 +386,16 @@ macro_rules! failure_setters {
             self
         }
 
-        /// Returns the old entry to those who have waited for so long for the load of another caller;
-        /// by default they wait for its end, or for [`load_wait`](Self::load_wait).
+        /// Returns the old entry to those who have waited for so long for a load; by default they wait for
+        /// its end, or for [`load_wait`](Self::load_wait).
         ///
         /// It is the entry that [`stale_on_error`](Self::stale_on_error) allows, which has to be set too:
         /// an entry that has expired, and never one that was evicted. If there is none, they wait on. The
-        /// load goes on, in the future of the caller that has begun it, who waits for the new value.
-        /// So a slow source delays one caller per key at a time, and its value is stored.
+        /// load goes on, and its value is stored.
+        ///
+        /// Those are the callers who wait for the load of another. The caller that has begun it waits for the
+        /// new value, because the load runs in its future: so a slow source delays one caller per key at a
+        /// time. It delays none of those who call `get_or_spawn_load` or `try_get_or_spawn_load` instead.
         pub fn stale_after(mut self, limit: Duration) -> Self {
             self.options.stale_after = Some(limit);
             self

@@ -8,6 +8,7 @@ use tokio::task::AbortHandle;
 
 use super::due::Due;
 use super::engine::Engine;
+use super::loads::Loads;
 use super::refresh::{Loaders, Refresh, Refreshed};
 use crate::audit::Reloads;
 use crate::cache::scheduled::{backoff, reloads};
@@ -21,20 +22,6 @@ use crate::io_thread;
 /// again.
 const INTERVAL: Duration = Duration::from_millis(50);
 
-/// A cache with entries that are loaded on schedule.
-pub(crate) trait Refreshes: Send + Sync + 'static {
-    type Key: Hash + Eq + Send + Sync;
-    type Value: Clone + Send + Sync;
-
-    fn engine(&self) -> &Engine<Self::Key, Self::Value>;
-
-    /// Whether it may be read.
-    fn is_open(&self) -> bool;
-
-    /// Waits until it may be read.
-    fn until_open(&self, driver: &Driver) -> impl Future<Output = ()> + Send;
-}
-
 /// The tasks of a cache, which end when this is dropped. They keep the cache, so it belongs beside it.
 pub(crate) struct Tasks(Vec<AbortHandle>);
 
@@ -46,7 +33,7 @@ impl Drop for Tasks {
 
 /// Starts a task for each entry that is loaded on schedule, in the runtime of the caller. `None` if there
 /// are no such entries.
-pub(crate) fn start<C: Refreshes>(
+pub(crate) fn start<C: Loads>(
     cache: &Arc<C>,
     loaders: Loaders<C::Key, C::Value>,
 ) -> Option<Arc<Tasks>> {
@@ -56,11 +43,7 @@ pub(crate) fn start<C: Refreshes>(
     (!tasks.is_empty()).then(|| Arc::new(Tasks(tasks)))
 }
 
-async fn run<C: Refreshes>(
-    cache: Arc<C>,
-    index: usize,
-    loader: Arc<dyn Refresh<C::Key, C::Value>>,
-) {
+async fn run<C: Loads>(cache: Arc<C>, index: usize, loader: Arc<dyn Refresh<C::Key, C::Value>>) {
     let engine = cache.engine();
     let driver = engine.schedule_driver();
     let entry = &engine.options.due[index];

@@ -2,12 +2,13 @@
 
 use std::hash::Hash;
 use std::sync::Arc;
+use std::time::Duration;
 
 use equivalent::Equivalent;
 use tokio::sync::SemaphorePermit;
 
 use super::engine::Engine;
-use super::held::{LeadingLoad, LoadGuard, LoneLoad};
+use super::held::{LeadingLoad, LoadGuard, LoneLoad, TakenTurn};
 use super::keys::hash;
 use super::load::Storing;
 use super::nested::{self, Limit};
@@ -45,11 +46,48 @@ pub(super) enum Caller {
     Refresh,
 }
 
+/// What one caller of a key waits for.
+pub(super) struct Call {
+    caller: Caller,
+    pub(super) patience: Patience,
+    /// Which loads of others it still waits for.
+    wait: Wait,
+    next_at_arrival: Option<u64>,
+}
+
+impl Call {
+    pub(super) fn new(caller: Caller, load_wait: Duration) -> Self {
+        Self {
+            caller,
+            patience: Patience::new(load_wait),
+            wait: Wait::Always,
+            next_at_arrival: None,
+        }
+    }
+}
+
+/// As [`Turn`], before the load begins.
+pub(super) enum Arrived<'a, K: Hash + Eq, V: Clone> {
+    Value(V),
+    Failed(Failure),
+    Turn(TakenTurn<'a, K, V>),
+}
+
 /// How the load of a caller has ended. Its waiters know.
 pub(super) enum Led<V, E> {
     Loaded(V, Result<(), NotStored>),
     /// With the error, and what the caller is answered.
     Failed(Arc<E>, Result<V, Arc<E>>),
+}
+
+impl<V, E> Led<V, E> {
+    /// What the caller is answered.
+    pub(super) fn answer(self) -> Result<V, Arc<E>> {
+        match self {
+            Self::Loaded(value, _) => Ok(value),
+            Self::Failed(_, answer) => answer,
+        }
+    }
 }
 
 /// What the end of a wait for the load of another caller means for this one.
@@ -165,9 +203,35 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
     where
         Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
     {
-        let hash = hash(key);
-        let mut patience = Patience::new(self.options.load_wait);
-        let (mut wait, mut next_at_arrival) = (Wait::Always, None);
+        let mut call = Call::new(caller, self.options.load_wait);
+        loop {
+            let taken = match self.arrive(key, storing, is_own, &mut call).await {
+                Arrived::Value(value) => return Turn::Value(value),
+                Arrived::Failed(failure) => return Turn::Failed(failure),
+                Arrived::Turn(taken) => taken,
+            };
+            if let Some(lead) = self.begin(key, taken, &mut call.patience).await {
+                return Turn::Lead(lead);
+            }
+        }
+    }
+
+    /// The first part of [`turn`](Self::turn): waits for loads of other callers.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped while waiting, it leaves nothing behind.
+    pub(super) async fn arrive<Q>(
+        &self,
+        key: &Q,
+        storing: &(dyn Fn() -> Storing + Sync),
+        is_own: fn(&Failure) -> bool,
+        call: &mut Call,
+    ) -> Arrived<'_, K, V>
+    where
+        Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
+    {
+        let (hash, caller) = (hash(key), call.caller);
         loop {
             let arrived = self.clock().now();
             // For a refresh, every entry is too old.
@@ -175,14 +239,13 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
                 Caller::Reader => arrived,
                 Caller::Refresh => Nanos::MAX,
             };
-            let joined = self
-                .store
-                .join(hash, key, storing(), now, wait, &mut next_at_arrival);
+            let next_at_arrival = &mut call.next_at_arrival;
+            let joined = (self.store).join(hash, key, storing(), now, call.wait, next_at_arrival);
             let may_share = !matches!(joined, Joined::WaitForNext(..));
             let (id, waiters) = match joined {
                 Joined::Hit(value) => {
                     count(&self.counters.shared_loads);
-                    return Turn::Value(value);
+                    return Arrived::Value(value);
                 }
                 Joined::Turn(id) => (id, None),
                 Joined::Replacing(id) => {
@@ -192,17 +255,17 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
                 Joined::Wait(id, waiters) | Joined::WaitForNext(id, waiters) => (id, Some(waiters)),
             };
             let mut guard = LoadGuard::new(self, hash, key, id, waiters.is_none());
-            let mut waited = false;
+            let mut has_waited = false;
             if let Some(waiters) = waiters {
                 if nested::is_polled(|load| *load == guard.load()) {
                     self.hung(key, WAITS_FOR_ITSELF);
                     drop(guard);
-                    return Turn::Lead(self.lone_turn(hash, key, storing()));
+                    return Arrived::Turn(self.lone_turn(hash, key, storing()));
                 }
-                let waited_for = self.wait(key, storing, &mut patience, &waiters, caller);
+                let waited_for = self.wait(key, storing, &mut call.patience, &waiters, caller);
                 let ended = match waited_for.await {
                     Ok(ended) => ended,
-                    Err(stale) => return Turn::Value(stale),
+                    Err(stale) => return Arrived::Value(stale),
                 };
                 let outcome = ended.map(|ended| outcome(ended, may_share, arrived, is_own));
                 match outcome {
@@ -211,29 +274,56 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
                         if caller == Caller::Reader {
                             count(&self.counters.shared_loads);
                         }
-                        return Turn::Value(value);
+                        return Arrived::Value(value);
                     }
-                    Some(Outcome::Failed(failure)) => return Turn::Failed(failure),
+                    Some(Outcome::Failed(failure)) => return Arrived::Failed(failure),
                     Some(Outcome::Nothing) => continue,
                     // A load that another caller has begun meanwhile is waited for anew. Otherwise
                     // all would load where loads always take longer.
                     None => {
-                        wait = Wait::UpTo(nanos(self.options.load_wait));
-                        patience = Patience::new(self.options.load_wait);
+                        call.wait = Wait::UpTo(nanos(self.options.load_wait));
+                        call.patience = Patience::new(self.options.load_wait);
                         continue;
                     }
                 }
-                waited = true;
+                has_waited = true;
             }
-            let permit = self.permit(key, &mut patience, &mut waited).await;
-            if !waited {
-                return Turn::Lead(LeadingLoad::new(guard, permit, arrived));
-            }
-            // If an eviction has overtaken the load while it waited, its value could not be stored.
-            if self.store.is_current(hash, id) {
-                return Turn::Lead(LeadingLoad::new(guard, permit, self.clock().now()));
-            }
+            return Arrived::Turn(TakenTurn {
+                guard,
+                arrived,
+                has_waited,
+                is_lone: false,
+            });
         }
+    }
+
+    /// The last part of [`turn`](Self::turn): begins the load, once the number of loads allows it. `None` if
+    /// an eviction has overtaken the load while it waited, so that its value could not be stored.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped while waiting, it hands the turn over.
+    pub(super) async fn begin<'a, Q>(
+        &'a self,
+        key: &Q,
+        taken: TakenTurn<'a, K, V>,
+        patience: &mut Patience,
+    ) -> Option<LeadingLoad<'a, K, V>>
+    where
+        Q: ToOwned<Owned = K> + ?Sized,
+    {
+        if taken.is_lone {
+            return Some(taken.lead_alone());
+        }
+        let TakenTurn { guard, arrived, .. } = taken;
+        let mut has_waited = taken.has_waited;
+        let permit = self.permit(key, patience, &mut has_waited).await;
+        if !has_waited {
+            return Some(LeadingLoad::new(guard, permit, arrived));
+        }
+        let (_, hash, id) = guard.load();
+        let is_current = self.store.is_current(hash, id);
+        is_current.then(|| LeadingLoad::new(guard, permit, self.clock().now()))
     }
 
     /// The permit to load. `None` if loads need none, if the caller is the loader of another load,
@@ -261,15 +351,18 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
     }
 
     /// The turn to load a key whose other loads go on.
-    pub(super) fn lone_turn<Q>(&self, hash: u64, key: &Q, storing: Storing) -> LeadingLoad<'_, K, V>
+    pub(super) fn lone_turn<Q>(&self, hash: u64, key: &Q, storing: Storing) -> TakenTurn<'_, K, V>
     where
         Q: Hash + Equivalent<K> + ToOwned<Owned = K> + ?Sized,
     {
-        let started = self.clock().now();
+        let arrived = self.clock().now();
         let id = self.store.enter(hash, key, storing);
-        let mut turn = LeadingLoad::new(LoadGuard::new(self, hash, key, id, true), None, started);
-        turn.nested = true;
-        turn
+        TakenTurn {
+            guard: LoadGuard::new(self, hash, key, id, true),
+            arrived,
+            has_waited: false,
+            is_lone: true,
+        }
     }
 
     /// Tells this engine from others.

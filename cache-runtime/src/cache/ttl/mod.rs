@@ -10,7 +10,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use super::key::{LoadKey, LookupKey};
-use super::memory::{CacheStats, Tasks};
+use super::memory::{CacheStats, Tasks, spawn_load};
 use crate::counters::Cause;
 pub use builder::Builder;
 use shared::Shared;
@@ -177,6 +177,67 @@ where
         match engine.get(key) {
             Some(value) => Ok(value),
             None => engine.load(key, || true, loader).await,
+        }
+    }
+
+    /// Like [`get_or_load`](Self::get_or_load), with a load that goes on if its caller does not wait for it.
+    ///
+    /// On a miss the loader runs in a task of the current Tokio runtime, and outside of a runtime on the
+    /// thread that does the I/O of all buses. There is one load per key all the same, and all that limits or
+    /// overtakes loads applies to it. With [`stale_after`](Builder::stale_after), its caller is given the old
+    /// entry as those are who wait for it, and the value is stored later. So a slow source delays nobody for
+    /// whom there is an old entry.
+    ///
+    /// A load that hangs keeps the cache in memory: set a [`load_timeout`](Builder::load_timeout).
+    ///
+    /// # Panics
+    ///
+    /// If the loader does. Also if the runtime ends while the caller waits, or if there is none, and the
+    /// thread for I/O could not be started.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped while it waits for another caller, it leaves nothing behind. Once its own load has its
+    /// task, that goes on, and the value is stored; a panic of the loader is contained then.
+    pub async fn get_or_spawn_load<Q, L, F>(&self, key: &Q, loader: L) -> V
+    where
+        K: Clone,
+        Q: LoadKey<K> + ?Sized,
+        L: FnOnce() -> F + Send + 'static,
+        F: Future<Output = V> + Send + 'static, // a loader that can fail: `try_get_or_spawn_load`
+    {
+        let loader = || async { Ok::<_, Infallible>(loader().await) };
+        match self.try_get_or_spawn_load(key, loader).await {
+            Ok(value) => value,
+            Err(never) => match *never {},
+        }
+    }
+
+    /// Like [`get_or_spawn_load`](Self::get_or_spawn_load), with a loader that may fail.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_get_or_load`](Self::try_get_or_load). A caller who was given the old entry does not hear
+    /// of it: after the failure, the next caller loads.
+    ///
+    /// # Panics
+    ///
+    /// As [`get_or_spawn_load`](Self::get_or_spawn_load).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`get_or_spawn_load`](Self::get_or_spawn_load).
+    pub async fn try_get_or_spawn_load<Q, L, F, E>(&self, key: &Q, loader: L) -> Result<V, Arc<E>>
+    where
+        K: Clone,
+        Q: LoadKey<K> + ?Sized,
+        L: FnOnce() -> F + Send + 'static,
+        F: Future<Output = Result<V, E>> + Send + 'static, // cannot fail: `get_or_spawn_load`
+        E: Send + Sync + 'static,
+    {
+        match self.get(key) {
+            Some(value) => Ok(value),
+            None => spawn_load(&self.shared, key, loader).await,
         }
     }
 

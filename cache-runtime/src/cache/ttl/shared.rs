@@ -5,7 +5,7 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use crate::audit::{Audited, Described};
-use crate::cache::memory::{Engine, Refreshes};
+use crate::cache::memory::{Engine, Loads};
 use crate::driver::Driver;
 
 pub(super) struct Shared<K: Hash + Eq, V: Clone> {
@@ -14,7 +14,7 @@ pub(super) struct Shared<K: Hash + Eq, V: Clone> {
     pub(super) engine: Engine<K, V>,
 }
 
-impl<K, V> Refreshes for Shared<K, V>
+impl<K, V> Loads for Shared<K, V>
 where
     K: Hash + Eq + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
