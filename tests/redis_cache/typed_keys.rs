@@ -186,6 +186,8 @@ async fn several_are_loaded_by_their_keys(place: &Place) {
     assert_eq!(found[&BEN], Loaded::Present("Ben".to_owned()));
     assert_eq!(found[&CYD], Loaded::absent("left"));
     assert_eq!(place.stored("texts:1:2").await.unwrap(), br#""Ben""#);
+    let stats = cache.stats();
+    assert_eq!((stats.loads, stats.shared_loads), (3, 0), "each key once");
 
     let keys: Vec<&Member> = keys[..3].iter().collect();
     let never = async |_| -> Result<[(Member, String); 0], Infallible> { panic!("loaded") };
