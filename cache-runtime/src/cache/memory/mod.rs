@@ -4,10 +4,9 @@
 //! way, and if entries have tags, a `tag_index` and the `evicted_tags`. A caller that finds no entry takes
 //! its `turn` to load, or becomes one of the `waiters` of the load; a caller of `many` keys does both.
 //! `layout` divides the store. A `generation` ends when everything is evicted, and `reclaim`
-//! frees the memory of its entries. `schedule` says when an entry is due for a `refresh`, `refreshing` has
-//! the setting. `spawned` loads run
-//! in tasks. `failing` and `verdict` say what callers receive where a load fails
-//! or takes long.
+//! frees the memory of its entries. `schedule` says when an entry is due for a `refresh`, and `refreshing`
+//! has the setting. `spawned` loads run in tasks. `failing` and `verdict` say what callers receive where a
+//! load fails or takes long.
 
 mod census;
 mod due;
