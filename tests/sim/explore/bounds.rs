@@ -67,12 +67,22 @@ pub(super) struct Bounds {
     /// If it is too large: all states that are at most this many steps away from one in which every
     /// channel is live. Otherwise all states, from the first call of a user on.
     pub(super) steps: Option<u32>,
+    /// If it is too large all the same: all states within so many ticks after one in which every channel
+    /// is live.
+    pub(super) ticks: Option<u64>,
+    /// How often something goes wrong, or users leave, if that is limited.
+    pub(super) strikes: Option<u32>,
     pub(super) faults: &'static [Fault],
 }
 
 impl Bounds {
     pub(super) fn has(&self, fault: Fault) -> bool {
         self.faults.contains(&fault)
+    }
+
+    /// Whether the search begins with every channel live.
+    pub(super) fn begins_live(&self) -> bool {
+        self.steps.is_some() || self.ticks.is_some()
     }
 
     pub(super) fn timings(&self) -> Timings {

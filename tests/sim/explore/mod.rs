@@ -6,7 +6,8 @@
 //! its digest (`link/digest.rs`).
 //!
 //! Links meet only through the server, and every rule is about one link. So what other instances do
-//! is, for one link, that events are published. The world of two instances confirms that.
+//! is, for one link, that events are published. In the worlds of two instances, one step in
+//! eight is checked for that (`meeting.rs`).
 //!
 //! ```text
 //! cargo test --test sim explore -- --nocapture                        # what CI explores
@@ -15,6 +16,7 @@
 
 mod bounds;
 mod instance;
+mod meeting;
 mod rules;
 mod search;
 mod server;

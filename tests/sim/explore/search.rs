@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use super::bounds::Bounds;
+use super::meeting;
 use super::world::{Action, World};
 
 /// What was explored.
@@ -31,6 +32,10 @@ impl fmt::Display for Explored {
 /// One in so many states that come again is compared with the state that it is taken for: the same
 /// must follow from both.
 const COMPARED: u64 = 64;
+
+/// Of the states of several instances, one in so many is compared with what each of them finds alone, on
+/// every way to it.
+const MET: u64 = 8;
 
 /// How a state was reached first.
 struct Reached {
@@ -73,9 +78,10 @@ pub(super) fn explore(bounds: &Bounds, most: usize) -> Result<Explored, String> 
         states: 1,
         transitions: 0,
         depth: 0,
-        extent: match bounds.steps {
-            None => "complete",
-            Some(_) => "complete up to there",
+        extent: match (bounds.steps, bounds.ticks) {
+            (None, None) => "complete",
+            (Some(_), _) => "complete up to there",
+            (None, Some(_)) => "complete for its time",
         },
         compared: 0,
     };
@@ -90,6 +96,11 @@ pub(super) fn explore(bounds: &Bounds, most: usize) -> Result<Explored, String> 
                     return Err(search.tell(number, action, violation));
                 }
                 let digest = after.digest(bounds);
+                if digest.is_multiple_of(MET)
+                    && let Err(rule) = meeting::check(bounds, &world, action, &after)
+                {
+                    return Err(search.tell(number, action, &rule));
+                }
                 follows = follows.wrapping_add(digest);
                 let known = search.numbers.get(&digest).copied();
                 if let Some(known) = known
@@ -122,7 +133,7 @@ pub(super) fn explore(bounds: &Bounds, most: usize) -> Result<Explored, String> 
         frontier = next;
     }
     // Of the last states that are within the bound, it is not known what leads on.
-    let stuck = bounds.steps.is_none().then(|| search.stuck()).flatten();
+    let stuck = (!bounds.begins_live()).then(|| search.stuck()).flatten();
     if let Some(stuck) = stuck {
         let action = search.reached[stuck as usize].action;
         let from = search.reached[stuck as usize].from;

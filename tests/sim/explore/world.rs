@@ -15,7 +15,9 @@ pub(super) struct World {
     /// In ticks.
     now: u64,
     servers: Servers,
-    instances: Vec<Instance>,
+    pub(super) instances: Vec<Instance>,
+    /// How often something has gone wrong, if that is limited.
+    strikes: u32,
     pub(super) log: Option<Vec<String>>,
 }
 
@@ -90,6 +92,15 @@ impl Action {
             ),
         }
     }
+
+    /// Whether something goes wrong, or users leave.
+    fn is_strike(self) -> bool {
+        match self {
+            Self::TimePasses | Self::Publish(_) | Self::At(_, Step::UsersCome(_)) => false,
+            Self::FailOver { .. } | Self::Replace => true,
+            Self::At(..) => !self.is_progress(),
+        }
+    }
 }
 
 impl World {
@@ -103,19 +114,31 @@ impl World {
             now: 0,
             servers: Servers::new(second),
             instances: vec![Instance::new(b); b.instances],
+            strikes: 0,
             log: None,
         };
-        if b.steps.is_some() || !b.has(Fault::Leave) {
+        if b.begins_live() || !b.has(Fault::Leave) {
             for at in 0..b.instances {
                 for channel in 1..=b.channels {
                     world.apply(b, Action::At(at, Step::UsersCome(channel)));
                 }
             }
         }
-        if b.steps.is_some() {
+        if b.begins_live() {
             world.settle(b);
         }
         world
+    }
+
+    /// The world as one of its instances finds it, with all strikes still to come.
+    pub(super) fn alone(&self, at: usize) -> Self {
+        Self {
+            servers: self.servers.clone(),
+            instances: vec![self.instances[at].clone()],
+            strikes: 0,
+            log: None,
+            ..*self
+        }
     }
 
     /// Lets everything happen that takes no time, until all channels are live.
@@ -130,7 +153,9 @@ impl World {
     /// Everything that can happen now.
     pub(super) fn actions(&self, b: &Bounds) -> Vec<Action> {
         let mut actions = Vec::new();
-        if b.has(Fault::LateTick) || !self.instances.iter().any(|i| i.is_due(self.now)) {
+        let is_over = b.ticks.is_some_and(|ticks| ticks <= self.now);
+        let may_be_late = b.has(Fault::LateTick);
+        if !is_over && (may_be_late || !self.instances.iter().any(|i| i.is_due(self.now))) {
             actions.push(Action::TimePasses);
         }
         let load = self.instances.iter().map(Instance::load).max();
@@ -150,6 +175,9 @@ impl World {
                 Self::faults(b, instance, &mut steps);
             }
             actions.extend(steps.drain(..).map(|step| Action::At(at, step)));
+        }
+        if b.strikes.is_some_and(|most| most <= self.strikes) {
+            actions.retain(|action| !action.is_strike());
         }
         actions
     }
@@ -259,6 +287,9 @@ impl World {
         if let Some(log) = &mut self.log {
             log.push(format!("{:>4} {action:?}", self.now));
         }
+        if b.strikes.is_some() {
+            self.strikes += u32::from(action.is_strike());
+        }
         match action {
             Action::TimePasses => self.now += 1,
             Action::Publish(channel) => self.publish(b, channel),
@@ -303,6 +334,7 @@ impl World {
             servers,
             instances,
             log,
+            ..
         } = self;
         let this = &mut instances[at];
         let with = &mut Context {
@@ -411,7 +443,8 @@ impl World {
         let mut instances: Vec<_> = self.instances.iter().map(digest).collect();
         instances.sort_unstable();
         let mut hasher = DefaultHasher::new();
-        (&self.servers, instances).hash(&mut hasher);
+        let left = b.ticks.map(|ticks| ticks - self.now);
+        (&self.servers, instances, left, self.strikes).hash(&mut hasher);
         hasher.finish()
     }
 }

@@ -12,8 +12,28 @@ const BASE: Bounds = Bounds {
     lease: 2,
     interval: 1,
     steps: None,
+    ticks: None,
+    strikes: None,
     faults: &[],
 };
+
+/// One instance with two channels. Together with `meeting.rs`, such a world tells of any number of instances.
+const fn channels(name: &'static str, fault: &'static [Fault]) -> Bounds {
+    Bounds {
+        channels: 2,
+        ..world(name, 1, fault)
+    }
+}
+
+/// Two instances with two channels each, for some time.
+const fn two_by_two(name: &'static str, ticks: u64, faults: &'static [Fault]) -> Bounds {
+    Bounds {
+        instances: 2,
+        channels: 2,
+        ticks: Some(ticks),
+        ..world(name, 1, faults)
+    }
+}
 
 const fn world(name: &'static str, in_flight: usize, faults: &'static [Fault]) -> Bounds {
     Bounds {
@@ -53,6 +73,29 @@ pub(super) const SMALL: &[Bounds] = &[
         steps: Some(4),
         ..world("instances", 4, MOST_FAULTS)
     },
+    // For longer than a lease.
+    Bounds {
+        in_flight: 2,
+        ..two_by_two("two by two", 3, EVERY_ORDER)
+    },
+    Bounds {
+        strikes: Some(1),
+        ..two_by_two("two by two, one fault", 3, AT_ONCE)
+    },
+];
+
+/// Nothing goes wrong, and nothing is at once.
+const EVERY_ORDER: &[Fault] = &[Fault::LateTick, Fault::SlowUp, Fault::SlowAnswers];
+
+/// Those of [`MOST_FAULTS`] with which the server takes commands and canaries at once.
+const AT_ONCE: &[Fault] = &[
+    Fault::Disconnect,
+    Fault::Lose,
+    Fault::Overflow,
+    Fault::Reject,
+    Fault::Unsubscribe,
+    Fault::Unanswered,
+    Fault::Replace,
 ];
 
 /// Those that do not contradict each other, see [`Fault::Lose`] and [`Fault::Reopen`].
@@ -131,4 +174,32 @@ pub(super) const LARGE: &[Bounds] = &[
         steps: Some(5),
         ..world("instances", 4, MOST_FAULTS)
     },
+    channels("channels, disconnects", &[Fault::Disconnect]),
+    channels("channels, failing canaries", &[Fault::CanaryFails]),
+    channels("channels, overflows", &[Fault::Overflow]),
+    channels("channels, rejected", &[Fault::Reject]),
+    channels("channels, refusals", &[Fault::Refuse]),
+    channels("channels, unsubscribed", &[Fault::Unsubscribe]),
+    channels("channels, unanswered", &[Fault::Unanswered]),
+    Bounds {
+        strikes: Some(1),
+        ..two_by_two("two by two, any fault", 2, ANY)
+    },
+];
+
+/// All of [`MOST_FAULTS`] that are an event, and no habit of the world.
+const ANY: &[Fault] = &[
+    Fault::Disconnect,
+    Fault::Lose,
+    Fault::CanaryFails,
+    Fault::Overflow,
+    Fault::Reject,
+    Fault::Refuse,
+    Fault::Unsubscribe,
+    Fault::Unanswered,
+    Fault::Leave,
+    Fault::Stray,
+    Fault::Twice,
+    Fault::FailOver,
+    Fault::Replace,
 ];
