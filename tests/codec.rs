@@ -9,6 +9,8 @@ mod corpus;
 mod deliveries;
 #[path = "codec/event.rs"]
 mod event;
+#[path = "codec/pushes.rs"]
+mod pushes;
 #[path = "codec/reference.rs"]
 mod reference;
 #[path = "codec/services.rs"]

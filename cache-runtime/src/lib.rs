@@ -242,6 +242,8 @@ pub mod redis {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::bus::handle::publish_raw;
+    #[cfg(feature = "redis")]
+    pub use crate::bus::pushed::pushed;
     pub use crate::channel::{DeclaredChannel, Logging, check_channel};
     pub use crate::event::methods::{EventMethods, Publisher};
     pub use crate::keyspace::Keyspace;

@@ -1,14 +1,14 @@
 //! What fuzzing has found: the payloads and sequences of messages that reach different code.
 //!
-//! `fuzz/corpus/decode.txt` and `fuzz/corpus/deliver.txt` have one of them in each line, with the
-//! escapes of Rust.
+//! `fuzz/corpus/decode.txt`, `deliver.txt` and `push.txt` have one of them in each line, with the escapes
+//! of Rust.
 
 use std::fs;
 use std::path::Path;
 
 use cache_runtime::defaults;
 
-use crate::{agreement, deliveries};
+use crate::{agreement, deliveries, pushes};
 
 fn lines(name: &str) -> Vec<Vec<u8>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
@@ -52,6 +52,13 @@ fn found_payloads_are_decoded_as_by_the_reference() {
 fn found_messages_are_delivered() {
     for noise in lines("deliver.txt") {
         deliveries::check(&deliveries::messages(&noise));
+    }
+}
+
+#[test]
+fn found_pushes_are_accepted_or_flush() {
+    for noise in lines("push.txt") {
+        pushes::check(&pushes::pushes(&noise));
     }
 }
 

@@ -86,6 +86,18 @@ impl Link {
         self.inbox.push(Signal::Unsubscribe(channel.id()));
     }
 
+    /// Takes a message or a status as from the connection for events, whichever that is.
+    #[cfg(feature = "redis")]
+    pub(super) fn pushed(&self, wire: crate::transport::Wire) {
+        self.inbox.push(Signal::Wire(EVERY_GENERATION, wire));
+    }
+
+    /// The number in the name of its canary channel.
+    #[cfg(feature = "redis")]
+    pub(super) fn id(&self) -> u64 {
+        self.canary.id
+    }
+
     /// Ends the supervisor, and returns it.
     pub(super) fn end(&mut self) -> Option<JoinHandle<()>> {
         self.inbox.close();

@@ -21,6 +21,8 @@ mod listening;
 #[cfg(any(feature = "metrics", feature = "otel"))]
 mod measured;
 mod payload;
+#[cfg(feature = "redis")]
+pub(crate) mod pushed;
 mod settle;
 mod shared;
 mod supervisor;

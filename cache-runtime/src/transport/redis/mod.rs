@@ -48,5 +48,5 @@ pub use credentials::Credentials;
 pub(crate) use credentials::Source;
 pub(crate) use nodes::Nodes;
 pub(crate) use server::Redis;
-pub(crate) use subscriber::Subscriber;
+pub(crate) use subscriber::{Subscriber, oversized, translate};
 pub(crate) use target::Target;

@@ -34,6 +34,11 @@ const IN_FLIGHT: usize = 4;
 /// for as long as the connection lives.
 const OVERSIZED: usize = 1024 * 1024;
 
+/// How long a message has to be to end the connection, if payloads may be so long.
+pub(crate) fn oversized(max_payload: usize) -> usize {
+    OVERSIZED.max(max_payload.saturating_mul(2))
+}
+
 /// Dropping it closes the connection. redis-rs does not report that, and the link does not wait for
 /// a report.
 pub(crate) struct Subscriber {
@@ -47,7 +52,7 @@ pub(crate) struct Subscriber {
 
 impl Subscriber {
     pub(super) async fn open(endpoint: &Arc<Endpoint>, feed: Feed) -> Result<Self, Cause> {
-        let oversized = OVERSIZED.max(endpoint.max_payload.saturating_mul(2));
+        let oversized = oversized(endpoint.max_payload);
         // This runs inside the client's driver, so it must not wait. A feed never waits.
         let receive = move |push: PushInfo| {
             if let Some(wire) = translate(push, oversized) {
@@ -272,7 +277,8 @@ fn failure(result: RedisResult<()>, channel: &str, failures: &Failures) -> Optio
     })
 }
 
-fn translate(push: PushInfo, oversized: usize) -> Option<Wire> {
+/// What the link is told of a push; `None` for one that means nothing to it.
+pub(crate) fn translate(push: PushInfo, oversized: usize) -> Option<Wire> {
     let mut data = push.data.into_iter();
     let mut bytes = || match data.next() {
         Some(Value::BulkString(bytes)) => Some(bytes),
