@@ -4,6 +4,7 @@
 # Takes the browser that CHROMIUM names, or one in PATH. If there is none, it installs the system's
 # package, if that needs no password; with `--find` it does not.
 set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/apt.sh"
 
 say() { printf 'tests/chromium.sh: %s\n' "$*" >&2; }
 
@@ -22,19 +23,7 @@ find_browser() {
   return 1
 }
 
-install_package() {
-  local root=()
-  ((EUID == 0)) || root=(sudo -n)
-  type -P apt-get >/dev/null || return
-  say 'installing: chromium'
-  {
-    ${root[@]+"${root[@]}"} apt-get -q -o DPkg::Lock::Timeout=120 update || true
-    ${root[@]+"${root[@]}"} env DEBIAN_FRONTEND=noninteractive apt-get -q \
-      -o DPkg::Lock::Timeout=120 install -y --no-install-recommends chromium
-  } </dev/null >&2
-}
-
-find_browser || { [[ ${1:-} != --find ]] && install_package && find_browser; } || {
+find_browser || { [[ ${1:-} != --find ]] && apt_install chromium && find_browser; } || {
   say 'no Chromium was found, and none was installed: install it, or say where it is:' \
     'CHROMIUM=/path/to/chromium'
   exit 1

@@ -6,8 +6,9 @@
 # it installs Rotel's package for Python into the build folder; with `--find` it does not.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. tests/apt.sh
 
-version=0.0.1a15
+version=$(sed -n 's/^rotel==\([^ ]*\).*/\1/p' tests/collector.txt)
 folder=${CARGO_TARGET_DIR:-target}/rotel-$version
 
 say() { printf 'tests/collector.sh: %s\n' "$*" >&2; }
@@ -26,21 +27,11 @@ find_collector() {
 }
 
 install_package() {
-  local root=()
-  ((EUID == 0)) || root=(sudo -n)
-  if ! python3 -m pip --version >/dev/null 2>&1; then
-    type -P apt-get >/dev/null || return
-    say 'installing: python3-pip'
-    {
-      ${root[@]+"${root[@]}"} apt-get -q -o DPkg::Lock::Timeout=120 update || true
-      ${root[@]+"${root[@]}"} env DEBIAN_FRONTEND=noninteractive apt-get -q \
-        -o DPkg::Lock::Timeout=120 install -y --no-install-recommends python3-pip || return
-    } </dev/null >&2
-  fi
+  python3 -m pip --version >/dev/null 2>&1 || apt_install python3-pip || return
   say "installing: rotel $version"
   # Of Python's own version the agent needs nothing.
   python3 -m pip install -q --no-deps --only-binary :all: --implementation cp --python-version 3.11 \
-    --target "$folder" --root-user-action ignore "rotel==$version" </dev/null >&2
+    --target "$folder" --root-user-action ignore --require-hashes -r tests/collector.txt </dev/null >&2
 }
 
 find_collector || { [[ ${1:-} != --find ]] && install_package && find_collector; } || {

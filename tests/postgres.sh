@@ -5,6 +5,7 @@
 # Takes the folder that POSTGRES_BIN names, or the newest version that is installed. If there is
 # none, it installs the system's package, if that needs no password.
 set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/apt.sh"
 
 # The first version with `CREATE OR REPLACE TRIGGER`.
 oldest=14
@@ -31,18 +32,13 @@ install_package() {
   local root=()
   ((EUID == 0)) || root=(sudo -n)
   type -P apt-get >/dev/null || return
-  say 'installing: postgresql'
   # The package would start a server of its own, which the tests do not need.
   local policy=/etc/postgresql-common/createcluster.conf
   if [[ ! -e $policy ]]; then
     ${root[@]+"${root[@]}"} mkdir -p "${policy%/*}"
     printf 'create_main_cluster = false\n' | ${root[@]+"${root[@]}"} tee "$policy" >/dev/null
   fi
-  {
-    ${root[@]+"${root[@]}"} apt-get -q -o DPkg::Lock::Timeout=120 update || true
-    ${root[@]+"${root[@]}"} env DEBIAN_FRONTEND=noninteractive apt-get -q \
-      -o DPkg::Lock::Timeout=120 install -y --no-install-recommends postgresql
-  } </dev/null >&2
+  apt_install postgresql
 }
 
 find_folder || { install_package && find_folder; } || {
