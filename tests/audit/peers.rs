@@ -155,12 +155,12 @@ async fn of_too_many_records_the_oldest_are_dropped() {
     let admin = Admin::connect(&server.url()).await.unwrap();
     let bus = builder(&server.url()).connect().await.unwrap();
     let (now, _): (u64, u64) = admin.run(&["TIME"]).await;
-    for age in 1..=1024 {
-        let record = format!("{}:{{}}", (now - age) * 1000);
-        admin
-            .run::<()>(&["HSET", KEY, &age.to_string(), &record])
-            .await;
-    }
+    let records =
+        (1..=1024).flat_map(|age| [age.to_string(), format!("{}:{{}}", (now - age) * 1000)]);
+    let records: Vec<_> = records.collect();
+    let mut written = vec!["HSET", KEY];
+    written.extend(records.iter().map(String::as_str));
+    admin.run::<()>(&written).await;
     bus.audit().await.unwrap();
     assert_eq!(admin.run::<u64>(&["HLEN", KEY]).await, 1024, "with its own");
     for (age, is_left) in [("1", true), ("1023", true), ("1024", false)] {

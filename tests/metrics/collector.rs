@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::env;
-use std::net::TcpListener;
 use std::path::PathBuf;
 
 use opentelemetry::KeyValue;
 use opentelemetry_otlp::{MetricExporter, WithExportConfig};
 use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
-use support::Child;
+use support::{Child, Port, eventually};
+use tokio::net::TcpStream;
 use tokio::process::Command;
 
 use crate::otel::{Exporter, Point, points};
@@ -32,37 +32,36 @@ fn program() -> Option<PathBuf> {
     found
 }
 
-/// A free address of this machine.
-fn address() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    let address = listener.local_addr().expect("it is bound");
-    address.to_string()
-}
-
 /// A collector that prints what it receives.
 struct Collector {
     process: Child,
     exporter: MetricExporter,
+    _ports: [Port; 2],
 }
 
 impl Collector {
     async fn start() -> Option<Self> {
         let program = program()?;
-        let (http, grpc) = (address(), address());
+        let ports = [Port::reserve(), Port::reserve()];
+        let [http, grpc] = ports
+            .each_ref()
+            .map(|port| format!("127.0.0.1:{}", port.number()));
         let mut command = Command::new(program);
         command
             .args(["start", "--exporter", "blackhole"])
             .args(["--debug-log", "metrics"])
             .args(["--debug-log-verbosity", "detailed"])
             .args(["--otlp-http-endpoint", &http, "--otlp-grpc-endpoint", &grpc]);
-        let mut process = Child::run(command);
-        process.says("Starting").await;
+        let process = Child::run(command);
+        let listens = async || TcpStream::connect(&http).await.is_ok();
+        eventually("the collector to listen", listens, |listens| *listens).await;
         let exporter = MetricExporter::builder()
             .with_http()
             .with_endpoint(format!("http://{http}/v1/metrics"));
         Some(Self {
             process,
             exporter: exporter.build().expect("the address is one"),
+            _ports: ports,
         })
     }
 

@@ -1,11 +1,9 @@
 //! Keys in Redis: which are shared with other programs, which are the library's own, and which no
 //! two caches may have.
 
-use std::net::TcpListener;
-
 use cache_runtime::redis::{Codec, Json, Loaded};
 use cache_runtime::{Bus, Dedup, RedisCache};
-use support::{Server, eventually};
+use support::{Port, Server, eventually};
 
 use crate::coherent::evict;
 use crate::fixture::{LONG, Place, Source, Texts, builder, connect, in_both_places, never, text};
@@ -206,13 +204,10 @@ async fn a_namespace_and_a_name_are_no_other_namespace_and_name() {
 /// A node of a cluster runs no script on keys in different slots.
 #[tokio::test]
 async fn the_keys_of_an_entry_are_in_one_slot() {
-    let port = {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        free.local_addr().unwrap().port().to_string()
-    };
+    let port = Port::reserve();
     let server = Server::builder()
         .option("cluster-enabled", "yes")
-        .option("cluster-port", &port);
+        .option("cluster-port", &port.number().to_string());
     let server = server.start().await;
     let admin = server.admin().await;
     let slots: Vec<String> = (0..16384).map(|slot| slot.to_string()).collect();

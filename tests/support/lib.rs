@@ -40,6 +40,7 @@ pub use block_on::block_on;
 pub use browser::Browser;
 pub use child::{Child, role};
 pub use in_turn::in_turn;
+pub use port::Port;
 pub use postgres::Postgres;
 pub use process::server_binary;
 pub use proxy::{Direction, Proxy};

@@ -14,13 +14,19 @@ const PORTS: Range<u16> = 10_000..32_000;
 /// The reservation is a UDP socket bound to the same number. TCP stays free for the server, every
 /// test process checks the reservation, and the kernel releases it when this process ends.
 #[derive(Debug)]
-pub(crate) struct Port {
+pub struct Port {
     number: u16,
     _reservation: UdpSocket,
 }
 
 impl Port {
-    pub(crate) fn reserve() -> Self {
+    /// Reserves a free one.
+    ///
+    /// # Panics
+    ///
+    /// If there is none.
+    #[must_use]
+    pub fn reserve() -> Self {
         static NEXT: AtomicU16 = AtomicU16::new(0);
         // Processes begin at different ports, which saves failed attempts.
         let start = process::id().wrapping_mul(7919) % u32::from(u16::MAX);
@@ -41,7 +47,9 @@ impl Port {
         panic!("no free port in {PORTS:?}");
     }
 
-    pub(crate) fn number(&self) -> u16 {
+    /// The port itself.
+    #[must_use]
+    pub fn number(&self) -> u16 {
         self.number
     }
 }
