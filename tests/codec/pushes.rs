@@ -26,6 +26,8 @@ const CANARY: &str = "cache-runtime:canary:";
 /// Fewer than a queue or the inbox holds.
 const MOST: usize = 32;
 
+const LONG: Duration = Duration::from_secs(60 * 60);
+
 /// Longer than anything takes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -56,7 +58,11 @@ struct Fixture {
 
 impl Fixture {
     async fn new() -> Self {
+        // The lease does not end where nothing runs for a while.
         let bus = Bus::local()
+            .lease(LONG)
+            .heartbeat(LONG / 4)
+            .response_timeout(LONG)
             .backoff(Duration::from_millis(1), Duration::from_millis(1))
             .rejection_interval(Duration::from_millis(1))
             .connect_lazy()
