@@ -242,7 +242,7 @@ pub mod redis {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::bus::handle::publish_raw;
-    #[cfg(feature = "redis")]
+    #[cfg(all(feature = "redis", feature = "testing"))]
     pub use crate::bus::pushed::pushed;
     pub use crate::channel::{DeclaredChannel, Logging, check_channel};
     pub use crate::event::methods::{EventMethods, Publisher};

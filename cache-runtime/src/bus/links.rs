@@ -87,13 +87,13 @@ impl Link {
     }
 
     /// Takes a message or a status as from the connection for events, whichever that is.
-    #[cfg(feature = "redis")]
+    #[cfg(all(feature = "redis", feature = "testing"))]
     pub(super) fn pushed(&self, wire: crate::transport::Wire) {
         self.inbox.push(Signal::Wire(EVERY_GENERATION, wire));
     }
 
     /// The number in the name of its canary channel.
-    #[cfg(feature = "redis")]
+    #[cfg(all(feature = "redis", feature = "testing"))]
     pub(super) fn id(&self) -> u64 {
         self.canary.id
     }

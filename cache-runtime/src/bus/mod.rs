@@ -21,7 +21,7 @@ mod listening;
 #[cfg(any(feature = "metrics", feature = "otel"))]
 mod measured;
 mod payload;
-#[cfg(feature = "redis")]
+#[cfg(all(feature = "redis", feature = "testing"))]
 pub(crate) mod pushed;
 mod settle;
 mod shared;

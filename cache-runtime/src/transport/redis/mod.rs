@@ -48,5 +48,7 @@ pub use credentials::Credentials;
 pub(crate) use credentials::Source;
 pub(crate) use nodes::Nodes;
 pub(crate) use server::Redis;
-pub(crate) use subscriber::{Subscriber, oversized, translate};
+pub(crate) use subscriber::Subscriber;
+#[cfg(feature = "testing")]
+pub(crate) use subscriber::{oversized, translate};
 pub(crate) use target::Target;
