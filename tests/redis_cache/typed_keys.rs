@@ -260,7 +260,7 @@ async fn refreshes_are_given_the_key(place: &Place) {
     }
 }
 
-/// It panics before anything is done, so nobody waits for it.
+/// It panics before anything is done, or what a loader returned is not stored; so nobody waits for it.
 async fn a_key_that_cannot_be_displayed_panics(place: &Place) {
     let [here, there] = filled(place).await;
     for way in 0..2 {
@@ -281,9 +281,39 @@ async fn a_key_that_cannot_be_displayed_panics(place: &Place) {
     here.service.invalidate_member(0_u64, 0_u64).await.unwrap();
     assert!(here.left().await.is_empty());
     there.keeps(&[]).await;
+    let cache = here.cache.clone();
+    let read = tokio::spawn(async move {
+        let load = async |_| [(ADA, "lost".to_owned()), (NOBODY, "nobody".to_owned())];
+        cache.get_many_or_load(&[ADA], load).await
+    });
+    assert!(read.await.unwrap_err().is_panic(), "after the load");
+    assert_eq!(here.cache.stats().loads, 4);
     let ada = here.cache.get_or_load(&ADA, async || "Ada".to_owned());
     assert_eq!(ada.await.unwrap(), "Ada");
     here.bus.close().await;
+}
+
+/// Displays as its text, whatever its number.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Numbered(u32, &'static str);
+
+impl fmt::Display for Numbered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.1)
+    }
+}
+
+async fn keys_that_display_alike_are_one_entry(place: &Place) {
+    let bus = place.instance().await;
+    let cache = lasting(&bus, LONG).key_type::<Numbered>().build().unwrap();
+    let load = async |keys: Vec<Numbered>| {
+        assert_eq!(keys, [Numbered(1, "a")]);
+        [(Numbered(3, "a"), "loaded".to_owned())]
+    };
+    let keys = [Numbered(1, "a"), Numbered(2, "a")];
+    let found = cache.get_many_or_load(&keys, load).await.unwrap();
+    let first = (Numbered(1, "a"), "loaded".to_owned());
+    assert_eq!(found.into_iter().collect::<Vec<_>>(), [first]);
 }
 
 /// A read whose key has any type, in a task of its own.
@@ -321,6 +351,7 @@ in_both_places!(
     a_predicate_over_keys_evicts_everything,
     refreshes_are_given_the_key,
     a_key_that_cannot_be_displayed_panics,
+    keys_that_display_alike_are_one_entry,
     any_type_that_displays_will_do,
 );
 

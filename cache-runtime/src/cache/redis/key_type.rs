@@ -13,13 +13,19 @@ use crate::cache::memory::distinct;
 /// It is implemented for every type that is `Display`, `Clone`, `Hash`, `Eq`, `Send`, `Sync` and
 /// `'static`. The key of an entry is the text that a key displays as, in Redis and in memory. So
 /// keys that are not equal must display differently, because those that display alike are one
-/// entry. Equal ones must display alike, always and in every instance. A `str` is taken as it is,
+/// entry. Of given keys that display alike, a read of several returns one pair, with the first of
+/// them. Equal keys must display alike, always and in every instance. A `str` is taken as it is,
 /// without a copy.
 ///
 /// # Panics
 ///
-/// If a key cannot be displayed, what is given it panics, as `to_string` does, before it has done
-/// anything.
+/// If a key cannot be displayed, there is a panic, as in `to_string`. Where it is
+///
+/// - given by a caller, the method panics before it has done anything;
+/// - returned by a loader of several entries, the read panics after the load, of which nothing is
+///   stored;
+/// - returned by the closure of [`evict_on`](super::Builder::evict_on), everything is evicted, as
+///   if the closure had panicked.
 ///
 /// [`key_type`]: super::Builder::key_type
 #[diagnostic::on_unimplemented(
