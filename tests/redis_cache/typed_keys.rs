@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use cache_runtime::redis::{Builder, Coherent, Json, Loaded, Plain, RedisKey};
 use cache_runtime::{Bus, Evict, InvalidationEvent, RedisCache, cache_invalidation};
-use support::{Server, eventually, within};
+use support::{Server, eventually, log, within};
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -374,6 +374,52 @@ async fn in_redis_a_key_is_its_text() {
     let key = "cache-runtime:coherent:{texts}:v:1:1";
     let raw = admin.run::<String>(&["GET", key]).await;
     assert!(raw.ends_with(r#":+"Ada""#), "{raw}");
+}
+
+/// Memory has only the texts of keys, so more is evicted from there than the event says.
+#[tokio::test]
+async fn a_predicate_over_keys_is_logged_where_there_is_memory() {
+    log::start();
+    let by_key = |event: &MemberEvent| match event {
+        MemberEvent::User { .. } => Evict::matching(|_: &Member| false),
+        other => evict(other),
+    };
+    let by_entry = |event: &MemberEvent| match event {
+        MemberEvent::User { .. } => Evict::matching_entry(|_: &Member, _: &String| false),
+        other => evict(other),
+    };
+    let bus = Bus::in_process();
+    let service = Members::new(&bus);
+    let named = |name| RedisCache::<String>::builder(&bus, name, LONG);
+    let in_memory = |name| named(name).memory(LONG, 10).key_type::<Member>();
+    let key = in_memory("by-typed-key").evict_on(&service, by_key);
+    let entry = in_memory("by-typed-entry").evict_on(&service, by_entry);
+    let no_memory = named("without-memory").key_type::<Member>();
+    let no_memory = no_memory.evict_on(&service, by_key);
+    let _caches = [key, entry, no_memory].map(|cache| cache.build().unwrap());
+    let texts = named("by-text").memory(LONG, 10);
+    let texts = texts.evict_on(&service, |_| Evict::matching(|_: &String| false));
+    let _texts = texts.build().unwrap();
+    bus.ready().await.unwrap();
+
+    service.invalidate_member(1_u64, 1_u64).await.unwrap();
+    service.invalidate_all().await.unwrap();
+    for name in ["by-typed-key", "by-typed-entry"] {
+        assert!(log::warnings(name).is_empty(), "{name}: keys are known");
+    }
+    service.invalidate_user(1_u64).await.unwrap();
+    for name in ["by-typed-key", "by-typed-entry"] {
+        let warnings = log::warnings(name);
+        let [warning] = &*warnings else {
+            panic!("{warnings:?}");
+        };
+        for part in [&*format!("cache={name} "), "cache:members", "everything"] {
+            assert!(warning.contains(part), "{part}: {warning}");
+        }
+    }
+    for name in ["without-memory", "by-text"] {
+        assert_eq!(log::warnings(name), [""; 0], "as much as is said");
+    }
 }
 
 /// The loader and the keys were given for keys of another type.

@@ -42,8 +42,9 @@ pub enum Evict<K> {
     Keys(Vec<K>),
     /// Every entry whose key the predicate accepts. The predicate is called for every key of the
     /// cache, while a part of the cache is locked. It must be quick and must not use the cache. From
-    /// a `RedisCache` it evicts everything that is in Redis, and everything in memory too where a
-    /// [type of keys](crate::redis::Builder::key_type) is set.
+    /// a `RedisCache` it evicts everything that is in Redis; and where a
+    /// [type of keys](crate::redis::Builder::key_type) is set, everything in memory too, which is
+    /// logged.
     Matching(Box<dyn Fn(&K) -> bool + Send + Sync>),
     /// Every entry whose key and value the predicate accepts, as
     /// [`matching_entry`](Self::matching_entry) makes it.
@@ -110,8 +111,9 @@ impl<K> Evict<K> {
     ///
     /// `V` must be the type of the cache's values. A predicate over another type evicts everything
     /// from the cache, which is logged. From a `RedisCache` it evicts everything that is in Redis,
-    /// which cannot evaluate predicates, and everything in memory too where a
-    /// [type of keys](crate::redis::Builder::key_type) is set.
+    /// which cannot evaluate predicates; and where a
+    /// [type of keys](crate::redis::Builder::key_type) is set, everything in memory too, which is
+    /// logged.
     ///
     /// # Examples
     ///

@@ -25,6 +25,7 @@ use super::stats::Counters;
 use crate::audit;
 use crate::bus::{self, Bus};
 use crate::cache::claims::Claim;
+use crate::cache::evict::evicting;
 use crate::cache::memory::{Capacity, Engine, Options as EngineOptions, Reclaiming};
 use crate::cache::{BuildError, Evict};
 use crate::clock::ManualClock;
@@ -330,11 +331,13 @@ where
     /// Keys are those that entries are read by, of the [type](Self::key_type) that they have. Redis
     /// deletes by key and cannot evaluate a predicate or a prefix, and knows no tags but
     /// [groups](Self::group_by). For these, all entries of the cache in Redis become unreachable, in
-    /// one step. In memory they evict no more than they say, if the keys are `str`. Of other keys memory
-    /// has only the texts, which a predicate cannot be asked about, so there it evicts everything too.
-    /// Where such events are frequent, name the keys. An event may name as many keys as fit in
-    /// 4 MiB, each counted with 64 bytes more, such as 40,000 keys of 40 bytes. If it names more, or if more wait to be deleted while Redis
-    /// is away, all entries in Redis become unreachable as well.
+    /// one step. In memory they evict no more than they say, if the keys are `str`. Of other keys
+    /// memory has only the texts, which a predicate cannot be asked about, so there it evicts
+    /// everything too, which is logged. Where such events are frequent, name the keys.
+    ///
+    /// An event may name as many keys as fit in 4 MiB, each counted with 64 bytes more, such as
+    /// 40,000 keys of 40 bytes. If it names more, or if more wait to be deleted while Redis is away,
+    /// all entries in Redis become unreachable as well.
     ///
     /// `evict` is called by publishers and by the task that receives events, possibly at the same
     /// time. It must be quick and must not block. If it panics, everything is evicted.
@@ -343,6 +346,7 @@ where
         service: &Invalidator<E>,
         evict: impl Fn(&E) -> Evict<K::Owned> + Send + Sync + 'static,
     ) -> Builder<V, Coherent, C, K> {
+        let evict = evicting(evict);
         let evict = move |event: &E| K::evicted(evict(event));
         self.sources.add(service, evict);
         self.convert(|codec| codec)

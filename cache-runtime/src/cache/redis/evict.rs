@@ -16,11 +16,12 @@ use tracing::warn;
 use super::batch::Batch;
 use super::deletions::{Begun, Deletions};
 use super::entry::{Cached, Loaded};
+use super::key_type::Evicted;
 use super::policy::OnFlush;
 use super::shared::{Coherence, Shared};
 use crate::barrier::Barriers;
 use crate::cache::coherent::proof::Proof;
-use crate::cache::evict::{Evict, evicting};
+use crate::cache::evict::Evict;
 use crate::cache::memory::{Engine, Extent, Reclaiming, Reclaims};
 use crate::cache::predicate::EntryPredicate;
 use crate::channel::{Deletion, Hook, Notice};
@@ -45,15 +46,15 @@ impl<V: Clone + Send + Sync + 'static> Sources<V> {
     pub(super) fn add<E: InvalidationEvent>(
         &mut self,
         service: &Invalidator<E>,
-        evict: impl Fn(&E) -> Evict<String> + Send + Sync + 'static,
+        evict: impl Fn(&E) -> Evicted + Send + Sync + 'static,
     ) {
-        let evict = evicting(evict);
         let proof = Proof::new(service);
         let barrier = Invalidator::barrier(service);
         let counts = proof.source().counts();
         let service = service.clone();
         let subscribe = move |cache: &Arc<Shared<V>>| {
             let evict = Arc::new(evict);
+            let channel = Invalidator::channel(&service).to_owned();
             let hook = Hook {
                 evict: {
                     let (cache, evict) = (Arc::downgrade(cache), Arc::clone(&evict));
@@ -73,7 +74,10 @@ impl<V: Clone + Send + Sync + 'static> Sources<V> {
                     Notice::Flush | Notice::Down => return cache.flush(),
                 };
                 match catch_unwind(AssertUnwindSafe(|| evict(event))) {
-                    Ok(evict) => {
+                    Ok(Evicted { evict, is_widened }) => {
+                        if news && is_widened {
+                            cache.warn_of_predicate(&channel);
+                        }
                         let evicts = !matches!(evict, Evict::Nothing);
                         if news {
                             counts.record(event.variant(), evicts);
@@ -147,11 +151,11 @@ impl<V> Default for Sources<V> {
 fn begin_deletion<V: Clone + Send + Sync + 'static, E>(
     cache: &Weak<Shared<V>>,
     event: &E,
-    evict: &impl Fn(&E) -> Evict<String>,
+    evict: &impl Fn(&E) -> Evicted,
 ) -> Option<Box<dyn Deletion>> {
     // After a panic it is not known what to evict, so everything is. The call that applies the
     // event reports the panic.
-    let evict = catch_unwind(AssertUnwindSafe(|| evict(event))).unwrap_or(Evict::All);
+    let evict = catch_unwind(AssertUnwindSafe(|| evict(event).evict)).unwrap_or(Evict::All);
     let cache = cache.upgrade()?;
     let deletions = &cache.coherence.as_ref()?.deletions;
     let look = |batch: &Batch| batch.in_redis(&cache.keys);
@@ -255,6 +259,20 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         };
         self.engine.remove_matching(stale, cause);
         Extent::Some
+    }
+
+    /// An event has asked memory about keys of which it has only the texts. In Redis everything is
+    /// evicted by a predicate in any case.
+    fn warn_of_predicate(&self, channel: &str) {
+        if self.options.memory.is_some()
+            && let Some(skipped) = self.logs.predicates.admit()
+        {
+            warn!(
+                cache = %self.name, channel, skipped,
+                "an eviction by predicate is about keys of which the cache has only the texts; \
+                 everything was evicted, also from memory"
+            );
+        }
     }
 
     /// The task that carries out the deletions.

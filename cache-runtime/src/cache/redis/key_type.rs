@@ -68,7 +68,24 @@ pub trait Textual<O> {
     fn given(given: &Self::Given, text: String) -> O;
 
     /// What an event evicts, by the texts of keys.
-    fn evicted(evict: Evict<O>) -> Evict<String>;
+    fn evicted(evict: Evict<O>) -> Evicted;
+}
+
+/// What an event evicts, by the texts of keys.
+#[derive(Debug)]
+pub struct Evicted {
+    pub(super) evict: Evict<String>,
+    /// Whether it is everything because a predicate cannot be asked about a text.
+    pub(super) is_widened: bool,
+}
+
+impl From<Evict<String>> for Evicted {
+    fn from(evict: Evict<String>) -> Self {
+        Self {
+            evict,
+            is_widened: false,
+        }
+    }
 }
 
 impl Textual<String> for str {
@@ -93,8 +110,8 @@ impl Textual<String> for str {
         text
     }
 
-    fn evicted(evict: Evict<String>) -> Evict<String> {
-        evict
+    fn evicted(evict: Evict<String>) -> Evicted {
+        evict.into()
     }
 }
 
@@ -132,17 +149,24 @@ where
     }
 
     /// A predicate cannot be asked about a text, so it evicts everything, as it does in Redis.
-    fn evicted(evict: Evict<K>) -> Evict<String> {
-        match evict {
+    fn evicted(evict: Evict<K>) -> Evicted {
+        let evict = match evict {
             Evict::Key(key) => Evict::Key(key.to_string()),
             Evict::Keys(keys) => {
                 let texts = keys.into_iter().map(|key| key.to_string());
                 Evict::Keys(texts.collect())
             }
             Evict::Tags(tags) => Evict::Tags(tags),
-            Evict::Matching(_) | Evict::MatchingEntry(_) | Evict::All => Evict::All,
+            Evict::Matching(_) | Evict::MatchingEntry(_) => {
+                return Evicted {
+                    evict: Evict::All,
+                    is_widened: true,
+                };
+            }
+            Evict::All => Evict::All,
             Evict::Nothing => Evict::Nothing,
-        }
+        };
+        evict.into()
     }
 }
 

@@ -72,6 +72,7 @@ pub(super) struct Logs {
     pub(super) unstorable: LogThrottle,
     pub(super) refresh: LogThrottle,
     pub(super) lock: LogThrottle,
+    pub(super) predicates: LogThrottle,
 }
 
 impl<V> Shared<V> {
