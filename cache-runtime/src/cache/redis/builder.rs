@@ -13,7 +13,7 @@ use super::codec::{Codec, Json};
 use super::entry::Cached;
 use super::evict::Sources;
 use super::handle::Handle;
-use super::key_type::RedisKey;
+use super::key_type::{RedisKey, Texts};
 use super::keys::Keys;
 use super::loader::Loader;
 use super::mode::{Coherent, Plain};
@@ -347,7 +347,7 @@ where
         evict: impl Fn(&E) -> Evict<K::Owned> + Send + Sync + 'static,
     ) -> Builder<V, Coherent, C, K> {
         let evict = evicting(evict);
-        let evict = move |event: &E| K::evicted(evict(event));
+        let evict = move |event: &E| K::Texts::evicted(evict(event));
         self.sources.add(service, evict);
         self.convert(|codec| codec)
     }

@@ -33,42 +33,50 @@ use crate::cache::memory::distinct;
     label = "expected a type that is `Display`, `Clone`, `Hash` and `Eq`",
     note = "in Redis, a key is the text that it displays as"
 )]
-pub trait RedisKey:
-    ToOwned<Owned: Hash + Eq + Send + Sync> + Textual<<Self as ToOwned>::Owned> + Send + Sync + 'static
-{
+pub trait RedisKey: ToOwned<Owned: Hash + Eq + Send + Sync> + Send + Sync + 'static {
+    /// How keys become texts. Nothing outside this crate can be one, so no other type is a key.
+    #[doc(hidden)]
+    type Texts: Texts<Self>;
 }
 
 #[diagnostic::do_not_recommend]
-impl<K> RedisKey for K where K: fmt::Display + Clone + Hash + Eq + Send + Sync + 'static {}
+impl<K> RedisKey for K
+where
+    K: fmt::Display + Clone + Hash + Eq + Send + Sync + 'static,
+{
+    type Texts = Displayed;
+}
 
-impl RedisKey for str {}
+impl RedisKey for str {
+    type Texts = Itself;
+}
 
-/// How keys become texts, and texts the keys that a caller has given. `O` is an owned key.
-pub trait Textual<O> {
+/// How keys become texts, and texts the keys that a caller has given.
+pub trait Texts<K: ToOwned + ?Sized> {
     /// The keys that a caller has given, by their texts; nothing where a text is the key.
     type Given: Default + Send + Sync;
 
     /// What holds the text of a key: the key itself, or a copy.
     type Text<'k>: Deref<Target = str> + Send + Sync
     where
-        Self: 'k;
+        K: 'k;
 
     /// The text of a key.
-    fn text(&self) -> Self::Text<'_>;
+    fn text(key: &K) -> Self::Text<'_>;
 
     /// The text of a key that is given away.
-    fn into_text(key: O) -> String;
+    fn into_text(key: K::Owned) -> String;
 
     /// The texts of keys, each once and in the order in which they came first.
-    fn texts<'k>(keys: impl Iterator<Item = &'k Self>) -> (Vec<String>, Self::Given)
+    fn texts<'k>(keys: impl Iterator<Item = &'k K>) -> (Vec<String>, Self::Given)
     where
-        Self: 'k;
+        K: 'k;
 
     /// The key that was given with this text.
-    fn given(given: &Self::Given, text: String) -> O;
+    fn given(given: &Self::Given, text: String) -> K::Owned;
 
     /// What an event evicts, by the texts of keys.
-    fn evicted(evict: Evict<O>) -> Evicted;
+    fn evicted(evict: Evict<K::Owned>) -> Evicted;
 }
 
 /// What an event evicts, by the texts of keys.
@@ -88,21 +96,25 @@ impl From<Evict<String>> for Evicted {
     }
 }
 
-impl Textual<String> for str {
+/// The text is the key.
+#[derive(Debug)]
+pub struct Itself;
+
+impl Texts<str> for Itself {
     type Given = ();
 
     type Text<'k> = &'k str;
 
     #[inline]
-    fn text(&self) -> &str {
-        self
+    fn text(key: &str) -> &str {
+        key
     }
 
     fn into_text(key: String) -> String {
         key
     }
 
-    fn texts<'k>(keys: impl Iterator<Item = &'k Self>) -> (Vec<String>, ()) {
+    fn texts<'k>(keys: impl Iterator<Item = &'k str>) -> (Vec<String>, ()) {
         (distinct(keys), ())
     }
 
@@ -115,8 +127,11 @@ impl Textual<String> for str {
     }
 }
 
-#[diagnostic::do_not_recommend]
-impl<K> Textual<K> for K
+/// The text is what the key displays as.
+#[derive(Debug)]
+pub struct Displayed;
+
+impl<K> Texts<K> for Displayed
 where
     K: fmt::Display + Clone + Send + Sync + 'static,
 {
@@ -124,15 +139,15 @@ where
 
     type Text<'k> = String;
 
-    fn text(&self) -> String {
-        self.to_string()
+    fn text(key: &K) -> String {
+        key.to_string()
     }
 
     fn into_text(key: K) -> String {
         key.to_string()
     }
 
-    fn texts<'k>(keys: impl Iterator<Item = &'k Self>) -> (Vec<String>, HashMap<String, K>) {
+    fn texts<'k>(keys: impl Iterator<Item = &'k K>) -> (Vec<String>, HashMap<String, K>) {
         let (mut texts, mut given) = (Vec::new(), HashMap::new());
         for key in keys {
             let text = key.to_string();

@@ -63,6 +63,7 @@ pub use policy::{OnFlush, WhileDown};
 pub use stats::RedisCacheStats;
 
 use handle::Handle;
+use key_type::Texts;
 use shared::Shared;
 
 /// A cache in Redis that all instances share, with an optional level in memory.
@@ -251,7 +252,7 @@ where
     ///
     /// Safe: it only reads.
     pub async fn lookup(&self, key: &K) -> Result<Option<Loaded<V>>, RedisCacheError> {
-        let text = key.text();
+        let text = K::Texts::text(key);
         let cached = match self.shared().in_memory(&text) {
             None => self.shared().lookup(&text).await?,
             in_memory => in_memory,
@@ -379,7 +380,7 @@ where
         F: Future<Output = Result<Loaded<V>, E>>,
         E: Send + Sync + 'static,
     {
-        let text = key.text();
+        let text = K::Texts::text(key);
         let mut loader = Some(loader);
         let cached = self.shared().get_or_load(&text, &mut loader).await?;
         // What this caller has just loaded is not loaded again.
@@ -407,7 +408,7 @@ where
     where
         M: Writable,
     {
-        self.shared().insert(&key.text(), value).await
+        self.shared().insert(&K::Texts::text(key), value).await
     }
 
     /// Removes an entry from Redis and from this instance's memory.
@@ -426,7 +427,7 @@ where
     where
         M: Writable,
     {
-        self.shared().remove(&key.text()).await
+        self.shared().remove(&K::Texts::text(key)).await
     }
 
     /// The name given to [`builder`](Self::builder).

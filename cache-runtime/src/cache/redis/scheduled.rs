@@ -2,7 +2,7 @@
 
 use std::borrow::Borrow;
 
-use super::key_type::RedisKey;
+use super::key_type::{RedisKey, Texts};
 use super::loader::{Load, Loader};
 use crate::cache::scheduled::Scheduled;
 
@@ -18,7 +18,7 @@ impl<V: 'static> ScheduledRefresh<V> {
     where
         K: RedisKey + ?Sized,
     {
-        let text = key.borrow().text().to_owned();
+        let text = K::Texts::text(key.borrow()).to_owned();
         Self {
             entry: Scheduled::new(text),
             load: Box::new(move || loader(key.borrow())),

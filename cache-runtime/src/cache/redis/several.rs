@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use super::RedisCache;
 use super::entry::{Cached, Loaded};
 use super::error::LoadError;
-use super::key_type::{KeyOf, RedisKey};
+use super::key_type::{KeyOf, RedisKey, Texts};
 
 impl<V, M, K> RedisCache<V, M, K>
 where
@@ -144,20 +144,21 @@ where
         I: IntoIterator<Item = (K::Owned, Loaded<V>)>,
         E: Send + Sync + 'static,
     {
-        let (texts, given) = K::texts(keys.into_iter().map(KeyOf::key));
+        let (texts, given) = K::Texts::texts(keys.into_iter().map(KeyOf::key));
         let loader = |texts: Vec<String>| {
-            let keys = texts.into_iter().map(|text| K::given(&given, text));
+            let keys = texts.into_iter().map(|text| K::Texts::given(&given, text));
             let loading = loader(keys.collect());
-            let by_text = |(key, loaded)| (K::into_text(key), loaded);
+            let by_text = |(key, loaded)| (K::Texts::into_text(key), loaded);
             async move { Ok(loading.await?.into_iter().map(by_text)) }
         };
         let refresh = |text: &str| {
             self.handle
-                .refresh(K::given(&given, text.to_owned()).borrow())
+                .refresh(K::Texts::given(&given, text.to_owned()).borrow())
         };
         let found = self.shared().get_many_or_load(texts, loader, &refresh);
         let found = found.await?.into_iter();
-        let by_key = |(text, cached): (_, Cached<V>)| (K::given(&given, text), cached.loaded);
+        let by_key =
+            |(text, cached): (_, Cached<V>)| (K::Texts::given(&given, text), cached.loaded);
         Ok(found.map(by_key).collect())
     }
 }
