@@ -13,13 +13,13 @@ use super::codec::{Codec, Json};
 use super::entry::Cached;
 use super::evict::Sources;
 use super::handle::Handle;
-use super::key_type::{RedisKey, Texts};
 use super::keys::Keys;
 use super::loader::Loader;
 use super::mode::{Coherent, Plain};
 use super::options::Options;
 use super::policy::{OnFlush, WhileDown};
-use super::scheduled::ScheduledRefresh;
+use super::redis_key::{RedisKey, Texts};
+use super::scheduled_refresh::ScheduledRefresh;
 use super::shared::{Logs, Shared};
 use super::stats::Counters;
 use crate::audit;
@@ -45,15 +45,15 @@ pub struct Builder<V, M = Plain, C = Json, K: RedisKey + ?Sized = str> {
     /// The keys of the entries that are refreshed on schedule.
     pub(super) scheduled: Vec<K::Owned>,
     /// What was set for keys of another type, before the type of keys was set.
-    misplaced: Option<&'static str>,
-    codec: C,
-    sources: Sources<V>,
-    origin: Origin,
-    mode: PhantomData<M>,
+    pub(super) misplaced: Option<&'static str>,
+    pub(super) codec: C,
+    pub(super) sources: Sources<V>,
+    pub(super) origin: Origin,
+    pub(super) mode: PhantomData<M>,
 }
 
 /// The bus and the name of a cache, and where it is built.
-struct Origin {
+pub(super) struct Origin {
     bus: Arc<bus::Shared>,
     keyspace: Keyspace,
     name: String,
@@ -280,23 +280,6 @@ impl<V, M, C, K: RedisKey + ?Sized> Builder<V, M, C, K> {
     pub fn clock(mut self, clock: &ManualClock) -> Self {
         self.origin.clock = Some(clock.clone());
         self
-    }
-
-    /// With keys of another type. What has been set for keys of this one is left out, so the cache does
-    /// not build.
-    pub(super) fn keyed<K2: RedisKey>(self) -> Builder<V, M, C, K2> {
-        let ahead = self.loader.is_some().then_some("refresh_ahead");
-        let scheduled = (!self.scheduled.is_empty()).then_some("refresh_keys");
-        Builder {
-            options: self.options,
-            loader: None,
-            scheduled: Vec::new(),
-            misplaced: self.misplaced.or(ahead).or(scheduled),
-            codec: self.codec,
-            sources: self.sources,
-            origin: self.origin,
-            mode: PhantomData,
-        }
     }
 
     fn convert<M2, D>(self, codec: impl FnOnce(C) -> D) -> Builder<V, M2, D, K> {

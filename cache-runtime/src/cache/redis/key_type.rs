@@ -1,220 +1,86 @@
-//! The types of keys, and the texts that they are in Redis and in memory.
+//! The setting of the type of keys.
 
-use std::collections::HashMap;
-use std::fmt;
-use std::hash::Hash;
-use std::ops::Deref;
+use std::marker::PhantomData;
 
-use crate::cache::Evict;
-use crate::cache::memory::distinct;
+use super::builder::Builder;
+use super::mode::Plain;
+use super::redis_key::RedisKey;
 
-/// A type of keys of a [`RedisCache`](crate::RedisCache): `str`, or a type that [`key_type`] sets.
-///
-/// It is implemented for every type that is `Display`, `Clone`, `Hash`, `Eq`, `Send`, `Sync` and
-/// `'static`. The key of an entry is the text that a key displays as, in Redis and in memory. So
-/// keys that are not equal must display differently, because those that display alike are one
-/// entry. Of given keys that display alike, a read of several returns one pair, with the first of
-/// them. Equal keys must display alike, always and in every instance. A `str` is taken as it is,
-/// without a copy.
-///
-/// # Panics
-///
-/// If a key cannot be displayed, there is a panic, as in `to_string`. Where it is
-///
-/// - given by a caller, the method panics before it has done anything;
-/// - returned by a loader of several entries, the read panics after the load, of which nothing is
-///   stored;
-/// - returned by the closure of [`evict_on`](super::Builder::evict_on), everything is evicted, as
-///   if the closure had panicked.
-///
-/// [`key_type`]: super::Builder::key_type
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be the type of the keys of a `RedisCache`",
-    label = "expected a type that is `Display`, `Clone`, `Hash` and `Eq`",
-    note = "in Redis, a key is the text that it displays as"
-)]
-pub trait RedisKey: ToOwned<Owned: Hash + Eq + Send + Sync> + Send + Sync + 'static {
-    /// How keys become texts. Nothing outside this crate can be one, so no other type is a key.
-    #[doc(hidden)]
-    type Texts: Texts<Self>;
-}
-
-#[diagnostic::do_not_recommend]
-impl<K> RedisKey for K
-where
-    K: fmt::Display + Clone + Hash + Eq + Send + Sync + 'static,
-{
-    type Texts = Displayed;
-}
-
-impl RedisKey for str {
-    type Texts = Itself;
-}
-
-/// How keys become texts, and texts the keys that a caller has given.
-pub trait Texts<K: ToOwned + ?Sized> {
-    /// The keys that a caller has given, by their texts; nothing where a text is the key.
-    type Given: Default + Send + Sync;
-
-    /// What holds the text of a key: the key itself, or a copy.
-    type Text<'k>: Deref<Target = str> + Send + Sync
-    where
-        K: 'k;
-
-    /// The text of a key.
-    fn text(key: &K) -> Self::Text<'_>;
-
-    /// The text of a key that is given away.
-    fn into_text(key: K::Owned) -> String;
-
-    /// The texts of keys, each once and in the order in which they came first.
-    fn texts<'k>(keys: impl Iterator<Item = &'k K>) -> (Vec<String>, Self::Given)
-    where
-        K: 'k;
-
-    /// The key that was given with this text.
-    fn given(given: &Self::Given, text: String) -> K::Owned;
-
-    /// What an event evicts, by the texts of keys.
-    fn evicted(evict: Evict<K::Owned>) -> Evicted;
-}
-
-/// What an event evicts, by the texts of keys.
-#[derive(Debug)]
-pub struct Evicted {
-    pub(super) evict: Evict<String>,
-    /// Whether it is everything because a predicate cannot be asked about a text.
-    pub(super) is_widened: bool,
-}
-
-impl From<Evict<String>> for Evicted {
-    fn from(evict: Evict<String>) -> Self {
-        Self {
-            evict,
-            is_widened: false,
+impl<V, C> Builder<V, Plain, C> {
+    /// Sets the type of the keys that entries are read, loaded and evicted by; `str` by default.
+    ///
+    /// A key of another type does not compile. Any type will do that is `Display`, `Clone`, `Hash` and
+    /// `Eq`. In Redis a key is the text that it displays as, so keys that display alike are one entry; see
+    /// [`RedisKey`]. The cache is a `RedisCache<V, Plain, K>`, or a `RedisCache<V, Coherent, K>`.
+    ///
+    /// Loaders of several entries and of refreshes are given keys of this type. [`key_by`](Self::key_by)
+    /// and [`group_by`](Self::group_by) are given their texts. Set it first: after
+    /// [`evict_on`](Self::evict_on) it does not compile, and after
+    /// [`refresh_ahead`](Self::refresh_ahead) or [`refresh_keys`](Self::refresh_keys) the cache does not
+    /// [build](Self::build).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::fmt;
+    /// use std::time::Duration;
+    /// use cache_runtime::redis::Coherent;
+    /// use cache_runtime::{Bus, Evict, InvalidationEvent, RedisCache, cache_invalidation};
+    ///
+    /// #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    /// struct GuildId(u64);
+    ///
+    /// impl fmt::Display for GuildId {
+    ///     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    ///         self.0.fmt(f)
+    ///     }
+    /// }
+    ///
+    /// #[derive(InvalidationEvent)]
+    /// enum RoleEvent { Guild { guild: u64 }, All }
+    ///
+    /// #[cache_invalidation(channel = "cache:key-type-example", event = RoleEvent)]
+    /// struct RoleService;
+    ///
+    /// type Roles = RedisCache<Vec<String>, Coherent, GuildId>;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let bus = Bus::in_process();
+    /// let service = RoleService::new(&bus);
+    /// let roles: Roles = RedisCache::<Vec<String>>::builder(&bus, "roles", Duration::from_secs(60))
+    ///     .key_type::<GuildId>()
+    ///     .evict_on(&service, |event| match event {
+    ///         RoleEvent::Guild { guild } => Evict::key(GuildId(*guild)),
+    ///         RoleEvent::All => Evict::All,
+    ///     })
+    ///     .build()?;
+    /// # bus.ready().await?;
+    /// let (one, two) = (GuildId(1), GuildId(2));
+    /// roles.get_or_load(&one, || async { vec!["admin".to_owned()] }).await?;
+    ///
+    /// let load = async |guilds: Vec<GuildId>| guilds.into_iter().map(|guild| (guild, Vec::new()));
+    /// let found = roles.get_many_or_load(&[one, two], load).await?;
+    /// assert_eq!(found[&one], ["admin"]);
+    ///
+    /// service.invalidate_guild(1_u64).await?;
+    /// assert_eq!(roles.get(&one).await?, None);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn key_type<K: RedisKey>(self) -> Builder<V, Plain, C, K> {
+        let ahead = self.loader.is_some().then_some("refresh_ahead");
+        let scheduled = (!self.scheduled.is_empty()).then_some("refresh_keys");
+        Builder {
+            options: self.options,
+            // What has been set for keys of another type is left out, and the cache does not build.
+            loader: None,
+            scheduled: Vec::new(),
+            misplaced: self.misplaced.or(ahead).or(scheduled),
+            codec: self.codec,
+            sources: self.sources,
+            origin: self.origin,
+            mode: PhantomData,
         }
-    }
-}
-
-/// The text is the key.
-#[derive(Debug)]
-pub struct Itself;
-
-impl Texts<str> for Itself {
-    type Given = ();
-
-    type Text<'k> = &'k str;
-
-    #[inline]
-    fn text(key: &str) -> &str {
-        key
-    }
-
-    fn into_text(key: String) -> String {
-        key
-    }
-
-    fn texts<'k>(keys: impl Iterator<Item = &'k str>) -> (Vec<String>, ()) {
-        (distinct(keys), ())
-    }
-
-    fn given((): &(), text: String) -> String {
-        text
-    }
-
-    fn evicted(evict: Evict<String>) -> Evicted {
-        evict.into()
-    }
-}
-
-/// The text is what the key displays as.
-#[derive(Debug)]
-pub struct Displayed;
-
-impl<K> Texts<K> for Displayed
-where
-    K: fmt::Display + Clone + Send + Sync + 'static,
-{
-    type Given = HashMap<String, K>;
-
-    type Text<'k> = String;
-
-    fn text(key: &K) -> String {
-        key.to_string()
-    }
-
-    fn into_text(key: K) -> String {
-        key.to_string()
-    }
-
-    fn texts<'k>(keys: impl Iterator<Item = &'k K>) -> (Vec<String>, HashMap<String, K>) {
-        let (mut texts, mut given) = (Vec::new(), HashMap::new());
-        for key in keys {
-            let text = key.to_string();
-            if !given.contains_key(&text) {
-                given.insert(text.clone(), key.clone());
-                texts.push(text);
-            }
-        }
-        (texts, given)
-    }
-
-    fn given(given: &HashMap<String, K>, text: String) -> K {
-        given[&text].clone()
-    }
-
-    /// A predicate cannot be asked about a text, so it evicts everything, as it does in Redis.
-    fn evicted(evict: Evict<K>) -> Evicted {
-        let evict = match evict {
-            Evict::Key(key) => Evict::Key(key.to_string()),
-            Evict::Keys(keys) => {
-                let texts = keys.into_iter().map(|key| key.to_string());
-                Evict::Keys(texts.collect())
-            }
-            Evict::Tags(tags) => Evict::Tags(tags),
-            Evict::Matching(_) | Evict::MatchingEntry(_) => {
-                return Evicted {
-                    evict: Evict::All,
-                    is_widened: true,
-                };
-            }
-            Evict::All => Evict::All,
-            Evict::Nothing => Evict::Nothing,
-        };
-        evict.into()
-    }
-}
-
-/// One of several keys that entries are read by: a key of type `K`, or a reference to one.
-///
-/// For `str` it is everything that is `AsRef<str>`.
-#[diagnostic::on_unimplemented(
-    message = "a key of type `{K}` cannot be looked up by a `{Self}`",
-    label = "expected references to a `{K}`"
-)]
-pub trait KeyOf<K: ?Sized> {
-    /// The key.
-    #[doc(hidden)]
-    fn key(&self) -> &K;
-}
-
-#[diagnostic::do_not_recommend]
-impl<Q: AsRef<str> + ?Sized> KeyOf<str> for Q {
-    fn key(&self) -> &str {
-        self.as_ref()
-    }
-}
-
-#[diagnostic::do_not_recommend]
-impl<K> KeyOf<K> for K {
-    fn key(&self) -> &K {
-        self
-    }
-}
-
-#[diagnostic::do_not_recommend]
-impl<K> KeyOf<K> for &K {
-    fn key(&self) -> &K {
-        self
     }
 }

@@ -5,7 +5,7 @@
 //! `refresh` loads ahead of expiry, in the `background`; `refreshing` has the settings. `direct` reads
 //! and stores without a load. `evict` says what an event does, and `deletions` carries it out in Redis.
 //! All of them work on what the clones of a cache have `shared`, where a key is its text: the type of
-//! keys ends at the methods of `RedisCache` (`key_type`). The `breaker` fails commands at once while
+//! keys ends at the methods of `RedisCache` (`redis_key`; `key_type` sets it). The `breaker` fails commands at once while
 //! the server does not answer.
 
 mod audited;
@@ -24,7 +24,6 @@ mod evict;
 mod handle;
 mod keep_many;
 mod key_type;
-mod keyed;
 mod keys;
 mod load;
 mod load_lock;
@@ -35,10 +34,11 @@ mod measured;
 mod mode;
 mod options;
 mod policy;
+mod redis_key;
 mod refresh;
 mod refreshing;
 mod schedule;
-mod scheduled;
+mod scheduled_refresh;
 mod several;
 mod shared;
 mod stats;
@@ -57,13 +57,13 @@ pub use codec::{Codec, Json};
 pub use content_key::{ContentKey, content_key};
 pub use entry::Loaded;
 pub use error::{LoadError, RedisCacheError};
-pub use key_type::{KeyOf, RedisKey};
 pub use mode::{Coherent, Plain, Writable};
 pub use policy::{OnFlush, WhileDown};
+pub use redis_key::{KeyOf, RedisKey};
 pub use stats::RedisCacheStats;
 
 use handle::Handle;
-use key_type::Texts;
+use redis_key::Texts;
 use shared::Shared;
 
 /// A cache in Redis that all instances share, with an optional level in memory.

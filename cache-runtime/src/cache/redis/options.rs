@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::entry::Loaded;
 use super::keys::{GroupBy, KeyBy};
 use super::policy::{OnFlush, WhileDown};
-use super::scheduled::ScheduledRefresh;
+use super::scheduled_refresh::ScheduledRefresh;
 use crate::cache::BuildError;
 use crate::cache::limits::{check_longest, check_time};
 use crate::cache::names::check_key_name;

@@ -8,7 +8,7 @@ use futures_util::future::{FutureExt, TryFutureExt};
 
 use super::builder::Builder;
 use super::entry::Loaded;
-use super::key_type::RedisKey;
+use super::redis_key::RedisKey;
 
 impl<V, M, C, K> Builder<V, M, C, K>
 where

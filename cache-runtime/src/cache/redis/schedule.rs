@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::entry::Cached;
 use super::refresh::Refreshed;
-use super::scheduled::ScheduledRefresh;
+use super::scheduled_refresh::ScheduledRefresh;
 use super::shared::Shared;
 use crate::backoff::Backoff;
 use crate::cache::caught::Caught;

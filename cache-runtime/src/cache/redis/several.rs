@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use super::RedisCache;
 use super::entry::{Cached, Loaded};
 use super::error::LoadError;
-use super::key_type::{KeyOf, RedisKey, Texts};
+use super::redis_key::{KeyOf, RedisKey, Texts};
 
 impl<V, M, K> RedisCache<V, M, K>
 where

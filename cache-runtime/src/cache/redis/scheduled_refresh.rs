@@ -2,8 +2,8 @@
 
 use std::borrow::Borrow;
 
-use super::key_type::{RedisKey, Texts};
 use super::loader::{Load, Loader};
+use super::redis_key::{RedisKey, Texts};
 use crate::cache::scheduled::Scheduled;
 
 /// An entry that is refreshed on schedule.
