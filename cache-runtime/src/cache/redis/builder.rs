@@ -14,7 +14,7 @@ use super::entry::Cached;
 use super::evict::Sources;
 use super::handle::Handle;
 use super::keys::Keys;
-use super::loader::Loader;
+use super::load_ahead::LoadAhead;
 use super::mode::{Coherent, Plain};
 use super::options::Options;
 use super::policy::{OnFlush, WhileDown};
@@ -41,7 +41,7 @@ use crate::service::Invalidator;
 pub struct Builder<V, M = Plain, C = Json, K: RedisKey + ?Sized = str> {
     pub(super) options: Options<V>,
     /// Loads entries ahead of their expiry.
-    pub(super) loader: Option<Loader<V, K>>,
+    pub(super) load_ahead: Option<LoadAhead<V, K>>,
     /// The keys of the entries that are refreshed on schedule.
     pub(super) scheduled: Vec<K::Owned>,
     /// What was set for keys of another type, before the type of keys was set.
@@ -71,7 +71,7 @@ impl<V> RedisCache<V> {
     pub fn builder(bus: &Bus, name: impl Into<String>, ttl: Duration) -> Builder<V> {
         Builder {
             options: Options::new(ttl),
-            loader: None,
+            load_ahead: None,
             scheduled: Vec::new(),
             misplaced: None,
             codec: Json,
@@ -285,7 +285,7 @@ impl<V, M, C, K: RedisKey + ?Sized> Builder<V, M, C, K> {
     fn convert<M2, D>(self, codec: impl FnOnce(C) -> D) -> Builder<V, M2, D, K> {
         Builder {
             options: self.options,
-            loader: self.loader,
+            load_ahead: self.load_ahead,
             scheduled: self.scheduled,
             misplaced: self.misplaced,
             codec: codec(self.codec),
@@ -356,9 +356,9 @@ where
             return Err(BuildError::new(&origin.name, what));
         }
         options.check(&origin.name, self.scheduled.len())?;
-        if let Some(loader) = &self.loader {
+        if let Some(load) = &self.load_ahead {
             let scheduled = self.scheduled.into_iter();
-            let schedule = |key| ScheduledRefresh::new::<K>(key, Arc::clone(loader));
+            let schedule = |key| ScheduledRefresh::new::<K>(key, Arc::clone(load));
             options.scheduled = scheduled.map(schedule).collect();
         }
         // Without a memory level nothing is stored in the engine.
@@ -419,7 +419,7 @@ where
         Ok(RedisCache {
             handle: Arc::new(Handle {
                 shared,
-                loader: self.loader,
+                load_ahead: self.load_ahead,
                 _worker: worker,
             }),
             mode: PhantomData,

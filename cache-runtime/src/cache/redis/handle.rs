@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use tokio_util::task::AbortOnDropHandle;
 
-use super::loader::{Load, Loader};
+use super::load_ahead::{LoadAhead, PendingLoad};
 use super::shared::Shared;
 
 /// What clones share. Dropping it ends the subscriptions and all background tasks.
 pub(super) struct Handle<V, K: ?Sized> {
     pub(super) shared: Arc<Shared<V>>,
     /// Loads entries ahead of their expiry.
-    pub(super) loader: Option<Loader<V, K>>,
+    pub(super) load_ahead: Option<LoadAhead<V, K>>,
     /// Carries out the deletions that events ask for.
     pub(super) _worker: Option<AbortOnDropHandle<()>>,
 }
@@ -27,7 +27,7 @@ impl<V, K: ?Sized> Drop for Handle<V, K> {
 
 impl<V, K: ?Sized> Handle<V, K> {
     /// The load of an entry ahead of its expiry, if there is a loader for that.
-    pub(super) fn refresh(&self, key: &K) -> Option<Load<V>> {
-        self.loader.as_ref().map(|loader| loader(key))
+    pub(super) fn load_ahead(&self, key: &K) -> Option<PendingLoad<V>> {
+        self.load_ahead.as_ref().map(|load| load(key))
     }
 }

@@ -69,12 +69,12 @@ impl<V, C> Builder<V, Plain, C> {
     /// # }
     /// ```
     pub fn key_type<K: RedisKey>(self) -> Builder<V, Plain, C, K> {
-        let ahead = self.loader.is_some().then_some("refresh_ahead");
+        let ahead = self.load_ahead.is_some().then_some("refresh_ahead");
         let scheduled = (!self.scheduled.is_empty()).then_some("refresh_keys");
         Builder {
             options: self.options,
             // What has been set for keys of another type is left out, and the cache does not build.
-            loader: None,
+            load_ahead: None,
             scheduled: Vec::new(),
             misplaced: self.misplaced.or(ahead).or(scheduled),
             codec: self.codec,

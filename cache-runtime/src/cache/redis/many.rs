@@ -13,8 +13,8 @@ use super::entry::{Cached, Loaded};
 use super::error::LoadError;
 use super::keep_many::{Entries, Loading};
 use super::load::{Kept, Lead, Unfinished, fail};
+use super::load_ahead::PendingLoad;
 use super::load_lock::{LoadLock, POLL};
-use super::loader::Load;
 use super::policy::WhileDown;
 use super::shared::Shared;
 use crate::backoff::Backoff;
@@ -28,7 +28,7 @@ use crate::random;
 use crate::transport::{Acquired, EntryKeys, Found, Seek};
 
 /// Makes the load of an entry ahead of its expiry, if the cache has a loader for that.
-pub(super) type Refresh<'a, V> = dyn Fn(&str) -> Option<Load<V>> + Sync + 'a;
+pub(super) type LoadAheadIfAny<'a, V> = dyn Fn(&str) -> Option<PendingLoad<V>> + Sync + 'a;
 
 /// A key that this caller has the turn to load, until it is known whether it has to.
 struct Sought<'a, V: Clone> {
@@ -56,12 +56,12 @@ impl<'a, V: Clone> Sought<'a, V> {
 
 impl<V: Clone + Send + Sync + 'static> Shared<V> {
     /// The entries of distinct keys: those that are known, and what the loader returns for the rest.
-    /// `refresh` makes the load of one that is due.
+    /// `load_ahead` makes the load of one that is due.
     pub(super) async fn get_many_or_load<L, F, I, E>(
         self: &Arc<Self>,
         keys: Vec<String>,
         loader: L,
-        refresh: &Refresh<'_, V>,
+        load_ahead: &LoadAheadIfAny<'_, V>,
     ) -> Result<Entries<V>, LoadError<E>>
     where
         L: FnMut(Vec<String>) -> F,
@@ -78,10 +78,10 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
             }
         }
         for (key, cached) in &found {
-            self.refresh_if_due(key, cached, || refresh(key));
+            self.refresh_if_due(key, cached, || load_ahead(key));
         }
         if !missing.is_empty() {
-            Box::pin(self.load_many(&missing, &mut found, loader, refresh)).await?;
+            Box::pin(self.load_many(&missing, &mut found, loader, load_ahead)).await?;
         }
         Ok(found)
     }
@@ -91,7 +91,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         missing: &[String],
         found: &mut Entries<V>,
         mut loader: L,
-        refresh: &Refresh<'_, V>,
+        load_ahead: &LoadAheadIfAny<'_, V>,
     ) -> Result<(), LoadError<E>>
     where
         L: FnMut(Vec<String>) -> F,
@@ -106,7 +106,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
             let leads = match turns.next().await {
                 Next::Done => return Ok(()),
                 Next::Value(key, cached) => {
-                    self.refresh_if_due(key, &cached, || refresh(key));
+                    self.refresh_if_due(key, &cached, || load_ahead(key));
                     found.insert(key.clone(), cached);
                     continue;
                 }
@@ -131,7 +131,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
             loop {
                 self.lock_many(&mut round).await;
                 for (key, cached) in round.found.drain(..) {
-                    self.refresh_if_due(key, &cached, || refresh(key));
+                    self.refresh_if_due(key, &cached, || load_ahead(key));
                     found.insert(key.clone(), cached);
                 }
                 if let Some(cause) = round.failed.take() {

@@ -26,8 +26,8 @@ mod keep_many;
 mod key_type;
 mod keys;
 mod load;
+mod load_ahead;
 mod load_lock;
-mod loader;
 mod many;
 #[cfg(any(feature = "metrics", feature = "otel"))]
 mod measured;
@@ -385,8 +385,8 @@ where
         let cached = self.shared().get_or_load(&text, &mut loader).await?;
         // What this caller has just loaded is not loaded again.
         if loader.is_some() {
-            let refresh = || self.handle.refresh(key);
-            self.shared().refresh_if_due(&text, &cached, refresh);
+            let load_ahead = || self.handle.load_ahead(key);
+            self.shared().refresh_if_due(&text, &cached, load_ahead);
         }
         Ok(cached.loaded)
     }

@@ -7,7 +7,7 @@ use tracing::warn;
 
 use super::entry::Cached;
 use super::load::Kept;
-use super::loader::Load;
+use super::load_ahead::PendingLoad;
 use super::shared::Shared;
 use crate::cache::memory::Storing;
 use crate::counters::count;
@@ -35,7 +35,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         self: &Arc<Self>,
         key: &str,
         cached: &Cached<V>,
-        load: impl FnOnce() -> Option<Load<V>>,
+        load: impl FnOnce() -> Option<PendingLoad<V>>,
     ) {
         if !self.is_due(cached) {
             return;
@@ -60,7 +60,11 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
     }
 
     /// Refreshes an entry, even if it is missing.
-    pub(super) async fn refresh(&self, key: &str, load: Load<V>) -> Result<Refreshed<V>, Cause> {
+    pub(super) async fn refresh(
+        &self,
+        key: &str,
+        load: PendingLoad<V>,
+    ) -> Result<Refreshed<V>, Cause> {
         let keys = self.keys.of(key);
         // Taken before Redis is asked: an eviction from here on keeps the new value out of memory,
         // and out of Redis.

@@ -60,7 +60,7 @@ where
     {
         self.options.refresh_ahead = Some(ahead);
         let loader = Arc::new(loader);
-        self.loader = Some(Arc::new(move |key: &K| {
+        self.load_ahead = Some(Arc::new(move |key: &K| {
             let (loader, key) = (Arc::clone(&loader), key.to_owned());
             Box::new(move || {
                 let load = loader(key).map_ok(T::into);

@@ -2,7 +2,7 @@
 
 use std::borrow::Borrow;
 
-use super::loader::{Load, Loader};
+use super::load_ahead::{LoadAhead, PendingLoad};
 use super::redis_key::{RedisKey, Texts};
 use crate::cache::scheduled::Scheduled;
 
@@ -10,18 +10,18 @@ use crate::cache::scheduled::Scheduled;
 pub(super) struct ScheduledRefresh<V> {
     pub(super) entry: Scheduled<String>,
     /// Makes its load.
-    pub(super) load: Box<dyn Fn() -> Load<V> + Send + Sync>,
+    pub(super) load: Box<dyn Fn() -> PendingLoad<V> + Send + Sync>,
 }
 
 impl<V: 'static> ScheduledRefresh<V> {
-    pub(super) fn new<K>(key: K::Owned, loader: Loader<V, K>) -> Self
+    pub(super) fn new<K>(key: K::Owned, load_ahead: LoadAhead<V, K>) -> Self
     where
         K: RedisKey + ?Sized,
     {
         let text = K::Texts::text(key.borrow()).to_owned();
         Self {
             entry: Scheduled::new(text),
-            load: Box::new(move || loader(key.borrow())),
+            load: Box::new(move || load_ahead(key.borrow())),
         }
     }
 }

@@ -151,11 +151,11 @@ where
             let by_text = |(key, loaded)| (K::Texts::into_text(key), loaded);
             async move { Ok(loading.await?.into_iter().map(by_text)) }
         };
-        let refresh = |text: &str| {
+        let load_ahead = |text: &str| {
             self.handle
-                .refresh(K::Texts::given(&given, text.to_owned()).borrow())
+                .load_ahead(K::Texts::given(&given, text.to_owned()).borrow())
         };
-        let found = self.shared().get_many_or_load(texts, loader, &refresh);
+        let found = self.shared().get_many_or_load(texts, loader, &load_ahead);
         let found = found.await?.into_iter();
         let by_key =
             |(text, cached): (_, Cached<V>)| (K::Texts::given(&given, text), cached.loaded);
