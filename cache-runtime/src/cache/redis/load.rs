@@ -87,9 +87,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         F: Future<Output = Result<Loaded<V>, E>>,
         E: Send + Sync + 'static,
     {
-        if self.storing() == Storing::Yes
-            && let Some(cached) = self.engine.get(key)
-        {
+        if let Some(cached) = self.in_memory(key) {
             return Ok(cached);
         }
         let look_further = async {
