@@ -432,7 +432,10 @@ async fn the_type_of_keys_is_set_before_what_needs_it() {
     for (builder, setting) in [(ahead, "refresh_ahead"), (keys, "refresh_keys")] {
         let error = builder.key_type::<Member>().build().unwrap_err();
         let error = error.to_string();
-        assert!(error.contains(setting), "{error}");
-        assert!(error.contains("key_type"), "{error}");
+        let expected = format!(
+            "{setting} before key_type: expected it after `key_type`, \
+             because it takes keys of that type"
+        );
+        assert!(error.contains(&expected), "{error}");
     }
 }

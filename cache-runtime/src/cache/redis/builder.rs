@@ -99,8 +99,8 @@ impl<V, M, C, K: RedisKey + ?Sized> Builder<V, M, C, K> {
 
     /// Names the key in Redis of each entry; `name:KEY` by default.
     ///
-    /// `key_by` is given the text of an entry's key, and returns what follows the namespace of the bus. So
-    /// a cache can share keys that another program has chosen. Different entries must have different
+    /// `key_by` is given the text of an entry's key, and returns what follows the namespace of the bus.
+    /// So a cache can share keys that another program has chosen. Different entries must have different
     /// keys, which are those of no other cache; that is not checked. Only for a cache that no event
     /// evicts from.
     ///
@@ -176,8 +176,8 @@ impl<V, M, C, K: RedisKey + ?Sized> Builder<V, M, C, K> {
     /// # }
     /// ```
     ///
-    /// `group_by` is called for every key that is read, loaded or evicted, also while a part of the cache is
-    /// locked. It must be quick and must not use the cache.
+    /// `group_by` is called for every key that is read, loaded or evicted, also while a part of the
+    /// cache is locked. It must be quick and must not use the cache.
     pub fn group_by(
         mut self,
         group_by: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
@@ -352,7 +352,10 @@ where
     {
         let (mut options, origin) = (self.options, self.origin);
         if let Some(misplaced) = self.misplaced {
-            let what = format!("{misplaced} before key_type: expected it after, for its keys");
+            let what = format!(
+                "{misplaced} before key_type: expected it after `key_type`, \
+                 because it takes keys of that type"
+            );
             return Err(BuildError::new(&origin.name, what));
         }
         options.check(&origin.name, self.scheduled.len())?;

@@ -14,7 +14,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         readable.then(|| self.engine.get(key)).flatten()
     }
 
-    /// The entry in Redis, which is stored in memory.
+    /// Reads the entry from Redis and stores it in memory; memory was looked at before.
     pub(super) async fn lookup(&self, key: &str) -> Result<Option<Cached<V>>, RedisCacheError> {
         let storing = self.storing();
         if !self.trusts_redis() {

@@ -10,8 +10,8 @@ impl<V, C> Builder<V, Plain, C> {
     /// Sets the type of the keys that entries are read, loaded and evicted by; `str` by default.
     ///
     /// A key of another type does not compile. Any type will do that is `Display`, `Clone`, `Hash` and
-    /// `Eq`. In Redis a key is the text that it displays as, so keys that display alike are one entry; see
-    /// [`RedisKey`]. The cache is a `RedisCache<V, Plain, K>`, or a `RedisCache<V, Coherent, K>`.
+    /// `Eq`. In Redis a key is the text that it displays as, so keys that display alike are one entry;
+    /// see [`RedisKey`]. The cache is a `RedisCache<V, Plain, K>`, or a `RedisCache<V, Coherent, K>`.
     ///
     /// Loaders of several entries and of refreshes are given keys of this type. [`key_by`](Self::key_by)
     /// and [`group_by`](Self::group_by) are given their texts. Set it first: after

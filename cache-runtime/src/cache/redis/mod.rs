@@ -5,8 +5,8 @@
 //! `refresh` loads ahead of expiry, in the `background`; `refreshing` has the settings. `direct` reads
 //! and stores without a load. `evict` says what an event does, and `deletions` carries it out in Redis.
 //! All of them work on what the clones of a cache have `shared`, where a key is its text: the type of
-//! keys ends at the methods of `RedisCache` (`redis_key`; `key_type` sets it). The `breaker` fails commands at once while
-//! the server does not answer.
+//! keys ends at the methods of `RedisCache` (`redis_key`; `key_type` sets it). The `breaker` fails
+//! commands at once while the server does not answer.
 
 mod audited;
 mod background;
@@ -136,9 +136,9 @@ use shared::Shared;
 /// | `cache-runtime:coherent:{name}:g` | the generation | renewed, so that it outlives every entry and load |
 /// | `cache-runtime:coherent:{name}:g:GROUP` | the generation of a group, where there are [groups](Builder::group_by) | as that of the generation |
 ///
-/// In a cluster, `{name}` is `{name:P}` with a part `P` from 0 to 15, which the slot of the key decides, or
-/// that of its group. Each part is in one slot and has a generation of its own, so that several nodes
-/// share the entries.
+/// In a cluster, `{name}` is `{name:P}` with a part `P` from 0 to 15, which the slot of the key
+/// decides, or that of its group. Each part is in one slot and has a generation of its own, so that
+/// several nodes share the entries.
 ///
 /// An entry is the generation, `:+` and the value, or the generation, `:-` and the category. In a
 /// group, `.` and the generation of the group follow the generation. If one of them is not the
@@ -282,8 +282,8 @@ where
     /// # Errors
     ///
     /// When it is known that there is no value, from [`lookup_or_load`](Self::lookup_or_load) or a
-    /// refresh. Also when Redis is away and the cache is set to [fail](WhileDown::Fail), and when the load
-    /// takes longer than [`load_timeout`](Builder::load_timeout), if that is set.
+    /// refresh. Also when Redis is away and the cache is set to [fail](WhileDown::Fail), and when the
+    /// load takes longer than [`load_timeout`](Builder::load_timeout), if that is set.
     ///
     /// # Cancel safety
     ///
@@ -332,8 +332,8 @@ where
     ///
     /// # Errors
     ///
-    /// When the loader fails, when Redis is away and the cache is set to [fail](WhileDown::Fail), or when
-    /// the load takes longer than [`load_timeout`](Builder::load_timeout), if that is set.
+    /// When the loader fails, when Redis is away and the cache is set to [fail](WhileDown::Fail), or
+    /// when the load takes longer than [`load_timeout`](Builder::load_timeout), if that is set.
     ///
     /// # Cancel safety
     ///

@@ -21,8 +21,9 @@ where
     /// load, such as [`get_or_load`](crate::RedisCache::get_or_load), and not
     /// [`get`](crate::RedisCache::get). One instance at a time refreshes an entry.
     ///
-    /// `loader` is given the key, of the [type](Self::key_type) that keys have, and returns a value, or a [`Loaded`](super::Loaded) where there
-    /// may be none. An entry that is known to be [absent](super::Loaded::Absent) is not refreshed.
+    /// `loader` is given the key, of the [type](Self::key_type) that keys have, and returns a value, or
+    /// a [`Loaded`](super::Loaded) where there may be none. An entry that is known to be
+    /// [absent](super::Loaded::Absent) is not refreshed.
     ///
     /// A refresh that fails is logged, at most once a second, and counted. The old value is served
     /// until its TTL, and the next read after a second tries again. Refreshes end with the cache.
@@ -70,20 +71,21 @@ where
         self
     }
 
-    /// Refreshes these entries on schedule, whether or not they are read: as soon as less than the `ahead`
-    /// of [`refresh_ahead`](Self::refresh_ahead) is left, and when they are missing. At most 32 keys.
+    /// Refreshes these entries on schedule, whether or not they are read: as soon as less than the
+    /// `ahead` of [`refresh_ahead`](Self::refresh_ahead) is left, and when they are missing. At most 32
+    /// keys.
     ///
     /// So nobody waits for what is read seldom, either. One instance at a time loads an entry, with the
     /// loader of `refresh_ahead`. With a TTL of a day and `ahead` of 23 hours, it is loaded every hour,
     /// and the old value lasts for 23 hours if that fails. An entry that an event has evicted is loaded
     /// again within a minute, or by its first reader.
     ///
-    /// A refresh that fails is tried again after a wait that grows from 1 s to 1 min. The audit shows the
-    /// last success and the failures, and flags those that have lasted for a minute. A
-    /// refresh that takes longer than [`load_wait`](Self::load_wait) is given up, and counts as failed. The
-    /// refreshes run in the Tokio runtime in which the cache was built, and end with it; without a runtime,
-    /// on the thread that does the I/O of all buses. They end with the cache in any case. A `ttl_by` has to
-    /// return more than `ahead`.
+    /// A refresh that fails is tried again after a wait that grows from 1 s to 1 min. The audit shows
+    /// the last success and the failures, and flags those that have lasted for a minute. A refresh that
+    /// takes longer than [`load_wait`](Self::load_wait) is given up, and counts as failed. The
+    /// refreshes run in the Tokio runtime in which the cache was built, and end with it; without a
+    /// runtime, on the thread that does the I/O of all buses. They end with the cache in any case. A
+    /// `ttl_by` has to return more than `ahead`.
     ///
     /// # Examples
     ///

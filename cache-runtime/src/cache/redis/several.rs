@@ -17,12 +17,12 @@ where
     /// The values of several entries, or what `loader` returns for them, which is stored.
     ///
     /// It looks for all of them in Redis in one round trip; so does it take their locks, and store what
-    /// was loaded. More than 128 keys are read in several. `loader` is called once, with the
-    /// keys that have no entry and that nobody loads yet, each once: as `String`s, or of the
-    /// [type](super::Builder::key_type) that keys have. It returns pairs of a key and its
-    /// value. A key that it does not return has no value: it is not in the result, and nothing is stored
-    /// for it. Nor is a key in the result that is known to be [absent](Loaded::Absent). Pairs of other
-    /// keys are ignored.
+    /// was loaded. More than 128 keys are read in several. `loader` is called once, with the keys that
+    /// have no entry and that nobody loads yet, each once: as `String`s, or of the
+    /// [type](super::Builder::key_type) that keys have. It returns pairs of a key and its value. A key
+    /// that it does not return has no value: it is not in the result, and nothing is stored for it. Nor
+    /// is a key in the result that is known to be [absent](Loaded::Absent). Pairs of other keys are
+    /// ignored.
     ///
     /// Of several callers of one key in this process, one loads and the others wait for its value,
     /// whether they ask for one key or for several. A caller of several loads what is free before it
@@ -34,8 +34,8 @@ where
     ///
     /// # Errors
     ///
-    /// When Redis is away and the cache is set to [fail](super::WhileDown::Fail), or the load takes longer
-    /// than [`load_timeout`](super::Builder::load_timeout), if that is set.
+    /// When Redis is away and the cache is set to [fail](super::WhileDown::Fail), or the load takes
+    /// longer than [`load_timeout`](super::Builder::load_timeout), if that is set.
     ///
     /// # Cancel safety
     ///
@@ -91,8 +91,8 @@ where
     ///
     /// When the loader fails, or another caller's for one of the keys, or when Redis is away and the
     /// cache is set to [fail](super::WhileDown::Fail), or the load takes longer than
-    /// [`load_timeout`](super::Builder::load_timeout), if that is set. What was found of other keys is in the cache, and
-    /// not in the result.
+    /// [`load_timeout`](super::Builder::load_timeout), if that is set. What was found of other keys is
+    /// in the cache, and not in the result.
     ///
     /// # Cancel safety
     ///
