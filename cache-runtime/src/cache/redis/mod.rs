@@ -1,12 +1,13 @@
 //! The cache for what is expensive to load: in Redis, for all instances, with an optional level in
 //! memory.
 //!
-//! `load` reads and loads, with the `load_lock` in Redis, and `many` does so for `several` keys.
-//! `refresh` loads ahead of expiry, in the `background`; `refreshing` has the settings. `direct` reads
-//! and stores without a load. `evict` says what an event does, and `deletions` carries it out in Redis.
-//! All of them work on what the clones of a cache have `shared`, where a key is its text: the type of
-//! keys ends at the methods of `RedisCache` (`redis_key`; `key_type` sets it). The `breaker` fails
-//! commands at once while the server does not answer.
+//! `load` reads and loads, with the `load_lock` in Redis. Of many keys, `get_many` has the methods,
+//! `load_many` reads and loads, and `keep_many` stores. `refresh` loads ahead of expiry, in the
+//! `background`; `refreshing` has the settings. `direct` reads and stores without a load. `evict` says
+//! what an event does, and `deletions` carries it out in Redis. All of them work on what the clones of
+//! a cache have `shared`, where a key is its text: the type of keys ends at the methods of `RedisCache`
+//! (`redis_key`; `key_type` sets it). The `breaker` fails commands at once while the server does not
+//! answer.
 
 mod audited;
 mod background;
@@ -21,6 +22,7 @@ mod direct;
 mod entry;
 mod error;
 mod evict;
+mod get_many;
 mod handle;
 mod keep_many;
 mod key_type;
@@ -28,7 +30,7 @@ mod keys;
 mod load;
 mod load_ahead;
 mod load_lock;
-mod many;
+mod load_many;
 #[cfg(any(feature = "metrics", feature = "otel"))]
 mod measured;
 mod mode;
@@ -39,7 +41,6 @@ mod refresh;
 mod refreshing;
 mod schedule;
 mod scheduled_refresh;
-mod several;
 mod shared;
 mod stats;
 #[cfg(test)]
