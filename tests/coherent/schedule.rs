@@ -1,11 +1,13 @@
 //! Loads on schedule: entries that nobody has to wait for.
 
+use std::future::pending;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use cache_runtime::audit::{Reloads, Row};
+use cache_runtime::cache::LoadTimedOut;
 use cache_runtime::testing::{Network, settled};
 use cache_runtime::{Bus, CoherentCache, ManualClock, audit};
 use support::{eventually, within};
@@ -13,6 +15,7 @@ use tokio::sync::Semaphore;
 
 use crate::{Cache, CacheBuilder, HOUR, Users, builder, evict, poll_once};
 
+const SHORT: Duration = Duration::from_millis(10);
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -361,6 +364,55 @@ async fn while_events_are_not_proven_to_arrive_nothing_is_loaded() {
     assert_eq!(source.loads(), 1);
     network.reconnect().await;
     becomes(&cache, 2).await;
+}
+
+/// A cache that loads `"1"` every minute, with little patience and a limit that is shorter still.
+async fn impatient(
+    set: impl FnOnce(CacheBuilder) -> CacheBuilder,
+) -> (Bus, Users, Cache, ManualClock, Source) {
+    let bus = Bus::in_process();
+    let (users, clock) = (Users::new(&bus), ManualClock::new());
+    let source = Source::new(Then::Load);
+    let late = |late: LoadTimedOut| late.to_string();
+    let builder = source.schedule(builder(&users).clock(&clock));
+    let builder = builder.load_wait(10 * SHORT).load_timeout(SHORT, late);
+    let cache = set(builder).build().unwrap();
+    bus.ready().await.unwrap();
+    becomes(&cache, 1).await;
+    (bus, users, cache, clock, source)
+}
+
+/// The next value, while the limit of loads on schedule passes again and again.
+async fn next_value(cache: &Cache, clock: &ManualClock) {
+    let advanced = async || {
+        clock.advance(SECOND);
+        cache.get("1")
+    };
+    eventually("the next value", advanced, |held| *held == Some(2)).await;
+}
+
+#[tokio::test]
+async fn it_waits_for_a_reader_that_hangs_no_longer_than_readers_do() {
+    let (bus, users, cache, clock, source) = impatient(|builder| builder).await;
+    users.invalidate_user("1").await.unwrap();
+    settled(&bus).await.unwrap();
+    let mut hangs = pin!(cache.get_or_load("1", pending));
+    assert_eq!(poll_once(hangs.as_mut()), None);
+    next_value(&cache, &clock).await;
+    assert_eq!(source.loads(), 2);
+    assert_eq!(poll_once(hangs), None);
+}
+
+#[tokio::test]
+async fn it_waits_for_other_loads_to_end_no_longer_than_readers_do() {
+    let set = |builder: CacheBuilder| builder.max_concurrent_loads(1);
+    let (_bus, _users, cache, clock, source) = impatient(set).await;
+    let mut hangs = pin!(cache.get_or_load("2", pending));
+    assert_eq!(poll_once(hangs.as_mut()), None);
+    clock.advance(MINUTE);
+    next_value(&cache, &clock).await;
+    assert_eq!(source.loads(), 2);
+    assert_eq!(poll_once(hangs), None);
 }
 
 #[tokio::test]

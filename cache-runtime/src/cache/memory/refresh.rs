@@ -74,9 +74,11 @@ where
                 }
                 Turn::Lead(lead) => {
                     let loader = || (self.loader)(key.clone());
-                    match engine.lead(key, lead, is_open, None, loader).await {
-                        Led::Loaded(_, stored) => stored,
-                        Led::Failed(error, _) => return Refreshed::Failed(error.to_string()),
+                    let led = engine.lead(key, lead, is_open, None, loader);
+                    match engine.in_time(led).await {
+                        Ok(Led::Loaded(_, stored)) => stored,
+                        Ok(Led::Failed(error, _)) => return Refreshed::Failed(error.to_string()),
+                        Err(late) => return Refreshed::Failed(late),
                     }
                 }
             };
@@ -127,7 +129,7 @@ impl<K, V> Loaders<K, V> {
 }
 
 impl<K: Hash + Eq, V: Clone> Engine<K, V> {
-    /// Loads an entry and replaces it, within the limit for that. The loader may panic.
+    /// Loads an entry and replaces it. Waits for other loads as long as readers do. The loader may panic.
     ///
     /// # Cancel safety
     ///
@@ -142,19 +144,10 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
         K: Send + Sync,
         V: Send + Sync,
     {
-        let limit = self.options.refresh_limit();
         let key = &entry.scheduled.key;
         let refresh = loader.refresh(self, key, &is_open);
-        let driver = self.schedule_driver();
-        let in_time = driver.timeout(limit, refresh);
-        let refreshed = match Caught::new(Box::pin(in_time)).await {
-            Some(Ok(refreshed)) => refreshed,
-            Some(Err(_)) => {
-                count(&self.counters.hung_loads);
-                Refreshed::Failed(format!("it takes longer than {limit:?}"))
-            }
-            None => Refreshed::Failed(PANICKED.to_owned()),
-        };
+        let refreshed = Caught::new(refresh).await;
+        let refreshed = refreshed.unwrap_or_else(|| Refreshed::Failed(PANICKED.to_owned()));
         if let Refreshed::Failed(error) = &refreshed
             && let Some(skipped) = self.logs.refreshes.admit()
         {
@@ -165,5 +158,16 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
             );
         }
         refreshed
+    }
+
+    /// Gives the own load up after the limit for loads on schedule. The error says so. What was waited for
+    /// before does not count: another load that hangs must not keep this one from beginning.
+    async fn in_time<T>(&self, led: impl Future<Output = T>) -> Result<T, String> {
+        let limit = self.options.refresh_limit();
+        let led = self.schedule_driver().timeout(limit, led).await;
+        led.map_err(|_| {
+            count(&self.counters.hung_loads);
+            format!("it takes longer than {limit:?}")
+        })
     }
 }
