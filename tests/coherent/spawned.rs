@@ -85,19 +85,23 @@ async fn the_caller_is_given_the_expired_entry_and_the_value_is_stored_later() {
 
 #[tokio::test]
 async fn without_an_old_entry_the_caller_waits() {
-    let (_bus, _users, cache, _clock) = built(soft).await;
+    let (_bus, _users, cache, clock) = built(soft).await;
+    Loader::default().read(&cache, "2").await;
+    clock.advance(HOUR);
     let gate = Gate::new();
-    let load = gate.clone();
+    let (load, other) = (gate.clone(), gate.clone());
     let mut read = pin!(cache.get_or_spawn_load("1", move || load.ends_with(7)));
-    // Longer than `stale_after`: an entry that stood in would be there by then.
-    let early = tokio::time::timeout(3 * SHORT, read.as_mut()).await;
-    assert!(early.is_err());
+    assert_eq!(poll_once(read.as_mut()), None);
+    // Who came later is given an old entry by now.
+    let later = cache.get_or_spawn_load("2", move || other.ends_with(8));
+    assert_eq!(within("the old value", later).await, 1);
+    assert_eq!(poll_once(read.as_mut()), None);
     let mut shares = pin!(cache.get_or_load("1", async || panic!("it is being loaded")));
     assert_eq!(poll_once(shares.as_mut()), None);
     gate.open();
     assert_eq!(within("the value", read).await, 7);
     assert_eq!(within("the value", shares).await, 7);
-    assert_eq!((cache.get("1"), cache.stats().loads), (Some(7), 1));
+    assert_eq!((cache.get("1"), cache.stats().loads), (Some(7), 3));
 }
 
 #[tokio::test]
@@ -241,6 +245,35 @@ async fn loads_in_tasks_are_limited_as_others_are() {
     assert_eq!(within("the first", first).await, 1);
     ended(&cache).await;
     assert_eq!(cache.get("2"), Some(2));
+}
+
+#[tokio::test]
+async fn the_load_that_a_loader_waits_for_needs_no_permit_of_its_own() {
+    let set = |builder: CacheBuilder| builder.load_wait(HOUR).max_concurrent_loads(1);
+    let (_bus, _users, cache, _clock) = built(set).await;
+    let inner = cache.clone();
+    let load = async move || inner.get_or_spawn_load("2", async || 2).await + 1;
+    let read = cache.get_or_load("1", load);
+    assert_eq!(within("no wait for the own permit", read).await, 3);
+    assert_eq!(cache.stats().hung_loads, 0);
+}
+
+#[tokio::test]
+async fn the_load_that_a_loader_has_left_is_limited_as_others_are() {
+    let set = |builder: CacheBuilder| builder.load_wait(HOUR).max_concurrent_loads(1);
+    let (_bus, _users, cache, _clock) = built(set).await;
+    let leaves = async || {
+        let mut inner = Box::pin(cache.get_or_spawn_load("2", async || 2));
+        assert_eq!(poll_once(inner.as_mut()), None);
+        1
+    };
+    assert_eq!(cache.get_or_load("1", leaves).await, 1);
+    let mut other = pin!(cache.get_or_load("3", std::future::pending));
+    assert_eq!(poll_once(other.as_mut()), None);
+    // Tasks of this runtime run in the order in which they were spawned.
+    tokio::spawn(async {}).await.unwrap();
+    assert_eq!((cache.stats().loads, cache.stats().loading), (2, 2));
+    assert_eq!(poll_once(other.as_mut()), None);
 }
 
 #[test]

@@ -124,7 +124,7 @@ impl<'a, K: Hash + Eq, V: Clone> LeadingLoad<'a, K, V> {
     /// Runs the loader. If it waits for this load, that is noticed.
     /// `None` if it is given up.
     pub(crate) async fn run<T>(&self, limit: Limit, loader: impl Future<Output = T>) -> Option<T> {
-        nested::run(&[self.load()], limit, loader).await
+        nested::run(&[self.load().into()], limit, loader).await
     }
 
     /// Stores the value, unless an eviction has overtaken the load, and gives it to the waiters.

@@ -73,7 +73,7 @@ pub(crate) async fn run_together<'t, 'e: 't, K: Hash + Eq + 'e, V: Clone + 'e, T
     limit: Limit,
     loader: impl Future<Output = T>,
 ) -> Option<T> {
-    let loads: Vec<_> = turns.map(LeadingLoad::load).collect();
+    let loads: Vec<_> = turns.map(|turn| turn.load().into()).collect();
     nested::run(&loads, limit, loader).await
 }
 

@@ -12,7 +12,7 @@ use tracing::Instrument;
 use super::held::DetachedTurn;
 use super::load::Storing;
 use super::loads::Loads;
-use super::nested;
+use super::nested::{self, Waits};
 use super::patience::Patience;
 use super::turn::{Arrived, Call, Caller, error_of, failed_with};
 use crate::io_thread::{self, timeout};
@@ -62,7 +62,9 @@ where
         turn: Some(turn),
         patience: call.patience,
     };
-    let (polled, key_of_task) = (nested::polled(), key.to_owned());
+    // Until this caller has its answer, or is dropped.
+    let waits = Arc::new(Waits);
+    let (polled, key_of_task) = (nested::polled(&waits), key.to_owned());
     let loading = async move {
         let loading = spawned.load(key_of_task, loader);
         nested::run(&polled, None, loading).await

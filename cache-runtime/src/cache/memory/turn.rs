@@ -326,8 +326,8 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
         is_current.then(|| LeadingLoad::new(guard, permit, self.clock().now()))
     }
 
-    /// The permit to load. `None` if loads need none, if the caller is the loader of another load,
-    /// which has one, or if the caller has waited for too long. Notes in `waited` that it may wait.
+    /// The permit to load. `None` if loads need none, if the loader of another load waits for this one and
+    /// has one, or if the caller has waited for too long. Notes in `waited` that it may wait.
     pub(super) async fn permit<Q>(
         &self,
         key: &Q,
