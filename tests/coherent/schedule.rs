@@ -9,11 +9,11 @@ use std::time::Duration;
 use cache_runtime::audit::{Reloads, Row};
 use cache_runtime::cache::LoadTimedOut;
 use cache_runtime::testing::{Network, settled};
-use cache_runtime::{Bus, CoherentCache, ManualClock, audit};
+use cache_runtime::{Bus, CoherentCache, Evict, ManualClock, audit};
 use support::{eventually, within};
 use tokio::sync::Semaphore;
 
-use crate::{Cache, CacheBuilder, HOUR, Users, builder, evict, poll_once};
+use crate::{Cache, CacheBuilder, HOUR, UserEvent, Users, builder, evict, poll_once};
 
 const SHORT: Duration = Duration::from_millis(10);
 const SECOND: Duration = Duration::from_secs(1);
@@ -95,6 +95,11 @@ async fn scheduled(source: &Source) -> (Bus, Users, Cache, ManualClock) {
     let cache = cache.build().unwrap();
     bus.ready().await.unwrap();
     (bus, users, cache, clock)
+}
+
+/// Lets the tasks run that are ready: those of this runtime run in the order in which they were woken.
+async fn turn_of_tasks() {
+    tokio::spawn(async {}).await.unwrap();
 }
 
 async fn becomes(cache: &Cache, expected: u64) {
@@ -196,9 +201,8 @@ async fn a_reader_that_loads_when_it_is_due_loads_for_the_schedule_too() {
     let mut read = pin!(cache.get_or_load("1", load));
     assert_eq!(poll_once(read.as_mut()), None);
     clock.advance(SECOND);
-    for _ in 0..10 {
-        tokio::task::yield_now().await;
-    }
+    // The schedule has no other way to go on than to join the load.
+    turn_of_tasks().await;
     go_on.close();
     assert_eq!(within("the read", read).await, 7);
     let last_success = async || row("read-when-due").reloads.unwrap().last_success;
@@ -231,17 +235,29 @@ async fn a_load_that_an_event_overtakes_is_not_stored_and_another_follows() {
 
 #[tokio::test]
 async fn an_entry_that_was_evicted_is_loaded_again_at_once() {
+    let bus = Bus::in_process();
+    let (users, clock) = (Users::new(&bus), ManualClock::new());
     let source = Source::new(Then::Load);
-    let (bus, users, cache, clock) = scheduled(&source).await;
+    let cache = Cache::builder("users", HOUR).tags(|_, _| ["tag"]);
+    let cache = cache.evict_on(&users, |event| match event {
+        UserEvent::Guild { guild } => Evict::tag(guild),
+        UserEvent::Renamed => Evict::matching_entry(|_, value: &u64| *value > 0),
+        event => evict(event),
+    });
+    let cache = source.schedule(cache.clock(&clock)).build().unwrap();
+    bus.ready().await.unwrap();
     becomes(&cache, 1).await;
     let loads = async || source.loads();
-    for event in ["user", "all", "ending"] {
+    for event in ["user", "users", "ending", "renamed", "guild", "all"] {
         clock.advance(SECOND);
         let before = source.loads();
         match event {
             "user" => users.invalidate_user("1").await.unwrap(),
-            "all" => users.invalidate_all().await.unwrap(),
-            _ => users.invalidate_ending("1").await.unwrap(),
+            "users" => users.invalidate_users(vec!["1".to_owned()]).await.unwrap(),
+            "ending" => users.invalidate_ending("1").await.unwrap(),
+            "renamed" => users.invalidate_renamed().await.unwrap(),
+            "guild" => users.invalidate_guild("tag").await.unwrap(),
+            _ => users.invalidate_all().await.unwrap(),
         };
         eventually(event, loads, |loads| *loads > before).await;
         // The event comes back, and evicts once more.
@@ -250,6 +266,34 @@ async fn an_entry_that_was_evicted_is_loaded_again_at_once() {
         let is_latest = |held: &Option<u64>| held.is_some() && *held == Some(source.loads());
         eventually("the latest", async || cache.get("1"), is_latest).await;
     }
+}
+
+/// An entry that is missing anyway does not make each event a load.
+#[tokio::test]
+async fn what_no_event_has_evicted_is_loaded_when_its_time_has_come() {
+    let bus = Bus::in_process();
+    let (users, clock) = (Users::new(&bus), ManualClock::new());
+    let source = Source::new(Then::Load);
+    let cache = source.schedule(builder(&users).clock(&clock));
+    let cache = cache.ttl_by(|_| 10 * SECOND).build().unwrap();
+    bus.ready().await.unwrap();
+    becomes(&cache, 1).await;
+    clock.advance(10 * SECOND);
+    assert!(!cache.contains("1"));
+    for _ in 0..10 {
+        users.invalidate_user("2").await.unwrap();
+        users
+            .invalidate_users(vec!["2".to_owned(), "3".to_owned()])
+            .await
+            .unwrap();
+        users.invalidate_ending("2").await.unwrap();
+        settled(&bus).await.unwrap();
+        clock.advance(SECOND);
+        turn_of_tasks().await;
+    }
+    assert_eq!(source.loads(), 1);
+    clock.advance(MINUTE);
+    becomes(&cache, 2).await;
 }
 
 #[tokio::test]

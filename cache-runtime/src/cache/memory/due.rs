@@ -10,7 +10,7 @@ pub(super) struct Due<K> {
     pub(super) scheduled: Scheduled<K>,
     /// The time from the beginning of a load to that of the next.
     pub(super) every: Duration,
-    /// Told when the entry may have been evicted.
+    /// Told when the entry was evicted, but not for want of room.
     pub(super) evicted: Notify,
 }
 

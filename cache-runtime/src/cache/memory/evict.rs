@@ -27,9 +27,8 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
         Q: Hash + Equivalent<K> + ?Sized,
     {
         let now = || self.clock().now();
-        let entry = self.store.remove(key, Cause::Removed, now);
-        self.evicted();
-        let entry = entry?;
+        let entry = self.store.remove(key, Cause::Removed, now)?;
+        self.evicted(key);
         (self.clock().now() < entry.expires()).then_some(entry.value)
     }
 
@@ -39,9 +38,8 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
         stale: impl Fn(&K, Option<&V>) -> bool,
         cause: Cause,
     ) -> usize {
-        let removed = (self.store).remove_matching(stale, cause, self.clock().now());
-        self.evicted();
-        removed
+        let evicted = |key: &K| self.evicted(key);
+        (self.store).remove_matching(stale, cause, self.clock().now(), evicted)
     }
 
     /// Evicts everything, and frees its memory.
@@ -50,7 +48,7 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
         for part in 0..self.parts() {
             self.reclaim(part);
         }
-        self.evicted();
+        self.all_evicted();
     }
 
     /// Evicts the entries that carry a tag; returns how many, or `None` if everything was evicted,
@@ -68,28 +66,26 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
             }
         }) else {
             self.store.remove_all(cause);
-            self.evicted();
+            self.all_evicted();
             return None;
         };
-        let removed = (self.store).remove_tagged(tag, cause, self.clock().now());
-        self.evicted();
-        Some(removed)
+        let evicted = |key: &K| self.evicted(key);
+        Some((self.store).remove_tagged(tag, cause, self.clock().now(), evicted))
     }
 }
 
 impl<K: Hash + Eq + 'static, V: Clone + 'static> Engine<K, V> {
     /// Evicts, and overtakes every load that the eviction covers.
     pub(crate) fn evict(&self, evict: &Evict<K>, cause: Cause) -> Extent {
-        let remove = |key| drop(self.store.remove(key, cause, || self.clock().now()));
+        let remove = |key: &K| {
+            let entry = self.store.remove(key, cause, || self.clock().now());
+            if entry.is_some() {
+                self.evicted(key);
+            }
+        };
         match evict {
-            Evict::Key(key) => {
-                remove(key);
-                self.evicted();
-            }
-            Evict::Keys(keys) => {
-                keys.iter().for_each(remove);
-                self.evicted();
-            }
+            Evict::Key(key) => remove(key),
+            Evict::Keys(keys) => keys.iter().for_each(remove),
             Evict::Matching(matches) => {
                 self.remove_matching(|key, _| matches(key), cause);
             }
@@ -112,7 +108,7 @@ impl<K: Hash + Eq + 'static, V: Clone + 'static> Engine<K, V> {
             }
             Evict::All => {
                 self.store.remove_all(cause);
-                self.evicted();
+                self.all_evicted();
                 return Extent::Everything;
             }
             Evict::Nothing => {}

@@ -38,11 +38,12 @@ macro_rules! refresh_setter {
         /// Loads these entries when the cache is built, and again and again, whether or not they are read:
         /// `every` is the time from the beginning of a load to that of the next. At most 32 keys.
         ///
-        /// So nobody waits for them. While an entry is loaded, the old one is read; who finds none waits
-        /// for the load that is under way. An entry that was evicted is loaded again at once, but not twice
-        /// within 50 ms; one that was evicted because the cache is full, when its time has come. As with
-        /// every load, nothing is stored that an event has overtaken, and while the cache may not be
-        /// read, nothing is loaded: as soon as it may be, the entries are.
+        /// So nobody waits for them. While an entry is loaded, the old one is read; a reader that finds none
+        /// waits for the load that is under way. An entry that an event or a removal evicts is loaded again
+        /// at once, but not twice within 50 ms. One that is missing for another reason, such as a full cache
+        /// or a TTL shorter than `every`, is loaded when its time has come. As with every load, nothing is
+        /// stored that an event has overtaken: one event may call a loader twice. While the cache may not be
+        /// read, nothing is loaded; the entries are loaded as soon as it may be read.
         ///
         /// Choose less for `every` than the TTL of each value leaves, so that there is time for the load, and
         /// for others if it fails: with a TTL of an hour and `every` of a minute, the old value lasts for

@@ -4,6 +4,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
+use equivalent::Equivalent;
 use tokio::task::AbortHandle;
 
 use super::due::Due;
@@ -68,7 +69,7 @@ async fn run<C: Loads>(cache: Arc<C>, index: usize, loader: Arc<dyn Refresh<C::K
     }
 }
 
-/// Waits until an entry is due, or is missing although the last load has stored it.
+/// Waits until an entry is due, or was evicted since the last load has stored it.
 async fn until_due<K: Hash + Eq, V: Clone>(
     engine: &Engine<K, V>,
     entry: &Due<K>,
@@ -78,7 +79,7 @@ async fn until_due<K: Hash + Eq, V: Clone>(
 ) {
     loop {
         let left = due.saturating_duration_since(driver.instant());
-        // An eviction that comes after the load has ended leaves a permit, and so may an earlier one.
+        // An eviction leaves a permit, even one that came before the load has ended.
         let evicted = entry.evicted.notified();
         if left.is_zero() || driver.timeout(left, evicted).await.is_err() {
             return;
@@ -113,13 +114,23 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
         Driver::default()
     }
 
-    /// Tells the schedule that entries may have been evicted.
-    pub(super) fn evicted(&self) {
+    /// Tells the schedule of an entry that was evicted. One that is missing for another reason, such as
+    /// want of room, is not loaded again before it is due, however many events there are.
+    pub(super) fn evicted<Q>(&self, key: &Q)
+    where
+        Q: Equivalent<K> + ?Sized,
+    {
         for entry in &self.options.due {
-            if !self.contains(&entry.scheduled.key) {
+            if key.equivalent(&entry.scheduled.key) {
                 entry.evicted.notify_one();
             }
         }
+    }
+
+    /// Tells the schedule that everything was evicted.
+    pub(super) fn all_evicted(&self) {
+        let all = self.options.due.iter();
+        all.for_each(|entry| entry.evicted.notify_one());
     }
 
     /// How the loads on schedule go, if there are any.

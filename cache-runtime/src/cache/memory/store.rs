@@ -413,12 +413,13 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
     }
 
     /// Evicts the entries that are `stale`, and overtakes the loads of keys that are; returns how
-    /// many entries were evicted.
+    /// many entries were evicted. `evicted` is told of each, without a lock.
     pub(super) fn remove_matching(
         &self,
         stale: impl Fn(&K, Option<&V>) -> bool,
         cause: Cause,
         now: Nanos,
+        mut evicted: impl FnMut(&K),
     ) -> usize {
         let mut removed = 0;
         for part in &self.shards {
@@ -430,14 +431,22 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
             _overtaken = shard.overtake_matching(|key| stale(key, None));
             let stale = |key: &K, entry: &Entry<V>| stale(key, Some(&entry.value));
             taken = shard.take_matching(stale, cause, now);
+            drop(shard);
+            taken.iter().for_each(|(key, _)| evicted(&key.0));
             removed += taken.len();
         }
         removed
     }
 
     /// Evicts the entries that carry a tag, and bars the loads whose values do; returns how many
-    /// entries were evicted.
-    pub(super) fn remove_tagged(&self, tag: Tag, cause: Cause, now: Nanos) -> usize {
+    /// entries were evicted. `evicted` is told of each, without a lock.
+    pub(super) fn remove_tagged(
+        &self,
+        tag: Tag,
+        cause: Cause,
+        now: Nanos,
+        mut evicted: impl FnMut(&K),
+    ) -> usize {
         let mut removed = 0;
         for part in &self.shards {
             // Dropped after the lock is released.
@@ -446,6 +455,8 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
             // The entries of an old generation have left already.
             _old = shard.renew(self.generation(), &self.layout);
             tagged = shard.take_tagged(tag, cause, now);
+            drop(shard);
+            tagged.taken.iter().for_each(|(key, _)| evicted(&key.0));
             removed += tagged.taken.len();
         }
         removed
