@@ -26,6 +26,7 @@ enum Then {
     /// It waits until it is let go on.
     Wait,
     Fail,
+    Refuse,
     Panic,
 }
 
@@ -62,6 +63,7 @@ impl Source {
                 Ok(load)
             }
             Then::Fail => Err("the database is away"),
+            Then::Refuse => Err("there is no such user"),
             Then::Panic => panic!("as the test wants it"),
         }
     }
@@ -387,6 +389,30 @@ async fn the_old_value_stays_while_loads_fail() {
         cache.get("1")
     };
     eventually("the next value", advanced, |held| *held == Some(3)).await;
+}
+
+#[tokio::test]
+async fn after_a_refusal_nobody_is_given_the_old_value() {
+    let bus = Bus::in_process();
+    let (users, clock) = (Users::new(&bus), ManualClock::new());
+    let source = Source::new(Then::Load);
+    let cache = source.schedule(builder(&users).clock(&clock));
+    let is_outage = |error: &&str| error.contains("away");
+    let cache = cache.stale_on_error_if(HOUR, is_outage).build().unwrap();
+    bus.ready().await.unwrap();
+    becomes(&cache, 1).await;
+    for (then, failures) in [(Then::Fail, 1), (Then::Refuse, 2)] {
+        source.then(then);
+        clock.advance(MINUTE);
+        let failed = async || cache.stats().failed_loads;
+        eventually("the failure", failed, |failed| *failed == failures).await;
+        let held = if failures == 1 { Some(1) } else { None };
+        assert_eq!(cache.get("1"), held);
+    }
+    assert!(cache.is_empty());
+    assert_eq!(cache.stats().evictions.removed, 1);
+    let away = cache.try_get_or_load("1", async || Err("it is away")).await;
+    assert!(away.is_err(), "nor after an outage");
 }
 
 #[tokio::test]

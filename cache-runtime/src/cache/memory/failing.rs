@@ -16,6 +16,7 @@ use super::patience::Patience;
 use super::turn::Caller;
 use super::verdict::Verdict;
 use super::waiters::{Waited, Waiters};
+use crate::clock::Nanos;
 use crate::io_thread::{sleep, timeout};
 
 const GIVEN_UP: &str = "the load of a key takes longer than `load_timeout`; it is given up";
@@ -36,10 +37,27 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
                 let expired = is_open.then(|| self.get_expired(key)).flatten();
                 return expired.ok_or(error);
             }
-            Verdict::Refusal => self.store.remove_expired(key, self.clock().now()),
+            Verdict::Refusal => {
+                let now = self.clock().now();
+                self.store.remove_expired(key, now, now);
+            }
             Verdict::Unknown => self.other_error::<E>("stale_on_error_if"),
         }
         Err(error)
+    }
+
+    /// As [`failed`](Self::failed), for a load on schedule, which begins before the entry has expired: after
+    /// a refusal it is removed whatever its age. Of errors of other types there is nothing to log, because
+    /// no caller would be given the expired entry.
+    pub(super) fn refresh_failed<Q, E>(&self, key: &Q, error: &E)
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+        E: Send + Sync + 'static,
+    {
+        if self.options.outages.judge(error) == Verdict::Refusal {
+            let now = self.clock().now();
+            self.store.remove_expired(key, Nanos::MAX, now);
+        }
     }
 
     /// When a load that begins now is given up, if its error can be made.

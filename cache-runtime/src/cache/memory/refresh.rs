@@ -70,11 +70,13 @@ where
                 Turn::Value(_) if engine.contains(key) => Ok(()),
                 Turn::Value(_) => Err(NotStored::Evicted),
                 Turn::Failed(failure) => {
-                    return Refreshed::Failed(error_of::<E>(failure).to_string());
+                    let error = error_of::<E>(failure);
+                    engine.refresh_failed(key, &*error);
+                    return Refreshed::Failed(error.to_string());
                 }
                 Turn::Lead(lead) => {
                     let loader = || (self.loader)(key.clone());
-                    let led = engine.lead(key, lead, is_open, None, loader);
+                    let led = engine.lead(key, lead, Caller::Refresh, is_open, None, loader);
                     match engine.in_time(led).await {
                         Ok(Led::Loaded(_, stored)) => stored,
                         Ok(Led::Failed(error, _)) => return Refreshed::Failed(error.to_string()),

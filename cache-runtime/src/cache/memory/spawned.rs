@@ -110,8 +110,9 @@ impl<C: Loads<Key: Clone>> Spawned<C> {
         let turn = turn.attach(engine);
         match engine.begin(&key, turn, &mut self.patience).await {
             Some(lead) => {
-                let loading = engine.lead(&key, lead, is_open, engine.limit::<E>(), loader);
-                loading.await.answer()
+                let limit = engine.limit::<E>();
+                let led = engine.lead(&key, lead, Caller::Reader, is_open, limit, loader);
+                led.await.answer()
             }
             None => engine.load(&key, is_open, loader).await,
         }

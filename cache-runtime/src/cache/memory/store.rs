@@ -397,8 +397,8 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
         removed.map(|(_, entry)| entry)
     }
 
-    /// Removes an entry that has expired. Loads of its key go on.
-    pub(super) fn remove_expired<Q>(&self, key: &Q, now: Nanos)
+    /// Removes an entry if it expires by a time. Loads of its key go on.
+    pub(super) fn remove_expired<Q>(&self, key: &Q, by: Nanos, now: Nanos)
     where
         Q: Hash + Equivalent<K> + ?Sized,
     {
@@ -407,8 +407,8 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
         let _removed;
         let mut shard = self.part(hash).write();
         let entry = shard.get(hash, key, self.generation());
-        if entry.is_some_and(|entry| entry.expires() <= now) {
-            _removed = shard.remove(hash, key, Cause::Expired, || now);
+        if entry.is_some_and(|entry| entry.expires() <= by) {
+            _removed = shard.remove(hash, key, Cause::Removed, || now);
         }
     }
 

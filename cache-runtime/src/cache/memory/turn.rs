@@ -126,13 +126,9 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
             Turn::Failed(failure) => return self.failed(key, is_open(), error_of(failure)),
             Turn::Lead(lead) => lead,
         };
-        match self
-            .lead(key, lead, is_open, self.limit::<E>(), loader)
-            .await
-        {
-            Led::Loaded(value, _) => Ok(value),
-            Led::Failed(_, answer) => answer,
-        }
+        let limit = self.limit::<E>();
+        let led = self.lead(key, lead, Caller::Reader, is_open, limit, loader);
+        led.await.answer()
     }
 
     /// Loads, since it is the caller's turn.
@@ -140,6 +136,7 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
         &self,
         key: &Q,
         lead: LeadingLoad<'_, K, V>,
+        caller: Caller,
         is_open: impl Fn() -> bool,
         limit: Limit,
         loader: L,
@@ -164,7 +161,13 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
             }
             Err(error) => {
                 let error = Arc::new(error);
-                let answer = self.failed(key, is_open(), Arc::clone(&error));
+                let answer = match caller {
+                    Caller::Reader => self.failed(key, is_open(), Arc::clone(&error)),
+                    Caller::Refresh => {
+                        self.refresh_failed(key, &*error);
+                        Err(Arc::clone(&error))
+                    }
+                };
                 lead.fail(&error);
                 Led::Failed(error, answer)
             }
