@@ -6,6 +6,7 @@ use super::error::BuildError;
 use crate::audit::Reloads;
 use crate::backoff::Backoff;
 use crate::clock::Nanos;
+use crate::io_thread;
 use crate::random;
 use crate::sync::Mutex;
 
@@ -64,6 +65,16 @@ pub(super) fn check_scheduled(cache: &str, option: &str, keys: usize) -> Result<
         return Err(BuildError::new(cache, what));
     }
     Ok(())
+}
+
+/// What an entry is recorded with whose task could not be started.
+pub(super) fn not_started() -> String {
+    let why = io_thread::handle().err();
+    let why = why.map_or_else(
+        || "there is no room for its task".into(),
+        |why| why.to_string(),
+    );
+    format!("it is not loaded on schedule: {why}")
 }
 
 /// The waits after failures of one entry.

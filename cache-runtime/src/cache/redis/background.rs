@@ -54,11 +54,11 @@ impl Background {
     }
 
     /// Starts a task on the runtime of the caller, or on the thread for I/O if the caller has none.
-    /// The task does not start if there are too many, or if the cache is gone.
-    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+    /// The task does not start if there are too many, or if the cache is gone. Returns whether it does.
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> bool {
         let mut tasks = self.tasks.lock();
         let Some(tasks) = tasks.as_mut() else {
-            return;
+            return false;
         };
         // Forgets tasks that have ended, to make room.
         while tasks.try_join_next().is_some() {}
@@ -66,7 +66,9 @@ impl Background {
             && let Some(runtime) = io_thread::here()
         {
             tasks.spawn_on(task, &runtime);
+            return true;
         }
+        false
     }
 
     /// What drives the bus of the cache.

@@ -9,7 +9,7 @@ use super::scheduled_refresh::ScheduledRefresh;
 use super::shared::Shared;
 use crate::backoff::Backoff;
 use crate::cache::caught::Caught;
-use crate::cache::scheduled::{PANICKED, WAIT, backoff};
+use crate::cache::scheduled::{PANICKED, WAIT, backoff, not_started};
 use crate::health::Cause;
 
 impl<V: Clone + Send + Sync + 'static> Shared<V> {
@@ -17,7 +17,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
     pub(super) fn start_schedule(self: &Arc<Self>) {
         for index in 0..self.options.scheduled.len() {
             let shared = Arc::clone(self);
-            self.background.spawn(async move {
+            let started = self.background.spawn(async move {
                 let scheduled = &shared.options.scheduled[index];
                 let mut backoff = backoff();
                 loop {
@@ -25,6 +25,10 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
                     shared.background.driver().sleep(wait).await;
                 }
             });
+            if !started {
+                let entry = &self.options.scheduled[index].entry;
+                entry.failed(not_started(), self.background.driver().now());
+            }
         }
     }
 
