@@ -1,15 +1,17 @@
 //! Clones, and what remains when the last one is dropped.
 
+use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use cache_runtime::__private::evict;
 use cache_runtime::bus::Health;
-use cache_runtime::{Bus, CoherentCache, Evict};
+use cache_runtime::{Bus, CoherentCache, Evict, audit};
 use support::{eventually, until};
 use tokio::runtime::Handle;
 
-use crate::{HOUR, Loader, Users, builder, live};
+use crate::{HOUR, Loader, Users, builder, live, poll_once};
 
 async fn idle(bus: &Bus) {
     let mut health = bus.watch_health();
@@ -57,6 +59,38 @@ async fn dropping_the_last_unsubscribes_and_drops_what_it_held() {
     assert_eq!(Arc::strong_count(&called), 1, "the closure is dropped");
     users.invalidate_renamed().await.unwrap();
     idle(&bus).await;
+}
+
+/// A task ends only when its runtime polls it.
+#[test]
+fn dropping_the_last_unsubscribes_while_tasks_hold_the_cache() {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().build().unwrap();
+    let called = Arc::new(());
+    let counted = Arc::clone(&called);
+    let (bus, cache) = runtime.block_on(async {
+        let bus = Bus::in_process();
+        let minute = Duration::from_secs(60);
+        let hangs = |_| pending::<Result<u64, String>>();
+        let cache = CoherentCache::<String, u64>::builder("left-behind", HOUR)
+            .evict_on(&Users::new(&bus), move |event| {
+                let _ = &counted;
+                crate::evict(event)
+            })
+            .refresh_every(minute, ["1"], hangs);
+        let cache = cache.build().unwrap();
+        bus.ready().await.unwrap();
+        let mut read = Box::pin(cache.get_or_spawn_load("2", pending));
+        assert_eq!(poll_once(read.as_mut()), None);
+        drop(read);
+        (bus, cache)
+    });
+    let is_listed = || audit().rows().iter().any(|row| row.name == "left-behind");
+    assert!(is_listed());
+    drop(cache);
+    assert!(!is_listed());
+    assert_eq!(Arc::strong_count(&called), 1, "the closure is dropped");
+    runtime.block_on(idle(&bus));
 }
 
 #[tokio::test]

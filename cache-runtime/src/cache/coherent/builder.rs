@@ -4,7 +4,7 @@ use std::fmt;
 use std::hash::Hash;
 use std::marker::PhantomData;
 use std::panic::Location;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::CoherentCache;
@@ -16,13 +16,14 @@ use crate::audit;
 use crate::cache::error::{BuildError, LoadTimedOut};
 use crate::cache::evict::Evict;
 use crate::cache::memory::{
-    Capacity, Engine, Loaders, Options, Reclaiming, common_setters, failure_setters,
-    negative_setter, refresh_setter, start_schedule,
+    Capacity, Engine, Handle, Loaders, Options, Reclaiming, common_setters, failure_setters,
+    negative_setter, refresh_setter,
 };
 use crate::clock::ManualClock;
 use crate::defaults;
 use crate::event::InvalidationEvent;
 use crate::service::{Invalidator, Subscription};
+use crate::sync::Mutex;
 
 /// Settings of a [`CoherentCache`].
 ///
@@ -195,19 +196,16 @@ where
             proofs: proofs.into(),
             policy,
             reclaiming: Reclaiming::default(),
-            subscriptions: OnceLock::new(),
+            subscriptions: Mutex::default(),
         });
         let subscriptions = subscribe
             .into_iter()
             .map(|subscribe| subscribe(Arc::downgrade(&shared)))
             .collect();
-        // It is set once, here.
-        let _ = shared.subscriptions.set(subscriptions);
-        audit::enroll(&shared);
-        Ok(CoherentCache {
-            tasks: start_schedule(&shared, self.loaders),
-            shared,
-        })
+        *shared.subscriptions.lock() = subscriptions;
+        let handle = Handle::start(&shared, self.loaders, Shared::unsubscribe);
+        audit::enroll(&handle);
+        Ok(CoherentCache { shared, handle })
     }
 }
 

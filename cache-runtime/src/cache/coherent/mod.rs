@@ -15,7 +15,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use super::evict::Evict;
-use super::memory::{CacheStats, Tasks, spawn_load};
+use super::memory::{CacheStats, Handle, spawn_load};
 use crate::cache::key::{LoadKey, LookupKey};
 use crate::counters::Cause;
 use crate::health::Health;
@@ -91,8 +91,8 @@ pub use token::LoadToken;
 /// ```
 pub struct CoherentCache<K: Hash + Eq, V: Clone> {
     shared: Arc<Shared<K, V>>,
-    /// They end with the last handle.
-    tasks: Option<Arc<Tasks>>,
+    /// Ends the tasks and the subscriptions with the last clone.
+    handle: Arc<Handle<Shared<K, V>>>,
 }
 
 impl<K, V> CoherentCache<K, V>
@@ -170,7 +170,8 @@ where
     /// entry as those are who wait for it, and the value is stored later. So a slow source delays nobody for
     /// whom there is an old entry.
     ///
-    /// A load that hangs keeps the cache in memory: set a [`load_timeout`](Builder::load_timeout).
+    /// A load that still runs after the last handle is gone keeps the memory of the cache, but not its
+    /// subscriptions. Set a [`load_timeout`](Builder::load_timeout) if it may hang.
     ///
     /// # Panics
     ///
@@ -441,7 +442,7 @@ impl<K: Hash + Eq, V: Clone> Clone for CoherentCache<K, V> {
     fn clone(&self) -> Self {
         Self {
             shared: Arc::clone(&self.shared),
-            tasks: self.tasks.clone(),
+            handle: Arc::clone(&self.handle),
         }
     }
 }

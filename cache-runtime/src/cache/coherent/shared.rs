@@ -3,7 +3,7 @@
 use std::future::pending;
 use std::hash::Hash;
 use std::panic::Location;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::select_all;
@@ -17,6 +17,7 @@ use crate::driver::Driver;
 use crate::health::Health;
 use crate::remedy::Remedy;
 use crate::service::Subscription;
+use crate::sync::Mutex;
 
 /// How often a cache that may not be read is looked at again, although its channels say nothing.
 const LOOK: Duration = Duration::from_secs(1);
@@ -28,8 +29,8 @@ pub(super) struct Shared<K: Hash + Eq, V: Clone> {
     pub(super) proofs: Box<[Proof]>,
     pub(super) policy: WhileDown,
     pub(super) reclaiming: Reclaiming,
-    /// Kept so that they end with the cache.
-    pub(super) subscriptions: OnceLock<Vec<Subscription>>,
+    /// Until the last handle of the cache is dropped.
+    pub(super) subscriptions: Mutex<Vec<Subscription>>,
 }
 
 impl<K, V> Shared<K, V>
@@ -64,6 +65,12 @@ where
 
     pub(super) fn health(&self) -> Health {
         proof::health(self.proofs.iter())
+    }
+
+    pub(super) fn unsubscribe(&self) {
+        // Dropped after the lock is released.
+        let subscriptions = std::mem::take(&mut *self.subscriptions.lock());
+        drop(subscriptions);
     }
 }
 

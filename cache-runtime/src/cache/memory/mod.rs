@@ -5,7 +5,8 @@
 //! its `turn` to load, or becomes one of the `waiters` of the load; a caller of `many` keys does both.
 //! `layout` divides the store. A `generation` ends when everything is evicted, and `reclaim`
 //! frees the memory of its entries. `schedule` says when an entry is due for a `refresh`, and `refreshing`
-//! has the setting. `spawned` loads run in tasks. `failing` and `verdict` say what callers receive where a
+//! has the setting. `spawned` loads run in tasks. Since tasks hold the cache, a `handle` tells when the last
+//! clone is gone. `failing` and `verdict` say what callers receive where a
 //! load fails or takes long.
 
 mod census;
@@ -17,6 +18,7 @@ mod evict;
 mod evicted_tags;
 mod failing;
 mod generation;
+mod handle;
 mod held;
 mod keys;
 mod layout;
@@ -47,6 +49,7 @@ mod waiters;
 
 pub(super) use engine::Engine;
 pub(super) use evict::Extent;
+pub(super) use handle::Handle;
 pub(super) use held::{LeadingLoad, LoneLoad};
 pub(super) use layout::Capacity;
 pub(super) use load::Storing;
@@ -56,7 +59,6 @@ pub(super) use options::{Options, common_setters, failure_setters, negative_sett
 pub(super) use reclaim::{Reclaiming, Reclaims};
 pub(super) use refresh::Loaders;
 pub(super) use refreshing::refresh_setter;
-pub(super) use schedule::{Tasks, start as start_schedule};
 pub(super) use spawned::load as spawn_load;
 pub use stats::CacheStats;
 pub(super) use tags::Tag;

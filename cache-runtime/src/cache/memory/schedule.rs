@@ -23,25 +23,17 @@ use crate::io_thread;
 /// again.
 const INTERVAL: Duration = Duration::from_millis(50);
 
-/// The tasks of a cache, which end when this is dropped. They keep the cache, so it belongs beside it.
-pub(crate) struct Tasks(Vec<AbortHandle>);
-
-impl Drop for Tasks {
-    fn drop(&mut self) {
-        self.0.iter().for_each(AbortHandle::abort);
-    }
-}
-
-/// Starts a task for each entry that is loaded on schedule, in the runtime of the caller. `None` if there
-/// are no such entries.
-pub(crate) fn start<C: Loads>(
+/// Starts a task for each entry that is loaded on schedule, in the runtime of the caller. They keep the
+/// cache until they are ended.
+pub(super) fn start<C: Loads>(
     cache: &Arc<C>,
     loaders: Loaders<C::Key, C::Value>,
-) -> Option<Arc<Tasks>> {
-    let start = |(index, loader)| io_thread::spawn_here(run(Arc::clone(cache), index, loader));
-    let started = loaders.all().enumerate().filter_map(start);
-    let tasks: Vec<_> = started.map(|task| task.abort_handle()).collect();
-    (!tasks.is_empty()).then(|| Arc::new(Tasks(tasks)))
+) -> Vec<AbortHandle> {
+    let start = |(index, loader)| {
+        let task = io_thread::spawn_here(run(Arc::clone(cache), index, loader));
+        Some(task?.abort_handle())
+    };
+    loaders.all().enumerate().filter_map(start).collect()
 }
 
 async fn run<C: Loads>(cache: Arc<C>, index: usize, loader: Arc<dyn Refresh<C::Key, C::Value>>) {

@@ -11,8 +11,8 @@ use super::shared::Shared;
 use crate::audit;
 use crate::cache::error::{BuildError, LoadTimedOut};
 use crate::cache::memory::{
-    Capacity, Engine, Loaders, Options, common_setters, failure_setters, negative_setter,
-    refresh_setter, start_schedule,
+    Capacity, Engine, Handle, Loaders, Options, common_setters, failure_setters, negative_setter,
+    refresh_setter,
 };
 use crate::clock::{Clock, ManualClock};
 use crate::defaults;
@@ -85,11 +85,9 @@ where
             engine: Engine::new(&name, self.options),
             name,
         });
-        audit::enroll(&shared);
-        Ok(TtlCache {
-            tasks: start_schedule(&shared, self.loaders),
-            shared,
-        })
+        let handle = Handle::start(&shared, self.loaders, |_| {});
+        audit::enroll(&handle);
+        Ok(TtlCache { shared, handle })
     }
 }
 

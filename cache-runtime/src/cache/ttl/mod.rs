@@ -10,7 +10,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use super::key::{LoadKey, LookupKey};
-use super::memory::{CacheStats, Tasks, spawn_load};
+use super::memory::{CacheStats, Handle, spawn_load};
 use crate::counters::Cause;
 pub use builder::Builder;
 use shared::Shared;
@@ -53,8 +53,8 @@ use shared::Shared;
 /// ```
 pub struct TtlCache<K: Hash + Eq, V: Clone> {
     shared: Arc<Shared<K, V>>,
-    /// They end with the last handle.
-    tasks: Option<Arc<Tasks>>,
+    /// Ends the tasks with the last clone.
+    handle: Arc<Handle<Shared<K, V>>>,
 }
 
 impl<K, V> TtlCache<K, V>
@@ -188,7 +188,7 @@ where
     /// entry as those are who wait for it, and the value is stored later. So a slow source delays nobody for
     /// whom there is an old entry.
     ///
-    /// A load that hangs keeps the cache in memory: set a [`load_timeout`](Builder::load_timeout).
+    /// A load that still runs after the last handle is gone keeps the memory of the cache. Set a [`load_timeout`](Builder::load_timeout) if it may hang.
     ///
     /// # Panics
     ///
@@ -385,7 +385,7 @@ impl<K: Hash + Eq, V: Clone> Clone for TtlCache<K, V> {
     fn clone(&self) -> Self {
         Self {
             shared: Arc::clone(&self.shared),
-            tasks: self.tasks.clone(),
+            handle: Arc::clone(&self.handle),
         }
     }
 }
