@@ -12,7 +12,7 @@ use super::engine::Engine;
 use super::loads::Loads;
 use super::refresh::{Loaders, Refresh, Refreshed};
 use crate::audit::Reloads;
-use crate::cache::scheduled::{backoff, reloads};
+use crate::cache::scheduled::{backoff, not_started, reloads};
 #[cfg(feature = "testing")]
 use crate::clock::Clock;
 use crate::clock::Instant;
@@ -31,6 +31,10 @@ pub(super) fn start<C: Loads>(
 ) -> Vec<AbortHandle> {
     let start = |(index, loader)| {
         let task = io_thread::spawn_here(run(Arc::clone(cache), index, loader));
+        if task.is_none() {
+            let engine = cache.engine();
+            engine.not_scheduled(&engine.options.due[index]);
+        }
         Some(task?.abort_handle())
     };
     loaders.all().enumerate().filter_map(start).collect()
@@ -104,6 +108,12 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
             return Driver::by(clock);
         }
         Driver::default()
+    }
+
+    /// Notes that there is no task for an entry, so that the audit flags it.
+    fn not_scheduled(&self, entry: &Due<K>) {
+        let now = self.schedule_driver().now();
+        entry.scheduled.failed(not_started(), now);
     }
 
     /// Tells the schedule of an entry that was evicted. One that is missing for another reason, such as
