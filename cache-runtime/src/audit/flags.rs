@@ -97,9 +97,15 @@ fn failing(cache: &Described) -> Option<Found> {
     } else {
         Risk::Minor
     };
+    // A snapshot has no TTL.
+    let meanwhile = if cache.kind == Kind::Snapshot {
+        "its old value is read meanwhile"
+    } else {
+        "an old one, if there is one, is served until its TTL"
+    };
     let text = format!(
-        "it could not be loaded for {}; its old value is read meanwhile. Loads that have failed: {}, \
-         the last one because: {}",
+        "it could not be loaded for {}; {meanwhile}. Loads that have failed: {}, the last one \
+         because: {}",
         Length(time),
         reloads.failures,
         Prose(error)

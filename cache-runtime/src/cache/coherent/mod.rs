@@ -166,9 +166,9 @@ where
     ///
     /// On a miss the loader runs in a task of the current Tokio runtime, and outside of a runtime on the
     /// thread that does the I/O of all buses. There is one load per key all the same, and all that limits or
-    /// overtakes loads applies to it. With [`stale_after`](Builder::stale_after), its caller is given the old
-    /// entry as those are who wait for it, and the value is stored later. So a slow source delays nobody for
-    /// whom there is an old entry.
+    /// overtakes loads applies to it. With [`stale_after`](Builder::stale_after), the caller, like those who
+    /// wait for it, receives the old entry, and the value is stored later. So a slow source delays nobody
+    /// for whom there is an old entry.
     ///
     /// A load that still runs after the last handle is gone keeps the memory of the cache, but not its
     /// subscriptions. Set a [`load_timeout`](Builder::load_timeout) if it may hang.

@@ -19,8 +19,9 @@ use crate::remedy::Remedy;
 use crate::service::Subscription;
 use crate::sync::Mutex;
 
-/// How often a cache that may not be read is looked at again, although its channels say nothing.
-const LOOK: Duration = Duration::from_secs(1);
+/// How often it is checked again whether a cache may be read, although no channel tells of a change: a lease,
+/// or the time of `WhileDown::ServeFor`, ends without a change of health, so its renewal may be none either.
+const RECHECK: Duration = Duration::from_secs(1);
 
 pub(super) struct Shared<K: Hash + Eq, V: Clone> {
     pub(super) name: Arc<str>,
@@ -100,7 +101,7 @@ where
                     }
                 })
             });
-            let _ = driver.timeout(LOOK, select_all(changes)).await;
+            let _ = driver.timeout(RECHECK, select_all(changes)).await;
         }
     }
 }

@@ -393,9 +393,9 @@ macro_rules! failure_setters {
         /// an entry that has expired, and never one that was evicted. If there is none, they wait on. The
         /// load goes on, and its value is stored.
         ///
-        /// Those are the callers who wait for the load of another. The caller that has begun it waits for the
-        /// new value, because the load runs in its future: so a slow source delays one caller per key at a
-        /// time. It delays none of those who call `get_or_spawn_load` or `try_get_or_spawn_load` instead.
+        /// It applies to callers that wait for another caller's load. The caller that runs the load waits for
+        /// its end: so a slow source delays one caller per key at a time. It delays none of those who call
+        /// `get_or_spawn_load` or `try_get_or_spawn_load` instead.
         pub fn stale_after(mut self, limit: Duration) -> Self {
             self.options.stale_after = Some(limit);
             self

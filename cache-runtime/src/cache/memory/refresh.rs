@@ -156,7 +156,8 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
             let key = (self.show)(key);
             warn!(
                 cache = %self.name, key = %Prose(&key), error = %Prose(error), skipped,
-                "an entry could not be loaded on schedule; the old one is served until its TTL"
+                "an entry could not be loaded on schedule; an old one, if there is one, is served until \
+                 its TTL"
             );
         }
         refreshed

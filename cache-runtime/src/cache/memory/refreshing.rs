@@ -36,7 +36,8 @@ impl<K, V> Options<K, V> {
 macro_rules! refresh_setter {
     () => {
         /// Loads these entries when the cache is built, and again and again, whether or not they are read:
-        /// `every` is the time from the beginning of a load to that of the next. At most 32 keys.
+        /// `every` is the time from the beginning of a load to that of the next. At most 32 keys in all
+        /// calls.
         ///
         /// So nobody waits for them. While an entry is loaded, the old one is read; a reader that finds none
         /// waits for the load that is under way. An entry that an event or a removal evicts is loaded again
@@ -50,9 +51,10 @@ macro_rules! refresh_setter {
         /// 59 minutes. It may be called for several loaders.
         ///
         /// A load that fails or panics is logged, and tried again after a wait that grows from 1 s to
-        /// 1 min. So is one that takes longer than [`load_timeout`](Self::load_timeout), or without that
-        /// than [`load_wait`](Self::load_wait), and one whose value cannot be stored. The audit shows the
-        /// last success and the failures, and flags those that have lasted for a minute.
+        /// 1 min, which an eviction does not shorten. So is one that takes longer than
+        /// [`load_timeout`](Self::load_timeout), or without that than [`load_wait`](Self::load_wait), and
+        /// one whose value cannot be stored. The audit shows the last success and the failures, and flags
+        /// those that have lasted for a minute.
         ///
         /// Each instance loads for its own memory; of a [`RedisCache`](crate::RedisCache), one instance at
         /// a time loads for all. The loads run in the Tokio runtime in which the cache was built, and end

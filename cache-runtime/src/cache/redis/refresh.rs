@@ -131,7 +131,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         if let Some(skipped) = self.logs.refresh.admit() {
             warn!(
                 cache = %self.name, key = %Quoted(key), error = %Prose(error), skipped,
-                "an entry could not be refreshed; the old one is served until its TTL"
+                "an entry could not be refreshed; an old one, if there is one, is served until its TTL"
             );
         }
     }

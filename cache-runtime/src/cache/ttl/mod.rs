@@ -22,8 +22,8 @@ use shared::Shared;
 /// [`CoherentCache`](crate::CoherentCache). Clones are the same cache.
 ///
 /// The TTL counts from when an entry was inserted, or its load began, not from its last read.
-/// Expired entries are removed when something is stored. The cache has no task unless it [loads on
-/// schedule](Builder::refresh_every). One thread of the
+/// Expired entries are removed when something is stored. The cache has no task, except for loads [on
+/// schedule](Builder::refresh_every) and [spawned](Self::get_or_spawn_load) ones. One thread of the
 /// process, `cache-clock`, keeps the time for all such caches while they are read, accurate to
 /// about 10 ms. After a `fork`, the child lacks that thread: if the parent has read such a cache
 /// within the last second, entries never expire in the child. Fork before the first cache is used,
@@ -184,9 +184,9 @@ where
     ///
     /// On a miss the loader runs in a task of the current Tokio runtime, and outside of a runtime on the
     /// thread that does the I/O of all buses. There is one load per key all the same, and all that limits or
-    /// overtakes loads applies to it. With [`stale_after`](Builder::stale_after), its caller is given the old
-    /// entry as those are who wait for it, and the value is stored later. So a slow source delays nobody for
-    /// whom there is an old entry.
+    /// overtakes loads applies to it. With [`stale_after`](Builder::stale_after), the caller, like those who
+    /// wait for it, receives the old entry, and the value is stored later. So a slow source delays nobody
+    /// for whom there is an old entry.
     ///
     /// A load that still runs after the last handle is gone keeps the memory of the cache. Set a [`load_timeout`](Builder::load_timeout) if it may hang.
     ///
