@@ -12,6 +12,7 @@ mod many;
 mod own_writes;
 mod policies;
 mod schedule;
+mod schedule_failures;
 mod settings;
 mod sharing;
 mod spawned;

@@ -1,13 +1,11 @@
 //! Loads on schedule: entries that nobody has to wait for.
 
-use std::future::pending;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use cache_runtime::audit::{Reloads, Row};
-use cache_runtime::cache::LoadTimedOut;
+use cache_runtime::audit::Row;
 use cache_runtime::testing::{Network, settled};
 use cache_runtime::{Bus, CoherentCache, Evict, ManualClock, audit};
 use support::{eventually, within};
@@ -15,13 +13,12 @@ use tokio::sync::Semaphore;
 
 use crate::{Cache, CacheBuilder, HOUR, UserEvent, Users, builder, evict, poll_once};
 
-const SHORT: Duration = Duration::from_millis(10);
-const SECOND: Duration = Duration::from_secs(1);
-const MINUTE: Duration = Duration::from_secs(60);
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
+pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 
 /// What the loads do that begin from now on.
 #[derive(Clone, Copy)]
-enum Then {
+pub(crate) enum Then {
     Load,
     /// It waits until it is let go on.
     Wait,
@@ -32,7 +29,7 @@ enum Then {
 
 /// Where values come from. The value of a load is its number.
 #[derive(Clone)]
-struct Source(Arc<State>);
+pub(crate) struct Source(Arc<State>);
 
 struct State {
     begun: AtomicU64,
@@ -41,7 +38,7 @@ struct State {
 }
 
 impl Source {
-    fn new(then: Then) -> Self {
+    pub(crate) fn new(then: Then) -> Self {
         Self(Arc::new(State {
             begun: AtomicU64::new(0),
             then: std::sync::Mutex::new(then),
@@ -49,7 +46,7 @@ impl Source {
         }))
     }
 
-    fn then(&self, then: Then) {
+    pub(crate) fn then(&self, then: Then) {
         *self.0.then.lock().unwrap() = then;
     }
 
@@ -68,11 +65,11 @@ impl Source {
         }
     }
 
-    fn loads(&self) -> u64 {
+    pub(crate) fn loads(&self) -> u64 {
         self.0.begun.load(Ordering::SeqCst)
     }
 
-    async fn has_begun(&self, number: u64) {
+    pub(crate) async fn has_begun(&self, number: u64) {
         let loads = async || self.loads();
         eventually("the load to begin", loads, |loads| *loads == number).await;
     }
@@ -83,14 +80,14 @@ impl Source {
     }
 
     /// Loads `"1"` every minute.
-    fn schedule(&self, builder: CacheBuilder) -> CacheBuilder {
+    pub(crate) fn schedule(&self, builder: CacheBuilder) -> CacheBuilder {
         let source = self.clone();
         builder.refresh_every(MINUTE, ["1"], move |_| source.clone().load())
     }
 }
 
 /// A cache on a live bus that loads `"1"` every minute.
-async fn scheduled(source: &Source) -> (Bus, Users, Cache, ManualClock) {
+pub(crate) async fn scheduled(source: &Source) -> (Bus, Users, Cache, ManualClock) {
     let bus = Bus::in_process();
     let (users, clock) = (Users::new(&bus), ManualClock::new());
     let cache = source.schedule(builder(&users).clock(&clock));
@@ -104,9 +101,15 @@ async fn turn_of_tasks() {
     tokio::spawn(async {}).await.unwrap();
 }
 
-async fn becomes(cache: &Cache, expected: u64) {
+pub(crate) async fn becomes(cache: &Cache, expected: u64) {
     let held = async || cache.get("1");
     eventually("the value", held, |held| *held == Some(expected)).await;
+}
+
+pub(crate) fn row(name: &str) -> Row {
+    let audit = audit();
+    let row = audit.rows().iter().find(|row| row.name == name);
+    row.expect("the cache is listed").clone()
 }
 
 #[tokio::test]
@@ -313,108 +316,6 @@ async fn however_many_events_evict_it_loads_have_some_time_between_them() {
     becomes(&cache, 3).await;
 }
 
-fn row(name: &str) -> Row {
-    let audit = audit();
-    let row = audit.rows().iter().find(|row| row.name == name);
-    row.expect("the cache is listed").clone()
-}
-
-fn flags(name: &str) -> Vec<String> {
-    let audit = audit();
-    let flags = audit.flags().filter(|flag| flag.about == name);
-    let flags = flags.map(ToString::to_string);
-    flags.filter(|flag| flag.contains("loaded")).collect()
-}
-
-#[tokio::test]
-async fn failures_are_audited_and_tried_again() {
-    for (then, why) in [
-        (Then::Fail, "the database is away"),
-        (Then::Panic, "the loader panicked"),
-        (Then::Wait, "it takes longer than 10s"),
-    ] {
-        let bus = Bus::in_process();
-        let (users, clock) = (Users::new(&bus), ManualClock::new());
-        let source = Source::new(then);
-        let name = format!("audited: {why}");
-        let cache = CoherentCache::builder(&name, HOUR).evict_on(&users, evict);
-        let cache = source.schedule(cache.clock(&clock)).build().unwrap();
-        bus.ready().await.unwrap();
-        let reloads = async || row(&name).reloads.expect("it has a schedule");
-        source.has_begun(1).await;
-        clock.advance(10 * SECOND);
-        let failed = |reloads: &Reloads| reloads.failures > 0;
-        let found = eventually("a failure", reloads, failed).await;
-        assert_eq!(found.last_success, None);
-        assert_eq!(found.error, Some(format!("\"1\": {why}")));
-        assert_eq!(flags(&name), [""; 0], "not for long");
-
-        clock.advance(MINUTE);
-        assert!(reloads().await.failing_for >= Some(MINUTE));
-        let flagged = flags(&name);
-        assert!(
-            flagged[0].contains("it could not be loaded for 1 min") && flagged[0].contains(why),
-            "{flagged:?}"
-        );
-
-        // A load that hangs ends first.
-        source.then(Then::Load);
-        let succeeded = async || {
-            clock.advance(10 * SECOND);
-            reloads().await
-        };
-        let found = eventually("a success", succeeded, |found| found.failures == 0).await;
-        assert!(found.last_success.is_some());
-        assert_eq!((found.failing_for, found.error), (None, None));
-        assert!(cache.contains("1"));
-        assert_eq!(flags(&name), [""; 0]);
-    }
-}
-
-#[tokio::test]
-async fn the_old_value_stays_while_loads_fail() {
-    let source = Source::new(Then::Load);
-    let (_bus, _users, cache, clock) = scheduled(&source).await;
-    becomes(&cache, 1).await;
-    source.then(Then::Fail);
-    clock.advance(MINUTE);
-    source.has_begun(2).await;
-    // The wait after the first failure is a second at most.
-    let failed = async || cache.stats().failed_loads;
-    eventually("the failure", failed, |failed| *failed == 1).await;
-    assert_eq!(cache.get("1"), Some(1));
-    source.then(Then::Load);
-    let advanced = async || {
-        clock.advance(SECOND);
-        cache.get("1")
-    };
-    eventually("the next value", advanced, |held| *held == Some(3)).await;
-}
-
-#[tokio::test]
-async fn after_a_refusal_nobody_is_given_the_old_value() {
-    let bus = Bus::in_process();
-    let (users, clock) = (Users::new(&bus), ManualClock::new());
-    let source = Source::new(Then::Load);
-    let cache = source.schedule(builder(&users).clock(&clock));
-    let is_outage = |error: &&str| error.contains("away");
-    let cache = cache.stale_on_error_if(HOUR, is_outage).build().unwrap();
-    bus.ready().await.unwrap();
-    becomes(&cache, 1).await;
-    for (then, failures) in [(Then::Fail, 1), (Then::Refuse, 2)] {
-        source.then(then);
-        clock.advance(MINUTE);
-        let failed = async || cache.stats().failed_loads;
-        eventually("the failure", failed, |failed| *failed == failures).await;
-        let held = if failures == 1 { Some(1) } else { None };
-        assert_eq!(cache.get("1"), held);
-    }
-    assert!(cache.is_empty());
-    assert_eq!(cache.stats().evictions.removed, 1);
-    let away = cache.try_get_or_load("1", async || Err("it is away")).await;
-    assert!(away.is_err(), "nor after an outage");
-}
-
 #[tokio::test]
 async fn while_events_are_not_proven_to_arrive_nothing_is_loaded() {
     let clock = ManualClock::new();
@@ -434,55 +335,6 @@ async fn while_events_are_not_proven_to_arrive_nothing_is_loaded() {
     assert_eq!(source.loads(), 1);
     network.reconnect().await;
     becomes(&cache, 2).await;
-}
-
-/// A cache that loads `"1"` every minute, with little patience and a limit that is shorter still.
-async fn impatient(
-    set: impl FnOnce(CacheBuilder) -> CacheBuilder,
-) -> (Bus, Users, Cache, ManualClock, Source) {
-    let bus = Bus::in_process();
-    let (users, clock) = (Users::new(&bus), ManualClock::new());
-    let source = Source::new(Then::Load);
-    let late = |late: LoadTimedOut| late.to_string();
-    let builder = source.schedule(builder(&users).clock(&clock));
-    let builder = builder.load_wait(10 * SHORT).load_timeout(SHORT, late);
-    let cache = set(builder).build().unwrap();
-    bus.ready().await.unwrap();
-    becomes(&cache, 1).await;
-    (bus, users, cache, clock, source)
-}
-
-/// The next value, while the limit of loads on schedule passes again and again.
-async fn next_value(cache: &Cache, clock: &ManualClock) {
-    let advanced = async || {
-        clock.advance(SECOND);
-        cache.get("1")
-    };
-    eventually("the next value", advanced, |held| *held == Some(2)).await;
-}
-
-#[tokio::test]
-async fn it_waits_for_a_reader_that_hangs_no_longer_than_readers_do() {
-    let (bus, users, cache, clock, source) = impatient(|builder| builder).await;
-    users.invalidate_user("1").await.unwrap();
-    settled(&bus).await.unwrap();
-    let mut hangs = pin!(cache.get_or_load("1", pending));
-    assert_eq!(poll_once(hangs.as_mut()), None);
-    next_value(&cache, &clock).await;
-    assert_eq!(source.loads(), 2);
-    assert_eq!(poll_once(hangs), None);
-}
-
-#[tokio::test]
-async fn it_waits_for_other_loads_to_end_no_longer_than_readers_do() {
-    let set = |builder: CacheBuilder| builder.max_concurrent_loads(1);
-    let (_bus, _users, cache, clock, source) = impatient(set).await;
-    let mut hangs = pin!(cache.get_or_load("2", pending));
-    assert_eq!(poll_once(hangs.as_mut()), None);
-    clock.advance(MINUTE);
-    next_value(&cache, &clock).await;
-    assert_eq!(source.loads(), 2);
-    assert_eq!(poll_once(hangs), None);
 }
 
 #[tokio::test]
