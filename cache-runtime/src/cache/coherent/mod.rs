@@ -115,8 +115,9 @@ where
     /// The entry, or else what `loader` loads.
     ///
     /// Of several callers of one key at the same time, one loads and the others wait for its value.
-    /// While the cache may not be read, the value is loaded and not stored, and callers share only a load
-    /// that begins after they have come. They wait for the one before, so a read may take two loads.
+    /// While the cache may not be read, the value is loaded and not stored, and callers share only a
+    /// load that begins after they have come. They wait for the one before, so a read may take two
+    /// loads.
     ///
     /// # Cancel safety
     ///
@@ -162,13 +163,14 @@ where
         }
     }
 
-    /// Like [`get_or_load`](Self::get_or_load), with a load that goes on if its caller does not wait for it.
+    /// Like [`get_or_load`](Self::get_or_load), with a load that goes on if its caller does not wait
+    /// for it.
     ///
-    /// On a miss the loader runs in a task of the current Tokio runtime, and outside of a runtime on the
-    /// thread that does the I/O of all buses. There is one load per key all the same, and all that limits or
-    /// overtakes loads applies to it. With [`stale_after`](Builder::stale_after), the caller, like those who
-    /// wait for it, receives the old entry, and the value is stored later. So a slow source delays nobody
-    /// for whom there is an old entry.
+    /// On a miss the loader runs in a task of the current Tokio runtime, and outside of a runtime on
+    /// the thread that does the I/O of all buses. There is one load per key all the same, and all that
+    /// limits or overtakes loads applies to it. With [`stale_after`](Builder::stale_after), the caller,
+    /// like those who wait for it, receives the old entry, and the value is stored later. So a slow
+    /// source delays nobody for whom there is an old entry.
     ///
     /// A load that still runs after the last handle is gone keeps the memory of the cache, but not its
     /// subscriptions. Set a [`load_timeout`](Builder::load_timeout) if it may hang.
@@ -226,9 +228,9 @@ where
 
     /// The values of several keys: their entries, or else what `loader` loads.
     ///
-    /// `loader` is called once, with the keys that have no entry and that nobody loads yet, each once. It
-    /// returns pairs of a key and its value. A key that it does not return has no value: it is not in
-    /// the result, and nothing is stored for it. Pairs of other keys are ignored.
+    /// `loader` is called once, with the keys that have no entry and that nobody loads yet, each once.
+    /// It returns pairs of a key and its value. A key that it does not return has no value: it is not
+    /// in the result, and nothing is stored for it. Pairs of other keys are ignored.
     ///
     /// Of several callers of one key at the same time, one loads and the others wait for its value,
     /// whether they ask for one key or for several. A caller of several loads what is free before it
@@ -307,8 +309,8 @@ where
     /// # Errors
     ///
     /// When the loader fails, or another caller's for one of the keys, unless
-    /// [`stale_on_error`](Builder::stale_on_error) allows the expired entries of all these keys. What was
-    /// found of other keys is in the cache, and not in the result.
+    /// [`stale_on_error`](Builder::stale_on_error) allows the expired entries of all these keys. What
+    /// was found of other keys is in the cache, and not in the result.
     ///
     /// # Cancel safety
     ///

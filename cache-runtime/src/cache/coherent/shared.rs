@@ -19,8 +19,9 @@ use crate::remedy::Remedy;
 use crate::service::Subscription;
 use crate::sync::Mutex;
 
-/// How often it is checked again whether a cache may be read, although no channel tells of a change: a lease,
-/// or the time of `WhileDown::ServeFor`, ends without a change of health, so its renewal may be none either.
+/// How often it is checked again whether a cache may be read, although no channel tells of a change: a
+/// lease, or the time of `WhileDown::ServeFor`, ends without a change of health, so its renewal may be
+/// none either.
 const RECHECK: Duration = Duration::from_secs(1);
 
 pub(super) struct Shared<K: Hash + Eq, V: Clone> {

@@ -46,9 +46,9 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
         Err(error)
     }
 
-    /// As [`failed`](Self::failed), for a load on schedule, which begins before the entry has expired: after
-    /// a refusal it is removed whatever its age. Of errors of other types there is nothing to log, because
-    /// no caller would be given the expired entry.
+    /// As [`failed`](Self::failed), for a load on schedule, which begins before the entry has expired:
+    /// after a refusal it is removed whatever its age. Of errors of other types there is nothing to
+    /// log, because no caller would be given the expired entry.
     pub(super) fn refresh_failed<Q, E>(&self, key: &Q, error: &E)
     where
         Q: Hash + Equivalent<K> + ?Sized,

@@ -9,7 +9,8 @@ use super::refresh::Loaders;
 use super::schedule::start;
 use crate::audit::{Audited, Described};
 
-/// What clones share. Dropping it ends the tasks, closes the cache, and takes it from the list of audits.
+/// What clones share. Dropping it ends the tasks, closes the cache, and takes it from the list of
+/// audits.
 ///
 /// The cache itself is dropped later: with the last of its tasks, which may not be polled soon.
 pub(crate) struct Handle<C> {

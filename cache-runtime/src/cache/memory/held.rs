@@ -58,7 +58,8 @@ impl<'a, K: Hash + Eq, V: Clone> LoadGuard<'a, K, V> {
         self.has_turn = true;
     }
 
-    /// Whether a value that carries these tags may be stored elsewhere too, as [`Store::is_untouched`] says.
+    /// Whether a value that carries these tags may be stored elsewhere too, as [`Store::is_untouched`]
+    /// says.
     ///
     /// [`Store::is_untouched`]: super::store::Store::is_untouched
     fn is_untouched(&self, carried: &[Tag]) -> bool {
@@ -121,8 +122,7 @@ impl<'a, K: Hash + Eq, V: Clone> LeadingLoad<'a, K, V> {
         self.nested
     }
 
-    /// Runs the loader. If it waits for this load, that is noticed.
-    /// `None` if it is given up.
+    /// Runs the loader. If it waits for this load, that is noticed. `None` if it is given up.
     pub(crate) async fn run<T>(&self, limit: Limit, loader: impl Future<Output = T>) -> Option<T> {
         nested::run(&[self.load().into()], limit, loader).await
     }
@@ -190,8 +190,8 @@ impl<'a, K: Hash + Eq, V: Clone> TakenTurn<'a, K, V> {
         lead
     }
 
-    /// Takes it from its engine, so that a task can have it. It has to be [attached](DetachedTurn::attach)
-    /// again.
+    /// Takes it from its engine, so that a task can have it. It has to be
+    /// [attached](DetachedTurn::attach) again.
     pub(super) fn detach(mut self) -> DetachedTurn<K> {
         self.guard.held = false;
         DetachedTurn {

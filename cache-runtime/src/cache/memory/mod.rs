@@ -1,13 +1,13 @@
 //! What the caches in memory share: a bounded store with TTLs, and one load per key.
 //!
 //! An `engine` has a `store` of `part`s, each a `shard` with `entries` and with the `load`s on their
-//! way, and if entries have tags, a `tag_index` and the `evicted_tags`. A caller that finds no entry takes
-//! its `turn` to load, or becomes one of the `waiters` of the load; a caller of `many` keys does both.
-//! `layout` divides the store. A `generation` ends when everything is evicted, and `reclaim`
-//! frees the memory of its entries. `schedule` says when an entry is due for a `refresh`, and `refreshing`
-//! has the setting. `spawned` loads run in tasks. Since tasks hold the cache, a `handle` tells when the last
-//! clone is gone. `failing` and `verdict` say what callers receive where a
-//! load fails or takes long.
+//! way, and if entries have tags, a `tag_index` and the `evicted_tags`. A caller that finds no entry
+//! takes its `turn` to load, or becomes one of the `waiters` of the load; a caller of `many` keys does
+//! both. `layout` divides the store. A `generation` ends when everything is evicted, and `reclaim`
+//! frees the memory of its entries. `schedule` says when an entry is due for a `refresh`, and
+//! `refreshing` has the setting. `spawned` loads run in tasks. Since tasks hold the cache, a `handle`
+//! tells when the last clone is gone. `failing` and `verdict` say what callers receive where a load
+//! fails or takes long.
 
 mod census;
 mod due;

@@ -89,8 +89,8 @@ pub(super) async fn run<T>(
     .await
 }
 
-/// The loads that are being polled on this thread, for a task that loads for a caller: a load that waits for
-/// it is waited for by the caller. They count while the caller holds `waits`.
+/// The loads that are being polled on this thread, for a task that loads for a caller: a load that
+/// waits for it is waited for by the caller. They count while the caller holds `waits`.
 pub(super) fn polled(waits: &Arc<Waits>) -> Vec<Polling> {
     let mut polled = POLLED.with(|polled| polled.borrow().clone());
     for polling in &mut polled {

@@ -345,9 +345,9 @@ macro_rules! failure_setters {
 
         /// Gives up a load that takes longer than `limit`; by default a load may take any time.
         ///
-        /// The loader is dropped. Its caller and those who wait for it receive what `error` makes, unless
-        /// [`stale_on_error`](Self::stale_on_error) allows the expired entry. The key is free for the
-        /// next caller. Such a load is logged and counted as hung.
+        /// The loader is dropped. Its caller and those who wait for it receive what `error` makes,
+        /// unless [`stale_on_error`](Self::stale_on_error) allows the expired entry. The key is free
+        /// for the next caller. Such a load is logged and counted as hung.
         ///
         /// It is for calls whose errors have the type that `error` returns; call it for several types
         /// with the same limit, of which the last counts. Other calls are not limited, which is logged,
@@ -386,16 +386,16 @@ macro_rules! failure_setters {
             self
         }
 
-        /// Returns the old entry to those who have waited for so long for a load; by default they wait for
-        /// its end, or for [`load_wait`](Self::load_wait).
+        /// Returns the old entry to those who have waited for so long for a load; by default they wait
+        /// for its end, or for [`load_wait`](Self::load_wait).
         ///
-        /// It is the entry that [`stale_on_error`](Self::stale_on_error) allows, which has to be set too:
-        /// an entry that has expired, and never one that was evicted. If there is none, they wait on. The
-        /// load goes on, and its value is stored.
+        /// It is the entry that [`stale_on_error`](Self::stale_on_error) allows, which has to be set
+        /// too: an entry that has expired, and never one that was evicted. If there is none, they wait
+        /// on. The load goes on, and its value is stored.
         ///
-        /// It applies to callers that wait for another caller's load. The caller that runs the load waits for
-        /// its end: so a slow source delays one caller per key at a time. It delays none of those who call
-        /// `get_or_spawn_load` or `try_get_or_spawn_load` instead.
+        /// It applies to callers that wait for another caller's load. The caller that runs the load
+        /// waits for its end: so a slow source delays one caller per key at a time. It delays none of
+        /// those who call `get_or_spawn_load` or `try_get_or_spawn_load` instead.
         pub fn stale_after(mut self, limit: Duration) -> Self {
             self.options.stale_after = Some(limit);
             self

@@ -131,7 +131,8 @@ impl<K, V> Loaders<K, V> {
 }
 
 impl<K: Hash + Eq, V: Clone> Engine<K, V> {
-    /// Loads an entry and replaces it. Waits for other loads as long as readers do. The loader may panic.
+    /// Loads an entry and replaces it. Waits for other loads as long as readers do. The loader may
+    /// panic.
     ///
     /// # Cancel safety
     ///
@@ -163,8 +164,8 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
         refreshed
     }
 
-    /// Gives the own load up after the limit for loads on schedule. The error says so. What was waited for
-    /// before does not count: another load that hangs must not keep this one from beginning.
+    /// Gives the own load up after the limit for loads on schedule. The error says so. What was waited
+    /// for before does not count: another load that hangs must not keep this one from beginning.
     async fn in_time<T>(&self, led: impl Future<Output = T>) -> Result<T, String> {
         let limit = self.options.refresh_limit();
         let led = self.schedule_driver().timeout(limit, led).await;

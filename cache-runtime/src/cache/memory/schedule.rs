@@ -19,8 +19,8 @@ use crate::clock::Instant;
 use crate::driver::Driver;
 use crate::io_thread;
 
-/// The least time from the beginning of a load to that of the next, where events evict an entry again and
-/// again.
+/// The least time from the beginning of a load to that of the next, where events evict an entry again
+/// and again.
 const INTERVAL: Duration = Duration::from_millis(50);
 
 /// Starts a task for each entry that is loaded on schedule, in the runtime of the caller. They keep the

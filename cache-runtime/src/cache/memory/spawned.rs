@@ -29,7 +29,8 @@ const ENDED: &str = "the runtime in which the load was spawned has ended, or the
 ///
 /// # Cancel safety
 ///
-/// Dropped while it waits for the load of another caller, it leaves nothing behind. Its own load goes on.
+/// Dropped while it waits for the load of another caller, it leaves nothing behind. Its own load goes
+/// on.
 ///
 /// [`Engine::load`]: super::engine::Engine::load
 pub(crate) async fn load<C, Q, L, F, E>(

@@ -300,8 +300,9 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
         }
     }
 
-    /// The last part of [`turn`](Self::turn): begins the load, once the number of loads allows it. `None` if
-    /// an eviction has overtaken the load while it waited, so that its value could not be stored.
+    /// The last part of [`turn`](Self::turn): begins the load, once the number of loads allows it.
+    /// `None` if an eviction has overtaken the load while it waited, so that its value could not be
+    /// stored.
     ///
     /// # Cancel safety
     ///
@@ -329,8 +330,8 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
         is_current.then(|| LeadingLoad::new(guard, permit, self.clock().now()))
     }
 
-    /// The permit to load. `None` if loads need none, if the loader of another load waits for this one and
-    /// has one, or if the caller has waited for too long. Notes in `waited` that it may wait.
+    /// The permit to load. `None` if loads need none, if the loader of another load waits for this one
+    /// and has one, or if the caller has waited for too long. Notes in `waited` that it may wait.
     pub(super) async fn permit<Q>(
         &self,
         key: &Q,
