@@ -76,8 +76,8 @@ where
                 }
                 Turn::Lead(lead) => {
                     let loader = || (self.loader)(key.clone());
-                    let led = engine.lead(key, lead, Caller::Refresh, is_open, None, loader);
-                    match engine.in_time(led).await {
+                    let loading = engine.lead(key, lead, Caller::Refresh, is_open, None, loader);
+                    match engine.in_time(loading).await {
                         Ok(Led::Loaded(_, stored)) => stored,
                         Ok(Led::Failed(error, _)) => return Refreshed::Failed(error.to_string()),
                         Err(late) => return Refreshed::Failed(late),
@@ -166,10 +166,10 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
 
     /// Gives the own load up after the limit for loads on schedule. The error says so. What was waited
     /// for before does not count: another load that hangs must not keep this one from beginning.
-    async fn in_time<T>(&self, led: impl Future<Output = T>) -> Result<T, String> {
+    async fn in_time<T>(&self, load: impl Future<Output = T>) -> Result<T, String> {
         let limit = self.options.refresh_limit();
-        let led = self.schedule_driver().timeout(limit, led).await;
-        led.map_err(|_| {
+        let loaded = self.schedule_driver().timeout(limit, load).await;
+        loaded.map_err(|_| {
             count(&self.counters.hung_loads);
             format!("it takes longer than {limit:?}")
         })

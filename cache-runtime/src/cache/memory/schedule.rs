@@ -131,8 +131,9 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
 
     /// Tells the schedule that everything was evicted.
     pub(super) fn all_evicted(&self) {
-        let all = self.options.due.iter();
-        all.for_each(|entry| entry.evicted.notify_one());
+        for entry in &self.options.due {
+            entry.evicted.notify_one();
+        }
     }
 
     /// How the loads on schedule go, if there are any.

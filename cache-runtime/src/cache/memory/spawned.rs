@@ -112,8 +112,8 @@ impl<C: Loads<Key: Clone>> Spawned<C> {
         match engine.begin(&key, turn, &mut self.patience).await {
             Some(lead) => {
                 let limit = engine.limit::<E>();
-                let led = engine.lead(&key, lead, Caller::Reader, is_open, limit, loader);
-                led.await.answer()
+                let loading = engine.lead(&key, lead, Caller::Reader, is_open, limit, loader);
+                loading.await.answer()
             }
             None => engine.load(&key, is_open, loader).await,
         }

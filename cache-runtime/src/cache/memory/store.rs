@@ -432,7 +432,9 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
             let stale = |key: &K, entry: &Entry<V>| stale(key, Some(&entry.value));
             taken = shard.take_matching(stale, cause, now);
             drop(shard);
-            taken.iter().for_each(|(key, _)| evicted(&key.0));
+            for (key, _) in &taken {
+                evicted(&key.0);
+            }
             removed += taken.len();
         }
         removed
@@ -456,7 +458,9 @@ impl<K: Hash + Eq, V: Clone> Store<K, V> {
             _old = shard.renew(self.generation(), &self.layout);
             tagged = shard.take_tagged(tag, cause, now);
             drop(shard);
-            tagged.taken.iter().for_each(|(key, _)| evicted(&key.0));
+            for (key, _) in &tagged.taken {
+                evicted(&key.0);
+            }
             removed += tagged.taken.len();
         }
         removed

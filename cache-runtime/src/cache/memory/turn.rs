@@ -127,8 +127,8 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
             Turn::Lead(lead) => lead,
         };
         let limit = self.limit::<E>();
-        let led = self.lead(key, lead, Caller::Reader, is_open, limit, loader);
-        led.await.answer()
+        let loading = self.lead(key, lead, Caller::Reader, is_open, limit, loader);
+        loading.await.answer()
     }
 
     /// Loads, since it is the caller's turn.
