@@ -255,7 +255,8 @@ where
     pub async fn lookup(&self, key: &K) -> Result<Option<Loaded<V>>, RedisCacheError> {
         let text = K::Texts::text(key);
         let cached = match self.shared().in_memory(&text) {
-            None => self.shared().lookup(&text).await?,
+            // Boxed, so that callers who find it in memory have no room for the rest.
+            None => Box::pin(self.shared().lookup(&text)).await?,
             in_memory => in_memory,
         };
         Ok(cached.map(|cached| cached.loaded))
