@@ -312,6 +312,10 @@ async fn however_many_events_evict_it_loads_have_some_time_between_them() {
         settled(&bus).await.unwrap();
     }
     source.has_begun(2).await;
+    // The load may have begun, and ended, after the last of these.
+    users.invalidate_user("1").await.unwrap();
+    settled(&bus).await.unwrap();
+    assert_eq!(source.loads(), 2);
     clock.advance(SECOND);
     becomes(&cache, 3).await;
 }
