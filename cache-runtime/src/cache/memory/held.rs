@@ -183,6 +183,20 @@ pub(super) struct TakenTurn<'a, K: Hash + Eq, V: Clone> {
 }
 
 impl<'a, K: Hash + Eq, V: Clone> TakenTurn<'a, K, V> {
+    /// Whether the load may begin: if it has waited, an eviction may have overtaken it meanwhile, so that
+    /// its value could not be stored.
+    pub(super) fn is_current(&self) -> bool {
+        let (_, hash, id) = self.guard.load();
+        !self.has_waited || self.guard.engine.store.is_current(hash, id)
+    }
+
+    /// Begins the load.
+    pub(super) fn lead(self, permit: Option<SemaphorePermit<'a>>) -> LeadingLoad<'a, K, V> {
+        let now = || self.guard.engine.clock().now();
+        let started = if self.has_waited { now() } else { self.arrived };
+        LeadingLoad::new(self.guard, permit, started)
+    }
+
     /// Begins the load, beside the one whose loader is the caller.
     pub(super) fn lead_alone(self) -> LeadingLoad<'a, K, V> {
         let mut lead = LeadingLoad::new(self.guard, None, self.arrived);

@@ -17,7 +17,7 @@ use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 
 use super::engine::Engine;
-use super::held::{Absent, LeadingLoad, LoadGuard};
+use super::held::{Absent, LeadingLoad, LoadGuard, TakenTurn};
 use super::keys::hash;
 use super::load::Storing;
 use super::nested::{self, Limit};
@@ -244,9 +244,7 @@ struct Waiting<'a, 'k, K: Hash + Eq, V: Clone> {
 
 struct Taken<'a, 'k, K: Hash + Eq, V: Clone> {
     call: Call<'k, K>,
-    guard: LoadGuard<'a, K, V>,
-    arrived: Nanos,
-    has_waited: bool,
+    turn: TakenTurn<'a, K, V>,
 }
 
 impl<'a, 'k, K: Hash + Eq + Clone, V: Clone> Turns<'a, 'k, K, V> {
@@ -322,12 +320,13 @@ impl<'a, 'k, K: Hash + Eq + Clone, V: Clone> Turns<'a, 'k, K, V> {
                     if matches!(joined, Joined::Replacing(_)) {
                         engine.hung(key, HANGS);
                     }
-                    self.taken.push(Taken {
-                        call,
+                    let turn = TakenTurn {
                         guard: guard(id, true),
                         arrived,
                         has_waited: false,
-                    });
+                        is_lone: false,
+                    };
+                    self.taken.push(Taken { call, turn });
                     continue;
                 }
                 Joined::Wait(id, waiters) | Joined::WaitForNext(id, waiters) => (id, waiters),
@@ -358,24 +357,17 @@ impl<'a, 'k, K: Hash + Eq + Clone, V: Clone> Turns<'a, 'k, K, V> {
             permit = engine
                 .permit(first.call.key, &mut self.patience, &mut waited)
                 .await;
-            // If an eviction has overtaken a load while it waited, its value could not be stored.
             for mut taken in take(&mut self.taken) {
-                taken.has_waited |= waited;
-                let (hash, (_, _, id)) = (taken.call.hash, taken.guard.load());
-                if taken.has_waited && !engine.store.is_current(hash, id) {
-                    self.open.push(taken.call);
-                } else {
+                taken.turn.has_waited |= waited;
+                if taken.turn.is_current() {
                     self.taken.push(taken);
+                } else {
+                    self.open.push(taken.call);
                 }
             }
             self.join();
         }
-        let now = self.engine.clock().now();
-        let begin = |taken: Taken<'a, 'k, K, V>| {
-            let started = if taken.has_waited { now } else { taken.arrived };
-            let turn = LeadingLoad::new(taken.guard, None, started);
-            (taken.call.key, turn)
-        };
+        let begin = |taken: Taken<'a, 'k, K, V>| (taken.call.key, taken.turn.lead(None));
         let mut turns = take(&mut self.lone);
         turns.extend(take(&mut self.taken).into_iter().map(begin));
         (!turns.is_empty()).then_some(Leads { permit, turns })
@@ -474,12 +466,13 @@ impl<'a, 'k, K: Hash + Eq + Clone, V: Clone> Turns<'a, 'k, K, V> {
         match outcome(waited, may_share, arrived, self.is_own) {
             Outcome::Turn => {
                 guard.take_turn();
-                self.taken.push(Taken {
-                    call,
+                let turn = TakenTurn {
                     guard,
                     arrived,
                     has_waited: true,
-                });
+                    is_lone: false,
+                };
+                self.taken.push(Taken { call, turn });
                 false
             }
             Outcome::Value(value) => {

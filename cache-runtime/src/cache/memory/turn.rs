@@ -310,7 +310,7 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
     pub(super) async fn begin<'a, Q>(
         &'a self,
         key: &Q,
-        taken: TakenTurn<'a, K, V>,
+        mut taken: TakenTurn<'a, K, V>,
         patience: &mut Patience,
     ) -> Option<LeadingLoad<'a, K, V>>
     where
@@ -319,15 +319,8 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
         if taken.is_lone {
             return Some(taken.lead_alone());
         }
-        let TakenTurn { guard, arrived, .. } = taken;
-        let mut has_waited = taken.has_waited;
-        let permit = self.permit(key, patience, &mut has_waited).await;
-        if !has_waited {
-            return Some(LeadingLoad::new(guard, permit, arrived));
-        }
-        let (_, hash, id) = guard.load();
-        let is_current = self.store.is_current(hash, id);
-        is_current.then(|| LeadingLoad::new(guard, permit, self.clock().now()))
+        let permit = self.permit(key, patience, &mut taken.has_waited).await;
+        taken.is_current().then(|| taken.lead(permit))
     }
 
     /// The permit to load. `None` if loads need none, if the loader of another load waits for this one
