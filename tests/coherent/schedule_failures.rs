@@ -127,6 +127,29 @@ async fn impatient(
     (bus, users, cache, clock, source)
 }
 
+/// Of an outage that is over, the next failure does not wait for longer.
+#[tokio::test]
+async fn after_a_success_a_failure_is_soon_tried_again() {
+    let bus = Bus::in_process();
+    let (users, clock) = (Users::new(&bus), ManualClock::new());
+    let source = Source::new(Then::Fail);
+    let cache = CoherentCache::builder("soon", HOUR).evict_on(&users, evict);
+    let _cache = source.schedule(cache.clock(&clock)).build().unwrap();
+    bus.ready().await.unwrap();
+    let later = async || {
+        clock.advance(10 * SECOND);
+        row("soon").reloads.expect("it has a schedule").failures
+    };
+    eventually("the longest wait", later, |failures| *failures >= 8).await;
+    source.then(Then::Load);
+    eventually("a success", later, |failures| *failures == 0).await;
+    source.then(Then::Fail);
+    eventually("a failure", later, |failures| *failures == 1).await;
+    let loads = source.loads();
+    clock.advance(2 * SECOND);
+    source.has_begun(loads + 1).await;
+}
+
 /// The next value, while the limit of loads on schedule passes again and again.
 async fn next_value(cache: &Cache, clock: &ManualClock) {
     let advanced = async || {
